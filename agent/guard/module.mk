@@ -1,0 +1,2 @@
+# agent/guard: sources, tests and what is installed
+EXTRA_DIST += agent/guard/.may_include

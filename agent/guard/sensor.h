@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sensor - one way of watching one topic.  Instances are const, one per file, listed in sensor.c.
+ *
+ * First choices are the eBPF sensors; a sensor with `replaces` stands in when the one it names
+ * cannot open, or when [general] sensors = fallback.  All calls come from the guard's only thread.
+ */
+#ifndef AGENT_GUARD_SENSOR_H
+#define AGENT_GUARD_SENSOR_H
+
+#include "lib/compiler.h"
+
+#include <stdint.h>
+
+struct sensor {
+	const char *name;     /* "exec", "exec_netlink" */
+	const char *replaces; /* the sensor it stands in for; NULL: a first choice */
+	uint64_t kinds;       /* bit k: can report events of kind k (enum ds_event_kind) */
+	const char *blind;    /* what it cannot see, a sentence for `status`; NULL: nothing known */
+	int (*open)(void);    /* an fd to poll for reading, or -errno: it cannot run here */
+	int (*drain)(void);   /* reads what is there, emits events; how many, or -errno */
+	void (*tick)(uint64_t now_ms); /* about once a second: flush counted repeats; may be NULL */
+	uint64_t (*lost)(void);        /* samples lost since open, in total */
+	void (*close)(void);
+};
+
+extern const struct sensor *const sensor_table[]; /* NULL-terminated */
+
+#endif

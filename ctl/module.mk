@@ -1,0 +1,1 @@
+# ctl: sources, tests and what is installed

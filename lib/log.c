@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lib/log.h"
+#include "lib/clock.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define LINE_MAX_SIZE 2048
+
+static const char *program_name = "daemonsec";
+static atomic_int threshold = DS_LOG_INFO;
+static bool to_journal;
+
+void
+ds_log_init(const char *program, enum ds_log_level level)
+{
+	program_name = program;
+	threshold = level;
+	to_journal = getenv("JOURNAL_STREAM") != NULL;
+}
+
+void
+ds_log_set_level(enum ds_log_level level)
+{
+	threshold = level;
+}
+
+bool
+ds_log_enabled(enum ds_log_level level)
+{
+	return (int)level <= threshold;
+}
+
+/* Control characters would let a peer forge lines or drive a terminal. */
+static size_t
+escape_controls(const char *in, size_t len, char *out, size_t size)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n + 5 < size; i++) {
+		unsigned char c = (unsigned char)in[i];
+
+		if (c >= 0x20 && c != 0x7f)
+			out[n++] = (char)c;
+		else
+			n += (size_t)snprintf(out + n, size - n, "\\x%02x", c);
+	}
+	return n;
+}
+
+static int
+write_prefix(char *line, size_t size, enum ds_log_level level)
+{
+	static const char *const names[] = { "error", "warning", "info", "debug" };
+	static const int priorities[] = { 3, 4, 6, 7 };
+	char stamp[32];
+
+	if (to_journal)
+		return snprintf(line, size, "<%d>", priorities[level]);
+	ds_clock_format(ds_clock_wall_us(), stamp, sizeof(stamp));
+	return snprintf(
+	    line, size, "%s %s[%d] %s: ", stamp, program_name, (int)getpid(), names[level]);
+}
+
+void
+ds_log_write(enum ds_log_level level, const char *sentence, const char *details, ...)
+{
+	char line[LINE_MAX_SIZE], text[LINE_MAX_SIZE / 2];
+	size_t n;
+	va_list args;
+	int len;
+
+	if (!ds_log_enabled(level))
+		return;
+	n = (size_t)write_prefix(line, sizeof(line), level);
+	len = snprintf(text, sizeof(text), "%s%s", sentence, details[0] ? " " : "");
+	if (len > 0)
+		n += escape_controls(
+		    text, DS_MIN((size_t)len, sizeof(text) - 1), line + n, sizeof(line) - 1 - n);
+	va_start(args, details);
+	len = vsnprintf(text, sizeof(text), details, args);
+	va_end(args);
+	if (len > 0)
+		n += escape_controls(
+		    text, DS_MIN((size_t)len, sizeof(text) - 1), line + n, sizeof(line) - 1 - n);
+	line[n++] = '\n';
+	/* One write a line: threads and processes that share stderr do not mix lines. */
+	if (write(STDERR_FILENO, line, n) < 0)
+		return; /* nowhere left to say so */
+}
+
+bool
+ds_log_pass(struct ds_log_rate *rate, unsigned burst)
+{
+	uint64_t window = ds_clock_monotonic_ms() / 60000 + 1;
+
+	if (rate->window != window) {
+		unsigned left_out = rate->left_out;
+
+		*rate = (struct ds_log_rate){ .window = window };
+		if (left_out > 0)
+			ds_log(WARN, "similar lines left out in the last minute", "count=%u",
+			    left_out);
+	}
+	if (rate->passed < burst) {
+		rate->passed++;
+		return true;
+	}
+	rate->left_out++;
+	return false;
+}

@@ -1,0 +1,21 @@
+# What every program may link: no ssl, event or z in here.
+noinst_LIBRARIES += lib/libds.a
+lib_libds_a_SOURCES = lib/compiler.h lib/buf.c lib/buf.h lib/event.c lib/event.h lib/log.c lib/log.h lib/clock.c lib/clock.h
+# conf.c conf_value.c conf.h map.c map.h
+# ipc.c ipc.h json.c json.h
+# mailbox.c mailbox.h snapshot.c snapshot.h
+
+# zlib
+#noinst_LIBRARIES += lib/libdsbatch.a
+#lib_libdsbatch_a_SOURCES = lib/zip.h lib/batch.h lib/wire.h
+#lib_libdsbatch_a_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS)
+
+# OpenSSL, libevent
+#noinst_LIBRARIES += lib/libdsnet.a
+#lib_libdsnet_a_SOURCES = lib/tls.h lib/conn.h
+#lib_libdsnet_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+
+DS_BATCH_LIBS = lib/libdsbatch.a $(ZLIB_LIBS) $(DEFLATE_LIBS)
+DS_NET_LIBS = lib/libdsnet.a $(SSL_LIBS) $(EVENT_LIBS)
+
+EXTRA_DIST += lib/.may_include

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * detect - scores batches on a worker's thread and keeps what is normal for the daemons of its
+ * hosts.
+ *
+ * One `struct detect` for each worker; a host is pinned to one worker, so nothing here locks.  What
+ * other workers' hosts are known to do comes in as an immutable snapshot made by the fleet thread.
+ * Pure: no I/O; what must be kept comes out as rows in `struct verdict`, which the writer stores in
+ * the transaction of the batch that caused it. Detectors are rows of detector_table (detect.c): a
+ * new one is one file and two lines.
+ */
+#ifndef SERVER_DETECT_DETECT_H
+#define SERVER_DETECT_DETECT_H
+
+#include "lib/batch.h"
+#include "lib/snapshot.h"
+
+struct detect;
+struct profile_row;
+struct daemon_row;
+
+struct detect_config {
+	uint64_t learn_min_us; /* a daemon learns at least so long */
+	double unseen_max; /* ready when the estimated unseen mass (Good-Turing) is below this */
+	uint32_t keys_max; /* keys kept a daemon; more are counted, not kept */
+	struct ds_snapshot *fleet; /* struct fleet_knowledge; may be NULL */
+};
+
+/* A detector's verdict on events. */
+struct finding {
+	char id[48];     /* fnd_ + hash of (host, epoch, lane, seq, event index, detector) */
+	char group[200]; /* findings of the same group become one alert that grows */
+	char daemon[256];
+	const char *kind;     /* alert kind, static: "new_child", "blind", ... */
+	const char *severity; /* static: low, medium, high, critical */
+	char title[200];
+	char reason[600];
+	uint64_t time_us;
+	uint64_t count;
+	double score; /* 0..100 */
+	char *json;   /* explanation, peers, process, threat, events; owned, malloc */
+};
+
+/* What a batch changed.  Owned by the caller, freed with verdict_done(). */
+struct verdict {
+	struct finding *findings;
+	size_t findings_len;
+	struct profile_row
+	    *profiles; /* keys that are new or whose counts are due; texts owned by the verdict */
+	size_t profiles_len;
+	struct daemon_row *daemons; /* daemons declared, changed, or whose readiness changed */
+	size_t daemons_len;
+};
+
+void verdict_done(struct verdict *v);
+
+/* Where a batch comes from. */
+struct batch_origin {
+	uint32_t host;
+	const char *host_name;
+	uint8_t lane;
+	uint64_t epoch, seq;
+	uint64_t received_us;
+};
+
+struct detect *detect_new(const struct detect_config *cfg);
+void detect_free(struct detect *d);
+/* A changed configuration (SIGHUP). */
+void detect_configure(struct detect *d, const struct detect_config *cfg);
+/* At start, and when a host comes to this worker: what was learnt before. */
+DS_MUST_CHECK int detect_restore_profile(struct detect *d, const struct profile_row *row);
+DS_MUST_CHECK int detect_restore_daemon(struct detect *d, const struct daemon_row *row);
+/* Scores a decoded batch. -ENOMEM. */
+DS_MUST_CHECK int detect_batch(
+    struct detect *d, const struct batch_origin *from, struct ds_batch *b, struct verdict *ret);
+/* Once in a while (1 s): readiness, and counts that are due to be kept. */
+DS_MUST_CHECK int detect_tick(struct detect *d, uint64_t now_us, struct verdict *ret);
+/* After `count` profile changes by an operator: forget and reload a daemon (alerts verdict,
+ * forget). */
+void detect_forget(struct detect *d, uint32_t host, const char *daemon);
+
+#endif

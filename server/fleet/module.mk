@@ -1,0 +1,2 @@
+# server/fleet: sources, tests and what is installed
+EXTRA_DIST += server/fleet/.may_include

@@ -1,0 +1,2 @@
+# server: sources, tests and what is installed
+EXTRA_DIST += server/.may_include

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * writer - the one thread that writes: group commit, then the acks.
+ *
+ * It takes everything from its mailbox, runs each request inside one transaction, commits once,
+ * then calls every `done` (on the writer's thread: it must only hand over to a mailbox).  A request
+ * that fails alone is rolled back to its savepoint; when the commit fails, every done gets that
+ * error (-ENOSPC: the disk is full).
+ */
+#ifndef SERVER_STORE_WRITER_H
+#define SERVER_STORE_WRITER_H
+
+#include "lib/mailbox.h"
+#include "server/store/store.h"
+
+struct writer;
+
+struct write_request {
+	struct ds_mail mail; /* first */
+	/* 0, or -errno which done gets. */
+	int (*run)(
+	    struct write_request *req, const struct store_backend *backend, struct store *store);
+	/* The request is the callee's again, to free or reuse. */
+	void (*done)(struct write_request *req, int result);
+};
+
+/* Starts the thread; opens the store on it.  NULL and a sentence on failure. */
+struct writer *writer_start(const struct store_backend *backend, const struct store_config *cfg,
+    char *ret_why, size_t why_size);
+/* Commits what is there, then ends the thread. */
+void writer_stop(struct writer *w);
+/* Any thread.  -EAGAIN when the mailbox is full: the caller keeps the request. */
+DS_MUST_CHECK int writer_post(struct writer *w, struct write_request *req);
+
+struct writer_stats {
+	uint64_t commits, commit_us_total, commit_us_max, batches, events, failures, backlog;
+	int last_error;
+};
+void writer_get_stats(struct writer *w, struct writer_stats *ret);
+
+#endif

@@ -1,0 +1,1 @@
+# sim: sources, tests and what is installed

@@ -1,0 +1,12 @@
+TEST_EXTENSIONS = .sh
+LOG_DRIVER    = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+SH_LOG_DRIVER = $(LOG_DRIVER)
+AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)'; export top_srcdir top_builddir;
+
+EXTRA_DIST += tests/lint/includes.sh tests/lint/size.sh tests/lint/links.sh
+TESTS += tests/lint/includes.sh tests/lint/size.sh
+
+include tests/unit/module.mk
+include tests/fuzz/module.mk
+include tests/system/module.mk
