@@ -4,8 +4,9 @@ SH_LOG_DRIVER = $(LOG_DRIVER)
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
 	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)'; export top_srcdir top_builddir;
 
-EXTRA_DIST += tests/lint/includes.sh tests/lint/size.sh tests/lint/links.sh
-TESTS += tests/lint/includes.sh tests/lint/size.sh
+lint_tests = tests/lint/includes.sh tests/lint/size.sh
+EXTRA_DIST += $(lint_tests) tests/lint/links.sh
+TESTS += $(lint_tests)
 
 include tests/unit/module.mk
 include tests/fuzz/module.mk
