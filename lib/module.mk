@@ -3,7 +3,7 @@ noinst_LIBRARIES += lib/libds.a
 lib_libds_a_SOURCES = lib/compiler.h lib/buf.c lib/buf.h lib/event.c lib/event.h lib/log.c lib/log.h lib/clock.c lib/clock.h
 # conf.c conf_value.c conf.h map.c map.h
 # ipc.c ipc.h json.c json.h
-# mailbox.c mailbox.h snapshot.c snapshot.h
+lib_libds_a_SOURCES += lib/mailbox.c lib/mailbox.h lib/snapshot.c lib/snapshot.h
 
 # zlib
 #noinst_LIBRARIES += lib/libdsbatch.a

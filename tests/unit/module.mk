@@ -10,5 +10,19 @@ tests_unit_test_buf_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_buf_LDADD = $(TEST_LIBS)
 endif
 
+if CMOCKA
+unit_tests += tests/unit/test_mailbox
+tests_unit_test_mailbox_SOURCES = tests/unit/test_mailbox.c
+tests_unit_test_mailbox_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_mailbox_LDADD = $(TEST_LIBS)
+endif
+
+if CMOCKA
+unit_tests += tests/unit/test_snapshot
+tests_unit_test_snapshot_SOURCES = tests/unit/test_snapshot.c
+tests_unit_test_snapshot_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_snapshot_LDADD = $(TEST_LIBS)
+endif
+
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
