@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * config - the options of the agent's file, read by guard and uplink alike (and by ctl for check and show).
+ * config - the options of the agent's file, read by guard and uplink alike (and by ctl for check
+ * and show).
  *
  * The rows are agent/config.c; /etc/daemonsec/daemonsec.conf and conf.d/ beside it.
  */
@@ -13,32 +14,33 @@ enum agent_scope { AGENT_SCOPE_AUTO, AGENT_SCOPE_MACHINE, AGENT_SCOPE_NAMESPACE 
 enum agent_sensors { AGENT_SENSORS_AUTO, AGENT_SENSORS_FALLBACK };
 
 struct agent_config {
-	struct ds_conf_list monitor_daemons; /* [general] names, unit globs, paths, container:NAME, or auto */
+	struct ds_conf_list
+	    monitor_daemons; /* [general] names, unit globs, paths, container:NAME, or auto */
 	char *alert_email;
 	char *labels;
-	int64_t scope;	   /* enum agent_scope */
+	int64_t scope;     /* enum agent_scope */
 	int64_t sensors;   /* enum agent_sensors */
 	int64_t log_level; /* enum ds_log_level */
 	char *state_dir;   /* key, certificate, spool, cursors of the log readers */
-	char *run_dir;	   /* pid file */
-	char *user;	   /* of the uplink */
-	char *address;	   /* [server] host:port[,host:port] */
+	char *run_dir;     /* pid file */
+	char *user;        /* of the uplink */
+	char *address;     /* [server] host:port[,host:port] */
 	char *token_file;  /* read once and wiped when there is no certificate */
-	char *ca_file;	   /* default: state_dir/ca.crt, written at enrolment */
+	char *ca_file;     /* default: state_dir/ca.crt, written at enrolment */
 	bool ml_enabled;   /* [ml] */
 	char *model_path;
-	struct ds_conf_list ceiling;	 /* [reaction] */
+	struct ds_conf_list ceiling; /* [reaction] */
 	struct ds_conf_list never_block;
-	bool prometheus;		 /* [exporters] */
+	bool prometheus; /* [exporters] */
 	int64_t prometheus_port;
 	char *prometheus_listen;
-	uint64_t spool_max_size; /* [spool] bytes */
-	char *spool_dir;	 /* default: state_dir/spool */
+	uint64_t spool_max_size;       /* [spool] bytes */
+	char *spool_dir;               /* default: state_dir/spool */
 	uint64_t resource_interval_ms; /* [sensors] */
 	uint64_t repeat_interval_ms;   /* how often counted repeats are flushed */
-	bool journal;		       /* read logins from the journal where there is one */
+	bool journal;                  /* read logins from the journal where there is one */
 	struct ds_conf_list log_files; /* auth logs to follow; auto: the usual ones that exist */
-	char *uplink;		       /* program; default: beside the guard's ../libexec */
+	char *uplink;                  /* program; default: beside the guard's ../libexec */
 };
 
 extern const struct ds_conf_option agent_options[];

@@ -1,7 +1,8 @@
 # What every program may link: no ssl, event or z in here.
 noinst_LIBRARIES += lib/libds.a
-lib_libds_a_SOURCES = lib/compiler.h lib/buf.c lib/buf.h lib/event.c lib/event.h lib/log.c lib/log.h lib/clock.c lib/clock.h
-# conf.c conf_value.c conf.h map.c map.h
+lib_libds_a_SOURCES = lib/compiler.h lib/buf.c lib/buf.h lib/event.c lib/event.h lib/log.c lib/log.h lib/clock.c lib/clock.h \
+	lib/conf.c lib/conf_value.c lib/conf_value.h lib/conf.h lib/map.c lib/map.h
+
 # ipc.c ipc.h json.c json.h
 lib_libds_a_SOURCES += lib/mailbox.c lib/mailbox.h lib/snapshot.c lib/snapshot.h
 

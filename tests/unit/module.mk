@@ -1,28 +1,44 @@
-# One program a module: tests/unit/test_X.c. Add three lines each; TEST_CFLAGS and TEST_LIBS come with cmocka.
+# One program a module: tests/unit/test_X.c. Four lines each, no conditionals around them (they merge badly): tests of
+# lib go to unit_tests, those that need the agent's or the server's objects to unit_tests_agent or unit_tests_server.
+# TEST_CFLAGS and TEST_LIBS come with cmocka.
 TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 TEST_LIBS = lib/libds.a $(CMOCKA_LIBS)
 unit_tests =
+unit_tests_agent =
+unit_tests_server =
 
-if CMOCKA
 unit_tests += tests/unit/test_buf
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
 tests_unit_test_buf_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_buf_LDADD = $(TEST_LIBS)
-endif
 
-if CMOCKA
 unit_tests += tests/unit/test_mailbox
 tests_unit_test_mailbox_SOURCES = tests/unit/test_mailbox.c
 tests_unit_test_mailbox_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_mailbox_LDADD = $(TEST_LIBS)
-endif
 
-if CMOCKA
 unit_tests += tests/unit/test_snapshot
 tests_unit_test_snapshot_SOURCES = tests/unit/test_snapshot.c
 tests_unit_test_snapshot_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_snapshot_LDADD = $(TEST_LIBS)
-endif
+unit_tests += tests/unit/test_conf tests/unit/test_map
+tests_unit_test_conf_SOURCES = tests/unit/test_conf.c
+tests_unit_test_conf_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_conf_LDADD = $(TEST_LIBS)
+tests_unit_test_map_SOURCES = tests/unit/test_map.c
+tests_unit_test_map_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_map_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += $(unit_tests)
-TESTS += $(unit_tests)
+# END OF LIST: add above
+all_unit_tests =
+if CMOCKA
+all_unit_tests += $(unit_tests)
+if AGENT
+all_unit_tests += $(unit_tests_agent)
+endif
+if SERVER
+all_unit_tests += $(unit_tests_server)
+endif
+endif
+check_PROGRAMS += $(all_unit_tests)
+TESTS += $(all_unit_tests)
