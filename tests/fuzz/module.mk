@@ -1,29 +1,44 @@
 # One harness, two drivers: libFuzzer for hunting (--enable-fuzzers), replay.c for 'make check'.
 # Seeds of target X are the files of tests/fuzz/seeds/X/.
+# No conditionals around the blocks: they merge badly. Targets that need the agent's or the server's objects go to
+# fuzz_replays_agent and fuzz_targets_agent, or ..._server.
 fuzz_replays =
 fuzz_targets =
+fuzz_replays_agent =
+fuzz_targets_agent =
+fuzz_replays_server =
+fuzz_targets_server =
 
 fuzz_replays += tests/fuzz/replay_buf
 tests_fuzz_replay_buf_SOURCES = tests/fuzz/fuzz_buf.c tests/fuzz/replay.c
 tests_fuzz_replay_buf_LDADD = lib/libds.a
-if FUZZERS
 fuzz_targets += tests/fuzz/fuzz_buf
 tests_fuzz_fuzz_buf_SOURCES = tests/fuzz/fuzz_buf.c
 tests_fuzz_fuzz_buf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_buf_LDADD = lib/libds.a
-endif
 
 fuzz_replays += tests/fuzz/replay_conf
 tests_fuzz_replay_conf_SOURCES = tests/fuzz/fuzz_conf.c tests/fuzz/replay.c agent/config.c
 tests_fuzz_replay_conf_LDADD = lib/libds.a
 EXTRA_DIST += tests/fuzz/seeds/conf/basic
-if FUZZERS
 fuzz_targets += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c agent/config.c
 tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_conf_LDADD = lib/libds.a
-endif
 
-check_PROGRAMS += $(fuzz_replays)
-noinst_PROGRAMS += $(fuzz_targets)
-TESTS += $(fuzz_replays)
+# END OF LIST: add above
+all_fuzz_replays = $(fuzz_replays)
+all_fuzz_targets = $(fuzz_targets)
+if AGENT
+all_fuzz_replays += $(fuzz_replays_agent)
+all_fuzz_targets += $(fuzz_targets_agent)
+endif
+if SERVER
+all_fuzz_replays += $(fuzz_replays_server)
+all_fuzz_targets += $(fuzz_targets_server)
+endif
+check_PROGRAMS += $(all_fuzz_replays)
+TESTS += $(all_fuzz_replays)
+if FUZZERS
+noinst_PROGRAMS += $(all_fuzz_targets)
+endif
