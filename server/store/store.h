@@ -169,6 +169,10 @@ struct store_backend {
 	 * -ENOSPC: nothing was committed, rolled back. */
 	int (*commit)(struct store *s);
 	void (*rollback)(struct store *s);
+	/* A savepoint within the transaction; the next unmark either keeps what came after it or
+	 * undoes it. Not nested. */
+	int (*mark)(struct store *s);
+	int (*unmark)(struct store *s, bool keep);
 
 	int (*host_put)(struct store *s, struct host_row *row); /* by id; fills number when new */
 	int (*token_put)(struct store *s, const struct token_row *row);
@@ -185,7 +189,9 @@ struct store_backend {
 	int (*finding_put)(struct store *s, const struct finding_row *row);
 	int (*alert_put)(struct store *s, const struct alert_row *row); /* by id */
 	int (*setting_put)(struct store *s, const struct setting_row *row);
-	/* 1 stored, 0 already there (cursor not behind): exactly once in effect. */
+	/* 1 stored, 0 already there: exactly once in effect.  `already` means the lane's cursor has
+	 * the same epoch and no smaller sequence; another epoch is a spool made anew, whichever way
+	 * its clock went. */
 	int (*segment_put)(struct store *s, const struct segment_row *row);
 	int (*cursor_get)(struct store *s, uint32_t host, uint8_t lane, struct ds_cursor *ret);
 	/* A step of housekeeping: retention, then compaction of closed hours, at most budget_ms. 1:
@@ -195,6 +201,9 @@ struct store_backend {
 	/* ---- any thread, one reader each */
 	int (*reader_open)(const struct store_config *cfg, struct reader **ret);
 	void (*reader_close)(struct reader *r);
+	/* 1 and the row, or 0 when there is no such host. */
+	int (*host_get)(struct reader *r, const uint8_t id[DS_HOST_ID_SIZE],
+	    int (*call)(const struct host_row *row, void *ctx), void *ctx);
 	int (*each_host)(
 	    struct reader *r, int (*call)(const struct host_row *row, void *ctx), void *ctx);
 	int (*each_token)(
@@ -212,6 +221,8 @@ struct store_backend {
 	int (*each_finding)(struct reader *r, const char *alert_id,
 	    int (*call)(const struct finding_row *row, void *ctx), void *ctx);
 	int (*setting_get)(struct reader *r, const char *key, char *ret, size_t size); /* -ENOENT */
+	/* Of what is committed. */
+	int (*reader_cursor)(struct reader *r, uint32_t host, uint8_t lane, struct ds_cursor *ret);
 	/* Calls until it returns other than 0, which is returned; what the index excludes is not
 	 * read. */
 	int (*each_segment)(struct reader *r, const struct segment_filter *f,

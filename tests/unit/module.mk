@@ -29,6 +29,11 @@ tests_unit_test_map_SOURCES = tests/unit/test_map.c
 tests_unit_test_map_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_map_LDADD = $(TEST_LIBS)
 
+unit_tests_server += tests/unit/test_server_config
+tests_unit_test_server_config_SOURCES = tests/unit/test_server_config.c
+tests_unit_test_server_config_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_server_config_LDADD = server/libdsserver.a $(TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AT(member) offsetof(struct server_config, member)
+#define DAY_MS     (24ll * 3600 * 1000)
+
+const struct ds_conf_option server_options[] = {
+	{ "server", "listen", DS_CONF_STRING, AT(listen), "0.0.0.0:7443", 0, 0, NULL, false,
+	    "address and port where agents connect" },
+	{ "server", "state_dir", DS_CONF_STRING, AT(state_dir), DS_STATEDIR "/server", 0, 0, NULL,
+	    false, "where keys, the control database and the events are kept" },
+	{ "server", "log_level", DS_CONF_ENUM, AT(log_level), "info", 0, 0,
+	    "error|warning|info|debug", true, "what is logged" },
+	{ "server", "workers", DS_CONF_INT, AT(workers), "0", 0, 64, NULL, false,
+	    "threads that serve agents; 0: one a processor, at most 8" },
+	{ "server", "hostnames", DS_CONF_LIST, AT(hostnames), "", 0, 0, NULL, false,
+	    "names and addresses under which agents reach this server, for its certificate; empty: this "
+	    "machine's name and loopback" },
+	{ "api", "listen", DS_CONF_STRING, AT(api_listen), "127.0.0.1:7480", 0, 0, NULL, false,
+	    "address and port of the HTTP API; empty: only the socket" },
+	{ "api", "unix", DS_CONF_STRING, AT(api_unix), DS_RUNDIR "/api.sock", 0, 0, NULL, false,
+	    "path of the API's unix socket; empty: none" },
+	{ "api", "tls_cert", DS_CONF_STRING, AT(api_tls_cert), "", 0, 0, NULL, false,
+	    "certificate of the HTTP API, PEM; empty: plain HTTP, for loopback only" },
+	{ "api", "tls_key", DS_CONF_STRING, AT(api_tls_key), "", 0, 0, NULL, false,
+	    "its private key, PEM" },
+	{ "storage", "engine", DS_CONF_ENUM, AT(engine), "sqlite", 0, 0, "sqlite|null", false,
+	    "what stores everything; null keeps it in memory until the server ends, for tests" },
+	{ "storage", "retention", DS_CONF_DURATION, AT(retention_ms), "30d", DAY_MS, 3650 * DAY_MS,
+	    NULL, false, "age at which a day's events are removed" },
+	{ "storage", "max_size", DS_CONF_SIZE, AT(max_size), "20G", 16ll << 20, 1ll << 50, NULL,
+	    false, "space for events; the oldest days are removed first" },
+	{ "detect", "alert_budget", DS_CONF_STRING, AT(alert_budget), "1/host/week", 0, 0, NULL,
+	    true,
+	    "false alarms that you accept, as NUMBER/host/hour|day|week|month; thresholds follow from it" },
+	{ "detect", "learning_min", DS_CONF_DURATION, AT(learning_min_ms), "60s", 0, 365 * DAY_MS,
+	    NULL, true, "a daemon is learnt at least so long" },
+	{ "detect", "unseen_max", DS_CONF_STRING, AT(unseen_max), "0.01", 0, 0, NULL, true,
+	    "a daemon is learnt when the estimated share of behaviour not seen yet is below this" },
+	{ "detect", "silent_after", DS_CONF_DURATION, AT(silent_after_ms), "90s", 1000, 30 * DAY_MS,
+	    NULL, true, "an agent that says nothing for so long is reported" },
+	{ "geoip", "database", DS_CONF_STRING, AT(geoip_database), "", 0, 0, NULL, false,
+	    "a MaxMind .mmdb file; empty: no countries" },
+	{ 0 },
+};
+
+static const struct {
+	const char *name;
+	double weeks; /* how many of them are a week */
+} periods[] = { { "hour", 168 }, { "day", 7 }, { "week", 1 }, { "month", 7 / 30.4 } };
+
+/* "1/host/week" -> 1; a negative number when it is not of this form. */
+static double
+parse_budget(const char *text)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	if (end == text || !(v > 0) || v > 1e6 || strncmp(end, "/host/", 6) != 0)
+		return -1;
+	for (size_t i = 0; i < DS_LEN(periods); i++)
+		if (strcmp(end + 6, periods[i].name) == 0)
+			return v * periods[i].weeks;
+	return -1;
+}
+
+static double
+parse_fraction(const char *text)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	return end == text || *end || !(v > 0 && v < 1) ? -1 : v;
+}
+
+double
+server_config_unseen_max(const struct server_config *cfg)
+{
+	double v = parse_fraction(cfg->unseen_max);
+
+	return v > 0 ? v : 0.01;
+}
+
+double
+server_config_alert_budget(const struct server_config *cfg)
+{
+	double v = parse_budget(cfg->alert_budget);
+
+	return v > 0 ? v : 1;
+}
+
+const char *
+server_config_engine(const struct server_config *cfg)
+{
+	return cfg->engine == SERVER_ENGINE_NULL ? "null" : "sqlite";
+}
+
+int
+server_config_check(const struct server_config *cfg, char *ret_why, size_t size)
+{
+	if (parse_budget(cfg->alert_budget) < 0) {
+		snprintf(ret_why, size,
+		    "[detect] alert_budget: expected like 1/host/week, not \"%s\"",
+		    cfg->alert_budget);
+		return -EINVAL;
+	}
+	if (parse_fraction(cfg->unseen_max) < 0) {
+		snprintf(ret_why, size,
+		    "[detect] unseen_max: expected a number between 0 and 1, not \"%s\"",
+		    cfg->unseen_max);
+		return -EINVAL;
+	}
+	if (!cfg->api_tls_cert[0] != !cfg->api_tls_key[0]) {
+		snprintf(ret_why, size, "[api] tls_cert and tls_key are needed both, or neither");
+		return -EINVAL;
+	}
+	if (!cfg->listen[0] || !cfg->state_dir[0]) {
+		snprintf(ret_why, size, "[server] listen and state_dir cannot be empty");
+		return -EINVAL;
+	}
+	return 0;
+}

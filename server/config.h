@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config - the options of the server's file, read by the server (and by ctl for check and show).
+ *
+ * The rows are server/config.c; the file is /etc/daemonsec/server.conf and server.conf.d/ beside
+ * it.
+ */
+#ifndef SERVER_CONFIG_H
+#define SERVER_CONFIG_H
+
+#include "lib/conf.h"
+
+enum server_engine { SERVER_ENGINE_SQLITE, SERVER_ENGINE_NULL };
+
+struct server_config {
+	char *listen;                  /* [server] address:port for agents */
+	char *state_dir;               /* keys, control.db, events/ */
+	int64_t log_level;             /* enum ds_log_level */
+	int64_t workers;               /* 0: one a processor, at most 8 */
+	struct ds_conf_list hostnames; /* SANs of the server's certificate, names and addresses */
+	char *api_listen;              /* [api] address:port; empty: no HTTP */
+	char *api_unix;                /* socket path; empty: none */
+	char *api_tls_cert, *api_tls_key;
+	int64_t engine;        /* [storage] enum server_engine */
+	uint64_t retention_ms; /* age at which a day's events go */
+	uint64_t max_size;     /* bytes of the event plane */
+	char *alert_budget;    /* [detect] "1/host/week" */
+	uint64_t learning_min_ms;
+	char *unseen_max; /* a fraction, as text: see server_config_unseen_max() */
+	uint64_t silent_after_ms;
+	char *geoip_database; /* [geoip] */
+};
+
+extern const struct ds_conf_option server_options[];
+
+/* What single rows cannot say: every value is usable.  0, or -EINVAL and a sentence. */
+DS_MUST_CHECK int server_config_check(const struct server_config *cfg, char *ret_why, size_t size);
+/* [detect] unseen_max as a number in (0, 1). */
+double server_config_unseen_max(const struct server_config *cfg);
+/* [detect] alert_budget as false alarms a host and week. */
+double server_config_alert_budget(const struct server_config *cfg);
+/* The store backend's name. */
+const char *server_config_engine(const struct server_config *cfg);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ingest - what agents connect to: N worker threads, each with a listener, its sessions and its
+ * detector.
+ *
+ * Started and stopped by main.  The API asks for the sessions and tells about hosts that an
+ * operator changed.  A host is pinned to the worker of its number; nothing of a session is shared
+ * between threads.
+ */
+#ifndef SERVER_INGEST_INGEST_H
+#define SERVER_INGEST_INGEST_H
+
+#include "lib/wire.h"
+#include "server/detect/detect.h"
+#include "server/store/store.h"
+#include "server/store/writer.h"
+
+struct ingest;
+
+struct ingest_config {
+	const char *listen;    /* address:port, or [address]:port */
+	const char *state_dir; /* of pki */
+	unsigned workers;
+	const char *const *hostnames; /* for the server's certificate */
+	size_t hostnames_len;
+	const struct store_backend *backend;
+	const struct store_config *store; /* for readers; borrowed until stop */
+	struct writer *writer;            /* borrowed until stop */
+	struct detect_config detect;
+	/* [detect] silent_after: pings are asked for often enough to tell. */
+	uint64_t silent_after_us;
+};
+
+/* What is known of a session, as of at most a second ago. */
+struct session_info {
+	uint32_t host;
+	uint8_t host_id[DS_HOST_ID_SIZE];
+	char peer[64]; /* address:port */
+	char agent_version[32];
+	uint64_t connected_us, last_frame_us; /* wall clock */
+	uint64_t last_event_us;               /* newest event time received */
+	uint64_t lag_us;        /* arrival minus newest event time, of the last batch */
+	uint64_t clock_skew_us; /* |agent's clock - ours| at hello */
+	uint64_t bytes_in, bytes_out;
+	uint64_t batches, events, duplicates;
+	uint64_t gaps; /* batches that never came: dropped by a full spool */
+	uint64_t lost; /* events and samples that the agent says it lost (gap events) */
+};
+
+/* Totals since the start, for /metrics and status. */
+struct ingest_stats {
+	uint64_t accepted, refused, handshakes_failed, sessions, batches, events, bytes_in,
+	    bad_frames, duplicates, gaps, enrolled, paused, retried;
+};
+
+/* NULL and a sentence on failure. */
+struct ingest *ingest_start(const struct ingest_config *cfg, char *ret_why, size_t why_size);
+/* Tells agents, closes every session, ends the threads. */
+void ingest_stop(struct ingest *in);
+/* SIGHUP: new detect configuration. */
+void ingest_reconfigure(struct ingest *in, const struct detect_config *detect);
+/* The port that is listened on (for port 0 in tests). */
+uint16_t ingest_port(const struct ingest *in);
+
+/* Any thread.  Calls for each session until it returns other than 0, which is returned. */
+int ingest_each_session(
+    struct ingest *in, int (*call)(const struct session_info *s, void *ctx), void *ctx);
+/* Any thread, after the change was committed: a host was approved, revoked or relabelled.  A
+ * revoked one is cut at once. */
+void ingest_host_changed(struct ingest *in, const uint8_t id[DS_HOST_ID_SIZE]);
+/* Any thread, after the change was committed: what was learnt of a daemon (NULL: all of the host)
+ * was changed; the worker forgets it and restores it from the store. */
+void ingest_forget(struct ingest *in, uint32_t host, const char *daemon);
+void ingest_get_stats(struct ingest *in, struct ingest_stats *ret);
+
+#endif
