@@ -2,14 +2,13 @@
 noinst_LIBRARIES += lib/libds.a
 lib_libds_a_SOURCES = lib/compiler.h lib/buf.c lib/buf.h lib/event.c lib/event.h lib/log.c lib/log.h lib/clock.c lib/clock.h \
 	lib/conf.c lib/conf_value.c lib/conf_value.h lib/conf.h lib/map.c lib/map.h
-
-# ipc.c ipc.h json.c json.h
 lib_libds_a_SOURCES += lib/mailbox.c lib/mailbox.h lib/snapshot.c lib/snapshot.h
+lib_libds_a_SOURCES += lib/ipc.c lib/ipc.h lib/json.c lib/json.h
 
 # zlib
-#noinst_LIBRARIES += lib/libdsbatch.a
-#lib_libdsbatch_a_SOURCES = lib/zip.h lib/batch.h lib/wire.h
-#lib_libdsbatch_a_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS)
+noinst_LIBRARIES += lib/libdsbatch.a
+lib_libdsbatch_a_SOURCES = lib/zip.c lib/zip.h lib/wire.c lib/wire.h lib/batch.h
+lib_libdsbatch_a_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS)
 
 # OpenSSL, libevent
 #noinst_LIBRARIES += lib/libdsnet.a

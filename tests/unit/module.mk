@@ -33,6 +33,30 @@ unit_tests_server += tests/unit/test_server_config
 tests_unit_test_server_config_SOURCES = tests/unit/test_server_config.c
 tests_unit_test_server_config_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_server_config_LDADD = server/libdsserver.a $(TEST_LIBS)
+unit_tests += tests/unit/test_ipc
+tests_unit_test_ipc_SOURCES = tests/unit/test_ipc.c
+tests_unit_test_ipc_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_ipc_LDADD = $(TEST_LIBS)
+
+unit_tests += tests/unit/test_json
+tests_unit_test_json_SOURCES = tests/unit/test_json.c
+tests_unit_test_json_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_json_LDADD = $(TEST_LIBS) $(JANSSON_LIBS) -lm
+
+unit_tests += tests/unit/test_wire
+tests_unit_test_wire_SOURCES = tests/unit/test_wire.c
+tests_unit_test_wire_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_wire_LDADD = $(DS_BATCH_LIBS) $(TEST_LIBS)
+
+# The same test over both engines of zip.c.
+unit_tests += tests/unit/test_zip tests/unit/test_zip_zlib
+tests_unit_test_zip_SOURCES = tests/unit/test_zip.c
+tests_unit_test_zip_CFLAGS = $(TEST_CFLAGS) $(ZLIB_CFLAGS)
+tests_unit_test_zip_LDADD = $(DS_BATCH_LIBS) $(TEST_LIBS)
+tests_unit_test_zip_zlib_SOURCES = tests/unit/test_zip.c lib/zip.c
+tests_unit_test_zip_zlib_CPPFLAGS = $(AM_CPPFLAGS) -DDS_ZIP_ZLIB
+tests_unit_test_zip_zlib_CFLAGS = $(TEST_CFLAGS) $(ZLIB_CFLAGS)
+tests_unit_test_zip_zlib_LDADD = $(TEST_LIBS) $(ZLIB_LIBS)
 
 # END OF LIST: add above
 all_unit_tests =
