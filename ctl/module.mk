@@ -1,1 +1,2 @@
 # ctl: sources, tests and what is installed
+EXTRA_DIST += ctl/.may_include

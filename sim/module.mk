@@ -1,1 +1,2 @@
 # sim: sources, tests and what is installed
+EXTRA_DIST += sim/.may_include

@@ -1,1 +1,8 @@
 # System tests: shell and TAP, real processes in namespaces of their own; they skip cleanly without root.
+system_tests =
+# Those that also run in the sanitizer builds.
+sanitized_system_tests =
+
+# END OF LIST: add above, to both where it is worth it
+EXTRA_DIST += $(system_tests)
+TESTS += $(system_tests)
