@@ -15,7 +15,7 @@ report "locks live in mailbox and snapshot only" \
 	"$(code | grep -E 'pthread_(mutex|rwlock|spin|cond)' | grep -vE '^lib/(mailbox|snapshot)\.c:')"
 report "lib never logs or exits" \
 	"$(code | grep '^lib/' | grep -vE '^lib/log\.[ch]:' | grep -E '[^_a-z](ds_log|exit|abort|perror)\(|fprintf\(stderr' | grep -v 'lib/map.c:.*abort')"
-report "no notes to self" "$(grep -rnE 'TO''DO|FIX''ME|X''XX' $dirs tests scripts --include='*.[ch]' --include='*.sh' --include='*.py' | head)"
+report "no notes to self" "$(grep -rnE '\b(TO''DO|FIX''ME|X''XX)\b' $dirs tests scripts --include='*.[ch]' --include='*.sh' --include='*.py' | head)"
 report "no memset to initialise" "$(code | grep -E '[^_a-z]memset\([^,]*, *0,' | head)"
 report "every file says its licence first" \
 	"$(for f in $(find $dirs -name '*.[ch]' ! -name '*.skel.h'); do head -n 1 "$f" | grep -q 'SPDX-License-Identifier: GPL-2.0-or-later' || echo "$f"; done)"
