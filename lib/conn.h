@@ -8,6 +8,10 @@
  * most one frame in, `out_max` bytes out; a byte budget a turn keeps one peer from starving others;
  * deadlines for handshake, idle peers and stuck writers. Buffers are released while idle.  A
  * connection belongs to one event_base, and so to one thread, at a time.
+ *
+ * Ops are called by the loop only, never from inside a function below.  A peer without a
+ * certificate may send frames of 64 KiB at most, whatever frame_max says.  The program ignores
+ * SIGPIPE.
  */
 #ifndef LIB_CONN_H
 #define LIB_CONN_H
@@ -33,8 +37,8 @@ struct ds_conn_limits {
 
 extern const struct ds_conn_limits ds_conn_default_limits;
 
-/* Why a connection ended: a negative errno and a sentence ("certificate has expired", "peer
- * closed"). */
+/* Why a connection ended: 0 when either side closed it in order, else a negative errno, and a
+ * sentence ("certificate: certificate has expired", "peer closed"). */
 struct ds_conn_end {
 	int error;
 	char text[200];
@@ -49,7 +53,8 @@ struct ds_conn_ops {
 	/* What was waiting to be written has gone below half of out_max after a send was refused.
 	 * May be NULL. */
 	void (*drained)(struct ds_conn *c, void *ctx);
-	/* The connection is over, exactly once; free it here or later with ds_conn_free(). */
+	/* The connection is over, exactly once: its socket is closed.  Free it here or later with
+	 * ds_conn_free(). */
 	void (*closed)(struct ds_conn *c, const struct ds_conn_end *end, void *ctx);
 };
 
@@ -57,19 +62,23 @@ struct ds_conn_ops {
  * failure.  NULL on failure.  ops, limits and tls are borrowed. */
 struct ds_conn *ds_conn_new(struct event_base *base, struct ds_tls *tls, bool is_server, int fd,
     const struct ds_conn_ops *ops, const struct ds_conn_limits *limits, void *ctx);
-/* May be called from any op; no op is called afterwards. */
+/* Closes at once.  May be called from any op; no op is called afterwards. */
 void ds_conn_free(struct ds_conn *c);
 /* Moves a connection to another thread: detach on the old one, hand the pointer over, attach on the
- * new one.  Between the two no op is called. */
+ * new one.  Between the two no op is called.
+ * Detaching inside an op is fine: nothing here looks at the connection after that op returns, and
+ * so must the op not, nor at the frame it was given, once it has handed the pointer over. */
 void ds_conn_detach(struct ds_conn *c);
 DS_MUST_CHECK int ds_conn_attach(
     struct ds_conn *c, struct event_base *base, const struct ds_conn_ops *ops, void *ctx);
 
-/* Queues a frame: 0, -EAGAIN when out_max would be passed (drained is called later), -ENOTCONN,
- * -ENOMEM. */
+/* Queues a frame: 0, -EAGAIN when out_max would be passed (drained is called later), -EMSGSIZE when
+ * it never fits, -ENOTCONN (also after ds_conn_finish), -ENOMEM.  All that is queued in a turn of
+ * the loop is written at its end, in full TLS records. */
 DS_MUST_CHECK int ds_conn_send(
     struct ds_conn *c, uint8_t type, uint8_t flags, const void *payload, size_t size);
-/* Closes once all that was queued is written (or stuck_ms passed). */
+/* Takes no more frames and closes once all that was queued is written and, as far as two seconds
+ * allow, read by the peer. */
 void ds_conn_finish(struct ds_conn *c);
 /* Stops and resumes reading: back-pressure. */
 void ds_conn_pause(struct ds_conn *c);

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += lib/libds.a
 lib_libds_a_SOURCES = lib/compiler.h lib/buf.c lib/buf.h lib/event.c lib/event.h lib/log.c lib/log.h lib/clock.c lib/clock.h \
 	lib/conf.c lib/conf_value.c lib/conf_value.h lib/conf.h lib/map.c lib/map.h
+lib_libds_a_SOURCES += lib/file.c lib/file.h
 lib_libds_a_SOURCES += lib/mailbox.c lib/mailbox.h lib/snapshot.c lib/snapshot.h
 lib_libds_a_SOURCES += lib/ipc.c lib/ipc.h lib/json.c lib/json.h
 
@@ -11,11 +12,13 @@ lib_libdsbatch_a_SOURCES = lib/zip.c lib/zip.h lib/wire.c lib/wire.h lib/batch.h
 lib_libdsbatch_a_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS)
 
 # OpenSSL, libevent
-#noinst_LIBRARIES += lib/libdsnet.a
-#lib_libdsnet_a_SOURCES = lib/tls.h lib/conn.h
-#lib_libdsnet_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+noinst_LIBRARIES += lib/libdsnet.a
+lib_libdsnet_a_SOURCES = lib/tls.c lib/tls_cert.c lib/tls.h lib/token.c lib/conn.c lib/conn.h lib/conn_turn.c \
+	lib/conn_turn.h
+lib_libdsnet_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 
 DS_BATCH_LIBS = lib/libdsbatch.a $(ZLIB_LIBS) $(DEFLATE_LIBS)
+# Before DS_BATCH_LIBS, whose wire.c it needs.
 DS_NET_LIBS = lib/libdsnet.a $(SSL_LIBS) $(EVENT_LIBS)
 
 EXTRA_DIST += lib/.may_include

@@ -43,6 +43,13 @@ unsigned char *ds_tls_request(struct ds_tls_key *key, size_t *ret_size);
 /* Writes DER as a PEM certificate, atomically and synced; `ca` (may be NULL) is appended. */
 DS_MUST_CHECK int ds_tls_save_cert(
     const char *file, const void *der, size_t size, const void *ca, size_t ca_size);
+/* Writes key, certificate and `ca` (may be NULL) into one PEM file, 0600, atomically and synced:
+ * key and certificate change in one step.  -EKEYREJECTED when they do not belong together.  The
+ * file serves as cert_file and key_file above. */
+DS_MUST_CHECK int ds_tls_save_identity(const char *file, struct ds_tls_key *key, const void *der,
+    size_t size, const void *ca, size_t ca_size);
+/* The EVP_PKEY, borrowed, for who signs with it. */
+void *ds_tls_key_pkey(struct ds_tls_key *key);
 /* SHA-256 of the public key of a DER certificate. */
 DS_MUST_CHECK int ds_tls_cert_pin(const void *der, size_t size, uint8_t ret[DS_PIN_SIZE]);
 
@@ -65,6 +72,7 @@ DS_MUST_CHECK int ds_random(void *ret, size_t size);
 
 /* An enrolment token as people see it: "dse1." and base64url of server addresses, the pin of the
  * CA, a token id and a secret.  The server keeps only a hash of the secret. */
+#define DS_TOKEN_TEXT_MAX 768 /* bytes, with the NUL */
 struct ds_token {
 	char address[256]; /* host:port[,host:port] */
 	uint8_t pin[DS_PIN_SIZE];

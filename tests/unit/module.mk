@@ -58,6 +58,27 @@ tests_unit_test_zip_zlib_CPPFLAGS = $(AM_CPPFLAGS) -DDS_ZIP_ZLIB
 tests_unit_test_zip_zlib_CFLAGS = $(TEST_CFLAGS) $(ZLIB_CFLAGS)
 tests_unit_test_zip_zlib_LDADD = $(TEST_LIBS) $(ZLIB_LIBS)
 
+NET_TEST_LIBS = $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(TEST_LIBS)
+unit_tests += tests/unit/test_conn
+tests_unit_test_conn_SOURCES = tests/unit/test_conn.c tests/unit/certs.c tests/unit/certs.h
+tests_unit_test_conn_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_conn_LDADD = $(NET_TEST_LIBS)
+
+unit_tests += tests/unit/test_tls
+tests_unit_test_tls_SOURCES = tests/unit/test_tls.c tests/unit/certs.c tests/unit/certs.h
+tests_unit_test_tls_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS)
+tests_unit_test_tls_LDADD = $(NET_TEST_LIBS)
+
+unit_tests += tests/unit/test_token
+tests_unit_test_token_SOURCES = tests/unit/test_token.c
+tests_unit_test_token_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_token_LDADD = $(NET_TEST_LIBS)
+
+unit_tests += tests/unit/test_file
+tests_unit_test_file_SOURCES = tests/unit/test_file.c
+tests_unit_test_file_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_file_LDADD = $(TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA
