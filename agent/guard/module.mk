@@ -1,2 +1,11 @@
 # agent/guard: sources, tests and what is installed
 EXTRA_DIST += agent/guard/.may_include
+
+# What a daemon is on this host: linked into the guard and its tests; no BPF in here.
+noinst_LIBRARIES += agent/guard/libattrib.a
+agent_guard_libattrib_a_SOURCES = agent/guard/daemon.h agent/guard/daemon.c agent/guard/daemon_find.c \
+	agent/guard/daemon_table.h agent/guard/cgroup.c agent/guard/cgroup.h agent/guard/program.c agent/guard/program.h \
+	agent/guard/process.c agent/guard/process.h agent/guard/container.c agent/guard/container.h \
+	agent/guard/identity.h agent/guard/resource.h
+agent_guard_libattrib_a_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS)
+ATTRIB_LIBS = agent/guard/libattrib.a lib/libds.a $(NETTLE_LIBS)

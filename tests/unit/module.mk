@@ -57,6 +57,10 @@ tests_unit_test_zip_zlib_SOURCES = tests/unit/test_zip.c lib/zip.c
 tests_unit_test_zip_zlib_CPPFLAGS = $(AM_CPPFLAGS) -DDS_ZIP_ZLIB
 tests_unit_test_zip_zlib_CFLAGS = $(TEST_CFLAGS) $(ZLIB_CFLAGS)
 tests_unit_test_zip_zlib_LDADD = $(TEST_LIBS) $(ZLIB_LIBS)
+unit_tests_agent += tests/unit/test_cgroup
+tests_unit_test_cgroup_SOURCES = tests/unit/test_cgroup.c
+tests_unit_test_cgroup_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_cgroup_LDADD = $(ATTRIB_LIBS) $(TEST_LIBS)
 
 NET_TEST_LIBS = $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(TEST_LIBS)
 unit_tests += tests/unit/test_conn

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * daemon_find - which daemon a cgroup, a program or a running process stands for.
+ *
+ * Where there is a systemd, the cgroup is the authority; below services that start other people's
+ * programs (sshd, cron) and where there is no systemd, programs and their ancestry are.
+ */
+#include "agent/guard/cgroup.h"
+#include "agent/guard/container.h"
+#include "agent/guard/daemon_table.h"
+#include "agent/guard/process.h"
+#include "agent/guard/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEPTH_MAX 32u /* ancestors looked at */
+
+static char root[PROCESS_PATH_MAX]; /* of our pid namespace's cgroups; "" for the real one */
+static bool has_systemd;            /* pid 1 of our namespace is one */
+
+/* systemd itself moves from the root to init.scope, as soon as it can. */
+void
+daemon_read_root(void)
+{
+	static const char scope[] = "/init.scope";
+	char path[PROCESS_PATH_MAX], exe[PROCESS_PATH_MAX];
+	size_t len;
+
+	root[0] = '\0';
+	has_systemd = process_exe(1, exe, sizeof(exe), NULL) == 0 &&
+		      strcmp(program_base(exe), "systemd") == 0;
+	if (process_cgroup(1, path, sizeof(path)) < 0)
+		return;
+	len = strlen(path);
+	if (len >= sizeof(scope) - 1 && strcmp(path + len - (sizeof(scope) - 1), scope) == 0)
+		path[len - (sizeof(scope) - 1)] = '\0';
+	(void)snprintf(root, sizeof(root), "%s", strcmp(path, "/") == 0 ? "" : path);
+}
+
+static const struct daemon *
+make_plain(enum daemon_role role, const char *name)
+{
+	bool is_new;
+	struct daemon *d = daemon_make(role, name, &is_new);
+
+	if (d != NULL && is_new)
+		daemon_decide_watched(d);
+	return d;
+}
+
+static const struct daemon *
+make_unit(enum daemon_role role, const char *name, const struct cgroup_name *from)
+{
+	bool is_new;
+	struct daemon *d = daemon_make(role, name, &is_new);
+
+	if (d == NULL || !is_new)
+		return d;
+	memcpy(d->unit, from->unit, sizeof(d->unit));
+	memcpy(d->instance, from->instance, sizeof(d->instance));
+	daemon_decide_watched(d);
+	return d;
+}
+
+static const struct daemon *
+make_container(const struct cgroup_name *from)
+{
+	struct container_info info = { 0 };
+	char name[sizeof(info.name) + 16];
+	struct daemon *d;
+	bool is_new;
+
+	if (from->container_named)
+		(void)snprintf(name, sizeof(name), "container:%s", from->container);
+	else if (container_find("", from->container, &info) == 0 && info.name[0] != '\0')
+		(void)snprintf(name, sizeof(name), "container:%s", info.name);
+	else
+		(void)snprintf(name, sizeof(name), "container:%.12s", from->container);
+	d = daemon_make(DAEMON_CONTAINER, name, &is_new);
+	if (d == NULL || (!is_new && strcmp(d->container, from->container) == 0))
+		return d;
+	memcpy(d->container, from->container, sizeof(d->container));
+	memcpy(d->image, info.image, sizeof(d->image));
+	(void)snprintf(d->container_name, sizeof(d->container_name), "%s",
+	    from->container_named ? from->container : info.name);
+	daemon_decide_watched(d);
+	return d;
+}
+
+/* Containers that were looked up already: their files are read once. */
+static const struct daemon *
+known_container(const char *id)
+{
+	for (uint32_t i = daemon_count(); i >= 1; i--) {
+		const struct daemon *d = daemon_get(i);
+
+		if (d->role == DAEMON_CONTAINER && strcmp(d->container, id) == 0)
+			return d;
+	}
+	return NULL;
+}
+
+/* What opened a logind session: SERVICE=sshd in logind's own file. */
+static void
+session_service(const char *number, char *ret, size_t size)
+{
+	char path[256], text[4096];
+	const char *line;
+	ssize_t n = -1;
+	int fd;
+
+	ret[0] = '\0';
+	(void)snprintf(path, sizeof(path), "/run/systemd/sessions/%s", number);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	n = read(fd, text, sizeof(text) - 1);
+	(void)close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	line = strstr(text, "\nSERVICE=");
+	if (line != NULL)
+		(void)snprintf(ret, size, "%.*s", (int)strcspn(line + 9, "\n"), line + 9);
+}
+
+static const struct daemon *
+make_session(const struct cgroup_name *from)
+{
+	char service[64];
+
+	session_service(from->instance, service, sizeof(service));
+	if (strcmp(service, "sshd") == 0)
+		return make_plain(DAEMON_SESSION, "sshd/session");
+	if (program_class_of(service) == PROGRAM_SCHEDULER)
+		return make_plain(DAEMON_JOB, strcmp(service, "atd") == 0 ? "at/job" : "cron/job");
+	return make_plain(DAEMON_SESSION, "login/session");
+}
+
+static const struct daemon *
+make_of(const struct cgroup_name *from)
+{
+	char name[sizeof(from->unit) + 8];
+	const struct daemon *d;
+
+	switch (from->kind) {
+	case CGROUP_NONE:
+		return NULL;
+	case CGROUP_UNIT:
+		return make_unit(DAEMON_SERVICE, from->unit, from);
+	case CGROUP_USER_UNIT:
+		(void)snprintf(name, sizeof(name), "user/%s", from->unit);
+		return make_unit(DAEMON_SERVICE, name, from);
+	case CGROUP_SESSION:
+		return make_session(from);
+	case CGROUP_TRANSIENT:
+		return make_plain(DAEMON_TRANSIENT, "systemd-run/job");
+	case CGROUP_CONTAINER:
+		d = known_container(from->container);
+		return d != NULL ? d : make_container(from);
+	}
+	return NULL;
+}
+
+const struct daemon *
+daemon_of_cgroup(const char *path)
+{
+	const char *below = cgroup_below(path, root);
+	struct cgroup_name name;
+
+	if (below == NULL)
+		return NULL;
+	cgroup_parse(below, &name);
+	return make_of(&name);
+}
+
+/* nginx.service, when there is one; else the plain name. */
+static const struct daemon *
+make_process(const char *name)
+{
+	char unit[280];
+	const struct daemon *d;
+
+	(void)snprintf(unit, sizeof(unit), "%s.service", name);
+	d = daemon_find(unit);
+	return d != NULL ? d : make_plain(DAEMON_PROCESS, name);
+}
+
+/* Whether programs below `parent` may be daemons of their own. */
+static bool
+hands_over(const struct daemon *parent)
+{
+	if (parent == NULL)
+		return true;
+	switch (parent->role) {
+	case DAEMON_SESSION:
+	case DAEMON_JOB:
+	case DAEMON_PACKAGE:
+		return !has_systemd; /* else pid 1 starts them, in cgroups of their own */
+	case DAEMON_PROCESS:
+		return program_class_of(parent->name) == PROGRAM_SUPERVISOR;
+	case DAEMON_SERVICE:
+	case DAEMON_CONTAINER:
+	case DAEMON_TRANSIENT:
+		return false;
+	}
+	return false;
+}
+
+/* A shell below sshd, a command below cron: told by the program that forked it. */
+static const struct daemon *
+below_program(const char *exe, const char *parent_exe, const struct daemon *parent)
+{
+	enum program_class class;
+	char name[280];
+
+	if (parent_exe == NULL || program_is_temporary(parent_exe) ||
+	    (parent != NULL && parent->role != DAEMON_SERVICE && parent->role != DAEMON_PROCESS))
+		return NULL;
+	class = program_class_of(parent_exe);
+	if ((class != PROGRAM_LOGIN && class != PROGRAM_SCHEDULER) ||
+	    strcmp(program_daemon_name(exe), program_daemon_name(parent_exe)) == 0)
+		return NULL;
+	(void)snprintf(name, sizeof(name), "%s/%s", program_daemon_name(parent_exe),
+	    class == PROGRAM_LOGIN ? "session" : "job");
+	return make_plain(class == PROGRAM_LOGIN ? DAEMON_SESSION : DAEMON_JOB, name);
+}
+
+const struct daemon *
+daemon_of_exec(
+    const char *exe, const char *const *argv, const char *parent_exe, const struct daemon *parent)
+{
+	const char *script = program_package_script(exe, argv, parent_exe);
+	const struct daemon *d;
+	char name[256];
+
+	if (script != NULL && (parent == NULL || parent->role != DAEMON_CONTAINER))
+		return make_plain(DAEMON_PACKAGE, script);
+	d = below_program(exe, parent_exe, parent);
+	if (d != NULL)
+		return d;
+	if (!hands_over(parent) || program_is_temporary(exe))
+		return parent;
+	if (daemon_configured_name(exe, argv, name, sizeof(name)))
+		return make_process(name);
+	program_name(exe, argv, name, sizeof(name));
+	if (daemon_is_auto() && program_class_of(name) != PROGRAM_OTHER)
+		return make_process(name);
+	return parent;
+}
+
+/* A process and those above it, nearest first. */
+struct lineage {
+	pid_t pid[DEPTH_MAX];
+	size_t len;
+};
+
+static int
+lineage_read(pid_t pid, struct lineage *ret)
+{
+	struct process_stat st;
+
+	ret->len = 0;
+	while (pid >= 1 && ret->len < DEPTH_MAX) {
+		if (process_stat(pid, &st) < 0 || st.kernel_thread)
+			return ret->len > 0 ? 0 : -ESRCH;
+		ret->pid[ret->len++] = pid;
+		pid = st.ppid;
+	}
+	return 0;
+}
+
+/* What is known of one process of a lineage. */
+struct rung {
+	char exe[PROCESS_PATH_MAX]; /* "" when not readable */
+	const struct daemon *unit;  /* by its cgroup, or NULL */
+	const struct daemon *daemon;
+};
+
+/* One process, when that of its parent is known.  A cgroup other than the parent's decides; the
+ * same one says nothing new: the shell that sshd started is in sshd's cgroup where there is no
+ * logind. */
+static void
+rung_read(pid_t pid, const struct rung *above, struct rung *ret)
+{
+	static struct process_args args; /* the guard has one thread; too big for a stack */
+	char path[PROCESS_PATH_MAX];
+	const struct daemon *base = above->daemon;
+
+	*ret = (struct rung){ .daemon = above->daemon, .unit = above->unit };
+	if (process_exe(pid, ret->exe, sizeof(ret->exe), NULL) < 0) {
+		ret->exe[0] = '\0';
+		return;
+	}
+	if (process_cgroup(pid, path, sizeof(path)) == 0)
+		ret->unit = daemon_of_cgroup(path);
+	if (ret->unit != NULL && ret->unit != above->unit)
+		base = ret->unit;
+	if (process_args(pid, &args) < 0)
+		args.argv[0] = NULL;
+	ret->daemon =
+	    daemon_of_exec(ret->exe, args.argv, above->exe[0] != '\0' ? above->exe : NULL, base);
+}
+
+const struct daemon *
+daemon_of_process(pid_t pid)
+{
+	static struct rung rungs[2];
+	struct lineage above;
+
+	if (lineage_read(pid, &above) < 0)
+		return NULL;
+	rungs[0] = rungs[1] = (struct rung){ 0 };
+	for (size_t i = above.len; i > 0; i--)
+		rung_read(above.pid[i - 1], &rungs[i % 2], &rungs[(i + 1) % 2]);
+	return rungs[0].daemon; /* the last round read from [1] and wrote to [0] */
+}
+
+/* Whether this may be a daemon of its own although nobody knows it: nobody sits at its terminal,
+ * and what started it has gone. */
+static bool
+is_detached(pid_t pid)
+{
+	struct process_stat st;
+
+	return process_stat(pid, &st) == 0 && st.tty == 0;
+}
+
+const struct daemon *
+daemon_of_listener(pid_t pid, const char *exe)
+{
+	static struct process_args args;
+	const struct daemon *d = daemon_of_process(pid);
+	char path[PROCESS_PATH_MAX], name[256];
+
+	if (d != NULL && d->role != DAEMON_SESSION && d->role != DAEMON_PACKAGE)
+		return d;
+	if (process_exe(pid, path, sizeof(path), NULL) < 0)
+		(void)snprintf(path, sizeof(path), "%s", exe != NULL ? exe : "");
+	if (path[0] == '\0' || process_args(pid, &args) < 0)
+		return d;
+	if (daemon_configured_name(path, args.argv, name, sizeof(name)))
+		return make_process(name);
+	program_name(path, args.argv, name, sizeof(name));
+	if (!daemon_is_auto() || (d != NULL && program_class_of(name) == PROGRAM_OTHER))
+		return d;
+	return d != NULL || is_detached(pid) ? make_process(name) : NULL;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * identity - which executable a daemon is: path, inode, SHA-256, package and version.
+ *
+ * Emits DAEMON when a daemon is found (with DS_FLAG_INITIAL at the guard's start) and when its
+ * identity changes, DAEMON_GONE when it has no process left.  The work (hashing, package
+ * databases) is cut into slices, so that the guard's loop is never held up.
+ */
+#ifndef AGENT_GUARD_IDENTITY_H
+#define AGENT_GUARD_IDENTITY_H
+
+#include "lib/compiler.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+void identity_init(void);
+void identity_done(void);
+/* A watched daemon has a process that was not known before, or one that executed something: call
+ * it when a task is given its daemon.  Cheap, and may be called often; unwatched: ignored. */
+void identity_seen(uint32_t number, pid_t pid, bool initial);
+/* After each sweep of resource: the daemon's main process (0: it has none any more) and how many
+ * processes it has. */
+void identity_update(uint32_t number, pid_t main_pid, uint32_t processes);
+/* Does one slice of what is to be done (some ms at most); returns in how many ms it wants to be
+ * called again: 1000 when it has nothing to do. */
+uint64_t identity_tick(uint64_t now_ms);
+
+#endif
