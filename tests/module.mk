@@ -12,3 +12,4 @@ TESTS += $(lint_tests)
 include tests/unit/module.mk
 include tests/fuzz/module.mk
 include tests/system/module.mk
+include tests/bench/module.mk

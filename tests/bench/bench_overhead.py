@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the sensors cost a call: storms of exec, open, connect by a watched daemon, by a process that nobody watches, and
+without any agent. Rounds of the three alternate, so that a slow minute of the machine hits all of them; best of each."""
+import os, shutil, subprocess, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+from harness import *
+
+STORMS = [("exec", 3000, "true"), ("open", 100000, "file"), ("connect", 20000, "port"), ("udp", 200000, "port"),
+          ("none", 1000000, "file")]
+ROUNDS = 4
+
+
+def bench(name, value, unit):
+    print(f"bench {name} {value:.3f} {unit}", flush=True)
+
+
+def storm(binary, mode, count, target):
+    r = subprocess.run([binary, mode, str(count), "3", target], capture_output=True, text=True, check=True)
+    return float(r.stdout)
+
+
+def round_of(binaries, targets):
+    return {(who, mode): storm(path, mode, count, targets[kind])
+            for who, path in binaries.items() for mode, count, kind in STORMS}
+
+
+def peers(peer):
+    """Figures of ../shared/peers/NAME: {figure: value}."""
+    script = os.path.join(os.environ.get("PEERS", ""), peer)
+    if not os.path.exists(script):
+        return {}
+    r = subprocess.run([script], capture_output=True, text=True)
+    return {w[2]: float(w[3]) for w in (line.split() for line in r.stdout.splitlines()) if len(w) > 3 and w[0] == "peer"}
+
+
+def main():
+    isolate()
+    work = tempfile.mkdtemp(prefix="daemonsec-bench.")
+    source = os.path.join(BUILD, "tests", "bench", "storm")
+    binaries = {}
+    for who, name in (("watched", "stormd"), ("other", "bystander")):
+        binaries[who] = os.path.join(work, name)
+        shutil.copy(source, binaries[who])
+    nop = os.path.join(work, "nop")
+    subprocess.run(["cc", "-O2", "-static", "-o", nop, "-xc", "-"], input="int main(void){return 0;}", text=True, check=True)
+    target = os.path.join(work, "file")
+    open(target, "w").close()
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(4096)
+    pid = os.fork()
+    if pid == 0:
+        while True:
+            listener.accept()[0].close()
+    targets = {"true": nop, "file": target, "port": str(listener.getsockname()[1])}
+    best = {}
+
+    def keep(phase, figures):
+        for key, ns in figures.items():
+            k = (phase, *key)
+            best[k] = min(best.get(k, 1e18), ns)
+
+    with Site() as site:
+        agent = site.agent(monitor="stormd")
+        for _ in range(ROUNDS):
+            keep("with", round_of(binaries, targets))
+            agent.stop()
+            keep("without", round_of(binaries, targets))
+            agent.start()
+            wait(site.connected)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    shutil.rmtree(work)
+    extra = {(who, mode): best["with", who, mode] - best["without", who, mode] for who in binaries for mode, _, _ in STORMS}
+    bench("overhead_exec", 100 * extra["watched", "exec"] / best["without", "watched", "exec"], "%")
+    bench("overhead_exec_us", extra["watched", "exec"] / 1000, "us")
+    bench("overhead_open", extra["watched", "open"] / 1000, "us")
+    bench("overhead_connect", extra["watched", "connect"] / 1000, "us")
+    bench("overhead_udp", extra["watched", "udp"] / 1000, "us")
+    bench("overhead_other", extra["other", "open"] / 1000, "us")
+    bench("overhead_other_exec", extra["other", "exec"] / 1000, "us")
+    bench("overhead_syscall", extra["other", "none"] / 1000, "us")
+    for mode in ("exec", "open", "connect"):
+        bench(f"storm_{mode}_bare", best["without", "watched", mode] / 1000, "us")
+    # Last: what auditd leaves behind costs every later process until reboot.
+    if os.environ.get("AUDITD"):
+        them = peers("auditd-storm")
+        for mode in ("open", "connect"):
+            cost = them.get(f"{mode}_extra") or them.get(f"{mode}_us")
+            if cost:
+                bench(f"overhead_{mode}_vs_auditd", extra["watched", mode] / 1000 / cost, "ratio")
+
+
+main()

@@ -1,0 +1,8 @@
+# Benchmarks: `make bench [BENCH=PATTERN]`. Programs here are built by it, and their names begin with bench_, but storm.
+bench_programs = tests/bench/storm
+tests_bench_storm_SOURCES = tests/bench/storm.c
+EXTRA_DIST += tests/bench/run tests/bench/bench_overhead.py tests/bench/bench_alert_latency.py tests/bench/bench_agent_cost.py
+
+# END OF LIST: add above
+EXTRA_PROGRAMS += $(bench_programs)
+CLEANFILES += $(bench_programs)
