@@ -264,6 +264,22 @@ ds_tls_key_open(const char *file, bool create, char *ret_why, size_t why_size)
 	return key;
 }
 
+struct ds_tls_key *
+ds_tls_key_new(void)
+{
+	struct ds_tls_key *key = calloc(1, sizeof(*key));
+
+	if (key == NULL)
+		return NULL;
+	key->pkey = EVP_EC_gen("P-256");
+	ERR_clear_error();
+	if (key->pkey == NULL) {
+		free(key);
+		return NULL;
+	}
+	return key;
+}
+
 void
 ds_tls_key_free(struct ds_tls_key *key)
 {

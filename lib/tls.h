@@ -37,6 +37,8 @@ void *ds_tls_context(struct ds_tls *tls);
 /* Makes a P-256 key in `file` (0600, written to a temporary name, synced, renamed) unless it is
  * there; loads it. */
 struct ds_tls_key *ds_tls_key_open(const char *file, bool create, char *ret_why, size_t why_size);
+/* A fresh P-256 key that is nowhere yet.  NULL on failure. */
+struct ds_tls_key *ds_tls_key_new(void);
 void ds_tls_key_free(struct ds_tls_key *key);
 /* DER of a certificate request for the key; OPENSSL_free() it.  NULL on failure. */
 unsigned char *ds_tls_request(struct ds_tls_key *key, size_t *ret_size);

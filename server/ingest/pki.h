@@ -18,8 +18,8 @@
 struct pki;
 
 /* Opens the authority in dir, or makes it when there is none; makes or renews server.pem when it is
- * missing, old, or not for these names.  names: hosts and addresses that agents connect to
- * ("0.0.0.0" and "::" are left out; the machine's own names and addresses are added).  NULL and a
+ * missing, old, or not for these names.  names: hosts and addresses that agents connect to;
+ * "0.0.0.0" and "::" are left out, the machine's host name and localhost are added.  NULL and a
  * sentence. */
 struct pki *pki_open(const char *dir, const char *const *names, size_t names_len, uint64_t now_us,
     char *ret_why, size_t why_size);

@@ -83,6 +83,12 @@ tests_unit_test_file_SOURCES = tests/unit/test_file.c
 tests_unit_test_file_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_file_LDADD = $(TEST_LIBS)
 
+unit_tests_server += tests/unit/test_pki
+tests_unit_test_pki_SOURCES = tests/unit/test_pki.c
+tests_unit_test_pki_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS)
+tests_unit_test_pki_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=rename -Wl,--wrap=fsync -Wl,--wrap=write
+tests_unit_test_pki_LDADD = server/libdsserver.a $(NET_TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA
