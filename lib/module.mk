@@ -8,7 +8,9 @@ lib_libds_a_SOURCES += lib/ipc.c lib/ipc.h lib/json.c lib/json.h
 
 # zlib
 noinst_LIBRARIES += lib/libdsbatch.a
-lib_libdsbatch_a_SOURCES = lib/zip.c lib/zip.h lib/wire.c lib/wire.h lib/batch.h
+lib_libdsbatch_a_SOURCES = lib/zip.c lib/zip.h lib/wire.c lib/wire.h lib/batch.h \
+	lib/batch_build.c lib/batch_build.h lib/batch_pack.c lib/batch_encode.c lib/batch_column.h lib/batch_format.h \
+	lib/batch_decode.c lib/batch_read.c lib/batch_read.h lib/batch_expand.c
 lib_libdsbatch_a_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS)
 
 # OpenSSL, libevent

@@ -64,6 +64,12 @@ ds_unzip(const void *data, size_t size, void *out, size_t raw_size)
 	return in_size == size && out_size == raw_size ? 0 : -EBADMSG;
 }
 
+uint32_t
+ds_crc32(const void *data, size_t size)
+{
+	return libdeflate_crc32(0, data, size);
+}
+
 void
 ds_zip_thread_done(void)
 {
@@ -149,6 +155,12 @@ ds_unzip(const void *data, size_t size, void *out, size_t raw_size)
 	if (inflate(z, Z_FINISH) != Z_STREAM_END)
 		return -EBADMSG;
 	return z->avail_in == 0 && z->avail_out == 0 ? 0 : -EBADMSG;
+}
+
+uint32_t
+ds_crc32(const void *data, size_t size)
+{
+	return (uint32_t)crc32_z(0, data, size);
 }
 
 void

@@ -15,6 +15,8 @@ DS_MUST_CHECK int ds_zip(const void *data, size_t size, int level, struct ds_buf
 /* Inflates into exactly raw_size bytes at `out`; -EBADMSG when it is not exactly that or is
  * damaged. */
 DS_MUST_CHECK int ds_unzip(const void *data, size_t size, void *out, size_t raw_size);
+/* CRC-32 as zlib has it. */
+uint32_t ds_crc32(const void *data, size_t size);
 void ds_zip_thread_done(void);
 
 #endif

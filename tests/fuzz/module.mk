@@ -42,6 +42,14 @@ tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz_wire.c
 tests_fuzz_fuzz_wire_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_wire_LDADD = $(DS_BATCH_LIBS) lib/libds.a
 
+fuzz_replays += tests/fuzz/replay_batch
+tests_fuzz_replay_batch_SOURCES = tests/fuzz/fuzz_batch.c tests/fuzz/replay.c
+tests_fuzz_replay_batch_LDADD = $(DS_BATCH_LIBS) lib/libds.a
+fuzz_targets += tests/fuzz/fuzz_batch
+tests_fuzz_fuzz_batch_SOURCES = tests/fuzz/fuzz_batch.c
+tests_fuzz_fuzz_batch_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_batch_LDADD = $(DS_BATCH_LIBS) lib/libds.a
+
 # END OF LIST: add above
 all_fuzz_replays = $(fuzz_replays)
 all_fuzz_targets = $(fuzz_targets)

@@ -89,6 +89,11 @@ tests_unit_test_pki_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS)
 tests_unit_test_pki_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=rename -Wl,--wrap=fsync -Wl,--wrap=write
 tests_unit_test_pki_LDADD = server/libdsserver.a $(NET_TEST_LIBS)
 
+unit_tests += tests/unit/test_batch
+tests_unit_test_batch_SOURCES = tests/unit/test_batch.c
+tests_unit_test_batch_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_batch_LDADD = $(DS_BATCH_LIBS) $(TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA

@@ -119,6 +119,14 @@ output_past_the_maximum_is_refused(void **state)
 	ds_buf_done(&b);
 }
 
+static void
+the_checksum_is_that_of_zlib(void **state)
+{
+	(void)state;
+	assert_int_equal(ds_crc32("123456789", 9), 0xcbf43926);
+	assert_int_equal(ds_crc32("", 0), 0);
+}
+
 int
 main(void)
 {
@@ -127,6 +135,7 @@ main(void)
 		cmocka_unit_test(we_read_what_zlib_compresses),
 		cmocka_unit_test(the_raw_size_must_be_exact),
 		cmocka_unit_test(nothing_compresses_to_something_that_inflates_to_nothing),
+		cmocka_unit_test(the_checksum_is_that_of_zlib),
 		cmocka_unit_test(output_past_the_maximum_is_refused),
 	};
 
