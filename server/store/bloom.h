@@ -9,7 +9,7 @@
  * unkeyed, the same on every host.  A peer that aims at collisions makes its own host's filter less
  * selective and nothing else.
  *
- * Format: u8 version 1, u8 number of probes, then bits (a power of two bytes).
+ * Format: u8 version 1, u8 number of probes, then bits, at least 8 bytes.
  */
 #ifndef SERVER_STORE_BLOOM_H
 #define SERVER_STORE_BLOOM_H

@@ -1,2 +1,18 @@
-# server/store: sources, tests and what is installed
-EXTRA_DIST += server/store/.may_include
+# server/store: everything the server keeps
+SQLITE_SCHEMA = schema/sqlite/001_control.sql schema/sqlite/001_events.sql
+
+server_libdsserver_a_SOURCES += server/store/store.c server/store/store.h server/store/backends.h \
+	server/store/bloom.c server/store/bloom.h server/store/null.c \
+	server/store/sqlite.c server/store/sqlite.h server/store/sqlite_db.c server/store/sqlite_db.h \
+	server/store/sqlite_control.c server/store/sqlite_control_read.c server/store/sqlite_days.c \
+	server/store/sqlite_events.c server/store/sqlite_scan.c server/store/sqlite_maintain.c \
+	server/store/sqlite_compact.c server/store/writer.c server/store/writer.h
+nodist_server_libdsserver_a_SOURCES = server/store/sqlite_schema.inc
+
+server/store/sqlite_schema.inc: $(SQLITE_SCHEMA) server/store/sqlite_schema.awk
+	$(AM_V_GEN)$(MKDIR_P) server/store && cd $(srcdir) && \
+		$(AWK) -f server/store/sqlite_schema.awk $(SQLITE_SCHEMA) > $(abs_top_builddir)/$@.tmp && \
+		mv $(abs_top_builddir)/$@.tmp $(abs_top_builddir)/$@
+BUILT_SOURCES += server/store/sqlite_schema.inc
+CLEANFILES += server/store/sqlite_schema.inc
+EXTRA_DIST += server/store/.may_include server/store/sqlite_schema.awk $(SQLITE_SCHEMA)

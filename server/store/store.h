@@ -49,6 +49,10 @@ struct store_backend {
 	/* 1 when it was new, 0 when its id was there. */
 	int (*finding_put)(struct store *s, const struct finding_row *row);
 	int (*alert_put)(struct store *s, const struct alert_row *row); /* by id */
+	/* The alert with this key that is not closed, within the transaction: 1 and the row, or 0.
+	 */
+	int (*alert_by_key)(struct store *s, const char *key,
+	    int (*call)(const struct alert_row *row, void *ctx), void *ctx);
 	int (*setting_put)(struct store *s, const struct setting_row *row);
 	/* 1 stored, 0 already there: exactly once in effect.  `already` means the lane's cursor has
 	 * the same epoch and no smaller sequence; another epoch is a spool made anew, whichever way
@@ -77,6 +81,7 @@ struct store_backend {
 	/* status NULL: all; before_id NULL: newest; newest first. */
 	int (*each_alert)(struct reader *r, const char *status, const char *before_id,
 	    unsigned limit, int (*call)(const struct alert_row *row, void *ctx), void *ctx);
+	/* 1 and the row, or 0. */
 	int (*alert_get)(struct reader *r, const char *id,
 	    int (*call)(const struct alert_row *row, void *ctx), void *ctx);
 	int (*each_finding)(struct reader *r, const char *alert_id,

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* backends - one line an engine; the table is store.c. */
+#ifndef SERVER_STORE_BACKENDS_H
+#define SERVER_STORE_BACKENDS_H
+
+#include "server/store/store.h"
+
+extern const struct store_backend store_sqlite;
+extern const struct store_backend store_null;
+
+#endif

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sqlite_compact - merges the small segments of closed hours.
+ *
+ * On the writer's thread, between transactions, on a connection of its own, within a budget of time
+ * a call.  The segments of one host and hour are decoded, put together and packed well; the merged
+ * one replaces them in one transaction and takes the first one's number, so that a crash leaves
+ * either, and a scan that resumes sees at least everything.
+ */
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "server/store/bloom.h"
+#include "server/store/sqlite.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define TARGET_LEN  (2 * COMPACT_LEN) /* events after which a merged segment is written */
+#define TARGET_SIZE (2u << 20)        /* bytes before compression, the same */
+#define LEVEL       6
+#define PARTS_MAX   4096 /* segments of a host and hour merged in one go; the rest stays */
+#define VACUUM_SQL  "PRAGMA incremental_vacuum(256)"
+
+struct part {
+	uint64_t number, received_us;
+};
+
+struct merge {
+	struct compactor *compactor;
+	uint32_t host;
+	struct part parts[PARTS_MAX];
+	size_t parts_len;
+	size_t first, next; /* parts[first..next) are in the builder */
+	struct ds_batch_builder *builder;
+	struct ds_batch *batch;
+	struct ds_buf packed, bloom, daemons;
+};
+
+void
+compact_close(struct compactor *c)
+{
+	db_close(&c->db);
+	free(c->hosts);
+	c->hosts = NULL;
+	c->hosts_len = c->next = 0;
+	c->day = c->begin = c->end = 0;
+}
+
+static int
+merge_new(struct compactor *c, struct merge **ret)
+{
+	struct merge *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	m->compactor = c;
+	ds_buf_init(&m->packed, DS_BATCH_PACKED_MAX);
+	ds_buf_init(&m->bloom, BLOOM_SIZE_MAX);
+	ds_buf_init(&m->daemons, DS_BATCH_STRINGS_MAX * 4);
+	m->builder = ds_batch_builder_new();
+	m->batch = ds_batch_new();
+	*ret = m;
+	return 0;
+}
+
+static void
+merge_free(struct merge *m)
+{
+	ds_batch_builder_free(m->builder);
+	ds_batch_free(m->batch);
+	ds_buf_done(&m->packed);
+	ds_buf_done(&m->bloom);
+	ds_buf_done(&m->daemons);
+	free(m);
+}
+
+static int
+list_parts(struct merge *m, uint32_t host)
+{
+	struct compactor *c = m->compactor;
+	sqlite3_stmt *st = db_prepare(
+	    &c->db, DAY_SMALL, "uuuu", (uint64_t)host, c->begin, c->end, (uint64_t)COMPACT_LEN);
+	int r;
+
+	m->host = host;
+	m->parts_len = m->first = m->next = 0;
+	while ((r = db_step(&c->db, st)) > 0 && m->parts_len < PARTS_MAX)
+		m->parts[m->parts_len++] = (struct part){ db_u64(st, 0), db_u64(st, 1) };
+	if (st)
+		sqlite3_reset(st);
+	return r < 0 ? r : 0;
+}
+
+/* The packed batch is in m->packed: what the index says about it. */
+static int
+describe(struct merge *m, struct segment_row *ret)
+{
+	const struct ds_batch_header *h;
+	int r = ds_batch_decode(m->batch, m->packed.data, m->packed.len);
+
+	ds_buf_clear(&m->bloom);
+	ds_buf_clear(&m->daemons);
+	if (r == 0)
+		r = bloom_build(m->batch, &m->bloom);
+	if (r == 0)
+		r = bloom_daemons(m->batch, &m->daemons);
+	if (r < 0)
+		return r;
+	h = ds_batch_header(m->batch);
+	*ret = (struct segment_row){
+		.host = m->host,
+		.received_us = m->parts[m->first].received_us,
+		.time_min_us = h->time_min_us,
+		.time_max_us = h->time_max_us,
+		.len = h->len,
+		.kinds = h->kinds,
+		.daemons = m->daemons.data,
+		.daemons_size = m->daemons.len,
+		.bloom = m->bloom.data,
+		.bloom_size = m->bloom.len,
+		.packed = m->packed.data,
+		.packed_size = m->packed.len,
+	};
+	return 0;
+}
+
+static int
+replace_parts(struct merge *m, const struct segment_row *row)
+{
+	struct db *db = &m->compactor->db;
+	int r = db_exec(db, "BEGIN IMMEDIATE");
+
+	if (r < 0)
+		return r;
+	for (size_t i = m->first; i < m->next && r == 0; i++) {
+		r = db_run(db, DAY_SEGMENT_DELETE, "u", m->parts[i].number);
+		if (r == 0)
+			r = db_run(db, DAY_BLOOM_DELETE, "u", m->parts[i].number);
+		if (r == 0)
+			r = db_run(db, DAY_PACKED_DELETE, "u", m->parts[i].number);
+	}
+	if (r == 0)
+		r = events_insert(db, row, m->parts[m->first].number);
+	if (r == 0)
+		r = db_run(db, DAY_COMPACT_PUT, "uu", m->compactor->begin,
+		    (uint64_t)(m->next - m->first - 1));
+	if (r == 0)
+		r = db_exec(db, "COMMIT");
+	if (r < 0)
+		(void)db_exec(db, "ROLLBACK"); /* may have happened already */
+	return r;
+}
+
+/* Writes what the builder has, if it is more than one segment. */
+static int
+flush_merge(struct merge *m)
+{
+	struct segment_row row;
+	int r = 0;
+
+	if (m->next - m->first > 1) {
+		ds_buf_clear(&m->packed);
+		r = ds_batch_pack(m->builder, LEVEL, &m->packed);
+		if (r == 0)
+			r = describe(m, &row);
+		if (r == 0)
+			r = replace_parts(m, &row);
+	}
+	ds_batch_builder_clear(m->builder);
+	m->first = m->next;
+	return r;
+}
+
+/* Adds a whole stored segment: 0; 1 when it did not fit and the builder has part of it; -errno. */
+static int
+add_events(struct merge *m, const void *packed, size_t size)
+{
+	struct ds_event ev;
+	int r = ds_batch_decode(m->batch, packed, size);
+
+	for (size_t i = 0; r == 0 && i < ds_batch_len(m->batch); i++) {
+		r = ds_batch_event(m->batch, i, &ev);
+		if (r == 0)
+			r = ds_batch_add(m->builder, &ev);
+	}
+	return r == -ENOSPC ? 1 : r;
+}
+
+static int
+add_part(struct merge *m, uint64_t number)
+{
+	struct db *db = &m->compactor->db;
+	sqlite3_stmt *st = db_prepare(db, DAY_PACKED_GET, "u", number);
+	int r = db_step(db, st);
+
+	if (r <= 0)
+		return r < 0 ? r : -EBADMSG;
+	r = add_events(m, sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0));
+	sqlite3_reset(st);
+	return r;
+}
+
+/* The builder has part of a segment that did not fit, or that is damaged: starts again without it.
+ */
+static int
+rebuild(struct merge *m)
+{
+	int r = 0;
+
+	ds_batch_builder_clear(m->builder);
+	for (size_t i = m->first; i < m->next && r == 0; i++)
+		r = add_part(m, m->parts[i].number);
+	return r > 0 ? -ENOSPC : r;
+}
+
+static int
+merge_part(struct merge *m)
+{
+	static struct ds_log_rate rate;
+	uint64_t number = m->parts[m->next].number;
+	int r = add_part(m, number);
+
+	if (r == 0) {
+		m->next++;
+		if (ds_batch_builder_len(m->builder) >= TARGET_LEN ||
+		    ds_batch_builder_size(m->builder) >= TARGET_SIZE)
+			return flush_merge(m);
+		return 0;
+	}
+	if (r == -EBADMSG && ds_log_pass(&rate, 5))
+		ds_log(ERROR, "a stored segment is damaged and stays as it is",
+		    "day=%llu number=%llu", (unsigned long long)m->compactor->day,
+		    (unsigned long long)number);
+	if (r < 0 && r != -EBADMSG)
+		return r;
+	r = rebuild(m);
+	if (r == 0)
+		r = flush_merge(m);
+	if (r < 0)
+		return r;
+	/* Alone it fits, or it is damaged: either way it stays as it is. */
+	m->first = ++m->next;
+	return 0;
+}
+
+static int
+merge_host(struct compactor *c, uint32_t host)
+{
+	struct merge *m;
+	int r = merge_new(c, &m);
+
+	if (r < 0)
+		return r;
+	r = m->builder && m->batch ? list_parts(m, host) : -ENOMEM;
+	while (r == 0 && m->next < m->parts_len)
+		r = merge_part(m);
+	if (r == 0)
+		r = flush_merge(m);
+	merge_free(m);
+	return r;
+}
+
+static int
+plan_hosts(struct compactor *c, uint32_t after)
+{
+	sqlite3_stmt *st;
+	int r;
+
+	if (!c->hosts)
+		c->hosts = calloc(COMPACT_HOSTS, sizeof(*c->hosts));
+	if (!c->hosts)
+		return -ENOMEM;
+	c->hosts_len = c->next = 0;
+	st = db_prepare(&c->db, DAY_HOUR_HOSTS, "uuuuu", c->begin, c->end, (uint64_t)COMPACT_LEN,
+	    (uint64_t)after, (uint64_t)COMPACT_HOSTS);
+	while ((r = db_step(&c->db, st)) > 0 && c->hosts_len < COMPACT_HOSTS)
+		c->hosts[c->hosts_len++] = (uint32_t)db_u64(st, 0);
+	if (st)
+		sqlite3_reset(st);
+	c->more_hosts = c->hosts_len == COMPACT_HOSTS;
+	return r < 0 ? r : 0;
+}
+
+/* Finds the next closed hour of the open day: 1 found, 0 none. */
+static int
+plan_hour(struct compactor *c, uint64_t now_us)
+{
+	struct day_sums sums;
+	sqlite3_stmt *st;
+	uint64_t end_us;
+	int r = days_read_sums(&c->db, &sums);
+
+	if (r < 0)
+		return r;
+	st = db_prepare(&c->db, DAY_HOUR_FIRST, "u", sums.compact_from);
+	r = db_step(&c->db, st);
+	if (r <= 0)
+		return r;
+	c->begin = db_u64(st, 0);
+	end_us = (db_u64(st, 1) / HOUR_US + 1) * HOUR_US;
+	sqlite3_reset(st);
+	if (end_us > now_us) {
+		c->begin = 0;
+		return 0;
+	}
+	st = db_prepare(&c->db, DAY_HOUR_END, "uu", c->begin, end_us);
+	r = db_step(&c->db, st);
+	c->end = r > 0 ? db_u64(st, 0) : sums.next_number;
+	if (r > 0)
+		sqlite3_reset(st);
+	if (r >= 0)
+		r = plan_hosts(c, 0);
+	return r < 0 ? r : 1;
+}
+
+/* One host of the planned hour, or its end. */
+static int
+work_hour(struct compactor *c)
+{
+	int r;
+
+	if (c->next < c->hosts_len)
+		return merge_host(c, c->hosts[c->next++]);
+	if (c->more_hosts)
+		return plan_hosts(c, c->hosts[c->hosts_len - 1]);
+	r = db_run(&c->db, DAY_COMPACT_PUT, "uu", c->end, (uint64_t)0);
+	if (r == 0)
+		r = db_exec(&c->db, VACUUM_SQL);
+	c->begin = 0;
+	return r;
+}
+
+/* Opens the first day after c->done: 1, or 0 when there is none. */
+static int
+next_day(struct store *s)
+{
+	struct compactor *c = &s->compactor;
+	uint64_t *days;
+	char path[PATH_SIZE];
+	size_t len, i;
+	int r = days_list(s->events_dir, &days, &len);
+
+	if (r < 0)
+		return r;
+	for (i = 0; i < len && days[i] <= c->done; i++)
+		;
+	if (i < len)
+		c->day = days[i];
+	free(days);
+	if (i == len)
+		return 0;
+	r = days_path(s->events_dir, c->day, path);
+	if (r == 0)
+		r = db_open(&c->db, path, DB_EVENTS, days_sql, false, NULL, 0);
+	if (r == 0)
+		return 1;
+	c->done = c->day; /* not one that can be worked on */
+	c->day = 0;
+	return r;
+}
+
+int
+compact_step(struct store *s, uint64_t now_us, uint64_t deadline_ms)
+{
+	struct compactor *c = &s->compactor;
+	int r = 0;
+
+	while (ds_clock_monotonic_ms() < deadline_ms) {
+		if (c->day == 0) {
+			r = next_day(s);
+			if (r <= 0)
+				break;
+		}
+		if (c->begin == 0) {
+			r = plan_hour(c, now_us);
+			if (r < 0)
+				break;
+			if (r == 0) {
+				bool is_today = c->day == s->day || c->day >= now_us / DAY_US;
+				uint64_t day = c->day;
+
+				compact_close(c);
+				if (is_today)
+					return 0;
+				c->done = day;
+				continue;
+			}
+		}
+		r = work_hour(c);
+		if (r < 0)
+			break;
+	}
+	if (r < 0) {
+		uint64_t day = c->day;
+
+		compact_close(c);
+		c->done = DS_MAX(day, c->done); /* tried again after the next change of day */
+		return r;
+	}
+	return c->day != 0;
+}
