@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION        1
+#define FORMAT         1
 #define PROBES         7 /* with 10 bits an element: 0.8 % false positives */
 #define BITS_PER_HASH  10
 #define HEADER         2u
@@ -185,7 +185,7 @@ write_filter(const struct hashes *h, struct ds_buf *out)
 
 	if (r < 0)
 		return r;
-	out->data[out->len] = VERSION;
+	out->data[out->len] = FORMAT;
 	out->data[out->len + 1] = PROBES;
 	bytes = out->data + out->len + HEADER;
 	for (size_t i = 0; i < size; i++)
@@ -287,7 +287,7 @@ bloom_may_have(const void *bloom, size_t size, uint64_t hash)
 	const uint8_t *p = bloom;
 	uint32_t bits;
 
-	if (size < HEADER + SIZE_MIN || size > BLOOM_SIZE_MAX || p[0] != VERSION || p[1] != PROBES)
+	if (size < HEADER + SIZE_MIN || size > BLOOM_SIZE_MAX || p[0] != FORMAT || p[1] != PROBES)
 		return true;
 	bits = (uint32_t)(size - HEADER) * 8;
 	for (unsigned i = 0; i < PROBES; i++) {

@@ -55,7 +55,7 @@ sqlite_close(struct store *s)
 	clean = s->control.handle != NULL && !s->active && !s->damaged;
 	compact_close(&s->compactor);
 	if (s->control.handle)
-		(void)db_exec(&s->control, "PRAGMA optimize"); /* a hint only */
+		db_try(&s->control, "PRAGMA optimize"); /* a hint only */
 	db_close(&s->control);
 	db_close(&s->events);
 	if (clean && s->running_file)
@@ -132,7 +132,7 @@ sqlite_begin(struct store *s)
 		return r;
 	r = db_exec(&s->control, "BEGIN IMMEDIATE");
 	if (r < 0)
-		(void)db_exec(&s->events, "ROLLBACK"); /* nothing was written */
+		db_try(&s->events, "ROLLBACK"); /* nothing was written */
 	s->active = r == 0;
 	return r;
 }
@@ -141,8 +141,8 @@ static void
 sqlite_rollback(struct store *s)
 {
 	/* SQLite may have rolled back by itself (disk full): then these have nothing to do. */
-	(void)db_exec(&s->control, "ROLLBACK");
-	(void)db_exec(&s->events, "ROLLBACK");
+	db_try(&s->control, "ROLLBACK");
+	db_try(&s->events, "ROLLBACK");
 	s->sums = s->sums_begin;
 	s->active = false;
 }

@@ -147,7 +147,7 @@ replace_parts(struct merge *m, const struct segment_row *row)
 	if (r == 0)
 		r = db_exec(db, "COMMIT");
 	if (r < 0)
-		(void)db_exec(db, "ROLLBACK"); /* may have happened already */
+		db_try(db, "ROLLBACK"); /* may have happened already */
 	return r;
 }
 

@@ -58,6 +58,12 @@ db_exec(struct db *db, const char *sql)
 	return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(db);
 }
 
+void
+db_try(struct db *db, const char *sql)
+{
+	(void)sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+}
+
 static int
 read_number(struct db *db, const char *sql, int64_t *ret)
 {
@@ -119,7 +125,7 @@ migrate(struct db *db, enum db_plane plane, const char *path, char *ret_why, siz
 		if (r == 0)
 			r = db_exec(db, "COMMIT");
 		if (r < 0) {
-			(void)db_exec(db, "ROLLBACK"); /* may have happened already */
+			db_try(db, "ROLLBACK"); /* may have happened already */
 			return r;
 		}
 	}

@@ -44,6 +44,8 @@ DS_MUST_CHECK int db_step(struct db *db, sqlite3_stmt *st);
 DS_MUST_CHECK int db_finish(struct db *db, sqlite3_stmt *st);
 /* Plain SQL of ours. */
 DS_MUST_CHECK int db_exec(struct db *db, const char *sql);
+/* The same where failing is of no matter: a rollback of what SQLite rolled back by itself. */
+void db_try(struct db *db, const char *sql);
 /* The errno of the last failure. */
 int db_error(struct db *db);
 /* quick_check of one table: 0, or -EBADMSG. */

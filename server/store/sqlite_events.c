@@ -12,6 +12,7 @@
 #include "server/store/sqlite.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +52,7 @@ consider_day(struct store *s, uint64_t day, bool unclean)
 		if (r == 0)
 			r = days_read_sums(&db, &sums);
 		if (r < 0) {
-			(void)snprintf(why, sizeof(why), "%s", strerror(-r));
+			snprintf(why, sizeof(why), "%s", strerror(-r));
 			db_close(&db);
 		}
 	}
@@ -133,7 +134,7 @@ take_over(struct store *s, struct db *db, struct day_sums *ret)
 	if (r == 0)
 		r = db_exec(db, "COMMIT");
 	if (r < 0)
-		(void)db_exec(db, "ROLLBACK"); /* may have happened already */
+		db_try(db, "ROLLBACK"); /* may have happened already */
 	return r;
 }
 
@@ -202,7 +203,7 @@ events_begin(struct store *s)
 	if (r == 0)
 		r = days_read_sums(&s->events, &s->sums);
 	if (r < 0)
-		(void)db_exec(&s->events, "ROLLBACK"); /* nothing was written */
+		db_try(&s->events, "ROLLBACK"); /* nothing was written */
 	s->sums_begin = s->sums;
 	return r;
 }

@@ -100,7 +100,7 @@ trim_today(struct store *s)
 	if (r == 0)
 		r = db_exec(&s->events, "COMMIT");
 	if (r < 0) {
-		(void)db_exec(&s->events, "ROLLBACK"); /* may have happened already */
+		db_try(&s->events, "ROLLBACK"); /* may have happened already */
 		return r;
 	}
 	r = db_exec(&s->events, VACUUM_SQL);

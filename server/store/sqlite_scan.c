@@ -237,7 +237,7 @@ scan_one_day(struct scan *s, uint64_t day)
 			r = scan_rows(s, db, day);
 		s->stats.excluded += sums.segments - (s->stats.read - read);
 	}
-	(void)db_exec(db, "COMMIT"); /* only read */
+	db_try(db, "COMMIT"); /* only read */
 	if (r == -EBADMSG) {
 		db_close(db);
 		r = 0; /* a damaged day must not hide the others */

@@ -15,6 +15,6 @@ BEGIN {
 		close(file)
 		all[plane(file)] = all[plane(file)] text ",\n"
 	}
-	for (p in all)
-		printf "static const char *const schema_%s[] = {%s\tNULL,\n};\n", p, all[p]
+	printf "static const char *const schema_control[] = {%s\tNULL,\n};\n", all["control"]
+	printf "static const char *const schema_events[] = {%s\tNULL,\n};\n", all["events"]
 }

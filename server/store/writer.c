@@ -256,7 +256,8 @@ writer_stop(struct writer *w)
 	if (!w)
 		return;
 	w->stop = true;
-	(void)ds_mailbox_put(w->mailbox, &wake.mail); /* full: it is awake anyway */
+	if (ds_mailbox_put(w->mailbox, &wake.mail) < 0)
+		ds_log(DEBUG, "the writer's mailbox is full, so it is awake", "%s", "");
 	pthread_join(w->thread, NULL);
 	writer_free(w);
 }

@@ -93,6 +93,11 @@ unit_tests += tests/unit/test_batch
 tests_unit_test_batch_SOURCES = tests/unit/test_batch.c
 tests_unit_test_batch_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_batch_LDADD = $(DS_BATCH_LIBS) $(TEST_LIBS)
+# The contract of the store, for every backend.
+unit_tests_server += tests/contract/test_store
+tests_contract_test_store_SOURCES = tests/contract/test_store.c tests/contract/store_fixture.c tests/contract/store_fixture.h
+tests_contract_test_store_CFLAGS = $(TEST_CFLAGS)
+tests_contract_test_store_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
 # END OF LIST: add above
 all_unit_tests =
