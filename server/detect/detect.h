@@ -13,6 +13,7 @@
 #define SERVER_DETECT_DETECT_H
 
 #include "lib/batch.h"
+#include "lib/mailbox.h"
 #include "lib/snapshot.h"
 
 struct detect;
@@ -23,7 +24,8 @@ struct detect_config {
 	uint64_t learn_min_us; /* a daemon learns at least so long */
 	double unseen_max; /* ready when the estimated unseen mass (Good-Turing) is below this */
 	uint32_t keys_max; /* keys kept a daemon; more are counted, not kept */
-	struct ds_snapshot *fleet; /* struct fleet_knowledge; may be NULL */
+	struct ds_snapshot *fleet;     /* struct fleet_knowledge (knowledge.h); may be NULL */
+	struct ds_mailbox *fleet_mail; /* takes struct knowledge_news, malloc; may be NULL */
 };
 
 /* A detector's verdict on events. */
@@ -50,6 +52,7 @@ struct verdict {
 	size_t profiles_len;
 	struct daemon_row *daemons; /* daemons declared, changed, or whose readiness changed */
 	size_t daemons_len;
+	void *memory; /* what the rows' texts and the arrays are in */
 };
 
 void verdict_done(struct verdict *v);

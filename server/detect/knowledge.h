@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * knowledge - what the daemons of the whole fleet are known to do, counted by hosts and not by
+ * events.
+ *
+ * The fleet thread owns the `struct knowledge` that grows, and publishes immutable copies of its
+ * counts (struct fleet_knowledge, lib/snapshot) for the workers.  Workers tell what is new by
+ * mail.  Daemons of different hosts are the same by class: the name without what is particular to a
+ * host or an instance (key.h).
+ */
+#ifndef SERVER_DETECT_KNOWLEDGE_H
+#define SERVER_DETECT_KNOWLEDGE_H
+
+#include "lib/mailbox.h"
+
+#include <stdbool.h>
+
+#define KNOWLEDGE_FACTS_MAX (1u << 22) /* (class, kind, key) */
+#define KNOWLEDGE_HOSTS_MAX (1u << 24) /* (fact, host) */
+
+/* How many hosts. */
+struct prevalence {
+	uint32_t learnt; /* where it is part of what is normal */
+	uint32_t seen;   /* where it was seen at all */
+};
+
+/* A host's news, from a worker to the fleet thread. */
+struct knowledge_news {
+	struct ds_mail mail; /* first */
+	uint64_t fact;       /* knowledge_fact() */
+	uint32_t host;
+	bool learnt;
+};
+
+/* The identity of a behaviour over the fleet; kind 0 and no key: the class itself is on the host.
+ * Keyed once a process (ds_hash): not for disk. */
+uint64_t knowledge_fact(const char *class, uint8_t kind, const void *key, size_t key_size);
+
+/* ---- the fleet thread's own */
+struct knowledge;
+struct knowledge *knowledge_new(void);
+void knowledge_free(struct knowledge *k);
+/* Counts a host for a fact, once however often it is told.  1 when that changed a count, 0,
+ * -ENOSPC (counted), -ENOMEM. */
+DS_MUST_CHECK int knowledge_add(struct knowledge *k, uint64_t fact, uint32_t host, bool learnt);
+size_t knowledge_len(const struct knowledge *k);
+uint64_t knowledge_refused(const struct knowledge *k);
+
+/* ---- published */
+struct fleet_knowledge;
+/* An immutable copy of the counts; NULL when there is no memory. */
+struct fleet_knowledge *knowledge_publish(const struct knowledge *k);
+void fleet_knowledge_free(void *f); /* for ds_snapshot_new() */
+/* NULL `f`: nothing is known. */
+struct prevalence fleet_knowledge_get(const struct fleet_knowledge *f, uint64_t fact);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fleet - what several hosts do at once, and which of them say nothing.
+ *
+ * One thread: takes the workers' news from its mailbox, publishes what the fleet is known to do (at
+ * start, then at most once a second), and looks once a second at who was last heard of when: an
+ * agent that is silent too long becomes an alert (agent_silent), which closes by itself when it is
+ * heard again.  Made by main before ingest, so that the first batch already finds the knowledge.
+ */
+#ifndef SERVER_FLEET_FLEET_H
+#define SERVER_FLEET_FLEET_H
+
+#include "lib/mailbox.h"
+#include "lib/snapshot.h"
+#include "server/store/store.h"
+
+struct fleet;
+struct writer;
+
+struct fleet_config {
+	const struct store_backend *backend;
+	const struct store_config *store; /* for a reader; borrowed until stop */
+	struct writer *writer;            /* borrowed until stop */
+	uint64_t silent_after_us;         /* [detect] silent_after */
+};
+
+/* For a connected host: last_frame_us is wall clock, us. */
+typedef int (*fleet_heard)(uint32_t host, uint64_t last_frame_us, void *ctx);
+
+/* In main: fleet_new, ingest_start, fleet_start; then fleet_stop, ingest_stop, fleet_free. */
+
+/* Reads what was learnt and publishes it.  NULL and a sentence on failure. */
+struct fleet *fleet_new(const struct fleet_config *cfg, char *ret_why, size_t why_size);
+void fleet_free(struct fleet *f);
+/* Starts the thread; once a second it asks `each` who is connected (main gives a call of
+ * ingest_each_session(); NULL: nobody is watched for silence).  0 or -errno. */
+DS_MUST_CHECK int fleet_start(
+    struct fleet *f, int (*each)(void *arg, fleet_heard call, void *ctx), void *arg);
+/* Ends the thread; `each` is not called any more. */
+void fleet_stop(struct fleet *f);
+/* SIGHUP.  Any thread. */
+void fleet_set_silent_after(struct fleet *f, uint64_t silent_after_us);
+
+/* For struct detect_config: fleet and fleet_mail. Both live until fleet_free(). */
+struct ds_snapshot *fleet_knowledge(struct fleet *f);
+struct ds_mailbox *fleet_mailbox(struct fleet *f);
+
+#endif
