@@ -3,6 +3,10 @@ bench_programs = tests/bench/storm
 tests_bench_storm_SOURCES = tests/bench/storm.c
 EXTRA_DIST += tests/bench/run tests/bench/bench_overhead.py tests/bench/bench_alert_latency.py tests/bench/bench_agent_cost.py
 
+bench_programs += tests/bench/bench_batch
+tests_bench_bench_batch_SOURCES = tests/bench/bench_batch.c sim/stream.c
+tests_bench_bench_batch_LDADD = $(DS_BATCH_LIBS) lib/libds.a -lm
+
 # END OF LIST: add above
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)

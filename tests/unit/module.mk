@@ -99,6 +99,11 @@ tests_contract_test_store_SOURCES = tests/contract/test_store.c tests/contract/s
 tests_contract_test_store_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
+unit_tests += tests/unit/test_sim_stream
+tests_unit_test_sim_stream_SOURCES = tests/unit/test_sim_stream.c sim/stream.c sim/stream.h
+tests_unit_test_sim_stream_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_sim_stream_LDADD = $(TEST_LIBS) -lm
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA
