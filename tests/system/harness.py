@@ -10,7 +10,7 @@
 
 Nothing here sleeps to wait: wait() asks until the answer comes or the time is over.
 """
-import http.client, json, os, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.parse
+import calendar, http.client, json, os, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.parse
 
 TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 BUILD = os.environ.get("top_builddir", os.getcwd())
@@ -56,6 +56,13 @@ def wait(ask, seconds=10, every=0.02):
         if answer or time.monotonic() > end:
             return answer
         time.sleep(every)
+
+
+def parse_time(text):
+    """RFC 3339 UTC -> us since the epoch."""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    seconds = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
+    return seconds * 1000000 + int((fraction + "000000")[:6])
 
 
 def need_root():

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Guard and uplink are killed with SIGKILL, again and again, under load; every event is accounted for.
+
+A watched program creates files, each with a name of its own, and notes when. Killing the uplink may lose and repeat
+nothing. Killing the guard blinds it until it is started again: then each file that is missing must lie inside a gap that
+the agent told."""
+import os, subprocess, sys
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import *
+
+KILLS = int(os.environ.get("KILLS", "10" if SANITIZED else "50"))
+
+CHURN = r'''
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+static volatile sig_atomic_t over;
+static void stop(int s) { (void)s; over = 1; }
+int main(int argc, char **argv) {
+	char path[4096];
+	struct timespec pause = { 0, 5000000 };
+	(void)argc;
+	signal(SIGTERM, stop);
+	for (unsigned i = 0; !over; i++) {
+		struct timespec t;
+		clock_gettime(CLOCK_REALTIME, &t);
+		snprintf(path, sizeof path, "%s/file-%06u", argv[1], i);
+		int fd = open(path, O_CREAT | O_WRONLY, 0600);
+		if (fd < 0) return 1;
+		close(fd);
+		printf("%s %lld\n", path, (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+		nanosleep(&pause, 0);
+	}
+	return 0;
+}'''
+
+
+def churn(site, name):
+    """The program at work: (process, file that it notes to)."""
+    files = os.path.join(site.dir, name + "-files")
+    os.makedirs(files)
+    note = open(os.path.join(site.dir, name + "-note"), "w+")
+    return subprocess.Popen([os.path.join(site.dir, "churnd"), files], stdout=note), note
+
+
+def created(note):
+    note.seek(0)
+    return {path: int(t) for path, t in (line.split() for line in note)}
+
+
+def stored(site, prefix):
+    counts = {}
+    for e in site.events(f'event.action:create and file.path:"{prefix}*"', limit=1000):
+        path = e["file"]["path"]
+        counts[path] = counts.get(path, 0) + e.get("daemonsec", {}).get("count", 1)
+    return counts
+
+
+def all_stored(site, files, wanted):
+    return set(stored(site, files)) >= set(wanted)
+
+
+def kill_uplinks(site, agent):
+    p, note = churn(site, "uplink")
+    killed = 0
+    for _ in range(KILLS):
+        pid = wait(agent.uplink_pid, 20)
+        # Once it has said hello, so that it dies in the middle of its work and not of its start.
+        wait(site.connected, 20, every=0.005)
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            killed += 1
+            wait(lambda: agent.uplink_pid() not in (None, pid), 20, every=0.005)
+    p.terminate()
+    p.wait()
+    wanted = created(note)
+    files = os.path.join(site.dir, "uplink-files") + "/"
+    wait(lambda: all_stored(site, files, wanted), 60, every=0.5)
+    got = stored(site, files)
+    missing = set(wanted) - set(got)
+    ok(killed == KILLS, f"the uplink was killed {KILLS} times and came back each time")
+    ok(not missing, f"none of {len(wanted)} files created meanwhile is missing")
+    say(f"missing: {sorted(missing)[:5]}")
+    twice = [f for f, n in got.items() if n != 1]
+    ok(not twice, "none arrived twice")
+    say(f"twice: {[(f, got[f]) for f in twice[:5]]}")
+
+
+def kill_guards(site, agent):
+    p, note = churn(site, "guard")
+    for _ in range(KILLS):
+        agent.process.kill()
+        agent.start()
+        wait(site.connected, 20, every=0.005)
+    p.terminate()
+    p.wait()
+    wanted = created(note)
+    files = os.path.join(site.dir, "guard-files") + "/"
+    last = sorted(wanted)[-1]
+    wait(lambda: last in stored(site, files), 30, every=0.5)
+    got = stored(site, files)
+    gaps = []
+    for e in site.events("event.action:gap", limit=1000):
+        end = parse_time(e["@timestamp"])
+        gaps.append((end - int(e["event"].get("duration", 0)) // 1000, end))
+    uncovered = [f for f in set(wanted) - set(got) if not any(a - 50000 <= wanted[f] <= b + 50000 for a, b in gaps)]
+    ok(len(gaps) >= KILLS, f"each of {KILLS} deaths of the guard is told as a gap ({len(gaps)})")
+    ok(not uncovered, f"each of {len(set(wanted) - set(got))} files not seen, of {len(wanted)}, lies inside a gap")
+    say(f"uncovered: {sorted(uncovered)[:5]} gaps: {gaps[:3]}")
+    ok(not [f for f, n in got.items() if n != 1], "none arrived twice")
+
+
+def main():
+    isolate()
+    with Site() as site:
+        subprocess.run(["cc", "-O2", "-o", os.path.join(site.dir, "churnd"), "-xc", "-"], input=CHURN, text=True, check=True)
+        agent = site.agent(monitor="churnd")
+        kill_uplinks(site, agent)
+        kill_guards(site, agent)
+    done()
+
+
+main()

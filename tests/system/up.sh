@@ -1,0 +1,33 @@
+#!/bin/sh
+# A newcomer's first minutes: up installs below one directory, finds the daemons, answers, and down leaves nothing.
+[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 0; }
+cd "${top_srcdir:-.}" || exit 99
+[ -w . ] || { echo "1..0 # SKIP the source is read-only"; exit 0; }
+dir=$(mktemp -d)
+n=0 bad=0
+check() { # NAME COMMAND...
+	name=$1
+	shift
+	n=$((n + 1))
+	if "$@" >"$dir/out" 2>&1; then echo "ok $n - $name"; else echo "not ok $n - $name"; sed 's/^/# /' "$dir/out" | tail -n 30; bad=1; fi
+}
+running() { [ -e "$1" ] && [ -d "/proc/$(cat "$1")" ]; }
+# A network of its own, so that its ports and ours cannot meet.
+up() { unshare --net --mount --propagation private sh -c 'ip link set lo up && exec scripts/up "$@"' up "$@"; }
+ctl() { "$dir/a/bin/daemonsec-ctl" --server "unix:$dir/a/run/api.sock" "$@"; }
+chmod 755 "$dir"
+check "up --detach returns once server and agent answer" up --prefix "$dir/a" --detach --set detect.learning_min=5s
+check "the server answers on the socket" ctl status
+check "this host is there and connected" sh -c "'$dir/a/bin/daemonsec-ctl' --server unix:$dir/a/run/api.sock -o json hosts | grep -q '\"connected\": *true'"
+check "--set reached the configuration" grep -q 'learning_min = 5s' "$dir/a/etc/daemonsec/server.conf.d/50-up.conf"
+server=$(cat "$dir/a/run/server.pid") agent=$(cat "$dir/a/run/agent.pid")
+check "a second up finds it running and is content" up --prefix "$dir/a" --detach
+check "it is the same server" test "$server" = "$(cat "$dir/a/run/server.pid")"
+check "an unknown option is refused" sh -c "! '$PWD/scripts/up' --nonsense"
+check "down stops it" scripts/down --prefix "$dir/a"
+check "no process is left" sh -c "! test -d /proc/$server && ! test -d /proc/$agent"
+check "no socket or pid file is left" sh -c "test -z \"\$(ls '$dir/a/run')\""
+check "down of nothing is no error" scripts/down --prefix "$dir/a"
+rm -rf "$dir"
+echo "1..$n"
+exit $bad
