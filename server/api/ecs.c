@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define DEPTH_MAX 6u
-#define KEY_MAX 40u /* bytes of one member's name, with the NUL */
+#define KEY_MAX   40u /* bytes of one member's name, with the NUL */
 
 struct source {
 	const struct ds_event *ev;

@@ -50,6 +50,15 @@ tests_fuzz_fuzz_batch_SOURCES = tests/fuzz/fuzz_batch.c
 tests_fuzz_fuzz_batch_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_batch_LDADD = $(DS_BATCH_LIBS) lib/libds.a
 
+fuzz_replays_server += tests/fuzz/replay_query
+tests_fuzz_replay_query_SOURCES = tests/fuzz/fuzz_query.c tests/fuzz/replay.c
+tests_fuzz_replay_query_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a
+fuzz_targets_server += tests/fuzz/fuzz_query
+tests_fuzz_fuzz_query_SOURCES = tests/fuzz/fuzz_query.c
+tests_fuzz_fuzz_query_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_query_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a
+EXTRA_DIST += tests/fuzz/seeds/query/mixed tests/fuzz/seeds/query/values tests/fuzz/seeds/query/broken
+
 # END OF LIST: add above
 all_fuzz_replays = $(fuzz_replays)
 all_fuzz_targets = $(fuzz_targets)

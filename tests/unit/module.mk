@@ -104,6 +104,14 @@ tests_unit_test_sim_stream_SOURCES = tests/unit/test_sim_stream.c sim/stream.c s
 tests_unit_test_sim_stream_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_sim_stream_LDADD = $(TEST_LIBS) -lm
 
+unit_tests_server += tests/unit/test_query tests/unit/test_ecs
+tests_unit_test_query_SOURCES = tests/unit/test_query.c
+tests_unit_test_query_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_query_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS)
+tests_unit_test_ecs_SOURCES = tests/unit/test_ecs.c
+tests_unit_test_ecs_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_ecs_LDADD = server/libdsserver.a $(TEST_LIBS) $(JANSSON_LIBS) -lm
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA
