@@ -239,11 +239,18 @@ daemon_decide_watched(struct daemon *d)
 }
 
 void
+daemon_watch(uint32_t number)
+{
+	if (number >= 1 && number <= count)
+		table[number]->watched = true;
+}
+
+void
 daemon_set_executable(uint32_t number, const char *exe)
 {
 	if (number < 1 || number > count || table[number]->watched)
 		return;
 	for (size_t i = 0; i < item_count; i++)
 		if (item_names_program(items[i], exe))
-			table[number]->watched = true;
+			daemon_watch(number);
 }

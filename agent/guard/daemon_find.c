@@ -189,6 +189,21 @@ make_process(const char *name)
 	return d != NULL ? d : make_plain(DAEMON_PROCESS, name);
 }
 
+/* monitor_daemons names this program, or the script it runs. */
+static const struct daemon *
+make_configured(const char *exe, const char *const *argv)
+{
+	const struct daemon *d;
+	char name[256];
+
+	if (!daemon_configured_name(exe, argv, name, sizeof(name)))
+		return NULL;
+	d = make_process(name);
+	if (d != NULL)
+		daemon_watch(d->number);
+	return d;
+}
+
 /* Whether programs below `parent` may be daemons of their own. */
 static bool
 hands_over(const struct daemon *parent)
@@ -244,8 +259,9 @@ daemon_of_exec(
 		return d;
 	if (!hands_over(parent) || program_is_temporary(exe))
 		return parent;
-	if (daemon_configured_name(exe, argv, name, sizeof(name)))
-		return make_process(name);
+	d = make_configured(exe, argv);
+	if (d != NULL)
+		return d;
 	program_name(exe, argv, name, sizeof(name));
 	if (daemon_is_auto() && program_class_of(name) != PROGRAM_OTHER)
 		return make_process(name);
@@ -333,7 +349,7 @@ const struct daemon *
 daemon_of_listener(pid_t pid, const char *exe)
 {
 	static struct process_args args;
-	const struct daemon *d = daemon_of_process(pid);
+	const struct daemon *d = daemon_of_process(pid), *configured;
 	char path[PROCESS_PATH_MAX], name[256];
 
 	if (d != NULL && d->role != DAEMON_SESSION && d->role != DAEMON_PACKAGE)
@@ -342,8 +358,9 @@ daemon_of_listener(pid_t pid, const char *exe)
 		(void)snprintf(path, sizeof(path), "%s", exe != NULL ? exe : "");
 	if (path[0] == '\0' || process_args(pid, &args) < 0)
 		return d;
-	if (daemon_configured_name(path, args.argv, name, sizeof(name)))
-		return make_process(name);
+	configured = make_configured(path, args.argv);
+	if (configured != NULL)
+		return configured;
 	program_name(path, args.argv, name, sizeof(name));
 	if (!daemon_is_auto() || (d != NULL && program_class_of(name) == PROGRAM_OTHER))
 		return d;

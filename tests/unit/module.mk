@@ -103,6 +103,10 @@ unit_tests += tests/unit/test_sim_stream
 tests_unit_test_sim_stream_SOURCES = tests/unit/test_sim_stream.c sim/stream.c sim/stream.h
 tests_unit_test_sim_stream_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_sim_stream_LDADD = $(TEST_LIBS) -lm
+unit_tests_agent += tests/unit/test_daemon
+tests_unit_test_daemon_SOURCES = tests/unit/test_daemon.c
+tests_unit_test_daemon_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_daemon_LDADD = $(ATTRIB_LIBS) $(TEST_LIBS)
 
 unit_tests_server += tests/unit/test_query tests/unit/test_ecs
 tests_unit_test_query_SOURCES = tests/unit/test_query.c
