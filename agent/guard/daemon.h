@@ -83,8 +83,8 @@ const struct daemon *daemon_of_process(pid_t pid);
  * daemon that the process carried before, or NULL; `parent_exe` the program of the process that
  * forked it, or NULL.  argv ends with NULL, or is NULL.  The answer is `parent` when nothing
  * changes; NULL: none. */
-const struct daemon *daemon_of_exec(const char *exe, const char *const *argv,
-    const char *parent_exe, const struct daemon *parent);
+const struct daemon *daemon_of_exec(
+    const char *exe, const char *const *argv, const char *parent_exe, const struct daemon *parent);
 /* For processes that begin to listen while they belong to no daemon, or to a session (a daemon
  * started by hand): what they are now, or NULL. exe may be NULL. */
 const struct daemon *daemon_of_listener(pid_t pid, const char *exe);

@@ -18,7 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEPTH_MAX 32u /* ancestors looked at */
+#define DEPTH_MAX   32u /* ancestors looked at */
+#define ADOPTED_MAX 256u
 
 static char root[PROCESS_PATH_MAX]; /* of our pid namespace's cgroups; "" for the real one */
 static bool has_systemd;            /* pid 1 of our namespace is one */
@@ -268,9 +269,40 @@ daemon_of_exec(
 	return parent;
 }
 
+/* Processes that are daemons because they listen: nothing else about them tells. */
+static struct adopted {
+	pid_t pid;
+	uint64_t start_ticks;
+	uint32_t number;
+} adopted[ADOPTED_MAX];
+static size_t adopted_next; /* the oldest, to be replaced */
+
+static const struct daemon *
+adopted_find(pid_t pid, uint64_t start_ticks)
+{
+	for (size_t i = 0; i < ADOPTED_MAX; i++)
+		if (adopted[i].pid == pid && adopted[i].start_ticks == start_ticks)
+			return daemon_get(adopted[i].number);
+	return NULL;
+}
+
+static const struct daemon *
+adopt(pid_t pid, const struct daemon *d)
+{
+	struct process_stat st;
+
+	if (d == NULL || process_stat(pid, &st) < 0)
+		return d;
+	if (adopted_find(pid, st.start_ticks) != d)
+		adopted[adopted_next++ % ADOPTED_MAX] =
+		    (struct adopted){ pid, st.start_ticks, d->number };
+	return d;
+}
+
 /* A process and those above it, nearest first. */
 struct lineage {
 	pid_t pid[DEPTH_MAX];
+	uint64_t start_ticks[DEPTH_MAX];
 	size_t len;
 };
 
@@ -283,6 +315,7 @@ lineage_read(pid_t pid, struct lineage *ret)
 	while (pid >= 1 && ret->len < DEPTH_MAX) {
 		if (process_stat(pid, &st) < 0 || st.kernel_thread)
 			return ret->len > 0 ? 0 : -ESRCH;
+		ret->start_ticks[ret->len] = st.start_ticks;
 		ret->pid[ret->len++] = pid;
 		pid = st.ppid;
 	}
@@ -313,8 +346,10 @@ rung_read(pid_t pid, const struct rung *above, struct rung *ret)
 	}
 	if (process_cgroup(pid, path, sizeof(path)) == 0)
 		ret->unit = daemon_of_cgroup(path);
-	if (ret->unit != NULL && ret->unit != above->unit)
+	if (ret->unit != NULL && ret->unit != above->unit) {
 		base = ret->unit;
+		daemon_set_executable(base->number, ret->exe);
+	}
 	if (process_args(pid, &args) < 0)
 		args.argv[0] = NULL;
 	ret->daemon =
@@ -330,8 +365,14 @@ daemon_of_process(pid_t pid)
 	if (lineage_read(pid, &above) < 0)
 		return NULL;
 	rungs[0] = rungs[1] = (struct rung){ 0 };
-	for (size_t i = above.len; i > 0; i--)
-		rung_read(above.pid[i - 1], &rungs[i % 2], &rungs[(i + 1) % 2]);
+	for (size_t i = above.len; i > 0; i--) {
+		struct rung *to = &rungs[(i + 1) % 2];
+		const struct daemon *d = adopted_find(above.pid[i - 1], above.start_ticks[i - 1]);
+
+		rung_read(above.pid[i - 1], &rungs[i % 2], to);
+		if (d != NULL)
+			to->daemon = d;
+	}
 	return rungs[0].daemon; /* the last round read from [1] and wrote to [0] */
 }
 
@@ -360,9 +401,9 @@ daemon_of_listener(pid_t pid, const char *exe)
 		return d;
 	configured = make_configured(path, args.argv);
 	if (configured != NULL)
-		return configured;
+		return adopt(pid, configured);
 	program_name(path, args.argv, name, sizeof(name));
 	if (!daemon_is_auto() || (d != NULL && program_class_of(name) == PROGRAM_OTHER))
 		return d;
-	return d != NULL || is_detached(pid) ? make_process(name) : NULL;
+	return d != NULL || is_detached(pid) ? adopt(pid, make_process(name)) : NULL;
 }

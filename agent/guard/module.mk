@@ -6,6 +6,9 @@ noinst_LIBRARIES += agent/guard/libattrib.a
 agent_guard_libattrib_a_SOURCES = agent/guard/daemon.h agent/guard/daemon.c agent/guard/daemon_find.c \
 	agent/guard/daemon_table.h agent/guard/cgroup.c agent/guard/cgroup.h agent/guard/program.c agent/guard/program.h \
 	agent/guard/process.c agent/guard/process.h agent/guard/container.c agent/guard/container.h \
-	agent/guard/identity.h agent/guard/resource.h
+	agent/guard/identity.c agent/guard/identity.h agent/guard/hash.c agent/guard/hash.h \
+	agent/guard/package.c agent/guard/package.h agent/guard/package_part.h agent/guard/package_dpkg.c \
+	agent/guard/package_rpm.c agent/guard/resource.c agent/guard/resource.h agent/guard/resource_read.c \
+	agent/guard/resource_read.h
 agent_guard_libattrib_a_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS)
 ATTRIB_LIBS = agent/guard/libattrib.a lib/libds.a $(NETTLE_LIBS)

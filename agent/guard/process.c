@@ -80,6 +80,8 @@ enum {
 	STAT_FLAGS = 9,
 	STAT_UTIME = 14,
 	STAT_STIME = 15,
+	STAT_CUTIME = 16,
+	STAT_CSTIME = 17,
 	STAT_THREADS = 20,
 	STAT_START = 22,
 	STAT_RSS = 24
@@ -116,6 +118,7 @@ process_stat(pid_t pid, struct process_stat *ret)
 		.kernel_thread = (field[STAT_FLAGS] & PF_KTHREAD) != 0,
 		.threads = (uint32_t)field[STAT_THREADS],
 		.cpu_ticks = field[STAT_UTIME] + field[STAT_STIME],
+		.child_ticks = field[STAT_CUTIME] + field[STAT_CSTIME],
 		.start_ticks = field[STAT_START],
 		.rss_pages = field[STAT_RSS],
 	};

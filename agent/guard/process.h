@@ -25,6 +25,7 @@ struct process_stat {
 	bool kernel_thread;
 	uint32_t threads;
 	uint64_t cpu_ticks;   /* user + system */
+	uint64_t child_ticks; /* of children that ended and were waited for */
 	uint64_t start_ticks; /* since boot; with the pid: who this is */
 	uint64_t rss_pages;
 };
