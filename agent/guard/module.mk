@@ -12,3 +12,8 @@ agent_guard_libattrib_a_SOURCES = agent/guard/daemon.h agent/guard/daemon.c agen
 	agent/guard/resource_read.h
 agent_guard_libattrib_a_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS)
 ATTRIB_LIBS = agent/guard/libattrib.a lib/libds.a $(NETTLE_LIBS)
+
+# Attribution and the fallback sensors on their own, for tests/system.
+check_PROGRAMS += tests/system/attrib_probe
+tests_system_attrib_probe_SOURCES = tests/system/attrib_probe.c
+tests_system_attrib_probe_LDADD = $(ATTRIB_LIBS)
