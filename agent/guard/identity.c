@@ -214,7 +214,7 @@ is_alive(pid_t pid)
 {
 	struct process_stat st;
 
-	return pid > 0 && process_stat(pid, &st) == 0;
+	return pid > 0 && process_stat(pid, &st) == 0 && !st.zombie;
 }
 
 void

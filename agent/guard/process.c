@@ -95,13 +95,14 @@ process_stat(pid_t pid, struct process_stat *ret)
 	uint64_t field[STAT_RSS + 1] = { 0 };
 	char text[1024];
 	ssize_t n = process_read(pid, "stat", text, sizeof(text));
-	char *at;
+	char *at, state;
 
 	if (n < 0)
 		return (int)n;
 	at = strrchr(text, ')'); /* the command may have anything in it */
 	if (at == NULL || at[1] != ' ' || at[2] == '\0')
 		return -EBADMSG;
+	state = at[2];
 	at += 3;
 	for (int i = STAT_STATE + 1; i <= STAT_RSS; i++) {
 		char *end;
@@ -115,6 +116,7 @@ process_stat(pid_t pid, struct process_stat *ret)
 		.ppid = (pid_t)field[STAT_PPID],
 		.session = (pid_t)field[STAT_SESSION],
 		.tty = (int)field[STAT_TTY],
+		.zombie = state == 'Z' || state == 'X',
 		.kernel_thread = (field[STAT_FLAGS] & PF_KTHREAD) != 0,
 		.threads = (uint32_t)field[STAT_THREADS],
 		.cpu_ticks = field[STAT_UTIME] + field[STAT_STIME],

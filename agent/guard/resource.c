@@ -128,7 +128,8 @@ usage_of(uint32_t number)
 
 		if (more == NULL)
 			return NULL;
-		memset(more + usage_count, 0, (count - usage_count) * sizeof(*more));
+		for (size_t i = usage_count; i < count; i++)
+			more[i] = (struct usage){ 0 };
 		usages = more;
 		usage_count = count;
 	}
@@ -266,6 +267,10 @@ visit(pid_t pid)
 		return;
 	if (process_stat(pid, &st) < 0)
 		return;
+	if (st.zombie) {
+		e->sweep = sweep - 1; /* as good as gone */
+		return;
+	}
 	d = decide(e, &st);
 	if (d == NULL || !d->watched) {
 		e->number = d != NULL && d->watched ? e->number : 0;
