@@ -116,6 +116,15 @@ tests_unit_test_ecs_SOURCES = tests/unit/test_ecs.c
 tests_unit_test_ecs_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_ecs_LDADD = server/libdsserver.a $(TEST_LIBS) $(JANSSON_LIBS) -lm
 
+# With the server's authority, so that certificates are real ones.
+unit_tests_agent += tests/unit/test_link tests/unit/test_resolve
+tests_unit_test_link_SOURCES = tests/unit/test_link.c server/ingest/pki.c
+tests_unit_test_link_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_link_LDADD = agent/uplink/libdslink.a $(NET_TEST_LIBS)
+tests_unit_test_resolve_SOURCES = tests/unit/test_resolve.c
+tests_unit_test_resolve_CFLAGS = $(TEST_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_resolve_LDADD = agent/uplink/libdslink.a $(NET_TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA
