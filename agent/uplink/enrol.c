@@ -2,6 +2,7 @@
 #include "agent/uplink/enrol.h"
 #include "agent/uplink/backoff.h"
 #include "agent/uplink/dial.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 #include <errno.h>
@@ -35,6 +36,8 @@ struct enrol {
 	struct ds_tls *tls; /* of this attempt: its pin is the token's */
 	struct ds_token token;
 	struct backoff backoff;
+	char bad_id[64];       /* of the token that does not work, "" for none */
+	uint64_t bad_until_ms; /* not before, with that token; monotonic */
 	char status[256];
 	char logged[256]; /* the same thing is said once */
 };
@@ -65,16 +68,37 @@ end_attempt(struct enrol *e)
 	e->tls = NULL;
 }
 
+static void
+set_timer(struct enrol *e, uint32_t ms)
+{
+	const struct timeval tv = { .tv_sec = ms / 1000,
+		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+
+	if (event_add(e->timer, &tv) < 0)
+		ds_log(ERROR, "enrolment stops until the next start", "error=%s", strerror(ENOMEM));
+}
+
 /* asked_s: 0 for the usual back-off. */
 static void
 try_later(struct enrol *e, uint32_t asked_s)
 {
 	uint32_t ms = backoff_next_ms(&e->backoff, asked_s);
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
 
 	end_attempt(e);
-	if (event_add(e->timer, &tv) < 0)
-		ds_log(ERROR, "enrolment stops until the next start", "error=%s", strerror(ENOMEM));
+	set_timer(e, ms);
+}
+
+/* Only a person can help.  Another token is tried as soon as it is there, the same one much later.
+ */
+static void
+wait_for_person(struct enrol *e, uint32_t asked_s)
+{
+	uint32_t ms = backoff_next_ms(&e->backoff, DS_MAX(asked_s, e->cfg.slow_s));
+
+	memcpy(e->bad_id, e->token.id, sizeof(e->bad_id));
+	e->bad_until_ms = ds_clock_monotonic_ms() + ms;
+	end_attempt(e);
+	set_timer(e, DS_MIN(ms, e->cfg.look_ms));
 }
 
 /* ---- the server's answer */
@@ -103,7 +127,7 @@ take_error(struct enrol *e, const struct ds_frame *f)
 
 	if (ds_error_get(f->payload, f->size, &m) < 0) {
 		say(e, true, "the server's answer cannot be read", "are both of the same release?");
-		try_later(e, e->cfg.slow_s);
+		wait_for_person(e, 0);
 		return;
 	}
 	if (m.code == DS_WIRE_PENDING) {
@@ -114,7 +138,7 @@ take_error(struct enrol *e, const struct ds_frame *f)
 	for (size_t i = 0; i < DS_LEN(refusals); i++)
 		if (refusals[i].code == m.code) {
 			say(e, true, refusals[i].status, refusals[i].advice);
-			try_later(e, DS_MAX(m.retry_after_s, e->cfg.slow_s));
+			wait_for_person(e, m.retry_after_s);
 			return;
 		}
 	snprintf(text, sizeof(text), "the server said: %s", m.text);
@@ -272,8 +296,10 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!load_token(e)) {
-		try_later(e, e->cfg.slow_s);
+	if (!load_token(e) ||
+	    (strcmp(e->token.id, e->bad_id) == 0 && ds_clock_monotonic_ms() < e->bad_until_ms)) {
+		end_attempt(e);
+		set_timer(e, e->cfg.look_ms);
 		return;
 	}
 	e->tls = ds_tls_client_new(NULL, NULL, NULL, e->token.pin, why, sizeof(why));

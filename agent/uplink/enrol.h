@@ -20,7 +20,8 @@ struct enrol_config {
 	const char *address;             /* of the configuration; "": the token's */
 	const char *token_file; /* of the configuration; looked at again while there is none */
 	uint32_t retry_min_ms, retry_max_ms; /* of the back-off when the server cannot be reached */
-	uint32_t slow_s; /* between attempts that only a person can make succeed */
+	uint32_t slow_s;  /* between attempts that only a person can make succeed */
+	uint32_t look_ms; /* how often, meanwhile, to look for another token */
 };
 
 /* done is called once, from the loop: the certificate is in place.  facts fills the message.  NULL:

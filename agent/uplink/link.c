@@ -62,14 +62,20 @@ end_session(struct link *l)
 void
 link_fail(struct link *l, const char *what, const char *why)
 {
+	char text[sizeof(l->status.text)];
 	uint32_t ms;
 
 	if (l->state == LINK_UP && ds_clock_monotonic_ms() - l->up_ms >= STEADY_MS)
 		backoff_reset(&l->backoff);
 	ms = backoff_next_ms(&l->backoff, l->asked_s);
-	snprintf(l->status.text, sizeof(l->status.text), "%.60s: %.180s", what, why);
-	if (ds_log_pass(&l->log_rate, LINK_LOG_BURST))
+	snprintf(text, sizeof(text), "%.60s: %.180s", what, why);
+	/* Once for each reason; while it stays the same, status has it. */
+	if (strcmp(text, l->said) != 0 && ds_log_pass(&l->log_rate, LINK_LOG_BURST))
 		ds_log(WARN, what, "reason=\"%s\" retry_ms=%u", why, ms);
+	else
+		ds_log(DEBUG, what, "reason=\"%s\" retry_ms=%u", why, ms);
+	memcpy(l->said, text, sizeof(l->said));
+	memcpy(l->status.text, text, sizeof(l->status.text));
 	end_session(l);
 	l->asked_s = 0;
 	l->state = LINK_WAITING;
@@ -128,7 +134,8 @@ start_enrolment(struct link *l)
 		.token_file = l->token_file,
 		.retry_min_ms = l->cfg.retry_min_ms,
 		.retry_max_ms = l->cfg.retry_max_ms,
-		.slow_s = l->cfg.slow_s };
+		.slow_s = l->cfg.slow_s,
+		.look_ms = l->cfg.look_ms };
 
 	l->state = LINK_ENROLLING;
 	l->enrol = enrol_start(l->base, &cfg, on_facts, on_enrolled, l);
@@ -219,7 +226,8 @@ link_new(struct event_base *base, const struct link_config *cfg, const struct li
 	l->identity = *cfg->identity;
 	l->cfg = (struct link_config){ .retry_min_ms = cfg->retry_min_ms ? cfg->retry_min_ms : 1000,
 		.retry_max_ms = cfg->retry_max_ms ? cfg->retry_max_ms : 300000,
-		.slow_s = cfg->slow_s ? cfg->slow_s : 300 };
+		.slow_s = cfg->slow_s ? cfg->slow_s : 300,
+		.look_ms = cfg->look_ms ? cfg->look_ms : 15000 };
 	l->ops = link_ops;
 	l->ctx = ctx;
 	l->backoff =

@@ -21,8 +21,8 @@ struct link_config {
 	const struct identity *identity; /* borrowed */
 	const char *address;             /* [server] address; "": the token's.  Copied */
 	const char *token_file;          /* [server] token_file.  Copied */
-	/* 0: the usual, 1 s, 5 min and 5 min; shorter in tests. */
-	uint32_t retry_min_ms, retry_max_ms, slow_s;
+	/* 0: the usual, 1 s, 5 min, 5 min and 15 s; shorter in tests.  See enrol.h. */
+	uint32_t retry_min_ms, retry_max_ms, slow_s, look_ms;
 };
 
 struct link_batch {

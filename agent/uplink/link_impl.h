@@ -43,6 +43,7 @@ struct link {
 	uint64_t renew_asked_ms; /* monotonic; 0: never */
 	bool renewing;           /* RENEW is sent */
 	bool unwanted;           /* the server did not take our certificate */
+	char said[256];          /* the failure that was logged last */
 	struct link_status status;
 	struct ds_log_rate log_rate, frame_rate;
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define PING_DEFAULT_S 30u
+#define PENDING_S      15u     /* between two questions whether somebody has approved us */
 #define BATCH_ROOM     64u     /* of a frame, for what is around the batch */
 #define RENEW_RETRY_MS 600000u /* between two requests for renewal */
 
@@ -194,6 +195,7 @@ take_welcome(struct link *l, const struct ds_frame *f)
 	l->status.is_up = true;
 	l->status.up_since_us = ds_clock_wall_us();
 	l->status.sessions++;
+	l->said[0] = '\0';
 	snprintf(l->status.text, sizeof(l->status.text), "connected");
 	snprintf(l->status.peer, sizeof(l->status.peer), "%s", ds_conn_peer_name(l->conn));
 	ds_log(INFO, "connected", "server=%s version=%s", l->status.peer, m.server_version);
@@ -226,19 +228,21 @@ take_ack(struct link *l, const struct ds_frame *f)
 static int
 take_error(struct link *l, const struct ds_frame *f)
 {
+	const char *what = "the server closes the session";
 	struct ds_error m;
 
 	if (ds_error_get(f->payload, f->size, &m) < 0)
 		return -EBADMSG;
 	l->asked_s = m.retry_after_s;
-	if (m.code == DS_WIRE_REVOKED || m.code == DS_WIRE_IDENTITY) {
+	if (m.code == DS_WIRE_PENDING) {
+		what = "waiting for approval";
+		l->asked_s = m.retry_after_s ? m.retry_after_s : PENDING_S;
+	} else if (m.code == DS_WIRE_REVOKED || m.code == DS_WIRE_IDENTITY) {
+		what = "the server does not take this host";
 		l->unwanted = true;
 		l->asked_s = DS_MAX(m.retry_after_s, l->cfg.slow_s);
 	}
-	link_fail(l,
-	    m.code == DS_WIRE_REVOKED ? "the server has revoked this host"
-				      : "the server closes the session",
-	    m.text);
+	link_fail(l, what, m.text);
 	return 0;
 }
 

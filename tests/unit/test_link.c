@@ -337,15 +337,22 @@ listen_on_loopback(void)
 }
 
 static void
-give_token(void)
+give_token_of(const char *id)
 {
 	char text[DS_TOKEN_TEXT_MAX];
 
-	server.token = (struct ds_token){ .id = "tok_1", .secret = { 1, 2, 3 } };
+	server.token = (struct ds_token){ .secret = { 1, 2, 3 } };
+	snprintf(server.token.id, sizeof(server.token.id), "%s", id);
 	snprintf(server.token.address, sizeof(server.token.address), "127.0.0.1:%u", server.port);
 	memcpy(server.token.pin, pki_pin(server.pki), DS_PIN_SIZE);
 	assert_int_equal(ds_token_format(&server.token, text, sizeof(text)), 0);
 	assert_int_equal(ds_file_replace(path("given-token"), text, strlen(text), 0600), 0);
+}
+
+static void
+give_token(void)
+{
+	give_token_of("tok_1");
 }
 
 static void
@@ -356,7 +363,8 @@ start_link(const char *address)
 		.token_file = path("given-token"),
 		.retry_min_ms = 1,
 		.retry_max_ms = 5,
-		.slow_s = 300 };
+		.slow_s = 300,
+		.look_ms = 5 };
 
 	link_ = link_new(base, &cfg, &link_ops, NULL);
 	assert_non_null(link_);
@@ -661,9 +669,36 @@ a_revoked_host_comes_back_slowly(void **state)
 	for (int i = 0; i < 50; i++)
 		(void)event_base_loop(base, EVLOOP_NONBLOCK);
 	assert_int_equal(server.accepted, accepted);
-	assert_non_null(strstr(status().text, "revoked"));
+	assert_string_equal(status().text, "the server does not take this host: no");
 	/* With a new token it need not wait for the operator: at its next attempt it enrols anew.
 	 */
+}
+
+static void
+a_host_that_waits_for_approval_says_so(void **state)
+{
+	(void)state;
+	start_enrolled();
+	reply_error(DS_WIRE_PENDING);
+	RUN_UNTIL(!status().is_up);
+	assert_string_equal(status().text, "waiting for approval: no");
+	assert_true(status().is_enrolled);
+}
+
+static void
+another_token_is_tried_before_the_time_is_over(void **state)
+{
+	(void)state;
+	server.on_enrol = REFUSE;
+	server.error = DS_WIRE_TOKEN_USED;
+	give_token();
+	start_link("");
+	RUN_UNTIL(strstr(status().text, "was used before") != NULL);
+	assert_int_equal(server.enrolments, 1);
+	server.on_enrol = ISSUE;
+	give_token_of("tok_2");
+	RUN_UNTIL(status().is_up);
+	assert_int_equal(server.enrolments, 2);
 }
 
 static void
@@ -755,6 +790,8 @@ main(void)
 		CASE(the_certificate_is_renewed_with_a_fresh_key_while_the_session_goes_on),
 		CASE(a_renewal_for_another_host_is_refused),
 		CASE(a_revoked_host_comes_back_slowly),
+		CASE(a_host_that_waits_for_approval_says_so),
+		CASE(another_token_is_tried_before_the_time_is_over),
 		CASE(another_address_is_taken_at_once),
 	};
 
