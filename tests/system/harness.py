@@ -166,7 +166,7 @@ class Agent:
         self.process = None
 
     def start(self):
-        if not os.path.exists(os.path.join(self.state, "host.crt")) and not os.path.exists(self.token):
+        if not os.path.exists(os.path.join(self.state, "agent.pem")) and not os.path.exists(self.token):
             with open(self.token, "w") as f:
                 f.write(self.site.make_token())
         self.process = Process([program("daemonsec-agent"), "-c", self.conf], os.path.join(self.dir, "log"))
