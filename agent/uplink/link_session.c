@@ -257,6 +257,23 @@ take_pong(struct link *l)
 	return 0;
 }
 
+/* The server is newer than we are and means something that must not be skipped. */
+static int
+refuse_frame(struct ds_conn *c)
+{
+	const struct ds_error m = { .code = DS_WIRE_BAD_FRAME, .text = "unknown critical frame" };
+	struct ds_buf b;
+	int r;
+
+	ds_buf_init(&b, 4096);
+	r = ds_error_put(&b, &m);
+	if (r == 0)
+		r = ds_conn_send(c, DS_FRAME_ERROR, 0, b.data, b.len);
+	ds_buf_done(&b);
+	ds_conn_finish(c);
+	return r;
+}
+
 static int
 on_frame(struct ds_conn *c, const struct ds_frame *f, void *ctx)
 {
@@ -284,7 +301,7 @@ on_frame(struct ds_conn *c, const struct ds_frame *f, void *ctx)
 			l->ops->order(f->payload, f->size, l->ctx);
 		return 0;
 	default:
-		return f->flags & DS_FRAME_CRITICAL ? -EPROTONOSUPPORT : 0;
+		return f->flags & DS_FRAME_CRITICAL ? refuse_frame(c) : 0;
 	}
 }
 

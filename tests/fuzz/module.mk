@@ -59,6 +59,15 @@ tests_fuzz_fuzz_query_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_query_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a
 EXTRA_DIST += tests/fuzz/seeds/query/mixed tests/fuzz/seeds/query/values tests/fuzz/seeds/query/broken
 
+fuzz_replays += tests/fuzz/replay_token
+tests_fuzz_replay_token_SOURCES = tests/fuzz/fuzz_token.c tests/fuzz/replay.c
+tests_fuzz_replay_token_LDADD = $(DS_NET_LIBS) lib/libds.a
+fuzz_targets += tests/fuzz/fuzz_token
+tests_fuzz_fuzz_token_SOURCES = tests/fuzz/fuzz_token.c
+tests_fuzz_fuzz_token_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_token_LDADD = $(DS_NET_LIBS) lib/libds.a
+EXTRA_DIST += tests/fuzz/seeds/token/token tests/fuzz/seeds/token/id tests/fuzz/seeds/token/certificate
+
 # END OF LIST: add above
 all_fuzz_replays = $(fuzz_replays)
 all_fuzz_targets = $(fuzz_targets)

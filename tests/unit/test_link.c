@@ -105,7 +105,7 @@ static struct {
 	uint64_t renew_after_us;
 	struct ds_cursor cursor[DS_LANES];
 	/* what it saw */
-	unsigned enrolments, hellos, batches, renewals, closed, accepted, results;
+	unsigned enrolments, hellos, batches, renewals, closed, accepted, results, errors;
 	uint8_t pins[2][DS_PIN_SIZE]; /* of the last two requests */
 	uint8_t lanes[SPOOL_MAX * 2];
 	uint64_t seqs[SPOOL_MAX * 2];
@@ -247,6 +247,8 @@ on_frame(struct ds_conn *c, const struct ds_frame *f, void *ctx)
 		take_batch(f);
 	if (f->type == DS_FRAME_RESULT)
 		server.results++;
+	if (f->type == DS_FRAME_ERROR)
+		server.errors++;
 	if (f->type == DS_FRAME_PING)
 		assert_int_equal(ds_conn_send(c, DS_FRAME_PONG, 0, f->payload, f->size), 0);
 	if (f->type == DS_FRAME_RENEW) {
@@ -613,7 +615,7 @@ orders_and_results_pass_through(void **state)
 	RUN_UNTIL(server.results == 1);
 	/* What is unknown and critical ends the session. */
 	assert_int_equal(ds_conn_send(server.conn, 99, DS_FRAME_CRITICAL, "", 0), 0);
-	RUN_UNTIL(!status().is_up);
+	RUN_UNTIL(server.errors == 1 && !status().is_up);
 	assert_int_equal(link_send_result(link_, "result", 6), -ENOTCONN);
 }
 
