@@ -20,6 +20,7 @@ CREATE TABLE host (
 	pin BLOB NOT NULL
 );
 CREATE INDEX host_machine ON host(machine_id);
+CREATE INDEX host_pin ON host(pin);
 CREATE TABLE token (
 	id TEXT PRIMARY KEY,
 	label TEXT NOT NULL,

@@ -59,6 +59,8 @@ struct ingest *ingest_start(const struct ingest_config *cfg, char *ret_why, size
 void ingest_stop(struct ingest *in);
 /* SIGHUP: new detect configuration. */
 void ingest_reconfigure(struct ingest *in, const struct detect_config *detect);
+/* The certificate that agents must trust, PEM; its pin goes into tokens. */
+const char *ingest_ca_file(const struct ingest *in);
 /* The port that is listened on (for port 0 in tests). */
 uint16_t ingest_port(const struct ingest *in);
 

@@ -91,6 +91,14 @@ null_host_put(struct store *s, struct host_row *row)
 }
 
 static int
+null_host_update(struct store *s, const struct host_row *row)
+{
+	(void)s;
+	(void)row;
+	return 0;
+}
+
+static int
 null_token_put(struct store *s, const struct token_row *row)
 {
 	(void)s;
@@ -248,6 +256,18 @@ null_host_get(struct reader *r, const uint8_t id[DS_HOST_ID_SIZE],
 }
 
 static int
+null_each_host_like(struct reader *r, const uint8_t pin[32], const char *machine_id,
+    int (*call)(const struct host_row *row, void *ctx), void *ctx)
+{
+	(void)r;
+	(void)pin;
+	(void)machine_id;
+	(void)call;
+	(void)ctx;
+	return 0;
+}
+
+static int
 null_each_host(struct reader *r, int (*call)(const struct host_row *row, void *ctx), void *ctx)
 {
 	(void)r;
@@ -374,6 +394,7 @@ const struct store_backend store_null = {
 	.mark = null_begin,
 	.unmark = null_unmark,
 	.host_put = null_host_put,
+	.host_update = null_host_update,
 	.token_put = null_token_put,
 	.token_use = null_token_use,
 	.daemon_put = null_daemon_put,
@@ -389,6 +410,7 @@ const struct store_backend store_null = {
 	.reader_open = null_reader_open,
 	.reader_close = null_reader_close,
 	.host_get = null_host_get,
+	.each_host_like = null_each_host_like,
 	.each_host = null_each_host,
 	.each_token = null_each_token,
 	.each_daemon = null_each_daemon,

@@ -120,6 +120,7 @@ void compact_close(struct compactor *c);
 /* sqlite_control.c, sqlite_control_read.c: the control plane. */
 extern const char *const control_sql[];
 int control_host_put(struct store *s, struct host_row *row);
+int control_host_update(struct store *s, const struct host_row *row);
 int control_token_put(struct store *s, const struct token_row *row);
 int control_token_use(struct store *s, const char *id, const uint8_t secret_hash[32],
     uint64_t now_us, struct token_row *ret);
@@ -133,6 +134,8 @@ int control_alert_by_key(struct store *s, const char *key,
 int control_setting_put(struct store *s, const struct setting_row *row);
 
 int control_host_get(struct reader *r, const uint8_t id[DS_HOST_ID_SIZE],
+    int (*call)(const struct host_row *row, void *ctx), void *ctx);
+int control_each_host_like(struct reader *r, const uint8_t pin[32], const char *machine_id,
     int (*call)(const struct host_row *row, void *ctx), void *ctx);
 int control_each_host(
     struct reader *r, int (*call)(const struct host_row *row, void *ctx), void *ctx);
@@ -157,6 +160,8 @@ enum control_statement {
 	CONTROL_HOST_NUMBER,
 	CONTROL_HOST_GET,
 	CONTROL_HOSTS,
+	CONTROL_HOSTS_LIKE,
+	CONTROL_HOST_UPDATE,
 	CONTROL_TOKEN_PUT,
 	CONTROL_TOKEN_GET,
 	CONTROL_TOKEN_COUNT,

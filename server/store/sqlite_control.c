@@ -20,6 +20,8 @@
 	" updated_us, first_us, last_us, count, json, verdict"
 #define SAME(column) #column " = excluded." #column
 
+#define GIVEN(column, n) #column " = CASE ?" #n " WHEN '' THEN " #column " ELSE ?" #n " END"
+
 _Static_assert((int)CONTROL_STATEMENTS <= DB_STATEMENTS_MAX, "too many statements");
 
 const char
@@ -32,6 +34,18 @@ const char
 	    [CONTROL_HOST_NUMBER] = "SELECT number FROM host WHERE id = ?",
 	    [CONTROL_HOST_GET] = "SELECT " HOST_COLUMNS " FROM host WHERE id = ?",
 	    [CONTROL_HOSTS] = "SELECT " HOST_COLUMNS " FROM host ORDER BY number",
+	    [CONTROL_HOSTS_LIKE] = "SELECT " HOST_COLUMNS " FROM host WHERE pin = ?1"
+				   " UNION SELECT " HOST_COLUMNS
+				   " FROM host WHERE machine_id = ?2 AND machine_id <> ''",
+	    [CONTROL_HOST_UPDATE] = "UPDATE host SET " GIVEN(name, 2) ", " GIVEN(os, 3) ", " GIVEN(
+		kernel, 4) ", " GIVEN(arch, 5) ", " GIVEN(machine_id, 6) ", " GIVEN(boot_id,
+		7) ", " GIVEN(agent_version, 8) ", " GIVEN(sensors,
+		9) ","
+		   " labels = CASE labels WHEN '' THEN ?10 ELSE labels END,"
+		   " last_seen_us = max(last_seen_us, ?11),"
+		   " cert_serial = CASE ?12 WHEN '' THEN cert_serial ELSE ?12 END,"
+		   " cert_not_after_us = CASE ?12 WHEN '' THEN cert_not_after_us ELSE ?13 END,"
+		   " pin = CASE ?12 WHEN '' THEN pin ELSE ?14 END WHERE id = ?1",
 	    [CONTROL_TOKEN_PUT] = "INSERT OR REPLACE INTO token(" TOKEN_COLUMNS
 				  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	    [CONTROL_TOKEN_GET] = "SELECT " TOKEN_COLUMNS " FROM token WHERE id = ?",
@@ -105,6 +119,17 @@ control_host_put(struct store *s, struct host_row *row)
 	row->number = (uint32_t)db_u64(st, 0);
 	sqlite3_reset(st);
 	return 0;
+}
+
+int
+control_host_update(struct store *s, const struct host_row *row)
+{
+	return db_run(&s->control, CONTROL_HOST_UPDATE,
+	    "bttttttttt"
+	    "utub",
+	    row->id, sizeof(row->id), row->name, row->os, row->kernel, row->arch, row->machine_id,
+	    row->boot_id, row->agent_version, row->sensors, row->labels, row->last_seen_us,
+	    row->cert_serial, row->cert_not_after_us, row->pin, sizeof(row->pin));
 }
 
 int

@@ -187,6 +187,16 @@ control_each_host(struct reader *r, int (*call)(const struct host_row *row, void
 }
 
 int
+control_each_host_like(struct reader *r, const uint8_t pin[32], const char *machine_id,
+    int (*call)(const struct host_row *row, void *ctx), void *ctx)
+{
+	sqlite3_stmt *st =
+	    db_prepare(&r->control, CONTROL_HOSTS_LIKE, "bt", pin, (size_t)32, machine_id);
+
+	return each_host(r, st, call, ctx);
+}
+
+int
 control_each_token(struct reader *r, int (*call)(const struct token_row *row, void *ctx), void *ctx)
 {
 	return each_token(r, db_prepare(&r->control, CONTROL_TOKENS, ""), call, ctx);

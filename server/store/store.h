@@ -36,6 +36,9 @@ struct store_backend {
 	int (*unmark)(struct store *s, bool keep);
 
 	int (*host_put)(struct store *s, struct host_row *row); /* by id; fills number when new */
+	/* What an agent tells of its host (by id): the texts that are not empty; labels only where
+	 * there are none; the certificate when its serial is not empty; when it was seen. */
+	int (*host_update)(struct store *s, const struct host_row *row);
 	int (*token_put)(struct store *s, const struct token_row *row);
 	/* Counts one use: 0, -ENOENT, -EEXIST (used up), -ETIME (expired or revoked), -EACCES
 	 * (wrong secret). */
@@ -68,6 +71,9 @@ struct store_backend {
 	void (*reader_close)(struct reader *r);
 	/* 1 and the row, or 0 when there is no such host. */
 	int (*host_get)(struct reader *r, const uint8_t id[DS_HOST_ID_SIZE],
+	    int (*call)(const struct host_row *row, void *ctx), void *ctx);
+	/* Hosts with this key or this machine id. */
+	int (*each_host_like)(struct reader *r, const uint8_t pin[32], const char *machine_id,
 	    int (*call)(const struct host_row *row, void *ctx), void *ctx);
 	int (*each_host)(
 	    struct reader *r, int (*call)(const struct host_row *row, void *ctx), void *ctx);

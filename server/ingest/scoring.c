@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/ingest/scoring.h"
+#include "lib/log.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int
+put_all(const struct store_backend *b, struct store *store, const struct batch_origin *from,
+    const struct verdict *v)
+{
+	int r = 0;
+
+	(void)from;
+	for (size_t i = 0; i < v->daemons_len && r == 0; i++)
+		r = b->daemon_put(store, &v->daemons[i]);
+	for (size_t i = 0; i < v->profiles_len && r == 0; i++)
+		r = b->profile_put(store, &v->profiles[i]);
+	return r;
+}
+
+int
+scoring_store(const struct store_backend *b, struct store *store, const struct batch_origin *from,
+    const struct verdict *v)
+{
+	static struct ds_log_rate rate;
+	int r = put_all(b, store, from, v);
+
+	if (r == 0 || r == -ENOSPC || r == -EIO || r == -EBADMSG || r == -EBUSY || r == -ENOMEM)
+		return r;
+	if (ds_log_pass(&rate, 5))
+		ds_log(ERROR, "what was found in a batch cannot be stored, going on without it",
+		    "host=\"%s\" why=\"%s\"", from->host_name, strerror(-r));
+	return 0;
+}
