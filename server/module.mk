@@ -1,4 +1,9 @@
-# server: sources, tests and what is installed
+# server: the program; everything but main is in a library, for the tests
 noinst_LIBRARIES += server/libdsserver.a
-server_libdsserver_a_SOURCES = server/config.c server/config.h
+server_libdsserver_a_SOURCES = server/config.c server/config.h server/service.c server/service.h
+server_libdsserver_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(MHD_CFLAGS) $(JANSSON_CFLAGS)
+SERVER_LIBS = server/libdsserver.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) lib/libds.a $(SQLITE_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) \
+	-lpthread -lm
+
+EXTRA_DIST += server/main.c
 EXTRA_DIST += server/.may_include

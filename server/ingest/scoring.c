@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/ingest/scoring.h"
 #include "lib/log.h"
+#include "server/detect/alerts.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,12 +12,14 @@ put_all(const struct store_backend *b, struct store *store, const struct batch_o
 {
 	int r = 0;
 
-	(void)from;
 	for (size_t i = 0; i < v->daemons_len && r == 0; i++)
 		r = b->daemon_put(store, &v->daemons[i]);
 	for (size_t i = 0; i < v->profiles_len && r == 0; i++)
 		r = b->profile_put(store, &v->profiles[i]);
-	return r;
+	if (r == 0 && v->findings_len > 0)
+		r = alerts_apply(
+		    b, store, from->host, v->findings, v->findings_len, from->received_us);
+	return r < 0 ? r : 0;
 }
 
 int

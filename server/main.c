@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * daemonsec-server - collects what agents see, scores it, keeps it and answers questions about it.
+ *
+ * The main thread reads the configuration, starts the parts in the order of their table, then only
+ * waits for signals.  Parts know each other by what main hands them and nothing else.
+ */
+#include "lib/log.h"
+#include "server/api/api.h"
+#include "server/config.h"
+#include "server/fleet/fleet.h"
+#include "server/ingest/ingest.h"
+#include "server/service.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEFAULT_FILE DS_SYSCONFDIR "/server.conf"
+#define WORKERS_AUTO 8
+#define KEYS_MAX     4096 /* learnt keys of a daemon */
+#define WHY_SIZE     512
+
+struct server {
+	const char *file;
+	struct server_config cfg;
+	const struct store_backend *backend;
+	struct store_config store;
+	struct writer *writer;
+	struct fleet *fleet;
+	struct ingest *ingest;
+	struct api *api;
+	int lock_fd;
+};
+
+static int
+usage(FILE *out, int code)
+{
+	fprintf(out, "usage: daemonsec-server [-c FILE] [--check-config]\n"
+		     "  -c FILE         configuration (default " DEFAULT_FILE ")\n"
+		     "  --check-config  read the configuration, say what is wrong, and exit\n"
+		     "  --version       print the version and exit\n");
+	return code;
+}
+
+/* The file, then FILE.d/ (server.conf.d/). */
+static int
+load_config(const char *file, struct server_config *ret, struct ds_conf_report *report)
+{
+	char dir[4096];
+	bool is_default = strcmp(file, DEFAULT_FILE) == 0;
+	int n = snprintf(dir, sizeof(dir), "%s.d", file);
+
+	*ret = (struct server_config){ 0 };
+	*report = (struct ds_conf_report){ 0 };
+	if (n < 0 || (size_t)n >= sizeof(dir))
+		return -ENAMETOOLONG;
+	return ds_conf_load(server_options, ret, file, dir, is_default, report, NULL);
+}
+
+/* strict: unknown keys are errors too. 0 or -EINVAL, with everything wrong on stderr. */
+static int
+read_config(const char *file, struct server_config *ret, bool strict)
+{
+	static struct ds_conf_report report;
+	char why[WHY_SIZE];
+	int r = load_config(file, ret, &report);
+	bool only_unknown = report.len > 0 && report.unknown == report.len;
+
+	if (report.len > 0)
+		ds_conf_print_report(&report, stderr);
+	if (r < 0 && !(only_unknown && !strict)) {
+		if (report.len == 0)
+			fprintf(stderr, "%s: %s\n", file, strerror(-r));
+		return -EINVAL;
+	}
+	if (server_config_check(ret, why, sizeof(why)) < 0) {
+		fprintf(stderr, "%s: %s\n", file, why);
+		return -EINVAL;
+	}
+	return strict && report.unknown > 0 ? -EINVAL : 0;
+}
+
+static struct detect_config
+detect_config_of(const struct server *s, const struct server_config *cfg)
+{
+	return (struct detect_config){
+		.learn_min_us = cfg->learning_min_ms * 1000,
+		.unseen_max = server_config_unseen_max(cfg),
+		.keys_max = KEYS_MAX,
+		.fleet = s->fleet ? fleet_knowledge(s->fleet) : NULL,
+		.fleet_mail = s->fleet ? fleet_mailbox(s->fleet) : NULL,
+	};
+}
+
+static int
+start_writer(struct server *s, char *why, size_t size)
+{
+	s->backend = store_lookup(server_config_engine(&s->cfg));
+	s->store = (struct store_config){
+		.dir = s->cfg.state_dir,
+		.retention_us = s->cfg.retention_ms * 1000,
+		.max_bytes = s->cfg.max_size,
+	};
+	s->writer = writer_start(s->backend, &s->store, why, size);
+	return s->writer ? 0 : -EIO;
+}
+
+static void
+stop_writer(struct server *s)
+{
+	writer_stop(s->writer);
+}
+
+static int
+start_fleet(struct server *s, char *why, size_t size)
+{
+	struct fleet_config cfg = { .backend = s->backend,
+		.store = &s->store,
+		.writer = s->writer,
+		.silent_after_us = s->cfg.silent_after_ms * 1000 };
+
+	s->fleet = fleet_new(&cfg, why, size);
+	return s->fleet ? 0 : -EIO;
+}
+
+static void
+stop_fleet(struct server *s)
+{
+	fleet_free(s->fleet);
+}
+
+static unsigned
+workers_of(const struct server_config *cfg)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (cfg->workers > 0)
+		return (unsigned)cfg->workers;
+	return (unsigned)DS_MAX(1, DS_MIN(processors, WORKERS_AUTO));
+}
+
+static int
+start_ingest(struct server *s, char *why, size_t size)
+{
+	struct ingest_config cfg = {
+		.listen = s->cfg.listen,
+		.state_dir = s->cfg.state_dir,
+		.workers = workers_of(&s->cfg),
+		.hostnames = (const char *const *)s->cfg.hostnames.items,
+		.hostnames_len = s->cfg.hostnames.len,
+		.backend = s->backend,
+		.store = &s->store,
+		.writer = s->writer,
+		.detect = detect_config_of(s, &s->cfg),
+		.silent_after_us = s->cfg.silent_after_ms * 1000,
+	};
+
+	s->ingest = ingest_start(&cfg, why, size);
+	if (!s->ingest)
+		return -EIO;
+	ds_log(INFO, "listening for agents", "address=%s port=%u workers=%u", s->cfg.listen,
+	    ingest_port(s->ingest), cfg.workers);
+	return 0;
+}
+
+static void
+stop_ingest(struct server *s)
+{
+	ingest_stop(s->ingest);
+}
+
+/* The fleet thread asks who is connected; ingest answers. */
+struct heard_call {
+	fleet_heard call;
+	void *ctx;
+};
+
+static int
+hear_session(const struct session_info *info, void *ctx)
+{
+	struct heard_call *c = ctx;
+
+	return c->call(info->host, info->last_frame_us, c->ctx);
+}
+
+static int
+each_heard(void *arg, fleet_heard call, void *ctx)
+{
+	struct heard_call c = { call, ctx };
+
+	return ingest_each_session(arg, hear_session, &c);
+}
+
+static int
+start_watch(struct server *s, char *why, size_t size)
+{
+	int r = fleet_start(s->fleet, each_heard, s->ingest);
+
+	if (r < 0)
+		snprintf(why, size, "no thread: %s", strerror(-r));
+	return r;
+}
+
+static void
+stop_watch(struct server *s)
+{
+	fleet_stop(s->fleet);
+}
+
+static int
+start_api(struct server *s, char *why, size_t size)
+{
+	struct api_config cfg = {
+		.server = &s->cfg,
+		.backend = s->backend,
+		.store = &s->store,
+		.writer = s->writer,
+		.ingest = s->ingest,
+		.ca_file = ingest_ca_file(s->ingest),
+	};
+
+	s->api = api_start(&cfg, why, size);
+	return s->api ? 0 : -EIO;
+}
+
+static void
+stop_api(struct server *s)
+{
+	api_stop(s->api);
+}
+
+/* In the order of starting; stopped in reverse. */
+static const struct part {
+	const char *name;
+	int (*start)(struct server *s, char *why, size_t size);
+	void (*stop)(struct server *s);
+} parts[] = {
+	{ "store", start_writer, stop_writer },
+	{ "fleet", start_fleet, stop_fleet },
+	{ "ingest", start_ingest, stop_ingest },
+	{ "watch", start_watch, stop_watch },
+	{ "api", start_api, stop_api },
+};
+
+static void
+stop_parts(struct server *s, size_t started)
+{
+	while (started-- > 0)
+		parts[started].stop(s);
+}
+
+static int
+start_parts(struct server *s)
+{
+	char why[WHY_SIZE] = "";
+
+	for (size_t i = 0; i < DS_LEN(parts); i++)
+		if (parts[i].start(s, why, sizeof(why)) < 0) {
+			ds_log(ERROR, "cannot start", "part=%s why=\"%s\"", parts[i].name, why);
+			stop_parts(s, i);
+			return -EIO;
+		}
+	return 0;
+}
+
+/* What can change while running does; the rest waits for a restart. */
+static void
+reload(struct server *s)
+{
+	struct server_config cfg;
+	struct detect_config detect;
+	bool failed;
+
+	service_notify("RELOADING=1");
+	failed = read_config(s->file, &cfg, false) < 0;
+	if (failed) {
+		ds_log(ERROR, "the new configuration is refused, the old one stays", "file=\"%s\"",
+		    s->file);
+	} else {
+		ds_log_set_level((enum ds_log_level)cfg.log_level);
+		detect = detect_config_of(s, &cfg);
+		ingest_reconfigure(s->ingest, &detect);
+		fleet_set_silent_after(s->fleet, cfg.silent_after_ms * 1000);
+		ds_log(INFO, "configuration read again", "file=\"%s\"", s->file);
+	}
+	ds_conf_free(server_options, &cfg);
+	api_set_reload_failed(s->api, failed);
+	service_notify("READY=1");
+}
+
+static int
+run(struct server *s)
+{
+	int signal_number;
+
+	if (start_parts(s) < 0)
+		return 1;
+	ds_log(INFO, "ready", "version=%s state=\"%s\"", PACKAGE_VERSION, s->cfg.state_dir);
+	service_notify("READY=1");
+	while ((signal_number = service_wait()) == SIGHUP)
+		reload(s);
+	ds_log(INFO, "stopping", "signal=%d", signal_number);
+	service_notify("STOPPING=1");
+	stop_parts(s, DS_LEN(parts));
+	return 0;
+}
+
+static int
+lock_and_run(struct server *s)
+{
+	char why[WHY_SIZE];
+	int code;
+
+	s->lock_fd = service_lock(s->cfg.state_dir, why, sizeof(why));
+	if (s->lock_fd < 0) {
+		ds_log(ERROR, "cannot start", "why=\"%s\"", why);
+		return s->lock_fd == -EWOULDBLOCK ? 6 : 1;
+	}
+	code = run(s);
+	close(s->lock_fd);
+	return code;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct server s = { .file = DEFAULT_FILE };
+	bool check = false;
+	int code, r;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
+			s.file = argv[++i];
+		else if (strcmp(argv[i], "--check-config") == 0)
+			check = true;
+		else if (strcmp(argv[i], "--version") == 0)
+			return printf("daemonsec-server %s\n", PACKAGE_VERSION) < 0;
+		else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return usage(stdout, 0);
+		else
+			return usage(stderr, 2);
+	}
+	umask(077);
+	r = read_config(s.file, &s.cfg, check);
+	if (r < 0 || check) {
+		ds_conf_free(server_options, &s.cfg);
+		return r < 0;
+	}
+	ds_log_init("daemonsec-server", (enum ds_log_level)s.cfg.log_level);
+	service_block_signals();
+	service_raise_limits();
+	code = lock_and_run(&s);
+	ds_conf_free(server_options, &s.cfg);
+	return code;
+}
