@@ -9,3 +9,16 @@ agent_uplink_libdslink_a_SOURCES = agent/uplink/backoff.c agent/uplink/backoff.h
 	agent/uplink/link_impl.h agent/uplink/link_session.c agent/uplink/resolve.c agent/uplink/resolve.h \
 	agent/uplink/window.c agent/uplink/window.h
 agent_uplink_libdslink_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+
+noinst_LIBRARIES += agent/uplink/libuplink.a
+agent_uplink_libuplink_a_SOURCES = agent/uplink/batcher.c agent/uplink/batcher.h agent/uplink/courier.c agent/uplink/courier.h \
+	agent/uplink/health.c agent/uplink/health.h agent/uplink/priv.c agent/uplink/priv.h \
+	agent/uplink/spool.c agent/uplink/spool.h agent/uplink/spool_file.c agent/uplink/spool_file.h \
+	agent/uplink/spool_open.c agent/uplink/spool_state.h
+agent_uplink_libuplink_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(SECCOMP_CFLAGS)
+
+pkglibexec_PROGRAMS += agent/uplink/daemonsec-uplink
+agent_uplink_daemonsec_uplink_SOURCES = agent/uplink/main.c agent/config.c agent/config.h
+agent_uplink_daemonsec_uplink_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS)
+agent_uplink_daemonsec_uplink_LDADD = agent/uplink/libuplink.a agent/uplink/libdslink.a $(DS_BATCH_LIBS) $(DS_NET_LIBS) \
+	lib/libds.a $(SECCOMP_LIBS) $(JOURNAL_LIBS)

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * batcher - collects events into batches and gives them to the spool.
+ *
+ * On the uplink's only thread.  Urgent events leave after 2 ms, so that what happens together
+ * travels together; under a burst the window grows up to 64 ms, so that a storm makes large batches
+ * and not many.  Bulk leaves by size or age.  Events come from the guard, in numbered messages, or
+ * from the uplink itself (logins, its own gaps), which the guard's numbers do not know.
+ */
+#ifndef AGENT_UPLINK_BATCHER_H
+#define AGENT_UPLINK_BATCHER_H
+
+#include "agent/uplink/spool.h"
+#include "lib/event.h"
+
+struct batcher;
+struct event_base;
+
+#define BATCHER_BULK_SIZE (128u << 10) /* bytes before compression */
+#define BATCHER_BULK_LEN  8192u        /* events */
+#define BATCHER_BULK_MS   30000u
+#define BATCHER_URGENT_MS 2u
+#define BATCHER_BURST_MS  64u
+#define BATCHER_BURST_LEN 64u /* events in a window that count as a burst */
+
+/* stored: called after something went into the spool (then the guard can be told, the link woken).
+ * NULL: no memory.  spool is borrowed. */
+struct batcher *batcher_new(
+    struct event_base *base, struct spool *spool, void (*stored)(void *ctx), void *ctx);
+void batcher_free(struct batcher *b);
+/* One event of the guard's message `number`; `part` counts the message's events from 0.  What an
+ * earlier run has stored already is passed over.  -ENOMEM. */
+DS_MUST_CHECK int batcher_add(
+    struct batcher *b, const struct ds_event *ev, uint64_t number, uint32_t part);
+/* An event of the uplink's own. */
+DS_MUST_CHECK int batcher_add_own(struct batcher *b, const struct ds_event *ev);
+/* The message `number` is complete. */
+void batcher_end_message(struct batcher *b, uint64_t number);
+/* Everything up to this message of the guard is in the spool. */
+uint64_t batcher_confirmed(const struct batcher *b);
+/* Everything to the spool, now. */
+void batcher_flush(struct batcher *b);
+
+#endif

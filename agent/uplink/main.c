@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * daemonsec-uplink - the half of the agent that touches the network: batches, spool, link, login
+ * logs.
+ *
+ * Started by the guard, as root, with one end of a socketpair; takes over what only root can read
+ * (an enrolment token), then becomes [general] user for good.  One thread, one loop.  Ends with the
+ * guard.
+ */
+#include "agent/config.h"
+#include "agent/uplink/batcher.h"
+#include "agent/uplink/courier.h"
+#include "agent/uplink/facts.h"
+#include "agent/uplink/health.h"
+#include "agent/uplink/link.h"
+#include "agent/uplink/priv.h"
+#include "lib/clock.h"
+#include "lib/ipc.h"
+#include "lib/log.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TICK_MS 200
+
+struct uplink {
+	const char *config_file;
+	struct agent_config cfg;
+	struct event_base *base;
+	struct identity identity;
+	struct spool *spool;
+	struct batcher *batcher;
+	struct courier *courier;
+	struct link *link;
+	struct health health;
+	struct ds_hello facts;
+	struct event *tick, *term, *intr, *hup;
+	bool failed;
+};
+
+static int
+load_config(const char *file, struct agent_config *cfg, struct ds_conf_report *report)
+{
+	char dir[PATH_MAX];
+	const char *slash = strrchr(file, '/');
+
+	snprintf(
+	    dir, sizeof(dir), "%.*s/conf.d", slash ? (int)(slash - file) : 1, slash ? file : ".");
+	return ds_conf_load(agent_options, cfg, file, dir, false, report, NULL);
+}
+
+/* ---- what the parts ask of each other */
+
+static void
+on_stored(void *ctx)
+{
+	struct uplink *u = ctx;
+
+	if (u->courier != NULL)
+		courier_confirm(u->courier);
+	if (u->link != NULL)
+		link_wake(u->link);
+}
+
+static void
+on_guard_closed(const char *why, void *ctx)
+{
+	struct uplink *u = ctx;
+
+	ds_log(INFO, "the guard's end is closed, ending", "why=\"%s\"", why);
+	event_base_loopbreak(u->base);
+}
+
+static void
+on_sensors(const char *text, size_t len, void *ctx)
+{
+	struct uplink *u = ctx;
+
+	snprintf(u->facts.sensors, sizeof(u->facts.sensors), "%.*s", (int)DS_MIN(len, 500u), text);
+}
+
+static void
+on_result(const void *data, size_t size, void *ctx)
+{
+	struct uplink *u = ctx;
+	static struct ds_log_rate rate;
+
+	if (link_send_result(u->link, data, size) < 0 && ds_log_pass(&rate, 5))
+		ds_log(WARN, "a result could not be sent, the server will ask again", "%s", "");
+}
+
+static void
+reload(void *ctx)
+{
+	struct uplink *u = ctx;
+	static struct ds_conf_report report;
+	struct agent_config fresh = { 0 };
+
+	if (load_config(u->config_file, &fresh, &report) < 0 && report.len > report.unknown) {
+		ds_log(ERROR, "configuration refused, keeping the old one", "file=%s why=\"%s\"",
+		    u->config_file, report.len > 0 ? report.errors[0].text : "");
+		ds_conf_free(agent_options, &fresh);
+		return;
+	}
+	ds_log_set_level((enum ds_log_level)fresh.log_level);
+	spool_set_max(u->spool, fresh.spool_max_size);
+	link_set_address(u->link, fresh.address);
+	ds_conf_free(agent_options, &fresh);
+	ds_log(INFO, "configuration read again", "file=%s", u->config_file);
+}
+
+static const struct courier_ops courier_ops = {
+	.closed = on_guard_closed,
+	.sensors = on_sensors,
+	.result = on_result,
+	.reload = reload,
+};
+
+static uint64_t
+link_epoch(void *ctx)
+{
+	struct uplink *u = ctx;
+
+	return spool_epoch(u->spool);
+}
+
+static int
+link_peek(uint8_t lane, uint64_t after, struct link_batch *ret, void *ctx)
+{
+	struct uplink *u = ctx;
+	struct spool_batch b;
+	int r = spool_peek(u->spool, (enum ds_lane)lane, after, &b);
+
+	if (r < 0)
+		return r;
+	*ret = (struct link_batch){ b.seq, b.packed, b.size };
+	return 0;
+}
+
+static void
+link_ack(uint8_t lane, uint64_t seq, void *ctx)
+{
+	struct uplink *u = ctx;
+
+	spool_ack(u->spool, (enum ds_lane)lane, seq);
+}
+
+static void
+link_hello(struct ds_hello *ret, void *ctx)
+{
+	struct uplink *u = ctx;
+
+	*ret = u->facts;
+	ret->epoch = spool_epoch(u->spool);
+	ret->now_us = ds_clock_wall_us();
+	snprintf(ret->labels, sizeof(ret->labels), "%s", u->cfg.labels);
+}
+
+static void
+link_order(const void *data, size_t size, void *ctx)
+{
+	struct uplink *u = ctx;
+
+	if (courier_send(u->courier, DS_IPC_ORDER, data, size) < 0)
+		ds_log(WARN, "an order could not be handed to the guard, leaving it out",
+		    "size=%zu", size);
+}
+
+static const struct link_ops link_ops = {
+	.epoch = link_epoch,
+	.peek = link_peek,
+	.ack = link_ack,
+	.hello = link_hello,
+	.order = link_order,
+};
+
+static void
+on_tick(evutil_socket_t fd, short what, void *ctx)
+{
+	struct uplink *u = ctx;
+
+	(void)fd;
+	(void)what;
+	spool_tick(u->spool);
+	health_tick(&u->health, u->spool, u->batcher);
+}
+
+static void
+on_signal(evutil_socket_t sig, short what, void *ctx)
+{
+	struct uplink *u = ctx;
+
+	(void)what;
+	if (sig == SIGHUP)
+		reload(u);
+	else
+		event_base_loopbreak(u->base);
+}
+
+/* ---- start and end */
+
+static int
+open_spool(struct uplink *u)
+{
+	char dir[PATH_MAX], why[512];
+	struct spool_stats stats;
+	int r;
+
+	if (u->cfg.spool_dir[0] != '\0')
+		snprintf(dir, sizeof(dir), "%s", u->cfg.spool_dir);
+	else
+		snprintf(dir, sizeof(dir), "%s/spool", u->cfg.state_dir);
+	r = spool_open(&u->spool, dir, u->cfg.spool_max_size, why, sizeof(why));
+	if (r < 0) {
+		ds_log(ERROR, "the spool cannot be used", "why=\"%s\"", why);
+		return r;
+	}
+	spool_get_stats(u->spool, &stats);
+	ds_log(INFO, "spool opened", "dir=%s batches=%llu bytes=%llu damaged=%llu", dir,
+	    (unsigned long long)stats.batches, (unsigned long long)stats.bytes,
+	    (unsigned long long)stats.damaged);
+	return 0;
+}
+
+static int
+add_events(struct uplink *u)
+{
+	const struct timeval tick = { 0, TICK_MS * 1000 };
+
+	u->tick = event_new(u->base, -1, EV_PERSIST, on_tick, u);
+	u->term = evsignal_new(u->base, SIGTERM, on_signal, u);
+	u->intr = evsignal_new(u->base, SIGINT, on_signal, u);
+	u->hup = evsignal_new(u->base, SIGHUP, on_signal, u);
+	if (u->tick == NULL || u->term == NULL || u->intr == NULL || u->hup == NULL ||
+	    event_add(u->tick, &tick) < 0 || event_add(u->term, NULL) < 0 ||
+	    event_add(u->intr, NULL) < 0 || event_add(u->hup, NULL) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* As root: what only root may do. */
+static int
+begin_as_root(struct uplink *u)
+{
+	char why[512];
+	uid_t uid;
+	gid_t gid;
+	int r = identity_init(&u->identity, u->cfg.state_dir, u->cfg.ca_file);
+
+	if (r < 0) {
+		ds_log(ERROR, "the state directory's name is too long", "%s", "");
+		return r;
+	}
+	r = priv_lookup(u->cfg.user, &uid, &gid, why, sizeof(why));
+	if (r == 0)
+		r = priv_own_directory(u->cfg.state_dir, uid, gid, why, sizeof(why));
+	if (r < 0) {
+		ds_log(ERROR, "cannot become the uplink's user", "why=\"%s\"", why);
+		return r;
+	}
+	if (u->cfg.token_file[0] != '\0') {
+		r = identity_take_token(&u->identity, u->cfg.token_file, uid, gid);
+		if (r < 0 && r != -ENOENT)
+			ds_log(WARN, "the enrolment token cannot be read, going on without",
+			    "file=%s error=\"%s\"", u->cfg.token_file, strerror(-r));
+	}
+	r = priv_drop(u->cfg.user, why, sizeof(why));
+	if (r < 0)
+		ds_log(ERROR, "cannot become the uplink's user", "why=\"%s\"", why);
+	return r;
+}
+
+static int
+begin(struct uplink *u, int fd)
+{
+	struct link_config link_cfg = {
+		.identity = &u->identity, .address = u->cfg.address, .token_file = u->cfg.token_file
+	};
+	char why[256];
+	int r;
+
+	r = begin_as_root(u);
+	if (r < 0)
+		return r;
+	facts_read("", &u->facts);
+	r = open_spool(u);
+	if (r < 0)
+		return r;
+	u->base = event_base_new();
+	if (u->base == NULL)
+		return -ENOMEM;
+	u->batcher = batcher_new(u->base, u->spool, on_stored, u);
+	if (u->batcher == NULL)
+		return -ENOMEM;
+	u->link = link_new(u->base, &link_cfg, &link_ops, u);
+	u->courier = courier_new(u->base, fd, u->batcher, u->spool, &courier_ops, u);
+	if (u->link == NULL || u->courier == NULL)
+		return -ENOMEM;
+	health_init(&u->health, u->courier);
+	r = add_events(u);
+	if (r < 0)
+		return r;
+	r = priv_filter(why, sizeof(why));
+	if (r < 0)
+		ds_log(WARN, "no system call filter, going on without", "why=\"%s\"", why);
+	return 0;
+}
+
+static void
+finish(struct uplink *u)
+{
+	struct event *const events[] = { u->tick, u->term, u->intr, u->hup };
+
+	if (u->batcher != NULL)
+		batcher_flush(u->batcher);
+	courier_free(u->courier);
+	u->courier = NULL;
+	if (u->link != NULL)
+		link_free(u->link);
+	u->link = NULL;
+	for (size_t i = 0; i < DS_LEN(events); i++)
+		if (events[i] != NULL)
+			event_free(events[i]);
+	batcher_free(u->batcher);
+	spool_close(u->spool);
+	if (u->base != NULL)
+		event_base_free(u->base);
+	ds_conf_free(agent_options, &u->cfg);
+}
+
+static int
+usage(int status)
+{
+	fprintf(status == 0 ? stdout : stderr,
+	    "usage: daemonsec-uplink -c FILE --fd N | [-c FILE] --check-config\n"
+	    "Started by daemonsec-agent(8), not by hand.\n");
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "fd", required_argument, NULL, 'f' }, { "check-config", no_argument, NULL, 'k' },
+		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	static struct uplink u = { .config_file = DS_SYSCONFDIR "/daemonsec.conf" };
+	static struct ds_conf_report report;
+	bool check = false;
+	int fd = -1, opt, r;
+
+	while ((opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		if (opt == 'c')
+			u.config_file = optarg;
+		else if (opt == 'f')
+			fd = (int)strtol(optarg, NULL, 10);
+		else if (opt == 'k')
+			check = true;
+		else
+			return usage(opt == 'h' ? 0 : 2);
+	}
+	r = load_config(u.config_file, &u.cfg, &report);
+	ds_conf_print_report(&report, stderr);
+	if (check || (r < 0 && report.len > report.unknown)) {
+		ds_conf_free(agent_options, &u.cfg);
+		return r < 0 ? 1 : 0;
+	}
+	if (fd < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return usage(2);
+	ds_log_init("daemonsec-uplink", (enum ds_log_level)u.cfg.log_level);
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
+	r = begin(&u, fd);
+	if (r == 0)
+		event_base_dispatch(u.base);
+	finish(&u);
+	return r < 0 ? 1 : 0;
+}
