@@ -144,7 +144,7 @@ tell_guard(struct health *h, const struct spool_stats *stats)
 	for (size_t i = 0; r == 0 && i < DS_LEN(numbers); i++)
 		r = ds_buf_put_u64(&body, numbers[i]);
 	if (r == 0)
-		(void)courier_send(
+		(void)!courier_send(
 		    h->courier, DS_IPC_STATUS, body.data, body.len); /* the next one comes soon */
 	ds_buf_done(&body);
 }

@@ -109,7 +109,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def program(name):
-    for d in ("agent", "server", "ctl", "sim"):
+    for d in ("agent", "agent/uplink", "server", "ctl", "sim"):
         p = os.path.join(BUILD, d, name)
         if os.path.exists(p):
             return p
