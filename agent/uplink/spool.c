@@ -251,9 +251,12 @@ spool_append(
 	r = drain_waiting(s, lane);
 	if (r == 0)
 		r = write_record(s, lane, seq, mark, header.len, packed, (uint32_t)size);
-	if (r == -ENOSPC || r == -EDQUOT) {
-		/* A full disk: our own oldest telemetry is the first to make room. */
-		if (make_room(s) && drain_waiting(s, lane) == 0)
+	/* A full disk: memory takes what it can; then our own oldest telemetry makes room. */
+	if ((r == -ENOSPC || r == -EDQUOT) && s->stats.memory_bytes + size > SPOOL_MEMORY_MAX &&
+	    !TAILQ_EMPTY(&s->lanes[DS_LANE_BULK].files)) {
+		drop_file(s, &s->lanes[DS_LANE_BULK]);
+		r = drain_waiting(s, lane);
+		if (r == 0)
 			r = write_record(s, lane, seq, mark, header.len, packed, (uint32_t)size);
 	}
 	spool_note_error(s, r);

@@ -204,25 +204,6 @@ parse_record(const uint8_t *h, uint64_t offset, struct spool_record *ret)
 	return true;
 }
 
-int
-spool_file_next(int fd, const struct spool_file *f, uint64_t offset, struct spool_record *ret)
-{
-	uint8_t h[SPOOL_RECORD_HEADER];
-
-	while (offset + sizeof(h) <= f->size) {
-		ssize_t n = read_some(fd, h, sizeof(h), offset);
-
-		if (n < 0)
-			return (int)n;
-		if (n == (ssize_t)sizeof(h) && parse_record(h, offset, ret) &&
-		    ret->at + ret->size <= f->size)
-			return 1;
-		offset++; /* damage that recovery has counted; the next record is somewhere behind
-			   */
-	}
-	return 0;
-}
-
 /* Whether the record's checksum holds; its batch is read in chunks. */
 static bool
 record_is_good(int fd, const struct spool_record *rec)
@@ -244,6 +225,26 @@ record_is_good(int fd, const struct spool_record *rec)
 		left -= (uint32_t)want;
 	}
 	return crc == get_u32(h + 40);
+}
+
+int
+spool_file_next(int fd, const struct spool_file *f, uint64_t offset, struct spool_record *ret)
+{
+	uint8_t h[SPOOL_RECORD_HEADER];
+
+	while (offset + sizeof(h) <= f->size) {
+		ssize_t n = read_some(fd, h, sizeof(h), offset);
+
+		if (n < 0)
+			return (int)n;
+		if (n == (ssize_t)sizeof(h) && parse_record(h, offset, ret) &&
+		    ret->at + ret->size <= f->size && (f->damaged == 0 || record_is_good(fd, ret)))
+			return 1;
+		if (f->damaged == 0)
+			return -EIO; /* the file changed under us */
+		offset++; /* the next good record is somewhere behind */
+	}
+	return 0;
 }
 
 /* The offset of the next record at or behind `offset` that checks out, or `size`. */

@@ -67,6 +67,14 @@ tests_fuzz_fuzz_token_SOURCES = tests/fuzz/fuzz_token.c
 tests_fuzz_fuzz_token_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_token_LDADD = $(DS_NET_LIBS) lib/libds.a
 EXTRA_DIST += tests/fuzz/seeds/token/token tests/fuzz/seeds/token/id tests/fuzz/seeds/token/certificate
+fuzz_replays_agent += tests/fuzz/replay_spool
+tests_fuzz_replay_spool_SOURCES = tests/fuzz/fuzz_spool.c tests/fuzz/replay.c
+tests_fuzz_replay_spool_LDADD = agent/uplink/libuplink.a $(DS_BATCH_LIBS) lib/libds.a
+EXTRA_DIST += tests/fuzz/seeds/spool/two-records
+fuzz_targets_agent += tests/fuzz/fuzz_spool
+tests_fuzz_fuzz_spool_SOURCES = tests/fuzz/fuzz_spool.c
+tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_spool_LDADD = agent/uplink/libuplink.a $(DS_BATCH_LIBS) lib/libds.a
 
 # END OF LIST: add above
 all_fuzz_replays = $(fuzz_replays)

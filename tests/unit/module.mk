@@ -125,6 +125,12 @@ tests_unit_test_resolve_SOURCES = tests/unit/test_resolve.c
 tests_unit_test_resolve_CFLAGS = $(TEST_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_resolve_LDADD = agent/uplink/libdslink.a $(NET_TEST_LIBS)
 
+unit_tests_agent += tests/unit/test_spool
+tests_unit_test_spool_SOURCES = tests/unit/test_spool.c
+tests_unit_test_spool_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_spool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite -Wl,--wrap=fdatasync
+tests_unit_test_spool_LDADD = agent/uplink/libuplink.a $(DS_BATCH_LIBS) $(TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA
