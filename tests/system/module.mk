@@ -4,7 +4,7 @@ system_tests =
 sanitized_system_tests =
 
 EXTRA_DIST += tests/system/harness.py tests/system/probe.py
-system_tests += tests/system/daemons.py
+system_tests += tests/system/daemons.py tests/system/fallbacks.py
 
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
