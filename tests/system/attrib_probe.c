@@ -12,9 +12,9 @@
 #include "agent/guard/emit.h"
 #include "agent/guard/identity.h"
 #include "agent/guard/process.h"
-#include "agent/guard/repeat.h"
 #include "agent/guard/resource.h"
 #include "agent/guard/sensors/fallback.h"
+#include "agent/guard/sensors/fold.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -180,14 +180,14 @@ main(int argc, char **argv)
 	if (print)
 		return process_each(print_process, NULL) == 0 ? 0 : 1;
 	identity_init();
-	repeat_init(interval_ms);
+	fold_init(interval_ms);
 	polled[0] = (struct pollfd){ .fd = 0, .events = POLLIN };
 	for (size_t i = 0; i < wanted_len; i++)
 		start_sensor(wanted[i]);
 	run();
 	for (size_t i = 0; i < running_len; i++)
 		running[i]->close();
-	repeat_done();
+	fold_done();
 	identity_done();
 	resource_done();
 	daemon_done();

@@ -130,13 +130,13 @@ tests_unit_test_spool_SOURCES = tests/unit/test_spool.c
 tests_unit_test_spool_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_spool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite -Wl,--wrap=fdatasync
 tests_unit_test_spool_LDADD = agent/uplink/libuplink.a $(DS_BATCH_LIBS) $(TEST_LIBS)
-unit_tests_agent += tests/unit/test_package tests/unit/test_repeat
+unit_tests_agent += tests/unit/test_package tests/unit/test_fold
 tests_unit_test_package_SOURCES = tests/unit/test_package.c
 tests_unit_test_package_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_package_LDADD = $(ATTRIB_LIBS) $(TEST_LIBS)
-tests_unit_test_repeat_SOURCES = tests/unit/test_repeat.c
-tests_unit_test_repeat_CFLAGS = $(TEST_CFLAGS)
-tests_unit_test_repeat_LDADD = $(ATTRIB_LIBS) $(TEST_LIBS)
+tests_unit_test_fold_SOURCES = tests/unit/test_fold.c
+tests_unit_test_fold_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_fold_LDADD = $(ATTRIB_LIBS) $(TEST_LIBS)
 
 # END OF LIST: add above
 all_unit_tests =

@@ -7,9 +7,9 @@
  */
 #include "agent/guard/emit.h"
 #include "agent/guard/process.h"
-#include "agent/guard/repeat.h"
 #include "agent/guard/sensors/exec_track.h"
 #include "agent/guard/sensors/fallback.h"
+#include "agent/guard/sensors/fold.h"
 #include "lib/event.h"
 
 #include <errno.h>
@@ -201,7 +201,7 @@ found(pid_t pid, void *ctx)
 static void
 netlink_tick(uint64_t now_ms)
 {
-	repeat_tick(now_ms);
+	fold_tick(now_ms);
 	if (!resync)
 		return;
 	resync = false;

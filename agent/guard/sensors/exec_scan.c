@@ -6,9 +6,9 @@
  * BPF.
  */
 #include "agent/guard/process.h"
-#include "agent/guard/repeat.h"
 #include "agent/guard/sensors/exec_track.h"
 #include "agent/guard/sensors/fallback.h"
+#include "agent/guard/sensors/fold.h"
 #include "lib/event.h"
 
 #include <errno.h>
@@ -88,7 +88,7 @@ const struct sensor sensor_exec_scan = {
 	    "exits, changes of user",
 	.open = scan_open,
 	.drain = scan_drain,
-	.tick = repeat_tick,
+	.tick = fold_tick,
 	.lost = scan_lost,
 	.close = scan_close,
 };

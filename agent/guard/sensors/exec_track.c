@@ -10,9 +10,9 @@
 #include "agent/guard/daemon.h"
 #include "agent/guard/identity.h"
 #include "agent/guard/process.h"
-#include "agent/guard/redact.h"
-#include "agent/guard/repeat.h"
 #include "agent/guard/resource.h"
+#include "agent/guard/sensors/fold.h"
+#include "agent/guard/sensors/mask.h"
 #include "lib/clock.h"
 
 #include <errno.h>
@@ -295,14 +295,14 @@ tell_exec(const struct daemon *d, pid_t pid, pid_t parent)
 		    image.ancestors_len > 0 ? image.ancestors_len - 1 : 0);
 	}
 	ds_event_set_str(&ev, DS_STR_EXE, image.exe, exe_len);
-	len = redact_args(image.args.text, args_len());
+	len = mask_args(image.args.text, args_len());
 	ds_event_set_str(&ev, DS_STR_ARGS, image.args.text, DS_MIN(len, DS_ARGS_MAX));
 	ds_event_set_str(&ev, DS_STR_PARENT_EXE, image.ancestors, image.parent_len);
 	if (image.partial)
 		ev.flags |= DS_FLAG_PARTIAL;
 	memcpy(key, image.exe, exe_len + 1);
 	memcpy(key + exe_len + 1, image.ancestors, DS_MIN(image.parent_len, PROCESS_PATH_MAX - 1));
-	repeat_event(&ev, key, exe_len + 1 + DS_MIN(image.parent_len, PROCESS_PATH_MAX - 1));
+	fold_event(&ev, key, exe_len + 1 + DS_MIN(image.parent_len, PROCESS_PATH_MAX - 1));
 }
 
 void
@@ -351,7 +351,7 @@ track_exit(pid_t pid, int status)
 	ev.num[DS_NUM_EXIT_CODE] = WIFEXITED(status) ? (uint64_t)WEXITSTATUS(status) : 0;
 	ev.num[DS_NUM_SIGNAL] = WIFSIGNALED(status) ? (uint64_t)WTERMSIG(status) : 0;
 	key = (uint64_t)(unsigned)status;
-	repeat_event(&ev, &key, sizeof(key));
+	fold_event(&ev, &key, sizeof(key));
 }
 
 void
@@ -373,7 +373,7 @@ track_id(pid_t pid, enum ds_event_kind kind, uint32_t id)
 	ds_event_set_str(&ev, DS_STR_EXE, exe, len);
 	ev.num[kind == DS_EVENT_SETUID ? DS_NUM_NEW_UID : DS_NUM_NEW_GID] = id;
 	memcpy(exe + len, &id, sizeof(id));
-	repeat_event(&ev, exe, len + sizeof(id));
+	fold_event(&ev, exe, len + sizeof(id));
 }
 
 bool

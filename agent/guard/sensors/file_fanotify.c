@@ -9,10 +9,10 @@
 #include "agent/guard/daemon.h"
 #include "agent/guard/emit.h"
 #include "agent/guard/process.h"
-#include "agent/guard/repeat.h"
 #include "agent/guard/sensors/exec_track.h"
 #include "agent/guard/sensors/fallback.h"
 #include "agent/guard/sensors/file_mounts.h"
+#include "agent/guard/sensors/fold.h"
 #include "lib/clock.h"
 
 #include <errno.h>
@@ -165,7 +165,7 @@ tell(uint64_t mask, const char *path, const char *target, const struct daemon *d
 		else if (bits[i].kind != DS_EVENT_FILE_UNLINK &&
 			 bits[i].kind != DS_EVENT_FILE_RENAME)
 			set_file(&ev, path);
-		repeat_event(&ev, path, strlen(path));
+		fold_event(&ev, path, strlen(path));
 	}
 }
 
@@ -250,7 +250,7 @@ file_open(void)
 static void
 file_tick(uint64_t now_ms)
 {
-	repeat_tick(now_ms);
+	fold_tick(now_ms);
 	if (now_ms - mounts_ms < REMOUNT_MS)
 		return;
 	mounts_ms = now_ms;

@@ -10,9 +10,9 @@
 #include "agent/guard/emit.h"
 #include "agent/guard/identity.h"
 #include "agent/guard/process.h"
-#include "agent/guard/repeat.h"
 #include "agent/guard/resource.h"
 #include "agent/guard/sensors/fallback.h"
+#include "agent/guard/sensors/fold.h"
 #include "agent/guard/sensors/net_owner.h"
 #include "lib/clock.h"
 #include "lib/event.h"
@@ -211,7 +211,7 @@ tell(const struct net_socket *s, const struct daemon *d)
 	if (accepted)
 		memcpy(key, s->daddr, s->addr_len); /* who connects, to which port of ours */
 	memcpy(key + s->addr_len, &ev.num[DS_NUM_DPORT], 2);
-	repeat_event(&ev, key, s->addr_len + 2u);
+	fold_event(&ev, key, s->addr_len + 2u);
 }
 
 static void
@@ -336,7 +336,7 @@ const struct sensor sensor_net_diag = {
 	    "network namespaces",
 	.open = diag_open,
 	.drain = diag_drain,
-	.tick = repeat_tick,
+	.tick = fold_tick,
 	.lost = diag_lost,
 	.close = diag_close,
 };

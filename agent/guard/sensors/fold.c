@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * repeat - folds what happens again and again: the first time in full, then counted.
+ * fold - folds what happens again and again: the first time in full, then counted.
  *
  * A set-associative table of hashes; an entry that repeats keeps a copy of its event, so that the
  * count can be told when nothing more happens.
  */
-#include "agent/guard/repeat.h"
+#include "agent/guard/sensors/fold.h"
 
 #include "agent/guard/emit.h"
 #include "lib/buf.h"
@@ -35,7 +35,7 @@ static uint64_t interval = 10000;
 static size_t copied; /* bytes */
 
 void
-repeat_init(uint64_t interval_ms)
+fold_init(uint64_t interval_ms)
 {
 	interval = interval_ms;
 }
@@ -122,7 +122,7 @@ find(uint64_t hash)
 }
 
 void
-repeat_event(struct ds_event *ev, const void *key, size_t len)
+fold_event(struct ds_event *ev, const void *key, size_t len)
 {
 	uint64_t now_ms = ds_clock_monotonic_ms(), hash = hash_of(ev, key, len);
 	struct seen *s = find(hash);
@@ -146,7 +146,7 @@ repeat_event(struct ds_event *ev, const void *key, size_t len)
 }
 
 void
-repeat_tick(uint64_t now_ms)
+fold_tick(uint64_t now_ms)
 {
 	for (size_t i = 0; i < SETS * WAYS; i++) {
 		struct seen *s = &table[i / WAYS][i % WAYS];
@@ -158,7 +158,7 @@ repeat_tick(uint64_t now_ms)
 }
 
 void
-repeat_done(void)
+fold_done(void)
 {
 	for (size_t i = 0; i < SETS * WAYS; i++) {
 		copy_free(&table[i / WAYS][i % WAYS]);

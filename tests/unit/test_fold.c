@@ -7,8 +7,8 @@
 #include <cmocka.h>
 
 #include "agent/guard/emit.h"
-#include "agent/guard/redact.h"
-#include "agent/guard/repeat.h"
+#include "agent/guard/sensors/mask.h"
+#include "agent/guard/sensors/fold.h"
 #include "lib/clock.h"
 
 #include <stdio.h>
@@ -33,8 +33,8 @@ set_up(void **state)
 {
 	(void)state;
 	emitted = counted = 0;
-	repeat_done();
-	repeat_init(10000);
+	fold_done();
+	fold_init(10000);
 	return 0;
 }
 
@@ -45,7 +45,7 @@ happen(enum ds_event_kind kind, const char *daemon, const char *path)
 
 	ev.daemon = (struct ds_str){ daemon, (uint32_t)strlen(daemon) };
 	ds_event_set_str(&ev, DS_STR_PATH, path, strlen(path));
-	repeat_event(&ev, path, strlen(path));
+	fold_event(&ev, path, strlen(path));
 }
 
 static void
@@ -58,14 +58,14 @@ the_first_time_is_told_and_the_rest_is_counted(void **state)
 		happen(DS_EVENT_FILE_WRITE, "nginx", "/log");
 	assert_int_equal(emitted, 1);
 	assert_int_equal(last.flags, DS_FLAG_FIRST);
-	repeat_tick(now + 5000);
+	fold_tick(now + 5000);
 	assert_int_equal(emitted, 1);
-	repeat_tick(now + 20000);
+	fold_tick(now + 20000);
 	assert_int_equal(emitted, 2);
 	assert_int_equal(last.flags, DS_FLAG_REPEAT);
 	assert_int_equal(last.count, 999);
 	assert_string_equal(last_path, "/log");
-	repeat_tick(now + 60000);
+	fold_tick(now + 60000);
 	assert_int_equal(emitted, 2);
 }
 
@@ -92,7 +92,7 @@ nothing_is_lost_when_the_table_is_full(void **state)
 			(void)snprintf(path, sizeof(path), "/%d", i);
 			happen(DS_EVENT_FILE_CREATE, "a", path);
 		}
-	repeat_tick(ds_clock_monotonic_ms() + 60000);
+	fold_tick(ds_clock_monotonic_ms() + 60000);
 	assert_int_equal(counted, 40000);
 }
 
@@ -103,7 +103,7 @@ check_redacted(const char *args, size_t len, const char *expected, size_t expect
 	size_t n;
 
 	memcpy(text, args, len);
-	n = redact_args(text, len);
+	n = mask_args(text, len);
 	if (n != expected_len || memcmp(text, expected, n) != 0)
 		fail_msg("%.*s", (int)n, text);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * redact - takes secrets out of command lines before they leave the guard.
+ * mask - takes secrets out of command lines before they leave the guard.
  *
  * Each argument is looked at with the one before it; the part that is a secret becomes "***".
  * Nothing grows, so the work is done in place.
  */
-#include "agent/guard/redact.h"
+#include "agent/guard/sensors/mask.h"
 
 #include "lib/compiler.h"
 
@@ -138,7 +138,7 @@ redact_one(struct arg *a, struct arg before, struct arg program)
 }
 
 size_t
-redact_args(char *args, size_t len)
+mask_args(char *args, size_t len)
 {
 	struct arg before = { args, 0 }, program = { args, 0 };
 	size_t out = 0;
