@@ -6,6 +6,10 @@ sanitized_system_tests =
 EXTRA_DIST += tests/system/harness.py tests/system/probe.py
 system_tests += tests/system/daemons.py tests/system/fallbacks.py
 
+EXTRA_DIST += tests/system/peer.py
+system_tests += tests/system/tls.py
+sanitized_system_tests += tests/system/tls.py
+
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
 TESTS += $(system_tests)
