@@ -10,6 +10,8 @@ EXTRA_DIST += tests/system/peer.py
 system_tests += tests/system/tls.py
 sanitized_system_tests += tests/system/tls.py
 
+EXTRA_DIST += tests/system/server_crash.py
+
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
 TESTS += $(system_tests)
