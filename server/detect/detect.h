@@ -40,6 +40,7 @@ struct finding {
 	uint64_t time_us;
 	uint64_t count;
 	double score; /* 0..100 */
+	bool closes;  /* ends the group's alert instead of growing it; reason is the note */
 	char *json;   /* explanation, peers, process, threat, events; owned, malloc */
 };
 

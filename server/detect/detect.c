@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * detect - the loop over a batch: whose event is it, what does it say that the daemon does, is that
+ * new.
+ *
+ * Strings are looked at once for each different event of a batch (struct memo); what repeats costs
+ * a comparison of a few integers and three additions.
+ */
+#include "server/detect/detect.h"
+
+#include "lib/map.h"
+#include "server/detect/new_child.h"
+#include "server/detect/turn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct detector *const detector_table[] = { &detect_new_child, &detect_blind };
+
+#define MEMO_LEN  8192u /* a power of two */
+#define NO_DAEMON (&no_daemon)
+
+static struct daemon_profile no_daemon; /* of names that there is no room for; never written */
+
+/* An event as far as its key goes, in dictionary indexes and numbers, and what it was found to be.
+ */
+struct memo {
+	uint64_t turn; /* of which batch; others do not count */
+	uint32_t daemon, str[3];
+	uint64_t num[2];
+	uint32_t kind;
+	bool initial;
+	struct behaviour *behaviour; /* NULL: not kept */
+};
+
+/* The columns of one kind that make its key. */
+struct kind_columns {
+	bool ready;
+	const uint32_t *str[3];
+	const uint64_t *num[2];
+	const uint64_t *ppid; /* of programs: whether it is 1 matters */
+	const uint64_t *pid;
+};
+
+struct columns {
+	const uint64_t *times, *counts;
+	const uint8_t *kinds, *flags;
+	const uint32_t *daemons;
+	struct kind_columns kind[DS_EVENT_MAX];
+};
+
+struct detect *
+detect_new(const struct detect_config *cfg)
+{
+	struct detect *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	d->memo = calloc(MEMO_LEN, sizeof(*d->memo));
+	if (d->memo == NULL || profiles_init(&d->profiles, cfg) < 0) {
+		detect_free(d);
+		return NULL;
+	}
+	return d;
+}
+
+void
+detect_free(struct detect *d)
+{
+	if (d == NULL)
+		return;
+	profiles_done(&d->profiles);
+	free(d->memo);
+	free(d);
+}
+
+void
+detect_configure(struct detect *d, const struct detect_config *cfg)
+{
+	profiles_configure(&d->profiles, cfg);
+}
+
+void
+detect_forget(struct detect *d, uint32_t host, const char *daemon)
+{
+	struct host_profile *h = ds_map_get(d->profiles.hosts, &host, sizeof(host));
+
+	if (h != NULL)
+		profiles_forget(&d->profiles, h, daemon);
+}
+
+/* ---- what the fleet knows */
+
+void
+turn_news(struct turn *t, const struct daemon_profile *d, uint8_t kind, const struct key *key,
+    bool learnt)
+{
+	struct ds_mailbox *to = t->detect->profiles.cfg.fleet_mail;
+	struct knowledge_news *news;
+
+	if (to == NULL)
+		return;
+	news = malloc(sizeof(*news));
+	if (news == NULL) {
+		t->detect->news_refused++;
+		return;
+	}
+	*news = (struct knowledge_news){ { NULL },
+		knowledge_fact(d->class, kind, key->data, key->size), t->from->host, learnt };
+	if (ds_mailbox_put(to, &news->mail) < 0) {
+		t->detect->news_refused++;
+		free(news);
+	}
+}
+
+struct prevalence
+turn_peers(struct turn *t, const struct daemon_profile *d, uint8_t kind, const struct key *key,
+    bool own_seen)
+{
+	struct ds_snapshot *from = t->detect->profiles.cfg.fleet;
+	struct prevalence p;
+
+	if (!t->fleet_asked && from != NULL)
+		t->fleet = ds_snapshot_acquire(from);
+	t->fleet_asked = true;
+	if (t->fleet == NULL)
+		return (struct prevalence){ 0 };
+	p = fleet_knowledge_get(
+	    ds_version_value(t->fleet), knowledge_fact(d->class, kind, key->data, key->size));
+	if (own_seen && p.seen > 0)
+		p.seen--;
+	return p;
+}
+
+/* ---- daemons */
+
+/* What a DAEMON event says; a changed executable forks the profile and opens a short warm-up. */
+static void
+declare(struct turn *t, const struct sighting *s)
+{
+	static const uint8_t fields[DAEMON_TEXTS] = { DS_STR_ROLE, DS_STR_UNIT, DS_STR_INSTANCE,
+		DS_STR_EXE, DS_STR_PACKAGE, DS_STR_PACKAGE_VERSION, DS_STR_CONTAINER,
+		DS_STR_CONTAINER_NAME, DS_STR_IMAGE };
+	struct daemon_profile *d = s->daemon;
+	const struct ds_event *ev = s->event;
+	struct ds_str hash = DS_EVENT_STR(ev, DS_STR_SHA256);
+	const struct key class = { 0 };
+	char path[KEY_MAX];
+	bool changed;
+
+	changed =
+	    d->declared && d->text[TEXT_VERSION] != NULL &&
+	    !ds_str_equal(DS_EVENT_STR(ev, DS_STR_PACKAGE_VERSION),
+		(struct ds_str){ d->text[TEXT_VERSION], (uint32_t)strlen(d->text[TEXT_VERSION]) });
+	if (hash.len == sizeof(d->sha256)) {
+		static const uint8_t none[32];
+
+		changed |= memcmp(d->sha256, none, 32) != 0 && memcmp(d->sha256, hash.ptr, 32) != 0;
+		memcpy(d->sha256, hash.ptr, 32);
+	}
+	for (int i = 0; i < DAEMON_TEXTS; i++)
+		daemon_set_text(d, (enum daemon_text)i, ev->str[fields[i] - DS_STR_FIRST]);
+	if (changed) {
+		uint64_t warm = t->detect->profiles.cfg.learn_min_us;
+
+		d->warm_until_us = s->time_us + (warm < 600 * 1000000ull ? warm : 600 * 1000000ull);
+	}
+	daemon_add_own(d, path, key_path(DS_EVENT_STR(ev, DS_STR_EXE), path, sizeof(path)));
+	key_class(d->name, daemon_text(d, TEXT_IMAGE), d->class, sizeof(d->class));
+	d->pid = (uint32_t)ev->num[DS_NUM_PID];
+	d->inode = ev->num[DS_NUM_INODE];
+	d->device = ev->num[DS_NUM_DEVICE];
+	d->declared = true;
+	d->gone = false;
+	turn_news(t, d, 0, &class, true);
+	profiles_mark_daemon(&t->detect->profiles, d);
+}
+
+static struct daemon_profile *
+daemon_of(struct turn *t, uint32_t index, uint64_t time_us)
+{
+	struct daemon_profile *d = t->daemons[index];
+	struct ds_str name;
+
+	if (d != NULL)
+		return d != NO_DAEMON ? d : NULL;
+	name = ds_batch_string(t->batch, index);
+	d = profiles_daemon(&t->detect->profiles, t->host, name.ptr, name.len, time_us);
+	t->daemons[index] = d != NULL ? d : NO_DAEMON;
+	return d;
+}
+
+/* ---- behaviours */
+
+static const struct detector *
+detector_of(uint8_t kind)
+{
+	for (size_t i = 0; i < DS_LEN(detector_table); i++)
+		if (detector_table[i]->kinds >> kind & 1)
+			return detector_table[i];
+	return NULL;
+}
+
+static int
+make_key(struct turn *t, struct sighting *s)
+{
+	int r = ds_batch_event(t->batch, s->index, &t->event);
+
+	if (r < 0)
+		return r;
+	s->event = &t->event;
+	if (key_family(s->kind) == KEY_PROCESS)
+		key_of_program(DS_EVENT_STR(s->event, DS_STR_EXE),
+		    new_child_sort(s->daemon, s->event), &s->key);
+	else
+		key_of_event(s->event, &s->key);
+	return 0;
+}
+
+/* Tells, if a detector finds the behaviour strange. */
+static int
+tell(struct turn *t, struct sighting *s)
+{
+	const struct detector *by = detector_of(s->kind);
+	int r = 0;
+
+	if (by == NULL || by->is_strange == NULL)
+		return 0;
+	if (s->event == NULL)
+		r = make_key(t, s);
+	return r < 0 ? r : by->tell(t, s);
+}
+
+static bool
+is_strange(struct turn *t, const struct sighting *s)
+{
+	const struct detector *by = detector_of(s->kind);
+
+	if (by == NULL || by->is_strange == NULL || (s->flags & DS_FLAG_INITIAL))
+		return false;
+	return daemon_refresh(&t->detect->profiles, s->daemon, s->time_us) && by->is_strange(t, s);
+}
+
+/* A behaviour that is not in the memo: known to the profile, or new. */
+static int
+look_up(struct turn *t, struct sighting *s)
+{
+	struct profiles *p = &t->detect->profiles;
+	bool strange;
+	int r = make_key(t, s);
+
+	if (r < 0)
+		return r;
+	s->behaviour = profiles_find(p, s->daemon, s->kind, &s->key);
+	if (s->behaviour != NULL)
+		return 0;
+	strange = is_strange(t, s);
+	s->behaviour = profiles_add(p, s->daemon, s->kind, &s->key, s->time_us, !strange);
+	if (s->behaviour != NULL)
+		turn_news(t, s->daemon, s->kind, &s->key, !strange);
+	else if (strange)
+		return tell(t, s); /* no room: not known, so said each time */
+	return 0;
+}
+
+static int
+load_columns(struct ds_batch *b, uint8_t kind, struct kind_columns *ret)
+{
+	uint64_t nums, strs;
+	size_t n = 0, s = 0;
+
+	key_fields(kind, &nums, &strs);
+	if (key_family(kind) == KEY_PROCESS) {
+		strs |= UINT64_C(1) << (DS_STR_PARENT_EXE - DS_STR_FIRST);
+		strs |= UINT64_C(1) << (DS_STR_ANCESTORS - DS_STR_FIRST);
+		ret->ppid = ds_batch_nums(b, DS_NUM_PPID);
+		ret->pid = ds_batch_nums(b, DS_NUM_PID);
+		if (ret->ppid == NULL || ret->pid == NULL)
+			return -ENOMEM;
+	}
+	for (unsigned f = 0; f < 64; f++) {
+		if ((strs >> f & 1) && s < DS_LEN(ret->str)) {
+			ret->str[s] = ds_batch_strs(b, (enum ds_str_field)(DS_STR_FIRST + f));
+			if (ret->str[s++] == NULL)
+				return -ENOMEM;
+		}
+		if ((nums >> f & 1) && n < DS_LEN(ret->num)) {
+			ret->num[n] = ds_batch_nums(b, (enum ds_num_field)f);
+			if (ret->num[n++] == NULL)
+				return -ENOMEM;
+		}
+	}
+	ret->ready = true;
+	return 0;
+}
+
+static void
+fill_memo(struct memo *m, const struct kind_columns *k, const struct sighting *s, uint32_t daemon)
+{
+	*m = (struct memo){ .daemon = daemon, .kind = s->kind };
+	for (size_t i = 0; i < DS_LEN(k->str); i++)
+		m->str[i] = k->str[i] != NULL ? k->str[i][s->index] : 0;
+	for (size_t i = 0; i < DS_LEN(k->num); i++)
+		m->num[i] = k->num[i] != NULL ? k->num[i][s->index] : 0;
+	if (k->ppid != NULL) {
+		m->num[0] = k->ppid[s->index] == 1;
+		m->num[1] = s->daemon->pid != 0 && k->pid[s->index] == s->daemon->pid;
+	}
+	m->initial = (s->flags & DS_FLAG_INITIAL) != 0;
+}
+
+static bool
+memo_equal(const struct memo *a, const struct memo *b)
+{
+	return a->daemon == b->daemon && a->kind == b->kind && a->str[0] == b->str[0] &&
+	       a->str[1] == b->str[1] && a->str[2] == b->str[2] && a->num[0] == b->num[0] &&
+	       a->num[1] == b->num[1] && a->initial == b->initial;
+}
+
+static size_t
+memo_slot(const struct memo *m)
+{
+	uint64_t h = m->daemon | (uint64_t)m->kind << 32;
+
+	h = (h ^ m->str[0] ^ (uint64_t)m->str[1] << 32) * 0x9e3779b97f4a7c15ull;
+	h = (h ^ h >> 29 ^ m->str[2] ^ m->num[0] << 20 ^ m->num[1]) * 0xbf58476d1ce4e5b9ull;
+	return (h >> 40) & (MEMO_LEN - 1);
+}
+
+static int
+behave(struct turn *t, struct sighting *s, struct kind_columns *k, uint32_t daemon)
+{
+	struct detect *d = t->detect;
+	bool initial = (s->flags & DS_FLAG_INITIAL) != 0;
+	struct memo now, *m;
+	int r = 0;
+
+	if (!k->ready)
+		r = load_columns(t->batch, s->kind, k);
+	if (r < 0)
+		return r;
+	fill_memo(&now, k, s, daemon);
+	m = &d->memo[memo_slot(&now)];
+	if (m->turn == d->turn && memo_equal(m, &now)) {
+		s->behaviour = m->behaviour;
+	} else {
+		r = look_up(t, s);
+		if (r < 0)
+			return r;
+		now.turn = d->turn;
+		now.behaviour = s->behaviour;
+		*m = now;
+	}
+	if (s->behaviour == NULL)
+		return 0;
+	profiles_count(&d->profiles, s->behaviour, s->time_us, s->count, initial);
+	return s->behaviour->learnt ? 0 : tell(t, s);
+}
+
+/* ---- a batch */
+
+/* Events that are no behaviour: identities, gaps, the agent's own. */
+static int
+take_other(struct turn *t, struct sighting *s)
+{
+	const struct detector *by = detector_of(s->kind);
+	int r;
+
+	if (by == NULL && s->kind != DS_EVENT_DAEMON && s->kind != DS_EVENT_DAEMON_GONE)
+		return 0;
+	r = ds_batch_event(t->batch, s->index, &t->event);
+	if (r < 0)
+		return r;
+	s->event = &t->event;
+	if (s->kind == DS_EVENT_DAEMON && s->daemon != NULL)
+		declare(t, s);
+	if (s->kind == DS_EVENT_DAEMON_GONE && s->daemon != NULL) {
+		s->daemon->gone = true;
+		profiles_mark_daemon(&t->detect->profiles, s->daemon);
+	}
+	return by != NULL ? by->tell(t, s) : 0;
+}
+
+static int
+take_event(struct turn *t, struct columns *c, size_t i)
+{
+	struct sighting s;
+	uint32_t daemon = c->daemons[i];
+
+	s.index = i;
+	s.kind = c->kinds[i];
+	s.flags = c->flags[i];
+	s.count = c->counts[i];
+	s.time_us = c->times[i] < t->from->received_us ? c->times[i] : t->from->received_us;
+	s.behaviour = NULL;
+	s.event = NULL;
+	/* What was there before the agent looked says nothing about how long it was watched. */
+	if ((s.flags & DS_FLAG_INITIAL) && s.time_us < t->initial_us)
+		s.time_us = t->initial_us;
+	s.daemon = daemon != 0 ? daemon_of(t, daemon, s.time_us) : NULL;
+	if (s.time_us > t->host->clock_us)
+		t->host->clock_us = s.time_us;
+	if (s.daemon != NULL) {
+		s.daemon->events += s.count;
+		if (s.time_us > s.daemon->last_us)
+			s.daemon->last_us = s.time_us;
+		if (key_family(s.kind) >= 0)
+			return behave(t, &s, &c->kind[s.kind], daemon);
+	}
+	return take_other(t, &s);
+}
+
+static int
+take_events(struct turn *t)
+{
+	struct ds_batch *b = t->batch;
+	struct columns c = { .times = ds_batch_times(b),
+		.counts = ds_batch_counts(b),
+		.kinds = ds_batch_kinds(b),
+		.flags = ds_batch_flags(b),
+		.daemons = ds_batch_daemons(b) };
+
+	if (c.times == NULL || c.counts == NULL || c.kinds == NULL || c.flags == NULL ||
+	    c.daemons == NULL)
+		return -ENOMEM;
+	t->initial_us = ds_batch_header(b)->time_max_us;
+	if (t->initial_us > t->from->received_us)
+		t->initial_us = t->from->received_us;
+	for (size_t i = 0; i < ds_batch_len(b); i++) {
+		int r = take_event(t, &c, i);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* New daemons are published at once, also those that were never declared. */
+static void
+mark_new_daemons(struct turn *t)
+{
+	size_t len = ds_batch_strings(t->batch);
+
+	for (size_t i = 0; i < len; i++) {
+		struct daemon_profile *d = t->daemons[i];
+
+		if (d != NULL && d != NO_DAEMON && d->stored_us == 0)
+			profiles_mark_daemon(&t->detect->profiles, d);
+	}
+}
+
+int
+detect_batch(
+    struct detect *d, const struct batch_origin *from, struct ds_batch *b, struct verdict *ret)
+{
+	struct turn t = { .detect = d, .from = from, .batch = b, .verdict = ret };
+	int r = -ENOMEM;
+
+	*ret = (struct verdict){ 0 };
+	d->turn++;
+	t.host = profiles_host(&d->profiles, from->host);
+	t.daemons = calloc(ds_batch_strings(b), sizeof(struct daemon_profile *));
+	if (t.host != NULL && t.daemons != NULL) {
+		t.clock_before_us = t.host->clock_us;
+		r = take_events(&t);
+		t.host->received_us = from->received_us;
+		mark_new_daemons(&t);
+	}
+	if (r == 0)
+		r = verdict_rows(&d->profiles, ret, from->received_us);
+	free(t.daemons);
+	ds_version_release(t.fleet);
+	if (r < 0)
+		verdict_done(ret);
+	return r;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * explain - says why a finding is one: the document of the alert (CONTRACT 4, DETECTION's record)
+ * and one plain sentence.
+ */
+#ifndef SERVER_DETECT_EXPLAIN_H
+#define SERVER_DETECT_EXPLAIN_H
+
+#include "server/detect/program.h"
+#include "server/detect/turn.h"
+
+/* What a new program means, put together once for title, reason and document. */
+struct explained_program {
+	const char *path;  /* canonical, of the key */
+	char shown[300];   /* "/bin/sh" when dash was started under that name */
+	char command[220]; /* for the sentence */
+	struct program_info info;
+	struct prevalence peers;
+	uint32_t peers_of;
+	uint64_t known; /* programs that the daemon is known to start */
+	bool repeated;  /* told before: counts, adds nothing to the document */
+};
+
+/* A process's arguments as a line: NUL becomes a space, what cannot be shown '?'. */
+void explain_command(struct ds_str args, char *ret, size_t size);
+/* "3 days", "5 hours", "12 minutes", "40 s" */
+void explain_duration(uint64_t us, char *ret, size_t size);
+/* The document of a new program; malloc, NULL when there is no memory. */
+char *explain_program(struct turn *t, const struct sighting *s, const struct explained_program *p);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* keep - what is learnt comes back from the store, and goes there again when it is due. */
+#include "lib/map.h"
+#include "server/detect/turn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS_A_SECOND    200u /* of daemons whose counts only have grown */
+#define DUE_MIN_US       (5 * 1000000ull)
+#define BEHAVIOUR_DUE_US (300 * 1000000ull)
+
+static struct ds_str
+text(const char *s)
+{
+	return s != NULL ? (struct ds_str){ s, (uint32_t)strlen(s) } : (struct ds_str){ NULL, 0 };
+}
+
+int
+detect_restore_daemon(struct detect *d, const struct daemon_row *row)
+{
+	const char *texts[DAEMON_TEXTS] = { row->role, row->unit, row->instance, row->exe,
+		row->package, row->package_version, row->container, row->container_name,
+		row->image };
+	struct host_profile *h = profiles_host(&d->profiles, row->host);
+	struct daemon_profile *p;
+	char path[KEY_MAX];
+
+	if (h == NULL)
+		return -ENOMEM;
+	p = profiles_daemon(&d->profiles, h, row->name, strlen(row->name), row->first_seen_us);
+	if (p == NULL)
+		return ds_map_len(h->daemons) >= PROFILE_DAEMONS_MAX ? 0 : -ENOMEM;
+	for (int i = 0; i < DAEMON_TEXTS; i++)
+		daemon_set_text(p, (enum daemon_text)i, text(texts[i]));
+	key_class(p->name, daemon_text(p, TEXT_IMAGE), p->class, sizeof(p->class));
+	daemon_add_own(p, path, key_path(text(row->exe), path, sizeof(path)));
+	memcpy(p->sha256, row->sha256, sizeof(p->sha256));
+	p->inode = row->inode;
+	p->device = row->device;
+	p->pid = row->pid;
+	p->first_us = row->first_seen_us;
+	p->last_us = row->last_seen_us;
+	p->events = p->stored_events = row->events;
+	p->stored_us = 1;
+	p->gone = row->gone;
+	p->declared = daemon_text(p, TEXT_EXE)[0] != '\0' || daemon_text(p, TEXT_ROLE)[0] != '\0';
+	p->ready = row->state != NULL && strcmp(row->state, "ready") == 0;
+	if (row->last_seen_us > h->clock_us)
+		h->clock_us = row->last_seen_us;
+	return 0;
+}
+
+int
+detect_restore_profile(struct detect *d, const struct profile_row *row)
+{
+	struct profiles *p = &d->profiles;
+	struct host_profile *h = profiles_host(p, row->host);
+	struct daemon_profile *daemon;
+	struct behaviour *b;
+	struct key key;
+
+	if (h == NULL)
+		return -ENOMEM;
+	daemon = profiles_daemon(p, h, row->daemon, strlen(row->daemon), row->first_us);
+	if (daemon == NULL || key_family(row->kind) < 0 || row->key_size == 0 ||
+	    row->key_size > KEY_MAX)
+		return 0; /* of a future version, or no room: not needed */
+	key.size = row->key_size;
+	memcpy(key.data, row->key, row->key_size);
+	b = profiles_find(p, daemon, row->kind, &key);
+	if (b != NULL)
+		return 0;
+	b = profiles_add(p, daemon, row->kind, &key, row->first_us, row->learnt);
+	if (b == NULL)
+		return 0;
+	b->told = !row->learnt;
+	b->stored_count = row->count; /* so that counting does not mark it */
+	profiles_count(p, b, row->first_us, row->count, false);
+	if (row->last_us > row->first_us)
+		profiles_count(p, b, row->last_us, 0, false);
+	return 0;
+}
+
+static bool
+is_due(const struct profiles *p, const struct daemon_profile *d, uint64_t now_us, uint64_t due_us)
+{
+	unsigned percent;
+
+	if (d->events == d->stored_events && d->ready)
+		return false;
+	if (now_us < d->stored_us + DUE_MIN_US)
+		return false;
+	percent = (unsigned)(daemon_coverage(p, d, host_now(d->host, now_us)) * 100);
+	return now_us >= d->stored_us + due_us || (!d->ready && percent != d->told_percent);
+}
+
+static void
+tick_daemon(struct profiles *p, struct daemon_profile *d, uint64_t now_us, uint64_t due_us)
+{
+	bool was = d->ready, due = is_due(p, d, now_us, due_us);
+	uint64_t host_us = host_now(d->host, now_us);
+
+	if (daemon_refresh(p, d, host_us) == was && !due)
+		return;
+	d->told_percent = (unsigned)(daemon_coverage(p, d, host_us) * 100);
+	profiles_mark_daemon(p, d);
+	for (struct behaviour *b = d->behaviours; b != NULL; b = b->next)
+		if (b->count != b->stored_count && now_us >= b->stored_us + BEHAVIOUR_DUE_US)
+			profiles_mark_behaviour(p, b);
+}
+
+struct tick {
+	struct profiles *profiles;
+	uint64_t now_us, due_us;
+};
+
+static int
+tick_host(const void *key, size_t len, void *value, void *ctx)
+{
+	const struct tick *t = ctx;
+	struct host_profile *h = value;
+
+	(void)key;
+	(void)len;
+	/* Nothing was heard for long: nothing has changed since. */
+	if (t->now_us > h->received_us + 2 * PROFILE_QUIET_MAX_US + t->due_us)
+		return 0;
+	for (struct daemon_profile *d = h->first; d != NULL; d = d->next)
+		tick_daemon(t->profiles, d, t->now_us, t->due_us);
+	return 0;
+}
+
+int
+detect_tick(struct detect *d, uint64_t now_us, struct verdict *ret)
+{
+	uint64_t due_us = d->profiles.daemons_len * 1000000ull / ROWS_A_SECOND;
+	struct tick t = { &d->profiles, now_us, due_us > DUE_MIN_US ? due_us : DUE_MIN_US };
+	int r;
+
+	*ret = (struct verdict){ 0 };
+	(void)ds_map_each(d->profiles.hosts, tick_host, &t);
+	r = verdict_rows(&d->profiles, ret, now_us);
+	if (r < 0)
+		verdict_done(ret);
+	return r;
+}

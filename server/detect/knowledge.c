@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/detect/knowledge.h"
+
+#include "lib/map.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fact {
+	uint64_t id; /* 0: empty */
+	struct prevalence hosts;
+};
+
+/* Linear probing over facts, a power of two of them; nothing is ever removed. */
+struct fleet_knowledge {
+	size_t cap;
+	struct fact facts[];
+};
+
+struct knowledge {
+	struct fact *facts;
+	size_t cap, len;
+	/* (fact, host) that were counted: hash -> learnt or only seen */
+	uint64_t *pairs; /* bit 0: learnt; 0: empty */
+	size_t pairs_cap, pairs_len;
+	uint64_t refused;
+};
+
+#define CAP_MIN 1024u
+
+uint64_t
+knowledge_fact(const char *class, uint8_t kind, const void *key, size_t key_size)
+{
+	uint64_t part[2] = { ds_hash(class, strlen(class)), ds_hash(key, key_size) ^ kind };
+	uint64_t h = ds_hash(part, sizeof(part));
+
+	return h != 0 ? h : 1;
+}
+
+struct knowledge *
+knowledge_new(void)
+{
+	struct knowledge *k = calloc(1, sizeof(*k));
+
+	if (k == NULL)
+		return NULL;
+	k->cap = k->pairs_cap = CAP_MIN;
+	k->facts = calloc(k->cap, sizeof(*k->facts));
+	k->pairs = calloc(k->pairs_cap, sizeof(*k->pairs));
+	if (k->facts == NULL || k->pairs == NULL) {
+		knowledge_free(k);
+		return NULL;
+	}
+	return k;
+}
+
+void
+knowledge_free(struct knowledge *k)
+{
+	if (k == NULL)
+		return;
+	free(k->facts);
+	free(k->pairs);
+	free(k);
+}
+
+static size_t
+find_fact(const struct fact *facts, size_t cap, uint64_t id)
+{
+	size_t i = id & (cap - 1);
+
+	while (facts[i].id != 0 && facts[i].id != id)
+		i = (i + 1) & (cap - 1);
+	return i;
+}
+
+static size_t
+find_pair(const uint64_t *pairs, size_t cap, uint64_t pair)
+{
+	size_t i = (pair >> 1) & (cap - 1);
+
+	while (pairs[i] != 0 && (pairs[i] | 1) != pair)
+		i = (i + 1) & (cap - 1);
+	return i;
+}
+
+static int
+grow_facts(struct knowledge *k)
+{
+	struct fact *bigger;
+
+	if (k->len * 4 < k->cap * 3)
+		return 0;
+	if (k->len >= KNOWLEDGE_FACTS_MAX)
+		return -ENOSPC;
+	bigger = calloc(k->cap * 2, sizeof(*bigger));
+	if (bigger == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < k->cap; i++)
+		if (k->facts[i].id != 0)
+			bigger[find_fact(bigger, k->cap * 2, k->facts[i].id)] = k->facts[i];
+	free(k->facts);
+	k->facts = bigger;
+	k->cap *= 2;
+	return 0;
+}
+
+static int
+grow_pairs(struct knowledge *k)
+{
+	uint64_t *bigger;
+
+	if (k->pairs_len * 4 < k->pairs_cap * 3)
+		return 0;
+	if (k->pairs_len >= KNOWLEDGE_HOSTS_MAX)
+		return -ENOSPC;
+	bigger = calloc(k->pairs_cap * 2, sizeof(*bigger));
+	if (bigger == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < k->pairs_cap; i++)
+		if (k->pairs[i] != 0)
+			bigger[find_pair(bigger, k->pairs_cap * 2, k->pairs[i] | 1)] = k->pairs[i];
+	free(k->pairs);
+	k->pairs = bigger;
+	k->pairs_cap *= 2;
+	return 0;
+}
+
+int
+knowledge_add(struct knowledge *k, uint64_t fact, uint32_t host, bool learnt)
+{
+	uint64_t part[2] = { fact, host };
+	uint64_t pair = ds_hash(part, sizeof(part)) | 1;
+	struct fact *f;
+	size_t p;
+	int r;
+
+	r = grow_facts(k);
+	if (r == 0)
+		r = grow_pairs(k);
+	if (r < 0) {
+		k->refused++;
+		return r;
+	}
+	p = find_pair(k->pairs, k->pairs_cap, pair);
+	if (k->pairs[p] != 0 && ((k->pairs[p] & 1) || !learnt))
+		return 0;
+	f = &k->facts[find_fact(k->facts, k->cap, fact)];
+	if (f->id == 0) {
+		f->id = fact;
+		k->len++;
+	}
+	if (k->pairs[p] == 0) {
+		k->pairs_len++;
+		f->hosts.seen++;
+	}
+	f->hosts.learnt += learnt;
+	k->pairs[p] = learnt ? pair : pair & ~UINT64_C(1);
+	if (k->pairs[p] == 0) /* the one hash that would look like nothing */
+		k->pairs[p] = 1;
+	return 1;
+}
+
+size_t
+knowledge_len(const struct knowledge *k)
+{
+	return k->len;
+}
+
+uint64_t
+knowledge_refused(const struct knowledge *k)
+{
+	return k->refused;
+}
+
+struct fleet_knowledge *
+knowledge_publish(const struct knowledge *k)
+{
+	struct fleet_knowledge *f = malloc(sizeof(*f) + k->cap * sizeof(f->facts[0]));
+
+	if (f == NULL)
+		return NULL;
+	f->cap = k->cap;
+	memcpy(f->facts, k->facts, k->cap * sizeof(f->facts[0]));
+	return f;
+}
+
+void
+fleet_knowledge_free(void *f)
+{
+	free(f);
+}
+
+struct prevalence
+fleet_knowledge_get(const struct fleet_knowledge *f, uint64_t fact)
+{
+	if (f == NULL)
+		return (struct prevalence){ 0 };
+	return f->facts[find_fact(f->facts, f->cap, fact)].hosts;
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * new_child - a ready daemon starts a program that it never started on this host, nor on any other.
+ *
+ * Not judged: the daemon's own program again (a binary upgrade, a worker that executes itself),
+ * what the service manager starts for it, sessions, jobs and package scripts (daemon_is_judged).
+ * What starts below an unknown program belongs to the same alert: nginx -> sh -> id is "nginx
+ * started /bin/sh".  Programs from memory or from deleted files are facts of their own (kind
+ * privilege).
+ */
+#include "server/detect/new_child.h"
+
+#include "lib/clock.h"
+#include "server/detect/explain.h"
+#include "server/detect/turn.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINEAGE_US  (3600 * DS_US_PER_S)
+#define GROUP_MANY  1 /* of findings beyond as many alerts as a daemon may have in an hour */
+#define GROUP_FLOOD 2 /* of programs that had no room in the profile */
+
+/* Calls `is` for the parent, then for the programs above, until it says other than 0. */
+static int
+each_above(const struct ds_event *ev,
+    int (*is)(const struct daemon_profile *d, const char *path, size_t len, void *ctx),
+    const struct daemon_profile *d, void *ctx)
+{
+	struct ds_str parent = DS_EVENT_STR(ev, DS_STR_PARENT_EXE);
+	struct ds_str all = DS_EVENT_STR(ev, DS_STR_ANCESTORS);
+	char path[KEY_MAX];
+	size_t len = key_path(parent, path, sizeof(path));
+	int r = len > 0 ? is(d, path, len, ctx) : 0;
+
+	for (size_t at = 0; r == 0 && at < all.len;) {
+		size_t n = strnlen(all.ptr + at, all.len - at);
+
+		len = key_path((struct ds_str){ all.ptr + at, (uint32_t)n }, path, sizeof(path));
+		r = len > 0 ? is(d, path, len, ctx) : 0;
+		at += n + 1;
+	}
+	return r;
+}
+
+static int
+own_or_manager(const struct daemon_profile *d, const char *path, size_t len, void *ctx)
+{
+	(void)ctx;
+	if (daemon_is_own(d, path, len))
+		return KEY_CHILD;
+	return program_is_manager(path, len) ? KEY_CONTROL : 0;
+}
+
+enum key_sort
+new_child_sort(const struct daemon_profile *d, const struct ds_event *ev)
+{
+	struct ds_str exe = DS_EVENT_STR(ev, DS_STR_EXE);
+	char path[KEY_MAX];
+	size_t len = key_path(exe, path, sizeof(path));
+	int above;
+
+	/* A program outside of any file is never only "itself again". */
+	if (ev->kind == DS_EVENT_EXEC &&
+	    (daemon_is_own(d, path, len) || ds_str_equal(exe, DS_EVENT_STR(ev, DS_STR_PARENT_EXE))))
+		return KEY_SELF;
+	/* The main process turning into something else is no start by the manager. */
+	if (d->pid != 0 && ev->num[DS_NUM_PID] == d->pid && ev->num[DS_NUM_PPID] == 1)
+		return KEY_CHILD;
+	above = each_above(ev, own_or_manager, d, NULL);
+	if (above != 0)
+		return (enum key_sort)above;
+	return ev->num[DS_NUM_PPID] == 1 ? KEY_CONTROL : KEY_CHILD;
+}
+
+/* After an upgrade, helpers that came with it are expected: named like the daemon, or in a
+ * directory of its own.  A shell is not. */
+static bool
+is_family(const struct daemon_profile *d, const char *path)
+{
+	static const char *const common[] = { "/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/",
+		"/usr/local/bin/", "/usr/local/sbin/" };
+	const char *slash = strrchr(path, '/'), *own = daemon_text(d, TEXT_EXE);
+	const char *own_slash = strrchr(own, '/');
+	size_t dir, class_len = strcspn(d->class, "@");
+
+	if (slash == NULL || program_info(path).sort != PROGRAM_OTHER || program_is_anybodys(path))
+		return false;
+	if (class_len >= 3 && strncmp(slash + 1, d->class, class_len) == 0)
+		return true;
+	dir = (size_t)(slash - path) + 1;
+	for (size_t i = 0; i < DS_LEN(common); i++)
+		if (strlen(common[i]) == dir && memcmp(common[i], path, dir) == 0)
+			return false;
+	if (own_slash != NULL) {
+		struct ds_str in = { own, (uint32_t)(own_slash - own + 1) };
+		char own_dir[KEY_MAX];
+
+		return key_path(in, own_dir, sizeof(own_dir)) == dir &&
+		       memcmp(own_dir, path, dir) == 0;
+	}
+	return false;
+}
+
+/* A key's path, terminated. */
+static void
+path_of(const struct key *key, char ret[KEY_MAX])
+{
+	size_t len = key->size - 1 < KEY_MAX - 1 ? key->size - 1 : KEY_MAX - 1;
+
+	memcpy(ret, key->data + 1, len);
+	ret[len] = '\0';
+}
+
+static bool
+is_strange(struct turn *t, const struct sighting *s)
+{
+	char path[KEY_MAX];
+
+	if (s->key.data[0] != KEY_CHILD || !daemon_is_judged(s->daemon))
+		return false;
+	path_of(&s->key, path);
+	if (s->kind == DS_EVENT_EXEC && s->time_us < s->daemon->warm_until_us &&
+	    is_family(s->daemon, path))
+		return false;
+	return turn_peers(t, s->daemon, s->kind, &s->key, false).learnt == 0;
+}
+
+/* ---- which alert it belongs to */
+
+struct ancestry {
+	const struct profiles *profiles;
+	uint64_t root;
+};
+
+/* The unknown program nearest to the daemon itself; 1 when the daemon is reached. */
+static int
+find_unknown(const struct daemon_profile *d, const char *path, size_t len, void *ctx)
+{
+	struct ancestry *a = ctx;
+	struct behaviour *b;
+	struct key key;
+
+	if (daemon_is_own(d, path, len) || program_is_manager(path, len))
+		return 1;
+	key_of_program((struct ds_str){ path, (uint32_t)len }, KEY_CHILD, &key);
+	b = profiles_find(a->profiles, d, DS_EVENT_EXEC, &key);
+	if (b != NULL && !b->learnt)
+		a->root = key_hash(2, key.data, key.size);
+	return 0;
+}
+
+static uint64_t
+root_of(struct turn *t, const struct sighting *s)
+{
+	struct daemon_profile *d = s->daemon;
+	struct ancestry a = { &t->detect->profiles, 0 };
+	uint64_t pid = s->event->num[DS_NUM_PID], ppid = s->event->num[DS_NUM_PPID];
+
+	for (size_t i = 0; i < PROFILE_LINEAGES_MAX && pid != 0; i++) {
+		const struct lineage *l = &d->lineages[i];
+
+		/* The same process executing on (sh -c id), or a child of one that was told. */
+		if (l->pid != 0 && (l->pid == pid || l->pid == ppid) &&
+		    l->time_us + LINEAGE_US > s->time_us)
+			return l->root;
+	}
+	(void)each_above(s->event, find_unknown, d, &a);
+	return a.root != 0 ? a.root : key_hash(2, s->key.data, s->key.size);
+}
+
+static void
+remember_lineage(struct daemon_profile *d, const struct sighting *s, uint64_t root)
+{
+	uint32_t pid = (uint32_t)s->event->num[DS_NUM_PID];
+	struct lineage *l = NULL;
+
+	if (pid == 0)
+		return;
+	for (size_t i = 0; i < PROFILE_LINEAGES_MAX; i++)
+		if (d->lineages[i].pid == pid)
+			l = &d->lineages[i];
+	if (l == NULL)
+		l = &d->lineages[d->lineage_at++ % PROFILE_LINEAGES_MAX];
+	*l = (struct lineage){ pid, root, s->time_us };
+}
+
+/* A daemon has so many alerts an hour; what is more goes into one. */
+static uint64_t
+bounded_root(struct daemon_profile *d, uint64_t root, uint64_t time_us)
+{
+	size_t free_slot = DS_LEN(d->roots);
+
+	for (size_t i = 0; i < DS_LEN(d->roots); i++) {
+		if (d->roots[i] == root) {
+			d->root_us[i] = time_us;
+			return root;
+		}
+		if (d->roots[i] == 0 || d->root_us[i] + LINEAGE_US < time_us)
+			free_slot = i;
+	}
+	if (free_slot == DS_LEN(d->roots))
+		return GROUP_MANY;
+	d->roots[free_slot] = root;
+	d->root_us[free_slot] = time_us;
+	return root;
+}
+
+/* ---- what is said */
+
+/* People say /bin/sh: the kernel says dash. */
+static void
+shown_name(const struct sighting *s, const char *path, char *ret, size_t size)
+{
+	struct ds_str exe = DS_EVENT_STR(s->event, DS_STR_EXE);
+	struct ds_str args = DS_EVENT_STR(s->event, DS_STR_ARGS);
+	const char *slash = strrchr(path, '/');
+	size_t len = args.len > 0 ? strnlen(args.ptr, args.len) : 0;
+
+	if (slash != NULL && program_info(path).sort == PROGRAM_SHELL && len >= 2 &&
+	    memcmp(args.ptr + len - 2, "sh", 2) == 0 && (len == 2 || args.ptr[len - 3] == '/')) {
+		snprintf(ret, size, "/bin/sh");
+		return;
+	}
+	explain_command(exe, ret, size);
+}
+
+static void
+judge(const struct sighting *s, const struct explained_program *p, struct finding *f)
+{
+	double sure = daemon_watched_us(s->daemon, s->time_us) >= 86400 * DS_US_PER_S ? 1 : 0.95;
+	double score = 65;
+
+	f->severity = "medium";
+	if (p->info.sort != PROGRAM_OTHER && p->info.sort != PROGRAM_TOOL) {
+		f->severity = "high";
+		score = 88;
+	}
+	if (p->info.sort == PROGRAM_FETCHER || p->info.sort == PROGRAM_RELAY)
+		score = 90;
+	if (program_is_anybodys(p->path)) {
+		f->severity = "high";
+		score = 92;
+	}
+	if (s->kind != DS_EVENT_EXEC) {
+		f->severity = "critical";
+		score = 96;
+	}
+	if (p->peers_of > 0 && p->peers.seen == 0)
+		score += 3;
+	f->score = score * sure;
+}
+
+static void
+say_title(const struct sighting *s, const struct explained_program *p, struct finding *f)
+{
+	const char *from = s->kind == DS_EVENT_EXEC_MEMORY    ? " from memory"
+			   : s->kind == DS_EVENT_EXEC_DELETED ? " from a deleted file"
+							      : "";
+
+	snprintf(
+	    f->title, sizeof(f->title), "%s started %.140s%s", s->daemon->class, p->shown, from);
+}
+
+static void
+say_reason(
+    struct turn *t, const struct sighting *s, const struct explained_program *p, struct finding *f)
+{
+	char age[40], peers[120] = "", who[40], clock[32];
+	uint64_t uid = s->event->num[DS_NUM_UID];
+
+	explain_duration(daemon_watched_us(s->daemon, s->time_us), age, sizeof(age));
+	if (p->peers_of > 0 && p->peers.seen == 0)
+		snprintf(peers, sizeof(peers), ", and none of %u peers has", p->peers_of);
+	else if (p->peers_of > 0)
+		snprintf(peers, sizeof(peers),
+		    "; %u of %u peers did so as well, also for the first time", p->peers.seen,
+		    p->peers_of);
+	if (uid == 0)
+		snprintf(who, sizeof(who), "root");
+	else
+		snprintf(who, sizeof(who), "uid %llu", (unsigned long long)uid);
+	ds_clock_format(s->time_us, clock, sizeof(clock));
+	snprintf(f->reason, sizeof(f->reason),
+	    "%s has never started %s in the %s that it was watched on %s%s; at %.8s UTC process %llu (%s) "
+	    "ran %s",
+	    s->daemon->class, p->known == 0 ? "a program" : p->shown, age,
+	    t->from->host_name != NULL ? t->from->host_name : "this host", peers, clock + 11,
+	    (unsigned long long)s->event->num[DS_NUM_PID], who, p->command);
+}
+
+static void
+explained(struct turn *t, const struct sighting *s, const char *path, struct explained_program *ret)
+{
+	const struct daemon_profile *d = s->daemon;
+	const struct key class = { 0 };
+
+	*ret = (struct explained_program){ .path = path, .info = program_info(path) };
+	ret->repeated = s->behaviour != NULL && s->behaviour->told;
+	ret->peers = turn_peers(t, d, s->kind, &s->key, ret->repeated);
+	ret->peers_of = turn_peers(t, d, 0, &class, true).seen;
+	if (ret->peers.seen > ret->peers_of)
+		ret->peers_of = ret->peers.seen;
+	for (const struct behaviour *b = d->behaviours; b != NULL; b = b->next)
+		ret->known +=
+		    b->learnt && key_family(b->kind) == KEY_PROCESS && b->key[0] == KEY_CHILD;
+	shown_name(s, path, ret->shown, sizeof(ret->shown));
+	explain_command(DS_EVENT_STR(s->event, DS_STR_ARGS), ret->command, sizeof(ret->command));
+	if (ret->command[0] == '\0')
+		snprintf(ret->command, sizeof(ret->command), "%.200s", ret->shown);
+}
+
+/* More of what this batch has told already. */
+static bool
+joins_finding(struct turn *t, const struct sighting *s)
+{
+	struct behaviour *b = s->behaviour;
+	size_t at;
+
+	if (b != NULL && b->turn == t->detect->turn)
+		at = b->finding;
+	else if (b == NULL && t->flood > 0)
+		at = t->flood - 1;
+	else
+		return false;
+	t->verdict->findings[at].count += s->count;
+	return true;
+}
+
+static int
+tell(struct turn *t, const struct sighting *s)
+{
+	struct explained_program p;
+	char path[KEY_MAX];
+	uint64_t root = s->behaviour != NULL ? root_of(t, s) : GROUP_FLOOD;
+	struct finding *f;
+
+	if (s->behaviour != NULL)
+		remember_lineage(s->daemon, s, root);
+	if (joins_finding(t, s))
+		return 0;
+	path_of(&s->key, path);
+	explained(t, s, path, &p);
+	if (root != GROUP_FLOOD)
+		root = bounded_root(s->daemon, root, s->time_us);
+	f = verdict_finding(
+	    t, s, s->kind == DS_EVENT_EXEC ? "new_child" : "privilege", root, "child");
+	if (f == NULL)
+		return -ENOMEM;
+	if (s->behaviour != NULL) {
+		s->behaviour->turn = t->detect->turn;
+		s->behaviour->finding = t->verdict->findings_len - 1;
+		s->behaviour->told = true;
+	} else
+		t->flood = t->verdict->findings_len;
+	judge(s, &p, f);
+	say_title(s, &p, f);
+	say_reason(t, s, &p, f);
+	f->json = explain_program(t, s, &p);
+	return f->json != NULL ? 0 : -ENOMEM;
+}
+
+const struct detector detect_new_child = {
+	.name = "new_child",
+	.kinds = UINT64_C(1) << DS_EVENT_EXEC | UINT64_C(1) << DS_EVENT_EXEC_MEMORY |
+		 UINT64_C(1) << DS_EVENT_EXEC_DELETED,
+	.is_strange = is_strange,
+	.tell = tell,
+};

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/fleet/fleet.h"
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/map.h"
+#include "server/detect/key.h"
+#include "server/detect/knowledge.h"
+#include "server/fleet/silence.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAIL_MAX (1u << 18)
+#define ROUND_MS 1000
+
+struct fleet {
+	struct fleet_config cfg;
+	struct ds_snapshot *snapshot;
+	struct ds_mailbox *mail;
+	struct knowledge *knowledge;
+	struct silence *silence;
+	bool changed; /* knowledge, since it was published */
+	int (*each)(void *arg, fleet_heard call, void *ctx);
+	void *each_arg;
+	pthread_t thread;
+	bool running;
+	atomic_bool stop;
+	_Atomic uint64_t silent_after_us;
+};
+
+/* ---- what was learnt before */
+
+struct loading {
+	struct fleet *fleet;
+	struct ds_map *classes; /* (host, daemon) -> class, of containers: their image names them */
+};
+
+struct named {
+	uint8_t data[4 + DS_DAEMON_MAX + 1];
+	size_t size;
+};
+
+static void
+name_of(struct named *ret, uint32_t host, const char *daemon)
+{
+	size_t len = strnlen(daemon, DS_DAEMON_MAX);
+
+	memcpy(ret->data, &host, 4);
+	memcpy(ret->data + 4, daemon, len);
+	ret->size = 4 + len;
+}
+
+static void
+learn(struct fleet *f, const struct knowledge_news *n)
+{
+	if (knowledge_add(f->knowledge, n->fact, n->host, n->learnt) == 1)
+		f->changed = true;
+}
+
+static int
+load_daemon(const struct daemon_row *row, void *ctx)
+{
+	struct loading *l = ctx;
+	struct knowledge_news n = { .host = row->host, .learnt = true };
+	char class[CLASS_MAX], *copy;
+	struct named name;
+	void *old = NULL;
+
+	key_class(row->name, row->image != NULL ? row->image : "", class, sizeof(class));
+	n.fact = knowledge_fact(class, 0, "", 0);
+	learn(l->fleet, &n);
+	if (strncmp(row->name, "container:", 10) != 0)
+		return 0;
+	copy = strdup(class);
+	name_of(&name, row->host, row->name);
+	if (copy == NULL || ds_map_put(l->classes, name.data, name.size, copy, &old) < 0) {
+		free(copy);
+		return -ENOMEM;
+	}
+	free(old);
+	return 0;
+}
+
+static int
+load_profile(const struct profile_row *row, void *ctx)
+{
+	struct loading *l = ctx;
+	struct knowledge_news n = { .host = row->host, .learnt = row->learnt };
+	char class[CLASS_MAX];
+	const char *known;
+	struct named name;
+
+	name_of(&name, row->host, row->daemon);
+	known = ds_map_get(l->classes, name.data, name.size);
+	if (known == NULL) {
+		key_class(row->daemon, "", class, sizeof(class));
+		known = class;
+	}
+	n.fact = knowledge_fact(known, row->kind, row->key, row->key_size);
+	learn(l->fleet, &n);
+	return 0;
+}
+
+static int
+load(struct fleet *f)
+{
+	struct loading l = { f, ds_map_new(1u << 20) };
+	struct reader *reader = NULL;
+	int r;
+
+	if (l.classes == NULL)
+		return -ENOMEM;
+	r = f->cfg.backend->reader_open(f->cfg.store, &reader);
+	if (r == 0)
+		r = f->cfg.backend->each_daemon(reader, 0, load_daemon, &l);
+	if (r == 0)
+		r = f->cfg.backend->each_profile(reader, 0, NULL, load_profile, &l);
+	if (reader != NULL)
+		f->cfg.backend->reader_close(reader);
+	ds_map_free(l.classes, free);
+	return r;
+}
+
+static int
+publish(struct fleet *f)
+{
+	struct fleet_knowledge *k = knowledge_publish(f->knowledge);
+	int r;
+
+	if (k == NULL)
+		return -ENOMEM;
+	r = ds_snapshot_publish(f->snapshot, k);
+	if (r < 0)
+		fleet_knowledge_free(k);
+	else
+		f->changed = false;
+	return r;
+}
+
+/* ---- the thread */
+
+static void
+take_mail(struct fleet *f, struct ds_mail *m)
+{
+	while (m != NULL) {
+		struct ds_mail *next = m->next;
+		struct knowledge_news *n = DS_CONTAINER(m, struct knowledge_news, mail);
+
+		learn(f, n);
+		free(n);
+		m = next;
+	}
+}
+
+static void
+heard(struct fleet *f)
+{
+	uint64_t now_ms = ds_clock_monotonic_ms();
+
+	if (f->each == NULL)
+		return;
+	silence_begin(f->silence, now_ms);
+	(void)f->each(f->each_arg, silence_heard, f->silence);
+	silence_judge(f->silence, atomic_load(&f->silent_after_us) / 1000);
+}
+
+static void *
+run(void *arg)
+{
+	struct fleet *f = arg;
+	uint64_t round_ms = ds_clock_monotonic_ms();
+
+	while (!atomic_load(&f->stop)) {
+		uint64_t now_ms = ds_clock_monotonic_ms();
+		int left = now_ms - round_ms < ROUND_MS ? (int)(ROUND_MS - (now_ms - round_ms)) : 0;
+
+		take_mail(f, ds_mailbox_wait(f->mail, left));
+		if (ds_clock_monotonic_ms() - round_ms < ROUND_MS)
+			continue;
+		round_ms = ds_clock_monotonic_ms();
+		if (f->changed && publish(f) < 0)
+			ds_log(WARN, "no memory for what the fleet knows, keeping what was",
+			    "facts=%zu", knowledge_len(f->knowledge));
+		heard(f);
+	}
+	return NULL;
+}
+
+struct fleet *
+fleet_new(const struct fleet_config *cfg, char *ret_why, size_t why_size)
+{
+	struct fleet *f = calloc(1, sizeof(*f));
+	int r = -ENOMEM;
+
+	if (f == NULL)
+		goto fail;
+	f->cfg = *cfg;
+	f->silent_after_us = cfg->silent_after_us;
+	f->snapshot = ds_snapshot_new(fleet_knowledge_free);
+	f->mail = ds_mailbox_new(MAIL_MAX);
+	f->knowledge = knowledge_new();
+	f->silence = silence_new(cfg);
+	if (f->snapshot == NULL || f->mail == NULL || f->knowledge == NULL || f->silence == NULL)
+		goto fail;
+	r = load(f);
+	if (r == 0)
+		r = publish(f);
+	if (r < 0)
+		goto fail;
+	return f;
+fail:
+	snprintf(ret_why, why_size, "cannot read what was learnt: %s", strerror(-r));
+	fleet_free(f);
+	return NULL;
+}
+
+int
+fleet_start(struct fleet *f, int (*each)(void *arg, fleet_heard call, void *ctx), void *arg)
+{
+	int r;
+
+	f->each = each;
+	f->each_arg = arg;
+	r = silence_load(f->silence, ds_clock_monotonic_ms());
+	if (r < 0)
+		return r;
+	r = pthread_create(&f->thread, NULL, run, f);
+	if (r != 0)
+		return -r;
+	f->running = true;
+	return 0;
+}
+
+void
+fleet_stop(struct fleet *f)
+{
+	struct knowledge_news *wake;
+
+	if (f == NULL || !f->running)
+		return;
+	atomic_store(&f->stop, true);
+	/* Any mail ends the wait; without memory for it the round does, within a second. */
+	wake = calloc(1, sizeof(*wake));
+	if (wake != NULL && ds_mailbox_put(f->mail, &wake->mail) < 0)
+		free(wake);
+	pthread_join(f->thread, NULL);
+	f->running = false;
+}
+
+void
+fleet_free(struct fleet *f)
+{
+	if (f == NULL)
+		return;
+	if (f->mail != NULL && f->knowledge != NULL)
+		take_mail(f, ds_mailbox_take(f->mail));
+	ds_mailbox_free(f->mail);
+	ds_snapshot_free(f->snapshot);
+	knowledge_free(f->knowledge);
+	silence_free(f->silence);
+	free(f);
+}
+
+void
+fleet_set_silent_after(struct fleet *f, uint64_t silent_after_us)
+{
+	atomic_store(&f->silent_after_us, silent_after_us);
+}
+
+struct ds_snapshot *
+fleet_knowledge(struct fleet *f)
+{
+	return f->snapshot;
+}
+
+struct ds_mailbox *
+fleet_mailbox(struct fleet *f)
+{
+	return f->mail;
+}
