@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * alerts - the verb that people run at 3 a.m.: what is wrong, why we think so, what to look at.
+ */
+#include "ctl/client.h"
+#include "ctl/lists.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+format_title(const json_t *value, const json_t *item, char *buf, size_t size)
+{
+	char title[400], count[32];
+
+	(void)value;
+	print_text(item, "title", title, sizeof(title));
+	print_text(item, "count", count, sizeof(count));
+	if (strtoul(count, NULL, 10) > 1)
+		snprintf(buf, size, "%s (%s times)", title, count);
+	else
+		snprintf(buf, size, "%s", title);
+}
+
+static const struct column alert_columns[] = {
+	{ "TIME", "last_seen", format_time },
+	{ "SEVERITY", "severity", NULL },
+	{ "HOST", "host.name", NULL },
+	{ "DAEMON", "daemon.name", NULL },
+	{ "WHAT", "title", format_title },
+	{ "STATUS", "status", NULL },
+	{ "ALERT", "id", NULL },
+	{ NULL, NULL, NULL },
+};
+
+static void
+line(const json_t *doc, const char *name, const char *path)
+{
+	char text[4096];
+
+	if (*print_text(doc, path, text, sizeof(text)) != '\0')
+		printf("  %-12s %s\n", name, text);
+}
+
+static void
+show_explanation(const json_t *doc)
+{
+	const json_t *list = json_object_get(doc, "explanation");
+	char feature[256], baseline[1024], observed[1024];
+	json_t *one;
+	size_t i;
+
+	if (json_array_size(list) > 0)
+		puts("\nWhy");
+	json_array_foreach((json_t *)(uintptr_t)list, i, one)
+	{
+		print_text(one, "feature", feature, sizeof(feature));
+		print_text(one, "baseline", baseline, sizeof(baseline));
+		print_text(one, "observed", observed, sizeof(observed));
+		printf("  %s\n    normal    %s\n    observed  %s\n", feature, baseline, observed);
+	}
+}
+
+static void
+show_threats(const json_t *doc)
+{
+	const json_t *list = json_object_get(doc, "threat");
+	json_t *one;
+	size_t i;
+	char id[64], name[128];
+
+	json_array_foreach((json_t *)(uintptr_t)list, i, one)
+	{
+		print_text(one, "id", id, sizeof(id));
+		print_text(one, "name", name, sizeof(name));
+		printf("  %-12s %s %s (MITRE ATT&CK)\n", i ? "" : "technique", id, name);
+	}
+}
+
+static void
+show_alert(const json_t *doc)
+{
+	char severity[32], title[400], reason[2000], seen[32], of[32], id[64];
+
+	printf("%s  %s\n\n%s\n\n", print_text(doc, "severity", severity, sizeof(severity)),
+	    print_text(doc, "title", title, sizeof(title)),
+	    print_text(doc, "reason", reason, sizeof(reason)));
+	line(doc, "host", "host.name");
+	line(doc, "daemon", "daemon.name");
+	line(doc, "status", "status");
+	line(doc, "score", "score");
+	line(doc, "first seen", "first_seen");
+	line(doc, "last seen", "last_seen");
+	line(doc, "count", "count");
+	line(doc, "process", "process.pid");
+	line(doc, "program", "process.executable");
+	line(doc, "command", "process.command_line");
+	line(doc, "user", "process.user");
+	line(doc, "started by", "process.parents");
+	if (json_object_get(doc, "peers") != NULL)
+		printf("  %-12s %s of %s peers have done this\n", "fleet",
+		    print_text(doc, "peers.seen", seen, sizeof(seen)),
+		    print_text(doc, "peers.of", of, sizeof(of)));
+	show_threats(doc);
+	show_explanation(doc);
+	print_text(doc, "id", id, sizeof(id));
+	printf(
+	    "\nWhat now\n  daemonsec-ctl events 'host.name:\"%s\" and service.name:\"%s\"' --since 1h\n"
+	    "  daemonsec-ctl alerts ack %s | close %s | verdict %s false_positive\n",
+	    print_text(doc, "host.name", title, sizeof(title)),
+	    print_text(doc, "daemon.name", reason, sizeof(reason)), id, id, id);
+}
+
+static int
+alert_show(struct ctl *c, const char *id)
+{
+	char path[256];
+	json_t *doc;
+	int r;
+
+	snprintf(path, sizeof(path), "alerts/%s", id);
+	r = client_get(c, path, &doc);
+	if (r != 0)
+		return r;
+	if (c->output == OUTPUT_TABLE)
+		show_alert(doc);
+	else
+		print_document(c, doc);
+	json_decref(doc);
+	return EXIT_OK;
+}
+
+static int
+alert_verdict(struct ctl *c, const char *id, const char *verdict, const char *scope,
+    const char *expires, bool preview)
+{
+	json_t *body = json_pack("{s:s}", "verdict", verdict);
+
+	if (scope != NULL)
+		json_object_set_new(body, "scope", json_string(scope));
+	if (expires != NULL)
+		json_object_set_new(body, "expires", json_string(expires));
+	if (preview)
+		json_object_set_new(body, "preview", json_true());
+	return list_post(c, "POST", "alerts", id, "verdict", body, verdict);
+}
+
+int
+verb_alerts(struct ctl *c)
+{
+	const char *status = ctl_option(c, "status"), *limit = ctl_option(c, "limit");
+	const char *scope = ctl_option(c, "scope"), *expires = ctl_option(c, "expires");
+	bool preview = ctl_flag(c, "preview");
+	char query[128];
+
+	if (!ctl_options_known(c))
+		return EXIT_USAGE;
+	if (c->argc == 1) {
+		bool all = status == NULL || strcmp(status, "all") == 0;
+
+		snprintf(query, sizeof(query), "status:\"%s\"", all ? "" : status);
+		return list_print(c, "alerts", all ? NULL : query,
+		    limit ? DS_MAX((unsigned)strtoul(limit, NULL, 10), 1u) : 100, alert_columns,
+		    all ? "no alerts: nothing has departed from normal" : "no such alerts");
+	}
+	if (c->argc < 3)
+		return ctl_usage(c);
+	if (strcmp(c->argv[1], "show") == 0 && c->argc == 3)
+		return alert_show(c, c->argv[2]);
+	if (strcmp(c->argv[1], "ack") == 0 && c->argc == 3)
+		return list_post(
+		    c, "POST", "alerts", c->argv[2], "ack", json_object(), "acknowledged");
+	if (strcmp(c->argv[1], "close") == 0 && c->argc == 3)
+		return list_post(c, "POST", "alerts", c->argv[2], "close", json_object(), "closed");
+	if (strcmp(c->argv[1], "verdict") == 0 && c->argc == 4)
+		return alert_verdict(c, c->argv[2], c->argv[3], scope, expires, preview);
+	return ctl_usage(c);
+}

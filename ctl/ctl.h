@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ctl - what the parts of daemonsec-ctl share: the options of a call, and one row a verb.
+ *
+ * A verb is a function and a row of verb_table (verbs.c), from which help and completion come too.
+ */
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
+
+#include "lib/compiler.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* Exit codes, for scripts. */
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_FOUND = 1, /* the gate or a check found something */
+	EXIT_USAGE = 2,
+	EXIT_NOT_FOUND = 3,
+	EXIT_NOT_ALLOWED = 4,
+	EXIT_UNREACHABLE = 5,
+	EXIT_CONFLICT = 6, /* or not enough data */
+	EXIT_PARTLY = 7,
+};
+
+enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_CSV };
+
+struct client;
+
+struct ctl {
+	enum output output;
+	const char *server;     /* as given, or NULL: looked for */
+	const char *token_file; /* or NULL */
+	struct client *client;  /* made at first use */
+	int argc;               /* of the verb: argv[0] is the verb */
+	char **argv;
+	bool no_headers;
+};
+
+struct verb {
+	const char *name; /* "alerts"; a second word is looked at by the function */
+	const char *args; /* "[--status S] | show A | ack A" */
+	const char *help;
+	const char *words;         /* second words and options, for completion */
+	int (*run)(struct ctl *c); /* an exit code */
+};
+
+extern const struct verb verb_table[]; /* ends with a row without a name */
+
+int verb_status(struct ctl *c);
+int verb_hosts(struct ctl *c);
+int verb_daemons(struct ctl *c);
+int verb_events(struct ctl *c);
+int verb_alerts(struct ctl *c);
+int verb_tokens(struct ctl *c);
+int verb_api_tokens(struct ctl *c);
+int verb_reactions(struct ctl *c);
+int verb_config(struct ctl *c);
+int verb_doctor(struct ctl *c);
+int verb_completion(struct ctl *c);
+
+/* "usage: daemonsec-ctl VERB ARGS" on stderr; returns EXIT_USAGE. */
+int ctl_usage(const struct ctl *c);
+/* The value of --NAME VALUE or --NAME=VALUE among the verb's arguments, which are removed from
+ * argv; NULL: not there. */
+const char *ctl_option(struct ctl *c, const char *name);
+/* The same for an option without a value. */
+bool ctl_flag(struct ctl *c, const char *name);
+/* False, with a message, when an argument that begins with - is left: nobody knows it. */
+bool ctl_options_known(const struct ctl *c);
+
+#endif

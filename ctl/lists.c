@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lists - the verbs that show collections and change their members: status, hosts, daemons, tokens,
+ * reactions.
+ */
+#include "ctl/lists.h"
+#include "ctl/client.h"
+#include "ctl/print.h"
+#include "lib/conf.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int
+list_all(struct ctl *c, const char *path, const char *query, unsigned limit, json_t **ret)
+{
+	json_t *items = json_array();
+	char *cursor = NULL;
+	int r;
+
+	do {
+		char page[16];
+		json_t *doc = NULL;
+		char *url;
+
+		snprintf(page, sizeof(page), "%u",
+		    DS_MIN(limit - (unsigned)json_array_size(items), 500u));
+		url = client_path(path, "q", query, "limit", page, "cursor", cursor, NULL);
+		r = client_get(c, url, &doc);
+		free(url);
+		free(cursor);
+		cursor = NULL;
+		if (r != 0)
+			break;
+		json_array_extend(items, json_object_get(doc, "items"));
+		if (json_is_string(json_object_get(doc, "next_cursor")))
+			cursor = strdup(json_string_value(json_object_get(doc, "next_cursor")));
+		json_decref(doc);
+	} while (cursor != NULL && json_array_size(items) < limit);
+	free(cursor);
+	if (r != 0) {
+		json_decref(items);
+		return r;
+	}
+	*ret = items;
+	return 0;
+}
+
+int
+list_print(struct ctl *c, const char *path, const char *query, unsigned limit,
+    const struct column *columns, const char *empty)
+{
+	json_t *items;
+	int r = list_all(c, path, query, limit, &items);
+
+	if (r != 0)
+		return r;
+	print_items(c, items, columns, empty);
+	json_decref(items);
+	return EXIT_OK;
+}
+
+int
+list_post(struct ctl *c, const char *method, const char *collection, const char *id,
+    const char *action, json_t *body, const char *said)
+{
+	char path[1024];
+	json_t *doc = NULL;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/%s%s%s", collection, id, action ? "/" : "",
+	    action ? action : "");
+	r = client_request(c, method, path, body, &doc);
+	json_decref(body);
+	if (r != 0)
+		return r;
+	if (c->output == OUTPUT_TABLE)
+		printf("%s %s\n", id, said);
+	else
+		print_document(c, doc);
+	json_decref(doc);
+	return EXIT_OK;
+}
+
+/* ---- status */
+
+int
+verb_status(struct ctl *c)
+{
+	json_t *doc;
+	int r;
+
+	if (c->argc != 1)
+		return ctl_usage(c);
+	r = client_get(c, "status", &doc);
+	if (r != 0)
+		return r;
+	print_document(c, doc);
+	json_decref(doc);
+	return EXIT_OK;
+}
+
+/* ---- hosts */
+
+static const struct column host_columns[] = {
+	{ "HOST", "name", NULL },
+	{ "STATE", "state|status", NULL },
+	{ "CONNECTED", "connected", format_yes },
+	{ "LAST SEEN", "last_seen", format_age },
+	{ "OS", "os|os.name", NULL },
+	{ "AGENT", "agent_version|agent.version", NULL },
+	{ "LABELS", "labels", NULL },
+	{ "ID", "id", NULL },
+	{ NULL, NULL, NULL },
+};
+
+/* A host by its id or by its name, when only one has it. */
+static int
+find_host(struct ctl *c, const char *what, char ret_id[64])
+{
+	json_t *items, *item;
+	size_t i, found = 0;
+	char name[256], id[64];
+	int r = list_all(c, "hosts", NULL, 100000, &items);
+
+	if (r != 0)
+		return r;
+	json_array_foreach(items, i, item)
+	{
+		print_text(item, "id", id, sizeof(id));
+		if (strcmp(id, what) != 0 &&
+		    strcmp(print_text(item, "name", name, sizeof(name)), what) != 0)
+			continue;
+		snprintf(ret_id, 64, "%s", id);
+		found++;
+	}
+	json_decref(items);
+	if (found == 1)
+		return 0;
+	fprintf(stderr, "daemonsec-ctl: %s %s\n",
+	    found ? "several hosts are called" : "there is no host", what);
+	return found ? EXIT_CONFLICT : EXIT_NOT_FOUND;
+}
+
+static int
+host_show(struct ctl *c, const char *id)
+{
+	char path[128];
+	json_t *doc;
+	int r;
+
+	snprintf(path, sizeof(path), "hosts/%s", id);
+	r = client_get(c, path, &doc);
+	if (r != 0)
+		return r;
+	print_document(c, doc);
+	json_decref(doc);
+	return EXIT_OK;
+}
+
+int
+verb_hosts(struct ctl *c)
+{
+	const char *what = c->argc > 1 ? c->argv[1] : NULL;
+	char id[64];
+	int r;
+
+	if (!ctl_options_known(c))
+		return EXIT_USAGE;
+	if (what == NULL)
+		return list_print(c, "hosts", NULL, 100000, host_columns,
+		    "no hosts yet; `daemonsec-ctl tokens create` makes a token that lets one in");
+	if (c->argc < 3)
+		return ctl_usage(c);
+	r = find_host(c, c->argv[2], id);
+	if (r != 0)
+		return r;
+	if (strcmp(what, "show") == 0 && c->argc == 3)
+		return host_show(c, id);
+	if (strcmp(what, "approve") == 0 && c->argc == 3)
+		return list_post(c, "POST", "hosts", id, "approve", json_object(), "approved");
+	if (strcmp(what, "revoke") == 0 && c->argc == 3)
+		return list_post(
+		    c, "POST", "hosts", id, "revoke", json_object(), "revoked: it is cut off now");
+	if (strcmp(what, "label") == 0 && c->argc == 4)
+		return list_post(c, "POST", "hosts", id, "label",
+		    json_pack("{s:s}", "labels", c->argv[3]), "labelled");
+	return ctl_usage(c);
+}
+
+/* ---- daemons */
+
+static const struct column daemon_columns[] = {
+	{ "DAEMON", "name", NULL },
+	{ "HOST", "host.name", NULL },
+	{ "KIND", "role", NULL },
+	{ "STATE", "state", NULL },
+	{ "LEARNT", "coverage", format_percent },
+	{ "EVENTS", "events", format_count },
+	{ "LAST SEEN", "last_seen", format_age },
+	{ "PACKAGE", "package.name|package", NULL },
+	{ "VERSION", "package.version|package_version", NULL },
+	{ "PROGRAM", "executable|exe", NULL },
+	{ NULL, NULL, NULL },
+};
+
+static int
+daemon_show(struct ctl *c, const char *what, const char *host)
+{
+	json_t *items, *item, *doc;
+	char text[256], host_name[256], path[256];
+	size_t i, found = 0;
+	int r = list_all(c, "daemons", NULL, 100000, &items);
+
+	if (r != 0)
+		return r;
+	json_array_foreach(items, i, item)
+	{
+		print_text(item, "host.name", host_name, sizeof(host_name));
+		if (host != NULL && strcmp(host, host_name) != 0)
+			continue;
+		if (strcmp(print_text(item, "name", text, sizeof(text)), what) != 0 &&
+		    strcmp(print_text(item, "id", text, sizeof(text)), what) != 0)
+			continue;
+		snprintf(path, sizeof(path), "daemons/%s/profile",
+		    print_text(item, "id", text, sizeof(text)));
+		r = client_get(c, path, &doc);
+		if (r != 0)
+			break;
+		if (found++ > 0 && c->output == OUTPUT_TABLE)
+			putchar('\n');
+		print_document(c, doc);
+		json_decref(doc);
+	}
+	json_decref(items);
+	if (r == 0 && found == 0)
+		fprintf(stderr,
+		    "daemonsec-ctl: there is no daemon %s; daemonsec-ctl daemons lists them\n",
+		    what);
+	return r != 0 ? r : found ? EXIT_OK : EXIT_NOT_FOUND;
+}
+
+int
+verb_daemons(struct ctl *c)
+{
+	const char *host = ctl_option(c, "host");
+	char query[300] = "";
+
+	if (!ctl_options_known(c))
+		return EXIT_USAGE;
+	if (c->argc == 3 && strcmp(c->argv[1], "show") == 0)
+		return daemon_show(c, c->argv[2], host);
+	if (c->argc != 1)
+		return ctl_usage(c);
+	if (host != NULL)
+		snprintf(query, sizeof(query), "host.name:\"%s\"", host);
+	return list_print(c, "daemons", host ? query : NULL, 100000, daemon_columns,
+	    "no daemons yet; they appear within seconds of an agent's start");
+}
+
+/* ---- tokens */
+
+static const struct column token_columns[] = {
+	{ "TOKEN", "id", NULL },
+	{ "LABEL", "label|name", NULL },
+	{ "USES", "uses", NULL },
+	{ "OF", "uses_max|max_uses", NULL },
+	{ "CREATED", "created", format_time },
+	{ "EXPIRES", "expires", format_time },
+	{ "STATE", "state|status", NULL },
+	{ NULL, NULL, NULL },
+};
+
+static const struct column api_token_columns[] = {
+	{ "TOKEN", "id", NULL },
+	{ "NAME", "name", NULL },
+	{ "SCOPES", "scopes", NULL },
+	{ "CREATED", "created", format_time },
+	{ "EXPIRES", "expires", format_time },
+	{ "LAST USED", "last_used", format_age },
+	{ NULL, NULL, NULL },
+};
+
+/* Posts and prints a new token; alone on stdout in a table, so that a script can take it from
+ * there. */
+static int
+create_token(struct ctl *c, const char *path, json_t *body, const char *hint)
+{
+	json_t *doc;
+	char text[1024];
+	int r = client_request(c, "POST", path, body, &doc);
+
+	json_decref(body);
+	if (r != 0)
+		return r;
+	if (c->output == OUTPUT_TABLE) {
+		printf("%s\n", print_text(doc, "token", text, sizeof(text)));
+		fprintf(stderr, "%s\n", hint);
+	} else {
+		print_document(c, doc);
+	}
+	json_decref(doc);
+	return EXIT_OK;
+}
+
+/* --ttl as seconds in `body`; false after a message. */
+static bool
+put_ttl(json_t *body, const char *ttl)
+{
+	uint64_t ms;
+
+	if (ttl == NULL)
+		return true;
+	if (ds_conf_duration(ttl, &ms) < 0) {
+		fprintf(stderr,
+		    "daemonsec-ctl: --ttl is a time such as 30m, 1h or 7d, not \"%s\"\n", ttl);
+		return false;
+	}
+	json_object_set_new(body, "ttl", json_string(ttl));
+	return true;
+}
+
+int
+verb_tokens(struct ctl *c)
+{
+	const char *uses = ctl_option(c, "uses"), *ttl = ctl_option(c, "ttl"),
+		   *label = ctl_option(c, "label");
+	bool approval = ctl_flag(c, "require-approval");
+	json_t *body;
+
+	if (!ctl_options_known(c))
+		return EXIT_USAGE;
+	if (c->argc == 1)
+		return list_print(
+		    c, "enrolment-tokens", NULL, 100000, token_columns, "no enrolment tokens");
+	if (c->argc == 3 && strcmp(c->argv[1], "revoke") == 0)
+		return list_post(
+		    c, "DELETE", "enrolment-tokens", c->argv[2], NULL, NULL, "revoked");
+	if (c->argc != 2 || strcmp(c->argv[1], "create") != 0)
+		return ctl_usage(c);
+	body = json_object();
+	if (uses != NULL)
+		json_object_set_new(
+		    body, "uses", json_integer((json_int_t)strtoll(uses, NULL, 10)));
+	if (label != NULL)
+		json_object_set_new(body, "label", json_string(label));
+	if (approval)
+		json_object_set_new(body, "require_approval", json_true());
+	if (!put_ttl(body, ttl)) {
+		json_decref(body);
+		return EXIT_USAGE;
+	}
+	return create_token(c, "enrolment-tokens", body,
+	    "on the host: put it into a file, name that file in [server] token_file, start daemonsec-agent");
+}
+
+int
+verb_api_tokens(struct ctl *c)
+{
+	const char *name = ctl_option(c, "name"), *ttl = ctl_option(c, "ttl"),
+		   *scopes = ctl_option(c, "scopes");
+	json_t *body;
+
+	if (!ctl_options_known(c))
+		return EXIT_USAGE;
+	if (c->argc == 1)
+		return list_print(
+		    c, "api-tokens", NULL, 100000, api_token_columns, "no API tokens");
+	if (c->argc == 3 && strcmp(c->argv[1], "revoke") == 0)
+		return list_post(c, "DELETE", "api-tokens", c->argv[2], NULL, NULL, "revoked");
+	if (c->argc != 2 || strcmp(c->argv[1], "create") != 0)
+		return ctl_usage(c);
+	body = json_object();
+	if (name != NULL)
+		json_object_set_new(body, "name", json_string(name));
+	if (scopes != NULL)
+		json_object_set_new(body, "scopes", json_string(scopes));
+	if (!put_ttl(body, ttl)) {
+		json_decref(body);
+		return EXIT_USAGE;
+	}
+	return create_token(
+	    c, "api-tokens", body, "shown this once; send it as Authorization: Bearer");
+}
+
+/* ---- reactions */
+
+static const struct column reaction_columns[] = {
+	{ "REACTION", "id", NULL },
+	{ "TIME", "created", format_time },
+	{ "HOST", "host.name", NULL },
+	{ "KIND", "kind", NULL },
+	{ "STATUS", "status", NULL },
+	{ "EXPIRES", "expires", format_time },
+	{ "WHY", "reason", NULL },
+	{ NULL, NULL, NULL },
+};
+
+int
+verb_reactions(struct ctl *c)
+{
+	if (c->argc != 1)
+		return ctl_usage(c);
+	return list_print(
+	    c, "reactions", NULL, 1000, reaction_columns, "no reactions: the mode is monitor");
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * verbs - the table of verbs; help, completion and the check of the man page read it.
+ */
+#include "ctl/ctl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct verb verb_table[] = {
+	{ "status", "",
+	    "the whole at a glance: hosts, daemons, alerts, what is stored, what is lost", "",
+	    verb_status },
+	{ "hosts", "[show H | approve H | revoke H | label H LABELS]", "hosts and their agents",
+	    "show approve revoke label", verb_hosts },
+	{ "daemons", "[show D] [--host H]",
+	    "daemons, how far they are learnt, what is normal for one", "show --host",
+	    verb_daemons },
+	{ "events", "'QUERY' [--since 1h] [--until T] [--limit N] [--follow]",
+	    "what the daemons did, newest last", "--since --until --limit --follow", verb_events },
+	{ "alerts",
+	    "[--status open] [--limit N] | show A | ack A | close A | verdict A true_positive|false_positive|"
+	    "benign_expected",
+	    "what departed from normal, and why",
+	    "show ack close verdict --status --limit true_positive false_positive benign_expected",
+	    verb_alerts },
+	{ "tokens", "[create [--uses N] [--ttl 1h] [--label L] [--require-approval] | revoke T]",
+	    "tokens that let hosts in", "create revoke --uses --ttl --label --require-approval",
+	    verb_tokens },
+	{ "api-tokens", "[create [--name N] [--scopes S] [--ttl 30d] | revoke T]",
+	    "tokens of the JSON API", "create revoke --name --scopes --ttl", verb_api_tokens },
+	{ "reactions", "", "what was done about alerts", "", verb_reactions },
+	{ "config", "check|show [--origin] [--agent FILE] [--server-file FILE]",
+	    "read the configuration files as the programs do",
+	    "check show --origin --agent --server-file", verb_config },
+	{ "doctor", "[--agent FILE]",
+	    "look for what is wrong with this installation, and say what to do", "--agent",
+	    verb_doctor },
+	{ "completion", "bash", "print a completion script", "bash", verb_completion },
+	{ NULL, NULL, NULL, NULL, NULL },
+};
+
+int
+verb_completion(struct ctl *c)
+{
+	if (c->argc != 2 || strcmp(c->argv[1], "bash") != 0)
+		return ctl_usage(c);
+	puts("# bash completion for daemonsec-ctl, made by `daemonsec-ctl completion bash`\n"
+	     "_daemonsec_ctl()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} verb= w\n"
+	     "\tfor w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n\t\tcase $w in");
+	for (const struct verb *v = verb_table; v->name != NULL; v++)
+		printf("\t\t%s) verb=%s ;;\n", v->name, v->name);
+	puts("\t\tesac\n\tdone\n\tcase $verb in");
+	for (const struct verb *v = verb_table; v->name != NULL; v++)
+		printf("\t%s) w=\"%s --help -o\" ;;\n", v->name, v->words);
+	printf("\t*) w=\"-o --server --token-file --no-headers --help --version");
+	for (const struct verb *v = verb_table; v->name != NULL; v++)
+		printf(" %s", v->name);
+	puts(
+	    "\" ;;\n\tesac\n\t[ \"${COMP_WORDS[COMP_CWORD-1]}\" = -o ] && w=\"table json jsonl csv\"\n"
+	    "\tmapfile -t COMPREPLY < <(compgen -W \"$w\" -- \"$cur\")\n}\n"
+	    "complete -F _daemonsec_ctl daemonsec-ctl");
+	return EXIT_OK;
+}
