@@ -27,7 +27,10 @@ struct ds_tls_key; /* a private key */
 struct ds_tls *ds_tls_server_new(const char *cert_file, const char *key_file, const char *ca_file,
     char *ret_why, size_t why_size);
 /* Agent: certificate and key (both NULL while enrolling); the server's chain must end in ca_file,
- * or, while enrolling, contain a key with the pinned SPKI hash. */
+ * or, while enrolling, in a certificate whose key has the pinned SPKI hash.  Times are not checked:
+ * a host whose clock is wrong must still be heard, and the server, whose clock counts, renews its
+ * certificate beside the authority's key, so that age would tell nothing.  The server does check
+ * those of its hosts. */
 struct ds_tls *ds_tls_client_new(const char *cert_file, const char *key_file, const char *ca_file,
     const uint8_t pin[DS_PIN_SIZE], char *ret_why, size_t why_size);
 void ds_tls_free(struct ds_tls *tls);

@@ -59,6 +59,13 @@ end_session(struct link *l)
 }
 
 /* The session, or the attempt, is over: says why and comes back later. */
+static bool
+has_token(const struct link *l)
+{
+	return access(l->identity.token_file, F_OK) == 0 ||
+	       (l->token_file[0] != '\0' && access(l->token_file, R_OK) == 0);
+}
+
 void
 link_fail(struct link *l, const char *what, const char *why)
 {
@@ -67,7 +74,8 @@ link_fail(struct link *l, const char *what, const char *why)
 
 	if (l->state == LINK_UP && ds_clock_monotonic_ms() - l->up_ms >= STEADY_MS)
 		backoff_reset(&l->backoff);
-	ms = backoff_next_ms(&l->backoff, l->asked_s);
+	/* With a new token there is something to try at once, whatever the server asked for. */
+	ms = backoff_next_ms(&l->backoff, l->unwanted && has_token(l) ? 0 : l->asked_s);
 	snprintf(text, sizeof(text), "%.60s: %.180s", what, why);
 	/* Once for each reason; while it stays the same, status has it. */
 	if (strcmp(text, l->said) != 0 && ds_log_pass(&l->log_rate, LINK_LOG_BURST))
@@ -143,7 +151,8 @@ start_enrolment(struct link *l)
 		link_fail(l, "cannot enrol", strerror(ENOMEM));
 }
 
-/* A certificate that is over, or that the server does not take, gives way to a new token. */
+/* A certificate that the server does not take, because it is over or the host was revoked, gives
+ * way to a new token.  Our own clock has no say in it. */
 static bool
 needs_enrolment(struct link *l, struct ds_cert_info *ret)
 {
@@ -154,7 +163,7 @@ needs_enrolment(struct link *l, struct ds_cert_info *ret)
 		return true;
 	memcpy(l->status.host_id, ret->host_id, DS_HOST_ID_SIZE);
 	l->status.cert_not_after_us = ret->not_after_us;
-	if (!l->unwanted && ret->not_after_us > ds_clock_wall_us()) {
+	if (!l->unwanted) {
 		identity_forget_token(&l->identity);
 		return false;
 	}

@@ -38,8 +38,10 @@ struct link {
 	struct window lanes[DS_LANES];
 	uint32_t batch_max, ping_s, asked_s; /* asked_s: wait, the server said */
 	uint64_t up_ms;                      /* monotonic */
+	uint64_t welcome_now_us;             /* the server's wall clock at WELCOME */
+	uint64_t welcome_boot_us;            /* our boot clock then */
 	uint64_t ping_us;        /* boot clock, when the ping that has no answer yet was sent */
-	uint64_t renew_after_us; /* wall clock; 0: not known */
+	uint64_t renew_after_us; /* of the server's wall clock; 0: not known */
 	uint64_t renew_asked_ms; /* monotonic; 0: never */
 	bool renewing;           /* RENEW is sent */
 	bool unwanted;           /* the server did not take our certificate */

@@ -100,6 +100,13 @@ link_session_greet(struct link *l)
 
 /* ---- renewal of the certificate */
 
+/* The server's wall clock: ours may be anything. */
+static uint64_t
+server_now_us(const struct link *l)
+{
+	return l->welcome_now_us + (ds_clock_boot_us() - l->welcome_boot_us);
+}
+
 static void
 renew_if_due(struct link *l)
 {
@@ -110,7 +117,7 @@ renew_if_due(struct link *l)
 	char why[256];
 	int r;
 
-	if (l->renew_after_us == 0 || ds_clock_wall_us() < l->renew_after_us ||
+	if (l->renew_after_us == 0 || server_now_us(l) < l->renew_after_us ||
 	    (l->renew_asked_ms > 0 && now_ms - l->renew_asked_ms < RENEW_RETRY_MS))
 		return;
 	l->renew_asked_ms = now_ms;
@@ -185,12 +192,15 @@ take_welcome(struct link *l, const struct ds_frame *f)
 		if (known)
 			l->ops->ack(lane, m.cursor[lane].seq, l->ctx);
 	}
+	l->welcome_now_us = m.now_us;
+	l->welcome_boot_us = ds_clock_boot_us();
 	l->batch_max = m.batch_max;
 	l->ping_s = m.ping_s ? DS_MIN(m.ping_s, PING_DEFAULT_S) : PING_DEFAULT_S;
 	if (m.renew_after_us > 0)
 		l->renew_after_us = m.renew_after_us;
 	l->state = LINK_UP;
 	l->unwanted = false;
+	identity_forget_token(&l->identity); /* what a crash after enrolment left */
 	l->up_ms = ds_clock_monotonic_ms();
 	l->status.is_up = true;
 	l->status.up_since_us = ds_clock_wall_us();

@@ -101,6 +101,7 @@ certs_make(struct certs *c)
 	struct signer expired = sign("host", &ca, "clientAuth", san, -2 * DAY, -DAY);
 	struct signer future = sign("host", &ca, "clientAuth", san, DAY, 2 * DAY);
 	struct signer foreign = sign("host", &foreign_ca, "clientAuth", san, -DAY, DAY);
+	struct signer old = sign("server", &ca, "serverAuth", NULL, -400 * DAY, -300 * DAY);
 	struct signer rogue = sign("server", &foreign_ca, "serverAuth", NULL, -DAY, DAY);
 
 	snprintf(c->dir, sizeof(c->dir), "/tmp/ds-certs-XXXXXX");
@@ -108,6 +109,7 @@ certs_make(struct certs *c)
 	save(c, "ca.pem", NULL, ca.cert, NULL);
 	save(c, "foreign-ca.pem", NULL, foreign_ca.cert, NULL);
 	save(c, "server.pem", server.key, server.cert, ca.cert);
+	save(c, "old-server.pem", old.key, old.cert, ca.cert);
 	save(c, "host.pem", host.key, host.cert, NULL);
 	save(c, "expired.pem", expired.key, expired.cert, NULL);
 	save(c, "future.pem", future.key, future.cert, NULL);
@@ -123,6 +125,7 @@ certs_make(struct certs *c)
 	done(&future);
 	done(&foreign);
 	done(&rogue);
+	done(&old);
 }
 
 void

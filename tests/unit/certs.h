@@ -9,9 +9,10 @@ struct certs {
 	char dir[64];
 };
 
-/* Key and certificate in one file: server.pem, host.pem, expired.pem, future.pem, of ca.pem;
- * foreign.pem of foreign-ca.pem; rogue.pem: a server of foreign-ca.pem that shows ca.pem's
- * certificate; wrong.pem: host.pem's certificate, another key.  Aborts on failure. */
+/* Key and certificate in one file: server.pem, old-server.pem (expired), host.pem, expired.pem,
+ * future.pem, of ca.pem; foreign.pem of foreign-ca.pem; rogue.pem: a server of foreign-ca.pem that
+ * shows ca.pem's certificate; wrong.pem: host.pem's certificate, another key.  Aborts on failure.
+ */
 void certs_make(struct certs *c);
 void certs_remove(struct certs *c);
 /* dir/name; static, eight in turn. */

@@ -493,6 +493,25 @@ a_pin_admits_its_server_and_no_other(void **state)
 }
 
 static void
+a_host_whose_clock_is_wrong_reaches_its_server(void **state)
+{
+	struct ds_cert_info info;
+	struct ds_tls *pinned;
+
+	(void)state;
+	assert_int_equal(ds_tls_file_info(certs_path(&certs, "ca.pem"), &info), 0);
+	pinned = client_with(NULL, NULL, info.pin);
+	use_server("old-server.pem");
+	start_open(&limits);
+	stop();
+	start(pinned, &limits);
+	RUN_UNTIL(server.ready && client.ready);
+	stop();
+	use_server("server.pem");
+	ds_tls_free(pinned);
+}
+
+static void
 garbage_instead_of_tls_is_closed(void **state)
 {
 	static const char garbage[] = "GET / HTTP/1.1\r\nHost: example.org\r\n\r\n";
@@ -824,6 +843,7 @@ main(void)
 		cmocka_unit_test(a_client_without_a_certificate_is_seen_as_such),
 		cmocka_unit_test(a_server_that_is_not_ours_is_refused),
 		cmocka_unit_test(a_pin_admits_its_server_and_no_other),
+		cmocka_unit_test(a_host_whose_clock_is_wrong_reaches_its_server),
 		cmocka_unit_test(garbage_instead_of_tls_is_closed),
 		cmocka_unit_test(flipped_bits_end_the_connection),
 		cmocka_unit_test(what_is_no_frame_ends_the_connection),

@@ -102,7 +102,7 @@ static struct {
 	enum on_enrol on_enrol;
 	uint32_t error; /* enum ds_wire_error */
 	bool no_acks, no_welcome, wrong_host;
-	uint64_t renew_after_us;
+	uint64_t renew_after_us, now_us;
 	struct ds_cursor cursor[DS_LANES];
 	/* what it saw */
 	unsigned enrolments, hellos, batches, renewals, closed, accepted, results, errors;
@@ -188,6 +188,7 @@ static void
 take_hello(const struct ds_frame *f)
 {
 	struct ds_welcome m = { .version = DS_WIRE_VERSION,
+		.now_us = server.now_us,
 		.ping_s = 1,
 		.batch_max = 2u << 20,
 		.renew_after_us = server.renew_after_us };
@@ -625,7 +626,9 @@ the_certificate_is_renewed_with_a_fresh_key_while_the_session_goes_on(void **sta
 	struct ds_cert_info before, after;
 
 	(void)state;
-	server.renew_after_us = 1;
+	/* By the server's clock, not by ours. */
+	server.now_us = 1000;
+	server.renew_after_us = 999;
 	start_enrolled();
 	assert_int_equal(ds_tls_file_info(path("agent.pem"), &before), 0);
 	RUN_UNTIL(server.renewals == 1 && !exists("agent.key.new"));
@@ -647,7 +650,7 @@ a_renewal_for_another_host_is_refused(void **state)
 	(void)state;
 	start_enrolled();
 	assert_int_equal(ds_tls_file_info(path("agent.pem"), &before), 0);
-	server.renew_after_us = 1;
+	server.now_us = server.renew_after_us = 1;
 	server.wrong_host = true;
 	ds_conn_finish(server.conn);
 	RUN_UNTIL(server.renewals == 1);
@@ -672,8 +675,18 @@ a_revoked_host_comes_back_slowly(void **state)
 		(void)event_base_loop(base, EVLOOP_NONBLOCK);
 	assert_int_equal(server.accepted, accepted);
 	assert_string_equal(status().text, "the server does not take this host: no");
-	/* With a new token it need not wait for the operator: at its next attempt it enrols anew.
-	 */
+}
+
+static void
+a_revoked_host_with_a_new_token_enrols_anew(void **state)
+{
+	(void)state;
+	start_enrolled();
+	give_token_of("tok_2");
+	reply_error(DS_WIRE_REVOKED);
+	RUN_UNTIL(server.enrolments == 2 && status().is_up);
+	assert_memory_not_equal(server.pins[0], server.pins[1], DS_PIN_SIZE);
+	assert_false(exists("token"));
 }
 
 static void
@@ -792,6 +805,7 @@ main(void)
 		CASE(the_certificate_is_renewed_with_a_fresh_key_while_the_session_goes_on),
 		CASE(a_renewal_for_another_host_is_refused),
 		CASE(a_revoked_host_comes_back_slowly),
+		CASE(a_revoked_host_with_a_new_token_enrols_anew),
 		CASE(a_host_that_waits_for_approval_says_so),
 		CASE(another_token_is_tried_before_the_time_is_over),
 		CASE(another_address_is_taken_at_once),
