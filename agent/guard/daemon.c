@@ -101,7 +101,7 @@ item_names_program(const char *item, const char *exe)
 {
 	if (item[0] == '/')
 		return fnmatch(item, exe, 0) == 0;
-	return program_same_daemon(item, program_daemon_name(exe));
+	return !program_is_temporary(exe) && program_same_daemon(item, program_daemon_name(exe));
 }
 
 static bool

@@ -258,11 +258,13 @@ daemon_of_exec(
 	d = below_program(exe, parent_exe, parent);
 	if (d != NULL)
 		return d;
-	if (!hands_over(parent) || program_is_temporary(exe))
+	if (!hands_over(parent))
 		return parent;
 	d = make_configured(exe, argv);
 	if (d != NULL)
 		return d;
+	if (program_is_temporary(exe))
+		return parent;
 	program_name(exe, argv, name, sizeof(name));
 	if (daemon_is_auto() && program_class_of(name) != PROGRAM_OTHER)
 		return make_process(name);

@@ -15,8 +15,8 @@
 
 #define WORKERS_MAX         64
 #define MAILBOX_MAX         65536
-#define PENDING_MAX         1024  /* connections of a worker that have not shown who they are */
-#define PENDING_ADDRESS_MAX 256   /* of them from one address */
+#define PENDING_MAX         2048  /* connections of a worker that have not shown who they are */
+#define PENDING_ADDRESS_MAX 1024  /* of them from one address */
 #define PENDING_EVICT_MS    1000  /* so old, they make room */
 #define ENROL_MS            30000 /* a connection without certificate lasts no longer */
 #define FLYING_MAX          (64u << 20) /* bytes of a worker on their way to disk */

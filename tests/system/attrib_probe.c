@@ -13,7 +13,8 @@
 #include "agent/guard/identity.h"
 #include "agent/guard/process.h"
 #include "agent/guard/resource.h"
-#include "agent/guard/sensor.h"
+#include "agent/guard/sensors/fallback.h"
+#include "agent/guard/sensors/fold.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/json.h"
@@ -27,7 +28,8 @@
 
 #define SENSORS_MAX 4u
 
-static const struct sensor *const known[] = { NULL };
+static const struct sensor *const known[] = { &sensor_exec_netlink, &sensor_exec_scan,
+	&sensor_file_fanotify, &sensor_net_diag, NULL };
 static const struct sensor *running[SENSORS_MAX];
 static struct pollfd polled[SENSORS_MAX + 1];
 static size_t running_len;
@@ -178,12 +180,14 @@ main(int argc, char **argv)
 	if (print)
 		return process_each(print_process, NULL) == 0 ? 0 : 1;
 	identity_init();
+	fold_init(interval_ms);
 	polled[0] = (struct pollfd){ .fd = 0, .events = POLLIN };
 	for (size_t i = 0; i < wanted_len; i++)
 		start_sensor(wanted[i]);
 	run();
 	for (size_t i = 0; i < running_len; i++)
 		running[i]->close();
+	fold_done();
 	identity_done();
 	resource_done();
 	daemon_done();

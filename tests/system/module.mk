@@ -3,8 +3,14 @@ system_tests =
 # Those that also run in the sanitizer builds.
 sanitized_system_tests =
 
-EXTRA_DIST += tests/system/harness.py tests/system/probe.py
-system_tests += tests/system/daemons.py
+EXTRA_DIST += tests/system/harness.py tests/system/probe.py tests/system/sdhost.py
+system_tests += tests/system/daemons.py tests/system/fallbacks.py tests/system/systemd_host.py
+
+EXTRA_DIST += tests/system/peer.py
+system_tests += tests/system/tls.py
+sanitized_system_tests += tests/system/tls.py
+
+EXTRA_DIST += tests/system/server_crash.py
 
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)

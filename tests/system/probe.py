@@ -6,13 +6,13 @@ from harness import BUILD, wait
 
 
 class Probe:
-    def __init__(self, log, args, prefix=()):
+    def __init__(self, log, args, prefix=(), direct=False):
         self.path = os.path.join(BUILD, "tests", "system", "attrib_probe")
         self.prefix = list(prefix)
         self.events = []
         self.seen = 0
         self.log = open(log, "w")
-        self.p = subprocess.Popen([*prefix, self.path, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.p = subprocess.Popen([*prefix, *([] if direct else [self.path]), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                   stderr=self.log, text=True)
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()

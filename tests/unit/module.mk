@@ -130,6 +130,17 @@ tests_unit_test_spool_SOURCES = tests/unit/test_spool.c
 tests_unit_test_spool_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_spool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite -Wl,--wrap=fdatasync
 tests_unit_test_spool_LDADD = agent/uplink/libuplink.a $(DS_BATCH_LIBS) $(TEST_LIBS)
+unit_tests_agent += tests/unit/test_package tests/unit/test_fold
+tests_unit_test_package_SOURCES = tests/unit/test_package.c
+tests_unit_test_package_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_package_LDADD = $(ATTRIB_LIBS) $(TEST_LIBS)
+tests_unit_test_fold_SOURCES = tests/unit/test_fold.c
+tests_unit_test_fold_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_fold_LDADD = $(ATTRIB_LIBS) $(TEST_LIBS)
+unit_tests_server += tests/contract/test_store_faults
+tests_contract_test_store_faults_SOURCES = tests/contract/test_store_faults.c tests/contract/store_fixture.c
+tests_contract_test_store_faults_CFLAGS = $(TEST_CFLAGS)
+tests_contract_test_store_faults_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
 DETECT_TEST_LIBS = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(JANSSON_LIBS) -lm
 unit_tests_server += tests/unit/test_detect

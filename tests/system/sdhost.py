@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""sdhost - a Debian host with a systemd of its own, booted with unshare: cgroup v1 (name=systemd) and v2 beside it, or v2 only.
+
+The tree is made once with debootstrap (a minute) and kept in DS_TEST_CACHE, /var/tmp/daemonsec-tests by default; each host
+gets an overlay of it.
+"""
+from harness import *
+
+CACHE = os.environ.get("DS_TEST_CACHE", "/var/tmp/daemonsec-tests")
+PACKAGES = ("systemd,systemd-sysv,dbus,libpam-systemd,nginx-light,openssh-server,openssh-client,cron,iproute2,procps")
+BOOT = r"""
+set -e
+hostname "$NAME"
+mount --bind "$ROOT" "$ROOT"; cd "$ROOT"
+mount -t proc proc proc; mount -t sysfs sysfs sys -o ro
+mount -t tmpfs -o mode=755 cgroup sys/fs/cgroup
+if [ "$LAYOUT" = unified ]; then
+	umount sys/fs/cgroup; mount -t cgroup2 cgroup2 sys/fs/cgroup
+else
+	for h in systemd memory cpu pids; do
+		o=$h; [ $h = systemd ] && o=none,name=systemd
+		mkdir sys/fs/cgroup/$h; mount -t cgroup -o $o cgroup sys/fs/cgroup/$h
+	done
+	mkdir sys/fs/cgroup/unified; mount -t cgroup2 cgroup2 sys/fs/cgroup/unified
+	mount -o remount,ro sys/fs/cgroup
+fi
+mount -t tmpfs -o mode=755 tmpfs run; mount -t tmpfs -o mode=755 tmpfs dev
+for d in null zero full random urandom tty; do touch dev/$d; mount --bind /dev/$d dev/$d; done
+mkdir dev/pts dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts; ln -s pts/ptmx dev/ptmx
+mount -t tmpfs tmpfs dev/shm; touch dev/console
+ln -s /proc/self/fd dev/fd; ln -s fd/0 dev/stdin; ln -s fd/1 dev/stdout; ln -s fd/2 dev/stderr
+mkdir -p build oldr; mount --bind "$BUILT" build
+pivot_root . oldr; umount -l /oldr
+exec env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin /sbin/init
+"""
+V1 = ("systemd", "memory", "cpu", "pids")
+
+
+def tree():
+    """The debootstrap tree, made when it is not there; skips when it cannot be made."""
+    root = os.path.join(CACHE, "root")
+    if not os.path.exists(root):
+        need("debootstrap")
+        os.makedirs(CACHE, exist_ok=True)
+        say("making a Debian tree with debootstrap, once")
+        new = tempfile.mkdtemp(prefix="root.", dir=CACHE)
+        r = subprocess.run(["debootstrap", "--variant=minbase", "--include=" + PACKAGES, "bookworm", new],
+                           capture_output=True, text=True)
+        if r.returncode != 0:
+            shutil.rmtree(new, ignore_errors=True)
+            skip_all("debootstrap failed: " + r.stdout.strip().splitlines()[-1])
+        os.rename(new, root)
+    return root
+
+
+def cgroup_dirs(name, layout):
+    base = "/sys/fs/cgroup"
+    if not os.path.exists(base + "/unified"):
+        return [f"{base}/{name}"]
+    return [f"{base}/unified/{name}"] + ([f"{base}/{h}/{name}" for h in V1] if layout != "unified" else [])
+
+
+class Host:
+    def __init__(self, name, layout="hybrid"):
+        self.name = f"{name}-{os.getpid()}"
+        self.dir = tempfile.mkdtemp(prefix="daemonsec-host.", dir="/var/tmp")
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", self.dir], check=True)
+        self.root = self.dir + "/root"
+        for d in ("up", "work", "root"):
+            os.makedirs(f"{self.dir}/{d}")
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o",
+                        f"lowerdir={tree()},upperdir={self.dir}/up,workdir={self.dir}/work", self.root], check=True)
+        self.cgroups = cgroup_dirs(self.name, layout)
+        self.layout = layout
+        self.pid = None
+
+    def write(self, path, text):
+        os.makedirs(os.path.dirname(self.root + path), exist_ok=True)
+        with open(self.root + path, "w") as f:
+            f.write(text)
+
+    def boot(self):
+        for d in self.cgroups:
+            os.makedirs(d, exist_ok=True)
+        env = dict(os.environ, ROOT=self.root, NAME=self.name, LAYOUT=self.layout, BUILT=os.path.abspath(BUILD))
+        join = "".join(f"echo $$ > {d}/cgroup.procs; " for d in self.cgroups)
+        script = self.dir + "/boot"
+        with open(script, "w") as f:
+            f.write(BOOT)
+        self.p = subprocess.Popen(
+            ["sh", "-c", join + f"exec unshare -n -m -p -u -i -C -f --kill-child --propagation private sh {script}"],
+            env=env, stdin=subprocess.DEVNULL, stdout=open(self.dir + "/log", "w"), stderr=subprocess.STDOUT)
+        self.pid = wait(self.find_init, 20)
+        return self.pid and wait(lambda: self.run("systemctl", "is-system-running").stdout.strip() in
+                                 ("running", "degraded"), 60, 0.2)
+
+    def find_init(self):
+        with open(f"/proc/{self.p.pid}/task/{self.p.pid}/children") as f:
+            children = f.read().split()
+        for c in children:
+            with open(f"/proc/{c}/comm") as f:
+                if f.read().strip() == "systemd":
+                    return int(c)
+        return None
+
+    def enter(self):
+        return ["nsenter", "-t", str(self.pid), "-m", "-p", "-n", "-u", "-i", "-C", "-r", "-w"]
+
+    def run(self, *args, **kw):
+        return subprocess.run([*self.enter(), *args], capture_output=True, text=True, stdin=subprocess.DEVNULL, **kw)
+
+    def close(self):
+        if self.pid:
+            try:
+                os.kill(self.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.p.wait(20)
+        if not os.environ.get("DS_KEEP"):
+            subprocess.run(["umount", "-l", self.root], stderr=subprocess.DEVNULL)
+            subprocess.run(["umount", "-l", self.dir], stderr=subprocess.DEVNULL)
+            shutil.rmtree(self.dir, ignore_errors=True)
+        for d in self.cgroups:
+            remove_cgroups(d)
+
+
+def remove_cgroups(top):
+    for d, _, _ in os.walk(top, topdown=False):
+        wait(lambda: not os.path.exists(d) or os.rmdir(d) is None, 5)

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Bad days at the agents' port: wrong, expired, foreign and revoked certificates, tokens used twice, connections that
+never finish the handshake, frames that are cut, too large or damaged. The server says why and serves the others."""
+import os, random, select, sys, uuid
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import *
+from peer import *
+
+need("openssl")
+isolate()
+random.seed(1)
+
+
+def keys(site):
+    n = 0
+    while True:
+        n += 1
+        yield make_key(f"{site.dir}/peer{n}")
+
+
+def tokens(site, key):
+    token = Token(site.make_token())
+    first = next(key)
+    cert, what, answer = enrol(site.port, token, first)
+    ok(what == "ok", "a token lets a host in")
+    again, what, second = enrol(site.port, token, first)
+    ok(what == "ok" and second[1] == answer[1], "the same key gets the same identity when the answer was lost")
+    ok(enrol(site.port, token, next(key), "m2")[1:] == ("error", TOKEN_USED), "a token works once")
+    token = Token(site.make_token())
+    token.secret = bytes(32)
+    ok(enrol(site.port, token, next(key))[1:] == ("error", TOKEN_UNKNOWN), "a wrong secret is refused")
+    token.id = "tok_none"
+    ok(enrol(site.port, token, next(key))[1:] == ("error", TOKEN_UNKNOWN), "an unknown token is refused")
+    token = Token(site.make_token(ttl="1s"))
+    over = time.monotonic() + 1.1
+    wait(lambda: time.monotonic() > over)
+    ok(enrol(site.port, token, next(key))[1:] == ("error", TOKEN_EXPIRED), "an expired token is refused")
+    return cert, str(uuid.UUID(bytes=answer[1]))
+
+
+def certificates(site, cert, host):
+    uri = "daemonsec:host:" + host
+    own = Authority(f"{site.dir}/own", f"{site.state}/pki/ca.key", f"{site.state}/pki/ca.crt")
+    foreign = Authority(f"{site.dir}/foreign")
+    peer = Peer(site.port, cert)
+    ok(peer.hello()[0] == "ok" and peer.ping(), "its certificate opens a session")
+    peer.close()
+    for path, name, says in [
+            (foreign.sign("a", uri), "a foreign certificate", "unknown ca"),
+            (own.sign("b", uri, start=-9, end=-1), "an expired certificate", "expired"),
+            (own.sign("c", uri, start=2), "a certificate of the future", ""),
+            (own.sign("d", uri, use="serverAuth"), "a server's certificate", "unsupported")]:
+        try:
+            answer = Peer(site.port, path).hello()
+        except OSError as e:
+            answer = "closed", str(e)
+        ok(answer[0] == "closed" and says in str(answer[1]).lower().replace("_", " "), f"{name} is refused ({answer[1]})")
+    ok(Peer(site.port, own.sign("e", "daemonsec:host:" + str(uuid.uuid4()))).hello() == ("error", IDENTITY),
+       "a certificate for a host that is not here is refused")
+    ok(Peer(site.port, own.sign("f")).hello()[0] != "ok", "a certificate for no host is refused")
+    ok(Peer(site.port).hello()[0] != "ok", "nobody says HELLO without a certificate")
+    ok(Peer(site.port, cert).ask(ENROL, b"", CERTIFICATE)[0] != "ok", "who has a certificate does not enrol")
+
+
+def approval(site, key):
+    cert, what, answer = enrol(site.port, Token(site.make_token(require_approval=True)), next(key), "m3")
+    host = str(uuid.UUID(bytes=answer[1])) if what == "ok" else "none"
+    ok(what == "ok" and Peer(site.port, cert).hello() == ("error", PENDING), "who waits for approval is told so")
+    site.ctl("hosts", "approve", host)
+    ok(wait(lambda: Peer(site.port, cert).hello()[0] == "ok"), "an approved host is let in")
+    peer = Peer(site.port, cert)
+    ok(peer.hello()[0] == "ok" and peer.ping(), "and has a session")
+    site.ctl("hosts", "revoke", host)
+    began = time.monotonic()
+    kind, payload = peer.await_frame(ERROR)
+    ok(kind in (ERROR, None) and time.monotonic() - began < 1, f"a revoked host is cut ({time.monotonic() - began:.3f} s)")
+    ok(Peer(site.port, cert).hello() == ("error", REVOKED), "and stays out")
+
+
+def bad_frames(site, cert):
+    hello = frame(HELLO, message({1: 1, 2: 1, 3: 1}), CRITICAL)
+    batch = frame(BATCH, message({1: 1, 2: 1, 3: 1, 4: os.urandom(5000)}), CRITICAL)
+    cases = {"too large": [frame(BATCH, size=5 << 20) + bytes(100)], "of no kind": [b"GET / HTTP/1.1\r\n\r\n"],
+             "critical and unknown": [frame(200, b"x", CRITICAL)], "a batch of noise": [batch],
+             "a second HELLO": [hello], "an empty batch": [frame(BATCH)],
+             "bit-flipped": []}
+    for _ in range(60):
+        damaged = bytearray(batch)
+        damaged[random.randrange(len(damaged) if random.random() < .3 else 40)] ^= 1 << random.randrange(8)
+        cases["bit-flipped"].append(bytes(damaged))
+    for name, frames in cases.items():
+        survived = 0
+        for data in frames:
+            peer = Peer(site.port, cert, timeout=3)
+            if peer.hello()[0] != "ok":
+                survived = -1
+                break
+            peer.send_bytes(data)
+            try:
+                survived += peer.await_frame(ERROR, ACK)[0] == ACK
+            except OSError:
+                pass  # a flipped length: it waits for the rest
+            peer.close()
+        ok(survived == 0, f"frames {name} are not taken")
+    peer = Peer(site.port, cert)
+    peer.hello()
+    peer.send_bytes(batch[:-100])
+    peer.close()
+    peer = Peer(site.port, cert)
+    peer.hello()
+    ok(peer.send(200, b"x", 0) and peer.ping(), "an unknown frame that is not critical is skipped")
+    ok(site.process.alive(), "the server lives")
+
+
+def never_finish(site, cert, count=2000):
+    rss = lambda: int(open(f"/proc/{site.process.pid}/statm").read().split()[1]) * 4
+    fds = lambda: len(os.listdir(f"/proc/{site.process.pid}/fd"))
+    before, fds_before, idle = rss(), fds(), []
+    hello = bytes.fromhex("1603010200010001fc0303") + bytes(100)
+    for i in range(count):
+        s = socket.socket()
+        s.bind((f"127.0.{1 + i // 200}.1", 0))
+        s.connect(("127.0.0.1", site.port))
+        if i % 2:
+            s.send(hello[:1 + i % 100])
+        idle.append(s)
+    began = time.monotonic()
+    peer = Peer(site.port, cert)
+    ok(peer.hello()[0] == "ok" and peer.ping() and time.monotonic() - began < 2,
+       f"{count} connections that never finish do not keep others out ({time.monotonic() - began:.2f} s)")
+    say(f"memory: {before} KiB before, {rss()} KiB with them; descriptors: {fds_before}, {fds()}")
+    ok(rss() - before < 64 << 10, "they cost little memory")
+    # One byte now and then does not buy time.
+    for s in idle[1::100]:
+        try:
+            s.send(b"\0")
+        except OSError:
+            pass
+    ok(wait(lambda: fds() <= fds_before + 10, 30, 0.2), f"the server closes them ({time.monotonic() - began:.1f} s)")
+    ok(peer.ping(), "and the session goes on")
+    for s in idle:
+        s.close()
+
+
+with Site() as site:
+    key = keys(site)
+    cert, host = tokens(site, key)
+    certificates(site, cert, host)
+    approval(site, key)
+    bad_frames(site, cert)
+    never_finish(site, cert)
+done()
