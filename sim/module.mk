@@ -1,2 +1,9 @@
-# sim: sources, tests and what is installed
+# sim: the fleet simulator
+sbin_PROGRAMS += sim/daemonsec-sim
+sim_daemonsec_sim_SOURCES = sim/main.c sim/agent.c sim/attack.c sim/attack.h sim/feed.h sim/feed_live.c sim/feed_max.c \
+	sim/feed_replay.c sim/fleet.c sim/fleet.h sim/manifest.c sim/manifest.h sim/outbox.c sim/outbox.h \
+	sim/recording.c sim/recording.h sim/report.c sim/report.h sim/stream.c sim/stream.h sim/tally.c sim/tally.h \
+	sim/verify.c sim/verify.h
+sim_daemonsec_sim_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+sim_daemonsec_sim_LDADD = server/libdsserver.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) lib/libds.a $(SQLITE_LIBS) -lm
 EXTRA_DIST += sim/.may_include

@@ -147,6 +147,10 @@ unit_tests_server += tests/unit/test_detect
 tests_unit_test_detect_SOURCES = tests/unit/test_detect.c tests/unit/detect_fixture.c tests/unit/detect_fixture.h
 tests_unit_test_detect_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_detect_LDADD = $(DETECT_TEST_LIBS)
+unit_tests_server += tests/unit/test_sim
+tests_unit_test_sim_SOURCES = tests/unit/test_sim.c sim/attack.c sim/manifest.c sim/outbox.c sim/stream.c sim/tally.c
+tests_unit_test_sim_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_sim_LDADD = $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(TEST_LIBS) -lm
 
 # END OF LIST: add above
 all_unit_tests =
