@@ -101,6 +101,8 @@ on_dialled(struct ds_conn *conn, const char *why, void *ctx)
 	l->dial = NULL;
 	l->conn = conn;
 	if (conn == NULL) {
+		/* Somebody else, or our server made anew: only a token can tell. */
+		l->unwanted = l->unwanted || strstr(why, "certificate: ") != NULL;
 		link_fail(l, "cannot reach the server", why);
 		return;
 	}

@@ -238,6 +238,24 @@ an_idle_connection_holds_no_buffers(void **state)
 }
 
 static void
+what_is_queued_in_a_turn_travels_in_full_records(void **state)
+{
+	uint64_t before, written;
+
+	(void)state;
+	start_open(&limits);
+	before = BIO_number_written(SSL_get_wbio(client.conn->ssl));
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(send_size(&client, 100), 0);
+	RUN_UNTIL(server.frames == 1000);
+	written = BIO_number_written(SSL_get_wbio(client.conn->ssl)) - before;
+	/* 22 bytes around each record, of which seven would do. */
+	assert_in_range(written, 1000 * (100 + DS_FRAME_HEADER) + 7 * 22,
+	    1000 * (100 + DS_FRAME_HEADER) + 10 * 22);
+	stop();
+}
+
+static void
 the_server_sees_who_the_client_is(void **state)
 {
 	struct ds_cert_info info;
@@ -832,6 +850,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_of_all_sizes_arrive_whole_and_in_order),
 		cmocka_unit_test(an_idle_connection_holds_no_buffers),
+		cmocka_unit_test(what_is_queued_in_a_turn_travels_in_full_records),
 		cmocka_unit_test(the_server_sees_who_the_client_is),
 		cmocka_unit_test(a_peer_that_never_begins_is_closed),
 		cmocka_unit_test(a_silent_peer_is_closed),

@@ -690,6 +690,26 @@ a_revoked_host_with_a_new_token_enrols_anew(void **state)
 }
 
 static void
+a_server_that_was_made_anew_takes_the_host_with_a_new_token(void **state)
+{
+	struct pki *first = server.pki;
+
+	(void)state;
+	start_enrolled();
+	ds_tls_free(server.tls);
+	server.pki = open_authority("second");
+	server.tls = server_tls(server.pki, server.pki);
+	server.hellos = 0;
+	ds_conn_finish(server.conn);
+	RUN_UNTIL(strstr(status().text, "certificate: ") != NULL);
+	assert_int_equal(server.enrolments, 1);
+	give_token_of("tok_2");
+	RUN_UNTIL(status().is_up);
+	assert_int_equal(server.enrolments, 2);
+	pki_free(first);
+}
+
+static void
 a_host_that_waits_for_approval_says_so(void **state)
 {
 	(void)state;
@@ -806,6 +826,7 @@ main(void)
 		CASE(a_renewal_for_another_host_is_refused),
 		CASE(a_revoked_host_comes_back_slowly),
 		CASE(a_revoked_host_with_a_new_token_enrols_anew),
+		CASE(a_server_that_was_made_anew_takes_the_host_with_a_new_token),
 		CASE(a_host_that_waits_for_approval_says_so),
 		CASE(another_token_is_tried_before_the_time_is_over),
 		CASE(another_address_is_taken_at_once),
