@@ -152,6 +152,11 @@ tests_unit_test_sim_SOURCES = tests/unit/test_sim.c sim/attack.c sim/manifest.c 
 tests_unit_test_sim_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_sim_LDADD = $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(TEST_LIBS) -lm
 
+unit_tests_server += tests/contract/test_store_compact
+tests_contract_test_store_compact_SOURCES = tests/contract/test_store_compact.c tests/contract/store_fixture.c
+tests_contract_test_store_compact_CFLAGS = $(TEST_CFLAGS)
+tests_contract_test_store_compact_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Compaction of closed hours, with real batches. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "server/store/bloom.h"
+#include "tests/contract/store_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOUR  3600000000ull
+#define DAY   (24 * HOUR)
+#define HOSTS 3
+#define LEN   100 /* events in a small segment */
+#define MAX   512 /* small segments of a host */
+
+struct seen {
+	struct ds_batch *batch;
+	uint8_t counts[HOSTS + 1][MAX][LEN];
+	unsigned segments, small, events, damaged;
+};
+
+static struct ds_buf packed, bloom, daemons;
+
+static void
+put(struct fixture *f, uint32_t host, uint64_t seq)
+{
+	struct ds_batch_builder *b = ds_batch_builder_new();
+	struct ds_batch *batch = ds_batch_new();
+	const struct ds_batch_header *h;
+	struct segment_row row;
+	char text[64];
+
+	ds_buf_clear(&packed);
+	ds_buf_clear(&bloom);
+	ds_buf_clear(&daemons);
+	for (unsigned i = 0; i < LEN; i++) {
+		struct ds_event ev = { .time_us = fixture_clock_us + i,
+			.count = 1,
+			.kind = DS_EVENT_FILE_WRITE,
+			.daemon = { "nginx", 5 } };
+		int n = snprintf(text, sizeof(text), "/srv/%u/%u", (unsigned)(seq % 10), i);
+
+		ev.num[DS_NUM_PID] = i;
+		ev.num[DS_NUM_INODE] = seq;
+		ds_event_set_str(&ev, DS_STR_PATH, text, (size_t)n);
+		assert_int_equal(ds_batch_add(b, &ev), 0);
+	}
+	assert_int_equal(ds_batch_pack(b, 1, &packed), 0);
+	assert_int_equal(ds_batch_decode(batch, packed.data, packed.len), 0);
+	assert_int_equal(bloom_build(batch, &bloom), 0);
+	assert_int_equal(bloom_daemons(batch, &daemons), 0);
+	h = ds_batch_header(batch);
+	row = (struct segment_row){ .host = host,
+		.received_us = fixture_clock_us,
+		.time_min_us = h->time_min_us,
+		.time_max_us = h->time_max_us,
+		.len = h->len,
+		.kinds = h->kinds,
+		.daemons = daemons.data,
+		.daemons_size = daemons.len,
+		.bloom = bloom.data,
+		.bloom_size = bloom.len,
+		.packed = packed.data,
+		.packed_size = packed.len,
+		.lane = DS_LANE_BULK,
+		.epoch = 1,
+		.seq = seq };
+	assert_int_equal(f->backend->segment_put(f->store, &row), 1);
+	ds_batch_free(batch);
+	ds_batch_builder_free(b);
+}
+
+static int
+look(const struct segment_row *row, const struct segment_position *at, void *ctx)
+{
+	struct seen *s = ctx;
+	const uint64_t *pid, *inode;
+
+	(void)at;
+	s->segments++;
+	s->small += row->len < 4096;
+	if (ds_batch_decode(s->batch, row->packed, row->packed_size) < 0) {
+		s->damaged++;
+		return 0;
+	}
+	assert_int_equal(ds_batch_len(s->batch), row->len);
+	pid = ds_batch_nums(s->batch, DS_NUM_PID);
+	inode = ds_batch_nums(s->batch, DS_NUM_INODE);
+	for (size_t i = 0; i < row->len; i++) {
+		s->events++;
+		s->counts[row->host][inode[i]][pid[i]]++;
+	}
+	return 0;
+}
+
+static struct seen *
+see(struct fixture *f, const struct segment_filter *filter)
+{
+	static struct seen s;
+
+	s = (struct seen){ .batch = ds_batch_new() };
+	assert_int_equal(f->backend->each_segment(f->reader, filter, look, &s, NULL), 0);
+	ds_batch_free(s.batch);
+	return &s;
+}
+
+static void
+fill_hour(struct fixture *f, uint64_t first, uint64_t last)
+{
+	fixture_begin(f);
+	for (uint64_t seq = first; seq <= last; seq++)
+		for (uint32_t host = 1; host <= HOSTS; host++)
+			put(f, host, seq);
+	fixture_commit(f);
+}
+
+static void
+closed_hours_are_merged_and_no_event_is_lost_or_doubled(void **state)
+{
+	struct fixture *f = *state;
+	struct segment_filter all = { 0 };
+	struct store_totals t;
+	struct seen *s;
+
+	fixture_clock_us = fixture_clock_us / HOUR * HOUR + 60000000;
+	fill_hour(f, 1, 200);
+	fixture_maintain(f, fixture_clock_us); /* the hour is not closed */
+	assert_int_equal(see(f, &all)->segments, 200 * HOSTS);
+	fixture_clock_us += HOUR;
+	fill_hour(f, 201, 210);
+	fixture_maintain(f, fixture_clock_us);
+	s = see(f, &all);
+	assert_int_equal(s->events, 210 * HOSTS * LEN);
+	assert_true(s->segments < 10 * HOSTS + 4 * HOSTS);
+	for (uint32_t host = 1; host <= HOSTS; host++)
+		for (unsigned seq = 1; seq <= 210; seq++)
+			for (unsigned i = 0; i < LEN; i++)
+				assert_int_equal(s->counts[host][seq][i], 1);
+	assert_int_equal(f->backend->totals(f->reader, &t), 0);
+	assert_int_equal(t.events, 210 * HOSTS * LEN);
+	assert_int_equal(t.segments, s->segments);
+	/* And goes on afterwards. */
+	fill_hour(f, 211, 211);
+	assert_int_equal(see(f, &all)->events, 211 * HOSTS * LEN);
+}
+
+static void
+what_is_merged_is_still_found_by_its_index(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t host = 2, daemon = bloom_daemon_hash("nginx", 5),
+		 other = bloom_daemon_hash("sshd", 4);
+	uint64_t path = bloom_hash("/srv/3/7", 8), missing = bloom_hash("/srv/3/7777", 11),
+		 directory = bloom_hash_prefix("/srv/3/", 7);
+	struct segment_filter q = { .hosts = &host,
+		.hosts_len = 1,
+		.daemon_hashes = &daemon,
+		.daemon_hashes_len = 1,
+		.strings = &path,
+		.strings_len = 1 };
+
+	fill_hour(f, 1, 100);
+	fixture_clock_us += DAY;
+	fixture_maintain(f, fixture_clock_us);
+	assert_true(see(f, &q)->segments >= 1);
+	q.strings = &directory;
+	assert_true(see(f, &q)->segments >= 1);
+	q.strings = &missing;
+	assert_int_equal(see(f, &q)->segments, 0);
+	q.strings_len = 0;
+	q.daemon_hashes = &other;
+	assert_int_equal(see(f, &q)->segments, 0);
+}
+
+static void
+a_damaged_segment_stays_and_hurts_no_other(void **state)
+{
+	struct fixture *f = *state;
+	struct segment_filter all = { 0 };
+	struct segment_row damaged = fixture_segment(f, 1, 1, 51);
+	struct seen *s;
+
+	fill_hour(f, 1, 50);
+	fixture_begin(f);
+	assert_int_equal(f->backend->segment_put(f->store, &damaged), 1);
+	for (uint64_t seq = 52; seq <= 100; seq++)
+		put(f, 1, seq);
+	fixture_commit(f);
+	fixture_clock_us += 2 * HOUR;
+	fixture_maintain(f, fixture_clock_us);
+	s = see(f, &all);
+	assert_int_equal(s->damaged, 1);
+	assert_int_equal(s->events, (50 * HOSTS + 49) * LEN);
+	assert_true(s->segments < 20);
+}
+
+static int
+setup_sqlite(void **state)
+{
+	*state = NULL; /* the first backend */
+	ds_buf_init(&packed, DS_BATCH_PACKED_MAX);
+	ds_buf_init(&bloom, BLOOM_SIZE_MAX);
+	ds_buf_init(&daemons, 1024);
+	return fixture_setup(state);
+}
+
+static int
+teardown(void **state)
+{
+	ds_buf_done(&packed);
+	ds_buf_done(&bloom);
+	ds_buf_done(&daemons);
+	return fixture_teardown(state);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup_sqlite, teardown)
+	const struct CMUnitTest tests[] = {
+		T(closed_hours_are_merged_and_no_event_is_lost_or_doubled),
+		T(what_is_merged_is_still_found_by_its_index),
+		T(a_damaged_segment_stays_and_hurts_no_other),
+	};
+
+	return cmocka_run_group_tests_name("store compaction", tests, NULL, NULL);
+}
