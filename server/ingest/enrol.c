@@ -263,29 +263,29 @@ send_certificate(struct enrolment *e)
 	return r < 0 ? r : session_send(e->session, DS_FRAME_CERTIFICATE, 0);
 }
 
-static void
-refuse(struct enrolment *e)
-{
-	struct session *s = e->session;
+/* What the agent (and the log) is told. */
+static const struct refusal {
+	int result;
+	unsigned code;
+	uint32_t retry_after_s;
+	const char *text;
+} refusals[] = {
+	{ -ENOENT, DS_WIRE_TOKEN_UNKNOWN, 3600, "this token is not known" },
+	{ -EACCES, DS_WIRE_TOKEN_UNKNOWN, 3600, "this token is not known" },
+	{ -EEXIST, DS_WIRE_TOKEN_USED, 3600, "this token is used up" },
+	{ -ETIME, DS_WIRE_TOKEN_EXPIRED, 3600, "this token is not valid any more" },
+	{ -ENOSPC, DS_WIRE_DISK_FULL, 10, "the server's disk is full" },
+	{ 0, DS_WIRE_INTERNAL, 10, "the server could not store it" },
+};
 
-	switch (e->result) {
-	case -ENOENT:
-	case -EACCES:
-		session_fail(s, DS_WIRE_TOKEN_UNKNOWN, 3600, "this token is not known");
-		break;
-	case -EEXIST:
-		session_fail(s, DS_WIRE_TOKEN_USED, 3600, "this token is used up");
-		break;
-	case -ETIME:
-		session_fail(s, DS_WIRE_TOKEN_EXPIRED, 3600, "this token is not valid any more");
-		break;
-	case -ENOSPC:
-		session_fail(s, DS_WIRE_DISK_FULL, 10, "the server's disk is full");
-		break;
-	default:
-		session_fail(s, DS_WIRE_INTERNAL, 10, "the server could not store it");
-		break;
-	}
+static const struct refusal *
+refusal_of(int result)
+{
+	const struct refusal *r = refusals;
+
+	while (r->result != 0 && r->result != result)
+		r++;
+	return r;
 }
 
 static void
@@ -312,10 +312,12 @@ enrol_done(struct worker *w, struct enrolment *e)
 		w->ingest->enrolled++;
 	} else if (ds_log_pass(&rate, 10)) {
 		ds_log(WARN, "an enrolment was refused", "token=\"%s\" peer=%s why=\"%s\"",
-		    e->token_id, e->session ? e->session->info.peer : "gone", strerror(-e->result));
+		    e->token_id, e->session ? e->session->info.peer : "gone",
+		    refusal_of(e->result)->text);
 	}
 	if (e->session && e->result < 0)
-		refuse(e);
+		session_fail(e->session, refusal_of(e->result)->code,
+		    refusal_of(e->result)->retry_after_s, refusal_of(e->result)->text);
 	else if (e->session && send_certificate(e) < 0)
 		session_fail(e->session, DS_WIRE_INTERNAL, 5, "the certificate could not be sent");
 	enrolment_free(e);

@@ -157,6 +157,11 @@ tests_contract_test_store_compact_SOURCES = tests/contract/test_store_compact.c 
 tests_contract_test_store_compact_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_compact_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
+unit_tests_server += tests/unit/test_ingest
+tests_unit_test_ingest_SOURCES = tests/unit/test_ingest.c tests/contract/store_fixture.c
+tests_unit_test_ingest_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_ingest_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA
