@@ -21,3 +21,42 @@ ATTRIB_LIBS = agent/guard/libattrib.a lib/libds.a $(NETTLE_LIBS)
 check_PROGRAMS += tests/system/attrib_probe
 tests_system_attrib_probe_SOURCES = tests/system/attrib_probe.c
 tests_system_attrib_probe_LDADD = $(ATTRIB_LIBS)
+
+# The guard itself.
+sbin_PROGRAMS += agent/daemonsec-agent
+agent_daemonsec_agent_SOURCES = agent/guard/main.c agent/guard/sensor.c agent/guard/sensors/sensors.h \
+	agent/guard/sensors/exec.c
+agent_daemonsec_agent_CFLAGS = $(AM_CFLAGS) $(BPF_CFLAGS)
+agent_daemonsec_agent_LDADD = agent/guard/libguard.a $(ATTRIB_LIBS) $(BPF_LIBS)
+
+# Everything of it that tests link, too.
+noinst_LIBRARIES += agent/guard/libguard.a
+agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard.c agent/guard/guard.h \
+	agent/guard/guard_report.c agent/guard/guard_report.h agent/guard/modules.c agent/guard/modules.h \
+	agent/guard/emit.c agent/guard/emit.h agent/guard/supervise.c agent/guard/supervise.h \
+	agent/guard/attribute.c agent/guard/attribute.h agent/guard/repeat.c agent/guard/repeat.h \
+	agent/guard/program_table.c agent/guard/program_table.h agent/guard/path.c agent/guard/path.h \
+	agent/guard/redact.c agent/guard/redact.h agent/guard/heartbeat.c agent/guard/heartbeat.h \
+	agent/guard/notify.c agent/guard/notify.h agent/guard/sensor.h agent/guard/sensors/sample.h \
+	agent/guard/probe.c agent/guard/probe.h agent/guard/probe_maps.c agent/guard/probe_object.h \
+	agent/guard/probe_point.c agent/guard/probe_point.h
+nodist_agent_guard_libguard_a_SOURCES = agent/guard/sensors/sensors.skel.h
+agent_guard_libguard_a_CFLAGS = $(AM_CFLAGS) $(BPF_CFLAGS)
+
+# The kernel side: one object of all sensors, so that they share their maps.
+bpf_headers = agent/guard/sensors/kernel.bpf.h agent/guard/sensors/common.bpf.h
+bpf_objects = agent/guard/sensors/exec.bpf.o
+EXTRA_DIST += $(bpf_headers) agent/guard/sensors/exec.bpf.c
+BUILT_SOURCES += agent/guard/sensors/sensors.skel.h
+CLEANFILES += agent/guard/sensors/sensors.skel.h agent/guard/sensors/*.bpf.o agent/guard/sensors/sensors.linked
+SUFFIXES = .bpf.c .bpf.o
+
+.bpf.c.bpf.o:
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(CLANG) -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -g -O2 -Wall -Werror \
+		-fdebug-compilation-dir=. -ffile-prefix-map=$(top_srcdir)/= -ffile-prefix-map=$(abs_top_srcdir)/= \
+		$(BPF_CPPFLAGS) -I$(top_srcdir) $(BPF_CFLAGS) -c $< -o $@
+$(bpf_objects): $(bpf_headers) agent/guard/sensors/sample.h schema/events.def
+agent/guard/sensors/sensors.skel.h: $(bpf_objects)
+	$(AM_V_GEN)$(BPFTOOL) gen object agent/guard/sensors/sensors.linked $(bpf_objects) && \
+		{ echo '#pragma GCC system_header'; \
+		$(BPFTOOL) gen skeleton agent/guard/sensors/sensors.linked name sensors_bpf; } > $@.tmp && mv $@.tmp $@

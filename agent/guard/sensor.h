@@ -10,6 +10,8 @@
 
 #include "lib/compiler.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct sensor {
@@ -22,8 +24,22 @@ struct sensor {
 	void (*tick)(uint64_t now_ms); /* about once a second: flush counted repeats; may be NULL */
 	uint64_t (*lost)(void);        /* samples lost since open, in total */
 	void (*close)(void);
+	const char *(*missing)(
+	    void); /* what of it could not be attached here; NULL or "": nothing */
 };
 
 extern const struct sensor *const sensor_table[]; /* NULL-terminated */
+
+/* Opens all that can run here; with `fallback` only those that stand in.  The number of them. */
+unsigned sensors_open(bool fallback);
+void sensors_close(void);
+/* Adds their descriptors to an epoll set, each once, with data.u32 = tag.  0 or -errno. */
+DS_MUST_CHECK int sensors_watch(int epoll_fd, uint32_t tag);
+/* Reads from all; how many samples. */
+unsigned sensors_drain(void);
+/* About once a second: ticks, and gaps for what was lost. */
+void sensors_tick(uint64_t now_ms);
+/* Which sensors run and what they cannot see, for people. */
+void sensors_text(char *ret, size_t size);
 
 #endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * guard - the guard's loop: sensors, decisions, the queue to the uplink, and the uplink itself.
+ */
+#ifndef AGENT_GUARD_GUARD_H
+#define AGENT_GUARD_GUARD_H
+
+#include "agent/config.h"
+
+/* Reads the file and conf.d beside it into a zeroed config.  0, or -errno with the report filled;
+ * unknown keys are in the report of a success, too. */
+DS_MUST_CHECK int guard_read_config(
+    const char *file, struct agent_config *ret, struct ds_conf_report *report);
+/* Runs until SIGTERM or SIGINT.  Takes what is in config on a reload.  0 or -errno. */
+DS_MUST_CHECK int guard_run(const char *file, struct agent_config *config);
+
+#endif

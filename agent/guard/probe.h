@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * probe - the kernel side: loads the eBPF programs, attaches them to their tracepoints, reads the
+ * ring.
+ *
+ * One object for all sensors (they share maps); opened by the first of them, closed by the last.
+ * A program that this kernel refuses is left out and remembered, and so is a tracepoint that does
+ * not exist.
+ */
+#ifndef AGENT_GUARD_PROBE_H
+#define AGENT_GUARD_PROBE_H
+
+#include "agent/guard/sensors/sample.h"
+#include "lib/compiler.h"
+#include "lib/event.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A tracepoint and the program that goes to it. */
+struct probe_point {
+	const char *program;
+	const char *point; /* of syscalls: "sys_exit_openat"; NULL: the program says where */
+	uint64_t cookie;   /* CALL() */
+	bool optional;     /* this architecture or this kernel may not have it */
+};
+
+/* A checked sample: its strings lie within it. */
+struct probe_sample {
+	const struct sample *s;
+	struct ds_str str[SAMPLE_STRINGS];
+};
+
+/* A topic of the kernel side; const, one per sensor. */
+struct probe_topic {
+	const char *name;
+	enum sample_sensor sensor;
+	const struct probe_point *points; /* ends with a NULL program */
+	/* Fills an event's fields from a sample of this topic; false: it is none. `ev` has what all
+	 * have. */
+	bool (*fill)(const struct probe_sample *sample, struct ds_event *ev);
+};
+
+/* What is done with every sample, set by attribute before the first open. */
+void probe_set_handler(void (*handler)(const struct probe_sample *sample));
+/* scope_all: not only this pid namespace. */
+void probe_set_scope(bool all);
+
+/* Attaches a topic; the fd to poll, or -errno. */
+DS_MUST_CHECK int probe_open(const struct probe_topic *topic);
+void probe_close(const struct probe_topic *topic);
+/* Reads what is in the ring; how many samples, or -errno. */
+DS_MUST_CHECK int probe_drain(void);
+uint64_t probe_lost(const struct probe_topic *topic);
+/* What could not be attached, "name, name", for the text about a sensor; "" for nothing. */
+const char *probe_missing(const struct probe_topic *topic);
+const struct probe_topic *probe_topic_of(uint8_t sensor);
+
+/* Makes all tasks wait for a decision, and calls for each process of this host. */
+DS_MUST_CHECK int probe_iterate(void (*call)(const struct seed *seed));
+/* Decisions made before are void from now on. */
+void probe_new_epoch(void);
+/* The guard's decision about a key. */
+void probe_decide(uint64_t key, uint32_t daemon, bool watched);
+/* 1: there is one, 0: there is none (any more). */
+int probe_decision(uint64_t key, uint32_t *ret_daemon, bool *ret_watched);
+
+/* The map of repeats: total count of a key, or -errno. */
+DS_MUST_CHECK int probe_repeat_get(uint64_t key, uint64_t *ret_count);
+/* Begins to count; 0 or -errno. */
+DS_MUST_CHECK int probe_repeat_add(uint64_t key);
+/* Stops counting; *ret_count is the last total, 0 when there was none. */
+void probe_repeat_remove(uint64_t key, uint64_t *ret_count);
+/* Calls for each key that was counted. */
+DS_MUST_CHECK int probe_repeat_each(void (*call)(uint64_t key, uint64_t count));
+/* A file whose reading is told. */
+void probe_secret_add(const struct file_id *id);
+/* A file name whose reading is told, wherever the file is. */
+void probe_secret_name(const char *name);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * probe_point - opens a tracepoint by name, also where no tracefs is mounted.
+ */
+#ifndef AGENT_GUARD_PROBE_POINT_H
+#define AGENT_GUARD_PROBE_POINT_H
+
+#include "lib/compiler.h"
+
+/* A perf event of the tracepoint, or -errno: -ENOENT when this kernel does not have it. */
+DS_MUST_CHECK int probe_point_open(const char *category, const char *name);
+
+#endif

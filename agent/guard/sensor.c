@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sensor - the table of sensors, and which of them run here.
+ *
+ * Called by main on the guard's only thread.
+ */
+#include "agent/guard/sensor.h"
+#include "agent/guard/emit.h"
+#include "agent/guard/sensors/sensors.h"
+#include "lib/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#define RUNNING_MAX 16u
+
+const struct sensor *const sensor_table[] = {
+	&sensor_exec,
+	NULL,
+};
+
+struct running {
+	const struct sensor *sensor;
+	int fd;
+	uint64_t lost; /* told so far */
+};
+
+static struct running running[RUNNING_MAX];
+static unsigned running_len;
+
+static bool
+is_running(const char *name)
+{
+	for (unsigned i = 0; i < running_len; i++)
+		if (strcmp(running[i].sensor->name, name) == 0)
+			return true;
+	return false;
+}
+
+static void
+try_open(const struct sensor *s)
+{
+	int fd = running_len < RUNNING_MAX ? s->open() : -ENOSPC;
+
+	if (fd < 0) {
+		ds_log(WARN, "a sensor cannot run here", "sensor=%s error=\"%s\"", s->name,
+		    strerror(-fd));
+		return;
+	}
+	running[running_len++] = (struct running){ .sensor = s, .fd = fd };
+}
+
+unsigned
+sensors_open(bool fallback)
+{
+	for (unsigned i = 0; sensor_table[i] != NULL; i++)
+		if (sensor_table[i]->replaces == NULL && !fallback)
+			try_open(sensor_table[i]);
+	for (unsigned i = 0; sensor_table[i] != NULL; i++)
+		if (sensor_table[i]->replaces != NULL && !is_running(sensor_table[i]->replaces))
+			try_open(sensor_table[i]);
+	return running_len;
+}
+
+void
+sensors_close(void)
+{
+	while (running_len > 0)
+		running[--running_len].sensor->close();
+}
+
+int
+sensors_watch(int epoll_fd, uint32_t tag)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = tag };
+
+	/* The eBPF sensors share one ring. */
+	for (unsigned i = 0; i < running_len; i++)
+		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, running[i].fd, &event) < 0 &&
+		    errno != EEXIST)
+			return -errno;
+	return 0;
+}
+
+unsigned
+sensors_drain(void)
+{
+	unsigned n = 0;
+	int r;
+
+	for (unsigned i = 0; i < running_len; i++) {
+		if (i > 0 && running[i].fd == running[i - 1].fd)
+			continue;
+		r = running[i].sensor->drain();
+		if (r > 0)
+			n += (unsigned)r;
+	}
+	return n;
+}
+
+void
+sensors_tick(uint64_t now_ms)
+{
+	for (unsigned i = 0; i < running_len; i++) {
+		struct running *run = &running[i];
+		uint64_t lost = run->sensor->lost != NULL ? run->sensor->lost() : 0;
+
+		if (run->sensor->tick != NULL)
+			run->sensor->tick(now_ms);
+		if (lost > run->lost)
+			emit_gap(run->sensor->name, lost - run->lost, 0,
+			    "more happened than could be read in time");
+		run->lost = lost;
+	}
+}
+
+static size_t DS_PRINTF(4, 5) put(char *ret, size_t size, size_t n, const char *format, ...)
+{
+	va_list args;
+	int len;
+
+	if (n >= size)
+		return n;
+	va_start(args, format);
+	len = vsnprintf(ret + n, size - n, format, args);
+	va_end(args);
+	return len < 0 ? n : n + (size_t)len;
+}
+
+void
+sensors_text(char *ret, size_t size)
+{
+	size_t n = 0;
+
+	ret[0] = '\0';
+	for (unsigned i = 0; i < running_len; i++) {
+		const struct sensor *s = running[i].sensor;
+		const char *missing = s->missing != NULL ? s->missing() : "";
+
+		n = put(ret, size, n, "%s%s", i > 0 ? "; " : "", s->name);
+		if (missing[0] != '\0')
+			n = put(ret, size, n, " (without %s)", missing);
+		if (s->blind != NULL)
+			n = put(ret, size, n, ": %s", s->blind);
+	}
+	for (unsigned i = 0; sensor_table[i] != NULL; i++)
+		if (sensor_table[i]->replaces == NULL && !is_running(sensor_table[i]->name))
+			n = put(ret, size, n, "%s%s: does not run here", n > 0 ? "; " : "",
+			    sensor_table[i]->name);
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""sink - stands in for the uplink: takes the guard's events from the socket, confirms them, and appends each as a line
+of JSON to CONF.events. Byte strings are written as latin-1, so that any byte arrives as it was."""
+import json, os, re, socket, struct, sys
+
+TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", ".."))
+
+
+def schema():
+    text = open(os.path.join(TOP, "schema", "events.def")).read()
+    fields = {int(i): s for i, s in re.findall(r"DS_(?:NUM|STR)_FIELD\((\d+), (\w+), \"", text)}
+    kinds = {int(i): s for i, s in re.findall(r"DS_KIND\((\d+), (\w+), \"", text)}
+    return fields, kinds
+
+
+FIELDS, KINDS = schema()
+
+
+def varint(b, at):
+    value = shift = 0
+    while True:
+        value |= (b[at] & 127) << shift
+        shift += 7
+        at += 1
+        if b[at - 1] < 128:
+            return value, at
+
+
+def text(b, at):
+    n, at = varint(b, at)
+    return b[at:at + n].decode("latin-1"), at + n
+
+
+def event(b, at):
+    ev = {"kind": KINDS[b[at]], "flags": b[at + 1]}
+    ev["time"], at = varint(b, at + 2)
+    ev["count"], at = varint(b, at)
+    ev["daemon"], at = text(b, at)
+    while b[at]:
+        name = FIELDS[b[at]]
+        ev[name], at = (varint if b[at] < 64 else text)(b, at + 1)
+    return ev, at + 1
+
+
+def main():
+    fd = int(sys.argv[sys.argv.index("--fd") + 1])
+    conf = sys.argv[sys.argv.index("-c") + 1]
+    s = socket.socket(fileno=fd)
+    state = conf + ".number"
+    number = int(open(state).read()) if os.path.exists(state) else 0
+    s.sendall(struct.pack(">IBQ", 9, 3, number))
+    out = open(conf + ".events", "a")
+    buf = b""
+    while True:
+        data = s.recv(1 << 20)
+        if not data:
+            return
+        buf += data
+        while len(buf) >= 4 and len(buf) >= 4 + struct.unpack(">I", buf[:4])[0]:
+            size = struct.unpack(">I", buf[:4])[0]
+            kind, body, buf = buf[4], buf[5:4 + size], buf[4 + size:]
+            if kind == 4:
+                open(conf + ".sensors", "wb").write(body)
+            if kind != 1:
+                continue
+            number, at = struct.unpack(">Q", body[:8])[0], 8
+            while at < len(body):
+                ev, at = event(body, at)
+                out.write(json.dumps(ev) + "\n")
+            out.flush()
+            open(state, "w").write(str(number))
+            s.sendall(struct.pack(">IBQ", 9, 2, number))
+
+
+if __name__ == "__main__":
+    main()
