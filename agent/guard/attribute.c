@@ -17,6 +17,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -62,11 +63,14 @@ seed_one(const struct seed *seed)
 void
 attribute_seed(void)
 {
+	int r;
+
 	seeding = true;
 	probe_new_epoch();
-	if (probe_iterate(seed_one) < 0)
+	r = probe_iterate(seed_one);
+	if (r < 0 && r != -ENODEV) /* with fallback sensors there is nobody to ask */
 		ds_log(WARN, "running processes are not known until they start something",
-		    "error=iterate");
+		    "error=\"%s\"", strerror(-r));
 	seeding = false;
 }
 

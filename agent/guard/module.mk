@@ -44,7 +44,7 @@ nodist_agent_guard_libguard_a_SOURCES = agent/guard/sensors/sensors.skel.h
 agent_guard_libguard_a_CFLAGS = $(AM_CFLAGS) $(BPF_CFLAGS)
 
 # The kernel side: one object of all sensors, so that they share their maps.
-bpf_headers = agent/guard/sensors/kernel.bpf.h agent/guard/sensors/common.bpf.h
+bpf_headers = agent/guard/sensors/kernel.bpf.h agent/guard/sensors/maps.bpf.h agent/guard/sensors/common.bpf.h agent/guard/sensors/text.bpf.h
 bpf_objects = agent/guard/sensors/exec.bpf.o
 EXTRA_DIST += $(bpf_headers) agent/guard/sensors/exec.bpf.c
 BUILT_SOURCES += agent/guard/sensors/sensors.skel.h

@@ -6,6 +6,7 @@
  */
 #include "agent/guard/sensor.h"
 #include "agent/guard/emit.h"
+#include "agent/guard/sensors/fallback.h"
 #include "agent/guard/sensors/sensors.h"
 #include "lib/log.h"
 
@@ -19,6 +20,10 @@
 
 const struct sensor *const sensor_table[] = {
 	&sensor_exec,
+	&sensor_exec_netlink,
+	&sensor_exec_scan,
+	&sensor_file_fanotify,
+	&sensor_net_diag,
 	NULL,
 };
 
@@ -30,6 +35,8 @@ struct running {
 
 static struct running running[RUNNING_MAX];
 static unsigned running_len;
+static const char *failed[RUNNING_MAX]; /* names of what does not run */
+static unsigned failed_len;
 
 static bool
 is_running(const char *name)
@@ -40,6 +47,23 @@ is_running(const char *name)
 	return false;
 }
 
+/* Whether a sensor that could stand in should: what it replaces was tried, or is not wanted. */
+static bool
+is_needed(const struct sensor *s)
+{
+	for (unsigned i = 0; i < failed_len; i++)
+		if (strcmp(failed[i], s->replaces) == 0)
+			return true;
+	return false;
+}
+
+static void
+fail(const struct sensor *s)
+{
+	if (failed_len < RUNNING_MAX)
+		failed[failed_len++] = s->name;
+}
+
 static void
 try_open(const struct sensor *s)
 {
@@ -48,6 +72,7 @@ try_open(const struct sensor *s)
 	if (fd < 0) {
 		ds_log(WARN, "a sensor cannot run here", "sensor=%s error=\"%s\"", s->name,
 		    strerror(-fd));
+		fail(s);
 		return;
 	}
 	running[running_len++] = (struct running){ .sensor = s, .fd = fd };
@@ -56,11 +81,17 @@ try_open(const struct sensor *s)
 unsigned
 sensors_open(bool fallback)
 {
-	for (unsigned i = 0; sensor_table[i] != NULL; i++)
-		if (sensor_table[i]->replaces == NULL && !fallback)
+	failed_len = 0;
+	for (unsigned i = 0; sensor_table[i] != NULL; i++) {
+		if (sensor_table[i]->replaces != NULL)
+			continue;
+		if (fallback)
+			fail(sensor_table[i]);
+		else
 			try_open(sensor_table[i]);
+	}
 	for (unsigned i = 0; sensor_table[i] != NULL; i++)
-		if (sensor_table[i]->replaces != NULL && !is_running(sensor_table[i]->replaces))
+		if (sensor_table[i]->replaces != NULL && is_needed(sensor_table[i]))
 			try_open(sensor_table[i]);
 	return running_len;
 }

@@ -8,7 +8,7 @@
  * nothing of its first milliseconds is lost.
  */
 #define LINKAGE
-#include "agent/guard/sensors/common.bpf.h"
+#include "agent/guard/sensors/text.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
