@@ -1,3 +1,16 @@
 # doc: sources, tests and what is installed
 EXTRA_DIST += doc/architecture.md doc/style.md
 dist_man_MANS += doc/daemonsec-sim.8
+EXTRA_DIST += doc/architecture.md doc/style.md doc/daemonsec.conf.5.in doc/daemonsec-server.conf.5.in
+dist_man_MANS += doc/daemonsec-agent.8 doc/daemonsec-server.8 doc/daemonsec-ctl.8
+
+# The option part of the pages comes from the tables that the programs read.
+noinst_PROGRAMS += doc/mkoptions
+doc_mkoptions_SOURCES = doc/mkoptions.c agent/config.c agent/config.h server/config.c server/config.h
+doc_mkoptions_LDADD = lib/libds.a
+nodist_man_MANS = doc/daemonsec.conf.5 doc/daemonsec-server.conf.5
+CLEANFILES += $(nodist_man_MANS)
+doc/daemonsec.conf.5: $(top_srcdir)/doc/daemonsec.conf.5.in doc/mkoptions
+	$(AM_V_GEN)doc/mkoptions agent >$@.options && sed -e '/@OPTIONS@/r $@.options' -e '/@OPTIONS@/d' $(top_srcdir)/doc/daemonsec.conf.5.in >$@.tmp && rm -f $@.options && mv $@.tmp $@
+doc/daemonsec-server.conf.5: $(top_srcdir)/doc/daemonsec-server.conf.5.in doc/mkoptions
+	$(AM_V_GEN)doc/mkoptions server >$@.options && sed -e '/@OPTIONS@/r $@.options' -e '/@OPTIONS@/d' $(top_srcdir)/doc/daemonsec-server.conf.5.in >$@.tmp && rm -f $@.options && mv $@.tmp $@

@@ -1,0 +1,31 @@
+#!/bin/sh
+# The documents keep up with the code: every verb, event kind and option is in a man page, and the pages are well formed.
+cd "${top_srcdir:-.}" || exit 99
+build=${top_builddir:-.}
+n=0
+report() {
+	n=$((n + 1))
+	if [ -z "$2" ]; then echo "ok $n - $1"; else echo "not ok $n - $1"; echo "$2" | sed 's/^/# /'; fi
+}
+missing() { # FILE < WORDS
+	while read -r w; do grep -qE "(^|[^a-z_-])$w([^a-z_-]|\$)" "$1" || echo "$1 does not name $w"; done
+}
+report "every verb is in daemonsec-ctl.8" \
+	"$(sed -n 's/^	{ "\([a-z-]*\)",.*/\1/p' ctl/verbs.c | missing doc/daemonsec-ctl.8)"
+report "every kind of event is in daemonsec-agent.8" \
+	"$(awk '/^DS_KIND\(/ { split($0, a, "\""); print a[4] }' schema/events.def | missing doc/daemonsec-agent.8)"
+for page in daemonsec.conf.5:agent daemonsec-server.conf.5:server; do
+	[ -e "$build/doc/${page%:*}" ] || continue
+	report "every option is in ${page%:*}" \
+		"$(grep -oE '\{ "[a-z]+", "[a-z_]+"' "${page#*:}/config.c" | sed 's/.*"\(.*\)"/\1/' | missing "$build/doc/${page%:*}")"
+done
+if [ -e schema/api.yaml ] && [ -e server/api/routes.c ]; then
+	report "every route is in api.yaml" \
+		"$(sed -n 's/^	{ "[A-Z]*", "\([^"]*\)".*/\1/p' server/api/routes.c | sed 's#^\([^/]\)#/\1#' | sort -u |
+			while read -r r; do grep -qF "$r:" schema/api.yaml || echo "schema/api.yaml does not have $r"; done)"
+fi
+if command -v mandoc >/dev/null; then
+	report "the man pages are well formed" \
+		"$(mandoc -Tlint -Wwarning doc/*.8 "$build"/doc/*.5 2>&1 | grep -v 'cross reference to\|referenced manual not found' | head -n 20)"
+fi
+echo "1..$n"
