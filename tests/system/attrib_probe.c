@@ -11,6 +11,7 @@
 #include "agent/guard/daemon.h"
 #include "agent/guard/emit.h"
 #include "agent/guard/identity.h"
+#include "agent/guard/listeners.h"
 #include "agent/guard/process.h"
 #include "agent/guard/resource.h"
 #include "agent/guard/sensors/fallback.h"
@@ -177,6 +178,7 @@ main(int argc, char **argv)
 	monitor.items = items;
 	if (daemon_init(monitor.len > 0 ? &monitor : NULL) < 0 || resource_init(interval_ms) < 0)
 		return 1;
+	(void)listeners_adopt();
 	if (print)
 		return process_each(print_process, NULL) == 0 ? 0 : 1;
 	identity_init();

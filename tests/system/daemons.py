@@ -61,7 +61,7 @@ with open(dir + "/nginx.conf", "w") as f:
             f"events {{}}\nhttp {{ access_log off; server {{ listen 127.0.0.1:8099; }} }}\n")
 subprocess.run(["nginx", "-c", dir + "/nginx.conf"], check=True)
 subprocess.run(["cron"], check=True)
-probe = Probe(dir + "/probe.log", ["-i", "1000"])
+probe = Probe(dir + "/probe.log", ["-i", "1000", "-s", "net_diag"])
 check_identity(probe, "nginx", "/usr/sbin/nginx")
 check_identity(probe, "cron", "/usr/sbin/cron")
 ok(probe.find(lambda e: e["kind"] == "DAEMON" and e["daemon"] == "nginx")["flags"] & 0x10, "they are marked as initial")
@@ -128,6 +128,18 @@ if postgres:
     server.terminate()
     server.wait()
 
+# Somebody's own server, known to nobody: it listens, so it is a daemon.
+with open(dir + "/server.py", "w") as f:
+    f.write("import socket, time, subprocess\ns = socket.socket()\ns.bind(('127.0.0.1', 8098))\ns.listen()\n"
+            "while True: subprocess.run(['sleep', '0.5'])\n")
+own = subprocess.Popen([sys.executable, dir + "/server.py"], stdin=subprocess.DEVNULL, start_new_session=True)
+ok(probe.wait(lambda e: e["kind"] == "DAEMON" and e["daemon"] == "server.py", 20), "what begins to listen is a daemon")
+probe.stop()
+probe = Probe(dir + "/probe2.log", ["-i", "1000"])
+e = probe.wait(lambda e: e["kind"] == "DAEMON" and e["daemon"] == "server.py", 20)
+ok(e and e["EXE"] == os.path.realpath(sys.executable), "and what listens already")
+own.kill()
+probe.stop()
 probe = Probe(dir + "/probe3.log", ["-i", "1000", "-m", "sshd"])
 ok(probe.wait(lambda e: e["kind"] == "DAEMON" and e["daemon"] == "sshd", 20), "what is configured is watched")
 time_over = wait(lambda: len([e for e in probe.events if e["kind"] == "RESOURCE" and e["daemon"] == "sshd"]) >= 2, 20)

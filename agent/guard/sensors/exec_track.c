@@ -171,6 +171,15 @@ track_daemon(pid_t pid)
 }
 
 void
+track_set(pid_t pid, uint32_t number)
+{
+	struct tracked *t = find(pid);
+
+	if (t != NULL)
+		t->number = number;
+}
+
+void
 track_fork(pid_t parent, pid_t pid)
 {
 	const struct tracked *from = find(parent);

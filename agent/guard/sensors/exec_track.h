@@ -30,6 +30,8 @@ void track_id(pid_t pid, enum ds_event_kind kind, uint32_t id);
 bool track_found(pid_t pid, bool tell);
 /* Forgets every process that was not found since the last call. */
 void track_forget(void);
+/* A process became a daemon by what it does (it listens). */
+void track_set(pid_t pid, uint32_t number);
 /* The daemon a process carries; 0: none, or not known here. */
 uint32_t track_daemon(pid_t pid);
 

@@ -11,6 +11,7 @@
 #include "agent/guard/identity.h"
 #include "agent/guard/process.h"
 #include "agent/guard/resource.h"
+#include "agent/guard/sensors/exec_track.h"
 #include "agent/guard/sensors/fallback.h"
 #include "agent/guard/sensors/fold.h"
 #include "agent/guard/sensors/net_owner.h"
@@ -232,6 +233,7 @@ handle_fresh(void)
 		if (s->listens) {
 			identity_seen(d->number, s->pid, first_round);
 			resource_assign(s->pid, d->number);
+			track_set(s->pid, d->number);
 		}
 		tell(s, d);
 	}
