@@ -202,20 +202,48 @@ detector_of(uint8_t kind)
 	return NULL;
 }
 
+/* The fields of a kind's key, from its columns into the scratch event, or out of it again. */
+static void
+fill_scratch(struct turn *t, const struct sighting *s, const struct kind_columns *k, bool in)
+{
+	struct ds_event *ev = &t->detect->scratch;
+	uint64_t nums, strs;
+	size_t n = 0, m = 0;
+
+	ev->kind = s->kind;
+	for (key_fields(s->kind, &nums, &strs); strs != 0; strs &= strs - 1)
+		ev->str[__builtin_ctzll(strs)] =
+		    in ? ds_batch_string(t->batch, k->str[m++][s->index]) : (struct ds_str){ 0 };
+	for (; nums != 0; nums &= nums - 1)
+		ev->num[__builtin_ctzll(nums)] = in ? k->num[n++][s->index] : 0;
+}
+
 static int
-make_key(struct turn *t, struct sighting *s)
+load_event(struct turn *t, struct sighting *s)
 {
 	int r = ds_batch_event(t->batch, s->index, &t->event);
 
-	if (r < 0)
-		return r;
-	s->event = &t->event;
-	if (key_family(s->kind) == KEY_PROCESS)
+	if (r == 0)
+		s->event = &t->event;
+	return r;
+}
+
+static int
+make_key(struct turn *t, struct sighting *s, const struct kind_columns *k)
+{
+	int r;
+
+	if (key_family(s->kind) != KEY_PROCESS) {
+		fill_scratch(t, s, k, true);
+		key_of_event(&t->detect->scratch, &s->key);
+		fill_scratch(t, s, k, false);
+		return 0;
+	}
+	r = load_event(t, s);
+	if (r == 0)
 		key_of_program(DS_EVENT_STR(s->event, DS_STR_EXE),
 		    new_child_sort(s->daemon, s->event), &s->key);
-	else
-		key_of_event(s->event, &s->key);
-	return 0;
+	return r;
 }
 
 /* Tells, if a detector finds the behaviour strange. */
@@ -228,7 +256,11 @@ tell(struct turn *t, struct sighting *s)
 	if (by == NULL || by->is_strange == NULL)
 		return 0;
 	if (s->event == NULL)
-		r = make_key(t, s);
+		r = load_event(t, s);
+	if (r == 0 && s->behaviour != NULL) {
+		s->key.size = s->behaviour->key_size;
+		memcpy(s->key.data, s->behaviour->key, s->key.size);
+	}
 	return r < 0 ? r : by->tell(t, s);
 }
 
@@ -244,11 +276,11 @@ is_strange(struct turn *t, const struct sighting *s)
 
 /* A behaviour that is not in the memo: known to the profile, or new. */
 static int
-look_up(struct turn *t, struct sighting *s)
+look_up(struct turn *t, struct sighting *s, const struct kind_columns *k)
 {
 	struct profiles *p = &t->detect->profiles;
 	bool strange;
-	int r = make_key(t, s);
+	int r = make_key(t, s, k);
 
 	if (r < 0)
 		return r;
@@ -345,7 +377,7 @@ behave(struct turn *t, struct sighting *s, struct kind_columns *k, uint32_t daem
 	if (m->turn == d->turn && memo_equal(m, &now)) {
 		s->behaviour = m->behaviour;
 	} else {
-		r = look_up(t, s);
+		r = look_up(t, s, k);
 		if (r < 0)
 			return r;
 		now.turn = d->turn;

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -192,21 +191,37 @@ key_of_program(struct ds_str exe, enum key_sort sort, struct key *ret)
 	ret->size = 1 + o.len;
 }
 
-static void __attribute__((format(printf, 2, 3))) put_format(struct out *o, const char *format, ...)
+static void
+put_text(struct out *o, const char *text)
 {
-	char text[128];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
 	put(o, text, strlen(text));
+}
+
+/* By hand: this is most of what a connection costs. */
+static void
+put_number(struct out *o, uint64_t v)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v != 0);
+	put(o, digits + at, sizeof(digits) - at);
 }
 
 static const char *
 protocol_name(uint64_t proto)
 {
 	return proto == 6 ? "tcp" : proto == 17 ? "udp" : "ip";
+}
+
+static void
+put_port(struct out *o, const struct ds_event *ev)
+{
+	put_text(o, " port ");
+	put_number(o, ev->num[DS_NUM_DPORT]);
 }
 
 /* A network of 256 addresses, or an IPv6 /64, and the port. */
@@ -218,19 +233,25 @@ put_peer(struct out *o, const struct ds_event *ev)
 	uint8_t net[16] = { 0 };
 
 	if (path.len > 0) {
-		put(o, "unix ", 5);
+		put_text(o, "unix ");
 		put_path(o, path, 0);
 		return;
 	}
+	put_text(o, protocol_name(ev->num[DS_NUM_PROTO]));
+	put_text(o, " ");
 	if (a.len == 4) {
-		memcpy(net, a.ptr, 3);
-		inet_ntop(AF_INET, net, text, sizeof(text));
+		for (int i = 0; i < 3; i++) {
+			put_number(o, (uint8_t)a.ptr[i]);
+			put_text(o, ".");
+		}
+		put_text(o, "0/24");
 	} else if (a.len == 16) {
 		memcpy(net, a.ptr, 8);
 		inet_ntop(AF_INET6, net, text, sizeof(text));
+		put_text(o, text);
+		put_text(o, "/64");
 	}
-	put_format(o, "%s %s%s port %llu", protocol_name(ev->num[DS_NUM_PROTO]), text,
-	    a.len == 4 ? "/24" : "/64", (unsigned long long)ev->num[DS_NUM_DPORT]);
+	put_port(o, ev);
 }
 
 void
@@ -250,11 +271,12 @@ key_of_event(const struct ds_event *ev, struct key *ret)
 		put_peer(&o, ev);
 		break;
 	case SHAPE_PORT:
-		if (path.len > 0)
+		if (path.len > 0) {
 			put_path(&o, path, 0);
-		else
-			put_format(&o, "%s port %llu", protocol_name(ev->num[DS_NUM_PROTO]),
-			    (unsigned long long)ev->num[DS_NUM_DPORT]);
+		} else {
+			put_text(&o, protocol_name(ev->num[DS_NUM_PROTO]));
+			put_port(&o, ev);
+		}
 		break;
 	case SHAPE_DIR:
 		while (path.len > 1 && path.ptr[path.len - 1] != '/')
@@ -271,7 +293,7 @@ key_of_event(const struct ds_event *ev, struct key *ret)
 	case SHAPE_NUM:
 		for (unsigned f = 0; f < DS_NUM_MAX; f++)
 			if (rows[ev->kind].nums >> f & 1)
-				put_format(&o, "%llu", (unsigned long long)ev->num[f]);
+				put_number(&o, ev->num[f]);
 		break;
 	}
 	ret->size = 1 + o.len;

@@ -15,7 +15,8 @@ struct detect {
 	struct profiles profiles;
 	uint64_t turn; /* batches so far */
 	struct memo *memo;
-	uint64_t news_refused; /* the fleet's mailbox was full */
+	struct ds_event scratch; /* only the fields of one key, empty in between */
+	uint64_t news_refused;   /* the fleet's mailbox was full */
 };
 
 /* A behaviour, or an event that is none, seen in the batch. */

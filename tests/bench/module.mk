@@ -7,6 +7,12 @@ bench_programs += tests/bench/bench_batch
 tests_bench_bench_batch_SOURCES = tests/bench/bench_batch.c sim/stream.c
 tests_bench_bench_batch_LDADD = $(DS_BATCH_LIBS) lib/libds.a -lm
 
+if SERVER
+bench_programs += tests/bench/bench_detect
+endif
+tests_bench_bench_detect_SOURCES = tests/bench/bench_detect.c
+tests_bench_bench_detect_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS) -lm
+
 # END OF LIST: add above
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)

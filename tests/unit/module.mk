@@ -162,6 +162,17 @@ tests_unit_test_ingest_SOURCES = tests/unit/test_ingest.c tests/contract/store_f
 tests_unit_test_ingest_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_ingest_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
+unit_tests_server += tests/unit/test_key tests/unit/test_knowledge tests/unit/test_alerts
+tests_unit_test_key_SOURCES = tests/unit/test_key.c
+tests_unit_test_key_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_key_LDADD = $(DETECT_TEST_LIBS)
+tests_unit_test_knowledge_SOURCES = tests/unit/test_knowledge.c
+tests_unit_test_knowledge_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_knowledge_LDADD = $(DETECT_TEST_LIBS)
+tests_unit_test_alerts_SOURCES = tests/unit/test_alerts.c tests/contract/store_fixture.c tests/contract/store_fixture.h
+tests_unit_test_alerts_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_alerts_LDADD = $(DETECT_TEST_LIBS) $(SQLITE_LIBS) -lpthread
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA
