@@ -172,6 +172,14 @@ tests_unit_test_knowledge_LDADD = $(DETECT_TEST_LIBS)
 tests_unit_test_alerts_SOURCES = tests/unit/test_alerts.c tests/contract/store_fixture.c tests/contract/store_fixture.h
 tests_unit_test_alerts_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_alerts_LDADD = $(DETECT_TEST_LIBS) $(SQLITE_LIBS) -lpthread
+unit_tests_server += tests/unit/test_bloom
+tests_unit_test_bloom_SOURCES = tests/unit/test_bloom.c
+tests_unit_test_bloom_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_bloom_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
+unit_tests_server += tests/unit/test_writer
+tests_unit_test_writer_SOURCES = tests/unit/test_writer.c
+tests_unit_test_writer_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_writer_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
 # END OF LIST: add above
 all_unit_tests =

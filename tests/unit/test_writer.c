@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The writer over a store that is a few counters. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "server/store/writer.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <stdlib.h>
+
+/* What the fake store did; read by the test only while the writer waits for mail. */
+static struct {
+	unsigned begins, commits, rollbacks, kept, undone, closed;
+	int begin_fails, commit_fails;
+} log_;
+
+static int
+fake_open(const struct store_config *cfg, struct store **ret, char *ret_why, size_t why_size)
+{
+	(void)cfg;
+	(void)ret_why;
+	(void)why_size;
+	*ret = NULL;
+	return 0;
+}
+
+static void
+fake_close(struct store *s)
+{
+	(void)s;
+	log_.closed++;
+}
+
+static int
+fake_begin(struct store *s)
+{
+	(void)s;
+	log_.begins++;
+	return log_.begin_fails ? -ENOSPC : 0;
+}
+
+static int
+fake_commit(struct store *s)
+{
+	(void)s;
+	log_.commits++;
+	return log_.commit_fails ? -ENOSPC : 0;
+}
+
+static void
+fake_rollback(struct store *s)
+{
+	(void)s;
+	log_.rollbacks++;
+}
+
+static int
+fake_mark(struct store *s)
+{
+	(void)s;
+	return 0;
+}
+
+static int
+fake_unmark(struct store *s, bool keep)
+{
+	(void)s;
+	if (keep)
+		log_.kept++;
+	else
+		log_.undone++;
+	return 0;
+}
+
+static int
+fake_maintain(struct store *s, uint64_t now_us, unsigned budget_ms)
+{
+	(void)s;
+	(void)now_us;
+	(void)budget_ms;
+	return 0;
+}
+
+static const struct store_backend fake = {
+	.name = "fake",
+	.open = fake_open,
+	.close = fake_close,
+	.begin = fake_begin,
+	.commit = fake_commit,
+	.rollback = fake_rollback,
+	.mark = fake_mark,
+	.unmark = fake_unmark,
+	.maintain = fake_maintain,
+};
+
+struct job {
+	struct write_request request;
+	int answer, result;
+	sem_t *done, *gate;
+};
+
+static int
+run_job(struct write_request *request, const struct store_backend *b, struct store *s)
+{
+	struct job *j = DS_CONTAINER(request, struct job, request);
+
+	(void)b;
+	(void)s;
+	if (j->gate)
+		while (sem_wait(j->gate) < 0)
+			;
+	return j->answer;
+}
+
+static void
+job_done(struct write_request *request, int result)
+{
+	struct job *j = DS_CONTAINER(request, struct job, request);
+
+	j->result = result;
+	sem_post(j->done);
+}
+
+static sem_t done_sem, gate;
+
+static struct job
+make_job(int answer)
+{
+	return (struct job){ .request = { .run = run_job, .done = job_done },
+		.answer = answer,
+		.done = &done_sem,
+		.result = 1 };
+}
+
+static int
+setup(void **state)
+{
+	const struct store_config cfg = { 0 };
+	char why[100];
+
+	log_.begins = log_.commits = log_.rollbacks = log_.kept = log_.undone = log_.closed = 0;
+	log_.begin_fails = log_.commit_fails = 0;
+	(void)sem_init(&done_sem, 0, 0);
+	(void)sem_init(&gate, 0, 0);
+	*state = writer_start(&fake, &cfg, why, sizeof(why));
+	return *state ? 0 : -1;
+}
+
+static int
+teardown(void **state)
+{
+	writer_stop(*state);
+	assert_int_equal(log_.closed, 1);
+	return 0;
+}
+
+static void
+wait_done(unsigned n)
+{
+	while (n-- > 0)
+		while (sem_wait(&done_sem) < 0)
+			;
+}
+
+/* Holds the writer in a first request, so that the others come together. */
+static void
+post_together(struct writer *w, struct job *jobs, size_t len)
+{
+	struct job first = make_job(0);
+
+	first.gate = &gate;
+	assert_int_equal(writer_post(w, &first.request), 0);
+	for (size_t i = 0; i < len; i++)
+		assert_int_equal(writer_post(w, &jobs[i].request), 0);
+	sem_post(&gate);
+	wait_done((unsigned)len + 1);
+}
+
+static void
+what_waits_is_committed_together(void **state)
+{
+	struct job jobs[20];
+
+	for (size_t i = 0; i < DS_LEN(jobs); i++)
+		jobs[i] = make_job(0);
+	post_together(*state, jobs, DS_LEN(jobs));
+	for (size_t i = 0; i < DS_LEN(jobs); i++)
+		assert_int_equal(jobs[i].result, 0);
+	assert_in_range(log_.commits, 1, 2);
+	assert_int_equal(log_.kept, DS_LEN(jobs) + 1);
+}
+
+static void
+a_request_that_fails_alone_hurts_no_other(void **state)
+{
+	struct job jobs[] = { make_job(0), make_job(-EINVAL), make_job(0) };
+
+	post_together(*state, jobs, DS_LEN(jobs));
+	assert_int_equal(jobs[0].result, 0);
+	assert_int_equal(jobs[1].result, -EINVAL);
+	assert_int_equal(jobs[2].result, 0);
+	assert_int_equal(log_.undone, 1);
+	assert_int_equal(log_.rollbacks, 0);
+}
+
+static void
+a_full_disk_fails_the_whole_transaction(void **state)
+{
+	struct job jobs[] = { make_job(0), make_job(-ENOSPC) };
+
+	post_together(*state, jobs, DS_LEN(jobs));
+	assert_int_equal(jobs[0].result, -ENOSPC);
+	assert_int_equal(jobs[1].result, -ENOSPC);
+	assert_in_range(log_.rollbacks, 1, 1);
+}
+
+static void
+when_the_commit_fails_everybody_is_told(void **state)
+{
+	struct job jobs[] = { make_job(0), make_job(-EINVAL) };
+	struct writer_stats stats;
+
+	log_.commit_fails = 1;
+	post_together(*state, jobs, DS_LEN(jobs));
+	assert_int_equal(jobs[0].result, -ENOSPC);
+	assert_int_equal(jobs[1].result, -ENOSPC);
+	writer_get_stats(*state, &stats);
+	assert_int_equal(stats.last_error, -ENOSPC);
+	assert_true(stats.failures > 0 && stats.commits == 0);
+}
+
+static void
+a_store_that_recovers_is_used_again(void **state)
+{
+	struct job jobs[] = { make_job(0) };
+	struct writer_stats stats;
+
+	log_.begin_fails = 1;
+	post_together(*state, jobs, 0);
+	log_.begin_fails = 0;
+	post_together(*state, jobs, 1);
+	assert_int_equal(jobs[0].result, 0);
+	writer_get_stats(*state, &stats);
+	assert_int_equal(stats.last_error, 0);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(what_waits_is_committed_together),
+		T(a_request_that_fails_alone_hurts_no_other),
+		T(a_full_disk_fails_the_whole_transaction),
+		T(when_the_commit_fails_everybody_is_told),
+		T(a_store_that_recovers_is_used_again),
+	};
+
+	return cmocka_run_group_tests_name("writer", tests, NULL, NULL);
+}
