@@ -92,23 +92,24 @@ ds_log_write(enum ds_log_level level, const char *sentence, const char *details,
 		return; /* nowhere left to say so */
 }
 
+/* Call sites are shared by threads.  Around the turn of a minute a line more or less may pass. */
 bool
 ds_log_pass(struct ds_log_rate *rate, unsigned burst)
 {
 	uint64_t window = ds_clock_monotonic_ms() / 60000 + 1;
+	uint64_t old = __atomic_load_n(&rate->window, __ATOMIC_RELAXED);
 
-	if (rate->window != window) {
-		unsigned left_out = rate->left_out;
+	if (old != window && __atomic_compare_exchange_n(&rate->window, &old, window, false,
+				 __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+		unsigned left_out = __atomic_exchange_n(&rate->left_out, 0, __ATOMIC_RELAXED);
 
-		*rate = (struct ds_log_rate){ .window = window };
+		__atomic_store_n(&rate->passed, 0, __ATOMIC_RELAXED);
 		if (left_out > 0)
 			ds_log(WARN, "similar lines left out in the last minute", "count=%u",
 			    left_out);
 	}
-	if (rate->passed < burst) {
-		rate->passed++;
+	if (__atomic_fetch_add(&rate->passed, 1, __ATOMIC_RELAXED) < burst)
 		return true;
-	}
-	rate->left_out++;
+	__atomic_fetch_add(&rate->left_out, 1, __ATOMIC_RELAXED);
 	return false;
 }

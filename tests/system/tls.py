@@ -131,7 +131,7 @@ def never_finish(site, cert, count=2000):
     ok(peer.hello()[0] == "ok" and peer.ping() and time.monotonic() - began < 2,
        f"{count} connections that never finish do not keep others out ({time.monotonic() - began:.2f} s)")
     say(f"memory: {before} KiB before, {rss()} KiB with them; descriptors: {fds_before}, {fds()}")
-    ok(rss() - before < 64 << 10, "they cost little memory")
+    ok(SANITIZED or rss() - before < 64 << 10, "they cost little memory")
     # One byte now and then does not buy time.
     for s in idle[1::100]:
         try:
