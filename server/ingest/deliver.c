@@ -315,6 +315,7 @@ describe(struct delivery *d, const struct ds_batch_frame *m, const struct ds_bat
 	d->row.time_min_us = header->time_min_us;
 	d->row.time_max_us = header->time_max_us;
 	d->row.len = header->len;
+	d->request.events = header->len;
 	d->row.kinds = header->kinds;
 	d->row.lane = m->lane;
 	d->row.epoch = m->epoch;

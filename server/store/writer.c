@@ -30,7 +30,7 @@ struct writer {
 	size_t why_size;
 	uint64_t maintain_at_ms;
 	atomic_bool stop;
-	atomic_uint_least64_t commits, commit_us_total, commit_us_max, batches, failures;
+	atomic_uint_least64_t commits, commit_us_total, commit_us_max, batches, events, failures;
 	atomic_int last_error;
 };
 
@@ -78,8 +78,13 @@ tell(struct group *g, int error)
 }
 
 static void
-count_commit(struct writer *w, uint64_t us)
+count_commit(struct writer *w, const struct group *g, uint64_t us)
 {
+	w->last_error = 0;
+	for (size_t i = 0; i < g->len; i++) {
+		w->batches += g->results[i] >= 0 && g->requests[i]->events > 0;
+		w->events += g->results[i] >= 0 ? g->requests[i]->events : 0;
+	}
 	w->commits++;
 	w->commit_us_total += us;
 	if (us > w->commit_us_max)
@@ -132,13 +137,10 @@ write_group(struct writer *w, struct group *g, struct ds_mail *m)
 		w->backend->rollback(w->store);
 	else
 		error = w->backend->commit(w->store);
-	if (error < 0) {
+	if (error < 0)
 		note_failure(w, error);
-	} else {
-		w->last_error = 0;
-		w->batches += g->len;
-		count_commit(w, ds_clock_boot_us() - begin_us);
-	}
+	else
+		count_commit(w, g, ds_clock_boot_us() - begin_us);
 	tell(g, error);
 	return m;
 }
@@ -276,6 +278,7 @@ writer_get_stats(struct writer *w, struct writer_stats *ret)
 		.commit_us_total = w->commit_us_total,
 		.commit_us_max = w->commit_us_max,
 		.batches = w->batches,
+		.events = w->events,
 		.failures = w->failures,
 		.backlog = ds_mailbox_len(w->mailbox),
 		.last_error = w->last_error,

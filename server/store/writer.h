@@ -22,6 +22,7 @@ struct write_request {
 	    struct write_request *req, const struct store_backend *backend, struct store *store);
 	/* The request is the callee's again, to free or reuse. */
 	void (*done)(struct write_request *req, int result);
+	uint32_t events; /* counted in the statistics once it is committed */
 };
 
 /* Starts the thread; opens the store on it.  NULL and a sentence on failure. */
