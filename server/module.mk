@@ -5,7 +5,10 @@ server_libdsserver_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS) $(SQLIT
 SERVER_LIBS = server/libdsserver.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) lib/libds.a $(SQLITE_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) \
 	-lpthread -lm
 
-EXTRA_DIST += server/main.c
+sbin_PROGRAMS += server/daemonsec-server
+server_daemonsec_server_SOURCES = server/main.c
+server_daemonsec_server_LDADD = $(SERVER_LIBS)
+
 EXTRA_DIST += server/.may_include
 
 # Many small agents for tests of the server.

@@ -1,4 +1,17 @@
 # server/api: sources, tests and what is installed
-server_libdsserver_a_SOURCES += server/api/api.h server/api/ecs.c server/api/ecs.h server/api/query.h server/api/query_ast.h \
-	server/api/query_field.c server/api/query_hint.c server/api/query_match.c server/api/query_parse.c server/api/query_value.c
-EXTRA_DIST += server/api/.may_include
+server_libdsserver_a_SOURCES += server/api/alerts.c server/api/api.c server/api/api.h server/api/api_tokens.c server/api/auth.c \
+	server/api/auth.h server/api/call.c server/api/call.h server/api/daemons.c server/api/ecs.c server/api/ecs.h \
+	server/api/events.c server/api/follow.c server/api/follow.h server/api/hosts.c server/api/http.c server/api/http.h \
+	server/api/listen.c server/api/listen.h server/api/metrics.c server/api/pool.c server/api/pool.h \
+	server/api/query.h server/api/query_ast.h server/api/query_field.c server/api/query_hint.c server/api/query_match.c \
+	server/api/query_parse.c server/api/query_value.c server/api/request.c server/api/request.h server/api/routes.c \
+	server/api/routes.h server/api/search.c server/api/search.h server/api/slots.c server/api/slots.h server/api/state.h \
+	server/api/status.c server/api/tokens.c
+nodist_server_libdsserver_a_SOURCES += server/api/openapi.inc
+
+# schema/api.json is schema/api.yaml in the other notation (make api-json); tests/lint/docs.sh compares them.
+server/api/openapi.inc: schema/api.json
+	$(AM_V_GEN)$(MKDIR_P) server/api && $(SED) 's/[\\"]/\\&/g; s/^/"/; s/$$/\\n"/' $(srcdir)/schema/api.json > $@.tmp && mv $@.tmp $@
+BUILT_SOURCES += server/api/openapi.inc
+CLEANFILES += server/api/openapi.inc
+EXTRA_DIST += server/api/.may_include schema/api.yaml schema/api.json

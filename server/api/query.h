@@ -40,6 +40,8 @@ struct query_error {
 
 extern const struct query_schema query_events;
 extern const struct query_schema query_alerts;
+extern const struct query_schema query_hosts;
+extern const struct query_schema query_daemons;
 
 /* NULL and *ret when the text is not a query, or (column 0) when there is no memory.  An empty
  * query matches everything. */
@@ -93,6 +95,11 @@ struct query_datum {
 	uint64_t number; /* also times, us */
 	struct ds_str text;
 };
+struct query_text_of {
+	const char *field, *text;
+};
+/* Looks a field up in a list that ends with a NULL field; empty texts are absent. */
+bool query_datum_from(const struct query_text_of *list, const char *field, struct query_datum *ret);
 bool query_match(const struct query *q,
     bool (*get)(void *ctx, const char *field, struct query_datum *ret), void *ctx);
 

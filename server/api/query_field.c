@@ -86,10 +86,37 @@ static const struct query_field alert_fields[] = {
 	{ 0 },
 };
 
-const struct query_schema query_events = { event_fields,
-	{ "", QUERY_TEXT, QUERY_FROM_ANY, 0, false, 0, NULL, NULL } };
-const struct query_schema query_alerts = { alert_fields,
-	{ "", QUERY_TEXT, QUERY_FROM_ANY, 0, true, 0, NULL, NULL } };
+static const struct query_field host_fields[] = {
+	RECORD("host.name", QUERY_TEXT, true, "the host"),
+	RECORD("host.id", QUERY_TEXT, true, "its id"),
+	RECORD("status", QUERY_TEXT, true, "pending, approved or revoked"),
+	RECORD("connected", QUERY_TEXT, true, "yes or no"),
+	RECORD("labels", QUERY_TEXT, true, "all of them, separated by commas"),
+	RECORD("agent.version", QUERY_TEXT, false, "version of its agent"),
+	RECORD("os", QUERY_TEXT, true, "its operating system"),
+	{ 0 },
+};
+
+static const struct query_field daemon_fields[] = {
+	RECORD("service.name", QUERY_TEXT, false, "the daemon; nginx also finds nginx.service"),
+	RECORD("service.type", QUERY_TEXT, true, "service, container, session, job, ..."),
+	RECORD("host.name", QUERY_TEXT, true, "its host"),
+	RECORD("host.id", QUERY_TEXT, true, "its host's id"),
+	RECORD("state", QUERY_TEXT, true, "learning, ready or gone"),
+	RECORD("process.executable", QUERY_TEXT, false, "its program"),
+	RECORD("package.name", QUERY_TEXT, false, "the package that owns it"),
+	RECORD("package.version", QUERY_TEXT, false, "that package's version"),
+	{ 0 },
+};
+
+#define ANY_WORD(folds)                                                 \
+	{                                                               \
+		"", QUERY_TEXT, QUERY_FROM_ANY, 0, folds, 0, NULL, NULL \
+	}
+const struct query_schema query_events = { event_fields, ANY_WORD(false) };
+const struct query_schema query_alerts = { alert_fields, ANY_WORD(true) };
+const struct query_schema query_hosts = { host_fields, ANY_WORD(true) };
+const struct query_schema query_daemons = { daemon_fields, ANY_WORD(true) };
 
 /* Short names for what is typed often. */
 static const char *const aliases[][2] = {

@@ -424,6 +424,20 @@ match_word(const struct query *q, const struct query_term *t,
 }
 
 bool
+query_datum_from(const struct query_text_of *list, const char *field, struct query_datum *ret)
+{
+	for (; list->field != NULL; list++) {
+		if (strcmp(list->field, field) != 0)
+			continue;
+		if (list->text == NULL || *list->text == '\0')
+			return false;
+		ret->text = (struct ds_str){ list->text, (uint32_t)strlen(list->text) };
+		return true;
+	}
+	return false;
+}
+
+bool
 query_match(const struct query *q,
     bool (*get)(void *ctx, const char *field, struct query_datum *ret), void *ctx)
 {

@@ -99,6 +99,16 @@ null_host_update(struct store *s, const struct host_row *row)
 }
 
 static int
+null_host_decide(struct store *s, const uint8_t id[DS_HOST_ID_SIZE], int status, const char *labels)
+{
+	(void)s;
+	(void)id;
+	(void)status;
+	(void)labels;
+	return 0;
+}
+
+static int
 null_token_put(struct store *s, const struct token_row *row)
 {
 	(void)s;
@@ -395,6 +405,7 @@ const struct store_backend store_null = {
 	.unmark = null_unmark,
 	.host_put = null_host_put,
 	.host_update = null_host_update,
+	.host_decide = null_host_decide,
 	.token_put = null_token_put,
 	.token_use = null_token_use,
 	.daemon_put = null_daemon_put,

@@ -275,6 +275,7 @@ const struct store_backend store_sqlite = {
 	.unmark = sqlite_unmark,
 	.host_put = control_host_put,
 	.host_update = control_host_update,
+	.host_decide = control_host_decide,
 	.token_put = control_token_put,
 	.token_use = control_token_use,
 	.daemon_put = control_daemon_put,

@@ -121,6 +121,8 @@ void compact_close(struct compactor *c);
 extern const char *const control_sql[];
 int control_host_put(struct store *s, struct host_row *row);
 int control_host_update(struct store *s, const struct host_row *row);
+int control_host_decide(
+    struct store *s, const uint8_t id[DS_HOST_ID_SIZE], int status, const char *labels);
 int control_token_put(struct store *s, const struct token_row *row);
 int control_token_use(struct store *s, const char *id, const uint8_t secret_hash[32],
     uint64_t now_us, struct token_row *ret);
@@ -162,6 +164,7 @@ enum control_statement {
 	CONTROL_HOSTS,
 	CONTROL_HOSTS_LIKE,
 	CONTROL_HOST_UPDATE,
+	CONTROL_HOST_DECIDE,
 	CONTROL_TOKEN_PUT,
 	CONTROL_TOKEN_GET,
 	CONTROL_TOKEN_COUNT,

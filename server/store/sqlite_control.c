@@ -46,6 +46,9 @@ const char
 		   " cert_serial = CASE ?12 WHEN '' THEN cert_serial ELSE ?12 END,"
 		   " cert_not_after_us = CASE ?12 WHEN '' THEN cert_not_after_us ELSE ?13 END,"
 		   " pin = CASE ?12 WHEN '' THEN pin ELSE ?14 END WHERE id = ?1",
+	    [CONTROL_HOST_DECIDE] =
+		"UPDATE host SET status = CASE WHEN ?2 < 0 THEN status ELSE ?2 END,"
+		" labels = CASE WHEN ?3 THEN ?4 ELSE labels END WHERE id = ?1",
 	    [CONTROL_TOKEN_PUT] = "INSERT OR REPLACE INTO token(" TOKEN_COLUMNS
 				  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	    [CONTROL_TOKEN_GET] = "SELECT " TOKEN_COLUMNS " FROM token WHERE id = ?",
@@ -130,6 +133,14 @@ control_host_update(struct store *s, const struct host_row *row)
 	    row->id, sizeof(row->id), row->name, row->os, row->kernel, row->arch, row->machine_id,
 	    row->boot_id, row->agent_version, row->sensors, row->labels, row->last_seen_us,
 	    row->cert_serial, row->cert_not_after_us, row->pin, sizeof(row->pin));
+}
+
+int
+control_host_decide(
+    struct store *s, const uint8_t id[DS_HOST_ID_SIZE], int status, const char *labels)
+{
+	return db_run(&s->control, CONTROL_HOST_DECIDE, "biit", id, (size_t)DS_HOST_ID_SIZE, status,
+	    labels != NULL, labels != NULL ? labels : "");
 }
 
 int

@@ -39,6 +39,10 @@ struct store_backend {
 	/* What an agent tells of its host (by id): the texts that are not empty; labels only where
 	 * there are none; the certificate when its serial is not empty; when it was seen. */
 	int (*host_update)(struct store *s, const struct host_row *row);
+	/* What a person decides about a host: its status (-1: as it is), its labels (NULL: as they
+	 * are). */
+	int (*host_decide)(
+	    struct store *s, const uint8_t id[DS_HOST_ID_SIZE], int status, const char *labels);
 	int (*token_put)(struct store *s, const struct token_row *row);
 	/* Counts one use: 0, -ENOENT, -EEXIST (used up), -ETIME (expired or revoked), -EACCES
 	 * (wrong secret). */

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * alerts - alerts in the shape of the contract, and what people say about them.
+ *
+ * On the pool's threads; owns nothing.  The detector keeps explanation, peers, process and threat
+ * as one JSON object with each alert; its members become members of ours.
+ */
+#include "server/detect/alerts.h"
+
+#include "lib/clock.h"
+#include "server/api/routes.h"
+#include "server/api/state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SCANNED_MAX 20000u /* alerts looked at for one page */
+#define NOTE_MAX    2000u  /* bytes */
+
+/* Members that an alert always has, for those that its detector did not write. */
+static const struct {
+	const char *key, *fallback;
+} document_members[] = {
+	{ "threat", "[]" },
+	{ "explanation", "[]" },
+	{ "peers", "{\"seen\":0,\"of\":0}" },
+	{ "process", "null" },
+	{ "reactions", "[]" },
+};
+
+static bool
+is_ours(const char *key)
+{
+	static const char *const ours[] = { "id", "created", "updated", "status", "severity",
+		"score", "kind", "title", "reason", "host", "daemon", "count", "first_seen",
+		"last_seen", "verdict" };
+
+	for (size_t i = 0; i < DS_LEN(ours); i++)
+		if (strcmp(ours[i], key) == 0)
+			return true;
+	return false;
+}
+
+static void
+put_document(struct ds_json *j, const char *text)
+{
+	json_t *doc = text != NULL && *text ? json_loads(text, 0, NULL) : NULL, *value;
+	const char *key;
+
+	for (size_t i = 0; i < DS_LEN(document_members); i++) {
+		key = document_members[i].key;
+		if (json_object_get(doc, key) != NULL)
+			continue;
+		ds_json_key(j, key);
+		ds_json_raw(j, document_members[i].fallback, strlen(document_members[i].fallback));
+	}
+	json_object_foreach(doc, key, value)
+	{
+		char *raw = is_ours(key) ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+		if (raw == NULL)
+			continue;
+		ds_json_key(j, key);
+		ds_json_raw(j, raw, strlen(raw));
+		free(raw);
+	}
+	json_decref(doc);
+}
+
+static void
+put_verdict(struct ds_json *j, const char *text)
+{
+	json_t *v = text != NULL && *text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+
+	ds_json_key(j, "verdict");
+	if (v != NULL)
+		ds_json_raw(j, text, strlen(text));
+	else
+		ds_json_null(j);
+	json_decref(v);
+}
+
+struct daemon_id {
+	const char *name;
+	uint64_t number;
+};
+
+static int
+see_daemon(const struct daemon_row *row, void *ctx)
+{
+	struct daemon_id *d = ctx;
+
+	if (strcmp(row->name, d->name) != 0)
+		return 0;
+	d->number = row->number;
+	return 1;
+}
+
+static void
+put_daemon(struct call *c, uint32_t host, const char *name)
+{
+	struct daemon_id d = { name, 0 };
+	char id[32];
+	int r = name != NULL && *name
+		    ? c->cfg->backend->each_daemon(c->worker->reader, host, see_daemon, &d)
+		    : 0;
+
+	ds_json_key(&c->json, "daemon");
+	ds_json_object(&c->json);
+	snprintf(id, sizeof(id), "dmn_%llu", (unsigned long long)d.number);
+	ds_json_put_string(&c->json, "id", r == 1 ? id : NULL);
+	ds_json_put_string(&c->json, "name", name);
+	ds_json_end(&c->json);
+}
+
+static void
+put_alert(struct call *c, const struct alert_row *row)
+{
+	struct ds_json *j = &c->json;
+
+	ds_json_object(j);
+	ds_json_put_string(j, "id", row->id);
+	ds_json_put_time(j, "created", row->created_us);
+	ds_json_put_time(j, "updated", row->updated_us);
+	ds_json_put_string(j, "status", row->status);
+	ds_json_put_string(j, "severity", row->severity);
+	ds_json_put_int(j, "score", row->score);
+	ds_json_put_string(j, "kind", row->kind);
+	ds_json_put_string(j, "title", row->title);
+	ds_json_put_string(j, "reason", row->reason);
+	call_put_host(c, "host", row->host);
+	put_daemon(c, row->host, row->daemon);
+	ds_json_put_uint(j, "count", row->count);
+	ds_json_put_time(j, "first_seen", row->first_us);
+	ds_json_put_time(j, "last_seen", row->last_us);
+	put_document(j, row->json);
+	put_verdict(j, row->verdict);
+	ds_json_end(j);
+}
+
+/* ---- asking */
+
+struct asked {
+	struct call *c;
+	const struct alert_row *row;
+	const struct query_host *host;
+};
+
+static bool
+give_text(struct query_datum *ret, const char *text)
+{
+	if (text == NULL || *text == '\0')
+		return false;
+	ret->text = (struct ds_str){ text, (uint32_t)strlen(text) };
+	return true;
+}
+
+static bool
+give_number(struct query_datum *ret, uint64_t v)
+{
+	*ret = (struct query_datum){ .is_number = true, .number = v };
+	return true;
+}
+
+static bool
+get_field(void *ctx, const char *field, struct query_datum *ret)
+{
+	const struct asked *a = ctx;
+	const struct alert_row *row = a->row;
+	const struct {
+		const char *name, *text;
+	} texts[] = {
+		{ "id", row->id },
+		{ "title", row->title },
+		{ "reason", row->reason },
+		{ "kind", row->kind },
+		{ "severity", row->severity },
+		{ "status", row->status },
+		{ "host.name", a->host ? a->host->name : NULL },
+		{ "host.id", a->host ? a->host->id : NULL },
+		{ "service.name", row->daemon },
+	};
+	const struct {
+		const char *name;
+		uint64_t v;
+	} numbers[] = {
+		{ "score", row->score < 0 ? 0 : (uint64_t)row->score },
+		{ "count", row->count },
+		{ "created", row->created_us },
+		{ "updated", row->updated_us },
+		{ "first_seen", row->first_us },
+		{ "last_seen", row->last_us },
+	};
+	static const char *const verdicts[] = { "true_positive", "false_positive",
+		"benign_expected" };
+
+	for (size_t i = 0; i < DS_LEN(texts); i++)
+		if (strcmp(texts[i].name, field) == 0)
+			return give_text(ret, texts[i].text);
+	for (size_t i = 0; i < DS_LEN(numbers); i++)
+		if (strcmp(numbers[i].name, field) == 0)
+			return give_number(ret, numbers[i].v);
+	for (size_t i = 0; row->verdict != NULL && i < DS_LEN(verdicts); i++)
+		if (strcmp(field, "verdict") == 0 && strstr(row->verdict, verdicts[i]) != NULL)
+			return give_text(ret, verdicts[i]);
+	return false;
+}
+
+struct listing {
+	struct call *c;
+	const struct query *query;
+	uint64_t since_us, until_us;
+	unsigned left, scanned;
+	char last[64]; /* id of the last one looked at */
+	bool more;
+};
+
+static int
+list_alert(const struct alert_row *row, void *ctx)
+{
+	struct listing *l = ctx;
+	struct asked asked = { l->c, row, NULL };
+
+	if (l->left == 0 || l->scanned++ == SCANNED_MAX) {
+		l->more = true;
+		return 1;
+	}
+	snprintf(l->last, sizeof(l->last), "%s", row->id);
+	if (row->last_us < l->since_us || (l->until_us != 0 && row->first_us > l->until_us))
+		return 0;
+	asked.host = searcher_host(l->c->worker->searcher, row->host);
+	if (!query_match(l->query, get_field, &asked))
+		return 0;
+	l->left--;
+	put_alert(l->c, row);
+	return 0;
+}
+
+static bool
+read_status(struct call *c, const char **ret)
+{
+	*ret = c->get(c->request, "status");
+	if (*ret == NULL || **ret == '\0' || strcmp(*ret, "all") == 0) {
+		*ret = NULL;
+		return true;
+	}
+	if (strcmp(*ret, "open") == 0 || strcmp(*ret, "acknowledged") == 0 ||
+	    strcmp(*ret, "closed") == 0)
+		return true;
+	call_problem(c, 400, "parameter",
+	    "status: expected open, acknowledged, closed or all, not \"%s\"", *ret);
+	return false;
+}
+
+void
+alerts_list(struct call *c)
+{
+	struct listing l = { .c = c };
+	const char *status, *before = c->get(c->request, "cursor");
+	struct query *q;
+	int r;
+
+	if (!call_limit(c, 100, &l.left) || !call_time(c, "since", &l.since_us) ||
+	    !call_time(c, "until", &l.until_us) || !read_status(c, &status))
+		return;
+	q = call_query(c, &query_alerts);
+	if (q == NULL)
+		return;
+	l.query = q;
+	call_begin_items(c);
+	r = c->cfg->backend->each_alert(c->worker->reader, status,
+	    before != NULL && *before ? before : NULL, UINT32_MAX >> 1, list_alert, &l);
+	query_free(q);
+	if (r < 0)
+		call_error(c, r, "cannot read the alerts");
+	else
+		call_end_items(c, l.more ? l.last : NULL);
+}
+
+static int
+show_alert(const struct alert_row *row, void *ctx)
+{
+	put_alert(ctx, row);
+	return 0;
+}
+
+static void
+show(struct call *c)
+{
+	int r = c->cfg->backend->alert_get(c->worker->reader, c->id, show_alert, c);
+
+	if (r < 0)
+		call_error(c, r, "cannot read the alert");
+	else if (c->out->len == 0)
+		call_problem(c, 404, "not-found", "there is no alert \"%s\"", c->id);
+}
+
+void
+alerts_show(struct call *c)
+{
+	show(c);
+}
+
+/* ---- changing */
+
+struct change {
+	struct call *c;
+	struct alert_change what;
+	bool found;
+	int result;
+	/* kept by the callback: the row is the reader's only during the call */
+	uint32_t host;
+	char daemon[DS_DAEMON_MAX + 1];
+	const struct store_backend *backend;
+	struct store *store;
+};
+
+static int
+change_row(const struct alert_row *row, void *ctx)
+{
+	struct change *ch = ctx;
+
+	ch->found = true;
+	ch->host = row->host;
+	snprintf(ch->daemon, sizeof(ch->daemon), "%s", row->daemon ? row->daemon : "");
+	ch->result = alerts_change(ch->backend, ch->store, row, &ch->what, ds_clock_wall_us());
+	return 0;
+}
+
+/* On the writer's thread, while the pool thread that owns the reader waits for it. */
+static int
+change_alert(const struct store_backend *backend, struct store *store, void *ctx)
+{
+	struct change *ch = ctx;
+	int r;
+
+	ch->backend = backend;
+	ch->store = store;
+	r = backend->alert_get(ch->c->worker->reader, ch->c->id, change_row, ch);
+	if (r < 0)
+		return r;
+	return ch->found ? ch->result : -ENOENT;
+}
+
+static void
+change(struct call *c, const char *status, const char *verdict)
+{
+	struct change ch = { .c = c };
+	const char *note;
+	int r;
+
+	if (!call_text(c, "note", NULL, NOTE_MAX, &note))
+		return;
+	ch.what = (struct alert_change){ status, verdict, "api", note };
+	r = call_write(c, change_alert, &ch);
+	if (r == -ENOENT) {
+		call_problem(c, 404, "not-found", "there is no alert \"%s\"", c->id);
+		return;
+	}
+	if (r < 0) {
+		call_error(c, r, "the alert was not changed");
+		return;
+	}
+	if (ch.result == 1 && c->cfg->ingest != NULL)
+		ingest_forget(c->cfg->ingest, ch.host, ch.daemon);
+	show(c);
+}
+
+void
+alerts_ack(struct call *c)
+{
+	change(c, "acknowledged", NULL);
+}
+
+void
+alerts_close(struct call *c)
+{
+	change(c, "closed", NULL);
+}
+
+void
+alerts_verdict(struct call *c)
+{
+	const char *v;
+
+	if (!call_text(c, "verdict", "", 40, &v))
+		return;
+	if (strcmp(v, "true_positive") != 0 && strcmp(v, "false_positive") != 0 &&
+	    strcmp(v, "benign_expected") != 0)
+		call_problem(c, 400, "body",
+		    "verdict: expected true_positive, false_positive or benign_expected");
+	else
+		change(c, NULL, v);
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * api - puts the API's parts together, and keeps what `status` and the metrics tell.
+ *
+ * Started and stopped on main's thread; tick() runs on the followers' thread, the rest on any.
+ */
+#include "server/api/api.h"
+
+#include "lib/clock.h"
+#include "server/api/auth.h"
+#include "server/api/follow.h"
+#include "server/api/state.h"
+#include "server/config.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#define THREADS 4u
+#define SAMPLES 11u /* one a second */
+
+struct api {
+	struct api_config cfg;
+	struct auth *auth;
+	struct follow *follow;
+	struct http *http;
+	uint64_t started_us;
+	char url[160];
+	_Atomic bool reload_failed;
+	/* tick's own: events taken in, of the last seconds */
+	uint64_t sample_events[SAMPLES], sample_ms[SAMPLES];
+	unsigned samples;
+	_Atomic uint64_t events_per_10s;
+};
+
+/* ---- once a second */
+
+static void
+tick(void *ctx)
+{
+	struct api *api = ctx;
+	struct ingest_stats stats = { 0 };
+	unsigned now = api->samples % SAMPLES, old;
+	uint64_t ms;
+
+	if (api->http != NULL)
+		http_tick(api->http);
+	if (api->cfg.ingest != NULL)
+		ingest_get_stats(api->cfg.ingest, &stats);
+	api->sample_events[now] = stats.events;
+	api->sample_ms[now] = ds_clock_monotonic_ms();
+	old = api->samples < SAMPLES ? 0 : (api->samples + 1) % SAMPLES;
+	ms = api->sample_ms[now] - api->sample_ms[old];
+	api->events_per_10s =
+	    ms ? (api->sample_events[now] - api->sample_events[old]) * 10000 / ms : 0;
+	api->samples++;
+}
+
+/* ---- start and stop */
+
+static void
+name_url(struct api *api)
+{
+	const struct server_config *c = api->cfg.server;
+	const char *colon = strrchr(c->api_listen, ':');
+
+	if (c->api_listen[0] && colon != NULL)
+		snprintf(api->url, sizeof(api->url), "http%s://%.*s:%u/api/v1/",
+		    c->api_tls_cert[0] ? "s" : "", (int)(colon - c->api_listen), c->api_listen,
+		    http_port(api->http));
+	else
+		snprintf(api->url, sizeof(api->url), "unix:%s", c->api_unix);
+}
+
+static int
+read_tokens(struct api *api)
+{
+	struct reader *reader;
+	int r = api->cfg.backend->reader_open(api->cfg.store, &reader);
+
+	if (r < 0)
+		return r;
+	r = auth_read(api->auth, api->cfg.backend, reader);
+	api->cfg.backend->reader_close(reader);
+	return r;
+}
+
+struct api *
+api_start(const struct api_config *cfg, char *why, size_t size)
+{
+	struct api *api = calloc(1, sizeof(*api));
+	struct http_config http;
+	int r;
+
+	snprintf(why, size, "no memory");
+	if (api == NULL)
+		return NULL;
+	api->cfg = *cfg;
+	api->started_us = ds_clock_wall_us();
+	api->auth = auth_new();
+	r = api->auth != NULL ? read_tokens(api) : -ENOMEM;
+	if (r < 0)
+		snprintf(why, size, "cannot read the API's tokens: %s", strerror(-r));
+	else
+		api->follow = follow_start(&api->cfg, tick, api);
+	if (api->follow != NULL) {
+		http = (struct http_config){ api, &api->cfg, api->auth, api->follow, THREADS };
+		api->http = http_start(&http, why, size);
+	}
+	if (api->http == NULL) {
+		api_stop(api);
+		return NULL;
+	}
+	name_url(api);
+	return api;
+}
+
+void
+api_stop(struct api *api)
+{
+	if (api == NULL)
+		return;
+	if (api->http != NULL)
+		http_quiesce(api->http);
+	follow_stop(api->follow);
+	http_stop(api->http);
+	follow_free(api->follow);
+	auth_free(api->auth);
+	free(api);
+}
+
+unsigned
+api_port(const struct api *api)
+{
+	return http_port(api->http);
+}
+
+void
+api_set_reload_failed(struct api *api, bool failed)
+{
+	api->reload_failed = failed;
+}
+
+/* ---- what is known */
+
+uint64_t
+api_started_us(const struct api *api)
+{
+	return api->started_us;
+}
+
+const char *
+api_url(const struct api *api)
+{
+	return api->url;
+}
+
+struct auth *
+api_auth(const struct api *api)
+{
+	return api->auth;
+}
+
+const struct http_stats *
+api_http_stats(const struct api *api)
+{
+	return http_get_stats(api->http);
+}
+
+unsigned
+api_followers(const struct api *api)
+{
+	return follow_count(api->follow);
+}
+
+bool
+api_reload_failed(const struct api *api)
+{
+	return api->reload_failed;
+}
+
+static int
+add_session(const struct session_info *s, void *ctx)
+{
+	struct rates *ret = ctx;
+
+	ret->sessions++;
+	ret->lag_us = DS_MAX(ret->lag_us, s->lag_us);
+	ret->lost += s->lost;
+	ret->gaps += s->gaps;
+	return 0;
+}
+
+void
+api_get_rates(const struct api *api, struct rates *ret)
+{
+	*ret = (struct rates){ .events_per_second = (double)api->events_per_10s / 10 };
+	if (api->cfg.ingest != NULL)
+		(void)ingest_each_session(api->cfg.ingest, add_session, ret); /* 0 always */
+}
+
+struct wanted_session {
+	uint32_t host;
+	struct session_info *ret;
+};
+
+static int
+see_session(const struct session_info *s, void *ctx)
+{
+	struct wanted_session *w = ctx;
+
+	if (s->host != w->host)
+		return 0;
+	*w->ret = *s;
+	return 1;
+}
+
+bool
+api_session(const struct api_config *cfg, uint32_t host, struct session_info *ret)
+{
+	struct wanted_session w = { host, ret };
+
+	return cfg->ingest != NULL && ingest_each_session(cfg->ingest, see_session, &w) == 1;
+}
+
+static int
+count_host(const struct host_row *row, void *ctx)
+{
+	struct counts *n = ctx;
+
+	n->hosts++;
+	n->hosts_pending += row->status == HOST_PENDING;
+	n->hosts_revoked += row->status == HOST_REVOKED;
+	return 0;
+}
+
+static int
+count_daemon(const struct daemon_row *row, void *ctx)
+{
+	struct counts *n = ctx;
+
+	n->daemons++;
+	n->daemons_gone += row->gone;
+	if (row->gone)
+		return 0;
+	if (row->state != NULL && strcmp(row->state, "ready") == 0)
+		n->daemons_ready++;
+	else
+		n->daemons_learning++;
+	return 0;
+}
+
+static int
+count_alert(const struct alert_row *row, void *ctx)
+{
+	struct counts *n = ctx;
+
+	n->alerts_open += strcmp(row->status, "open") == 0;
+	n->alerts_acknowledged += strcmp(row->status, "acknowledged") == 0;
+	n->alerts_closed += strcmp(row->status, "closed") == 0;
+	return 0;
+}
+
+int
+api_get_counts(struct call_worker *w, struct counts *ret)
+{
+	const struct store_backend *b = w->cfg->backend;
+	struct rates rates;
+	int r;
+
+	*ret = (struct counts){ 0 };
+	r = b->each_host(w->reader, count_host, ret);
+	if (r == 0)
+		r = b->each_daemon(w->reader, 0, count_daemon, ret);
+	if (r == 0)
+		r = b->each_alert(w->reader, NULL, NULL, UINT32_MAX >> 1, count_alert, ret);
+	api_get_rates(w->api, &rates);
+	ret->hosts_connected = rates.sessions;
+	return r;
+}
+
+uint64_t
+api_disk_free(const struct api_config *cfg, uint64_t *ret_total)
+{
+	struct statvfs fs;
+
+	*ret_total = 0;
+	if (statvfs(cfg->server->state_dir, &fs) < 0)
+		return 0;
+	*ret_total = (uint64_t)fs.f_blocks * fs.f_frsize;
+	return (uint64_t)fs.f_bavail * fs.f_frsize;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * auth - who may ask: peers of the unix socket by their uid, others by API tokens.
+ *
+ * A token is "dsk_" and 32 random bytes in hexadecimal; its SHA-256 is kept in the setting
+ * "api_tokens", a JSON array, and in memory as an immutable snapshot.  Any thread.
+ */
+#ifndef SERVER_API_AUTH_H
+#define SERVER_API_AUTH_H
+
+#include "lib/compiler.h"
+#include "server/store/store.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#define AUTH_SETTING     "api_tokens"
+#define AUTH_SETTING_MAX (64u << 10) /* bytes */
+#define AUTH_TOKENS_MAX  128u
+#define AUTH_TOKEN_TEXT  69u /* bytes of "dsk_" + 64 digits and the NUL */
+#define AUTH_NAME_MAX    80u
+
+struct auth;
+
+struct auth *auth_new(void);
+void auth_free(struct auth *a);
+/* Takes over the tokens of the setting's text ("" for none). */
+DS_MUST_CHECK int auth_load(struct auth *a, const char *setting);
+/* Reads the setting and loads it. */
+DS_MUST_CHECK int auth_read(
+    struct auth *a, const struct store_backend *backend, struct reader *reader);
+/* Whether the peer of a connected unix socket is root or the server's own user. */
+bool auth_peer_is_admin(int fd);
+/* Whether the value of an Authorization header is a token, not expired, with the scope. 0; -EACCES:
+ * no such token; -EPERM: not this scope. */
+DS_MUST_CHECK int auth_check(
+    struct auth *a, const char *authorization, const char *scope, uint64_t now_us);
+/* A fresh token and its hash as 64 hexadecimal digits. */
+DS_MUST_CHECK int auth_make(char token[AUTH_TOKEN_TEXT], char hash[65]);
+/* Whether the text is a scope: "*", "events:read", "events:*", "*:read". */
+bool auth_is_scope(const char *text);
+
+#endif

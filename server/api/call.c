@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * call - reads parameters and bodies, writes problems and pages, and waits for the writer.
+ *
+ * On the pool's threads; owns nothing beyond a request.
+ */
+#include "server/api/call.h"
+
+#include "lib/clock.h"
+#include "lib/conf.h"
+#include "server/store/writer.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct {
+	unsigned status;
+	const char *title;
+} titles[] = {
+	{ 400, "Bad Request" },
+	{ 401, "Unauthorized" },
+	{ 403, "Forbidden" },
+	{ 404, "Not Found" },
+	{ 405, "Method Not Allowed" },
+	{ 409, "Conflict" },
+	{ 413, "Content Too Large" },
+	{ 415, "Unsupported Media Type" },
+	{ 500, "Internal Server Error" },
+	{ 501, "Not Implemented" },
+	{ 503, "Service Unavailable" },
+	{ 507, "Insufficient Storage" },
+};
+
+static void
+begin_problem(struct call *c, unsigned status, const char *type, const char *detail)
+{
+	const char *title = "Error";
+	char url[80];
+
+	for (size_t i = 0; i < DS_LEN(titles); i++)
+		if (titles[i].status == status)
+			title = titles[i].title;
+	ds_buf_clear(c->out);
+	ds_json_init(&c->json, c->out);
+	c->status = status;
+	c->type = "application/problem+json";
+	snprintf(url, sizeof(url), "urn:daemonsec:problem:%s", type);
+	ds_json_object(&c->json);
+	ds_json_put_string(&c->json, "type", url);
+	ds_json_put_string(&c->json, "title", title);
+	ds_json_put_uint(&c->json, "status", status);
+	ds_json_put_string(&c->json, "detail", detail);
+}
+
+void
+call_problem(struct call *c, unsigned status, const char *type, const char *detail, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, detail);
+	vsnprintf(text, sizeof(text), detail, ap);
+	va_end(ap);
+	begin_problem(c, status, type, text);
+	ds_json_end(&c->json);
+}
+
+void
+call_error(struct call *c, int error, const char *what)
+{
+	static const struct {
+		int error;
+		unsigned status;
+		const char *type;
+	} map[] = {
+		{ -ENOENT, 404, "not-found" },
+		{ -EEXIST, 409, "conflict" },
+		{ -ESTALE, 409, "conflict" },
+		{ -EAGAIN, 503, "busy" },
+		{ -ENOSPC, 507, "storage-full" },
+	};
+
+	for (size_t i = 0; i < DS_LEN(map); i++) {
+		if (map[i].error != error)
+			continue;
+		c->retry_after_s = map[i].status == 503 ? 1 : 0;
+		call_problem(c, map[i].status, map[i].type, "%s: %s", what, strerror(-error));
+		return;
+	}
+	call_problem(c, 500, "internal", "%s: %s", what, strerror(-error));
+}
+
+/* ---- query parameters */
+
+bool
+call_limit(struct call *c, unsigned fallback, unsigned *ret)
+{
+	const char *text = c->get(c->request, "limit");
+	char *end;
+	unsigned long v;
+
+	*ret = fallback;
+	if (text == NULL)
+		return true;
+	v = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end != '\0' || v < 1 || v > CALL_LIMIT_MAX) {
+		call_problem(c, 400, "parameter",
+		    "limit: expected a number from 1 to %u, not \"%s\"", CALL_LIMIT_MAX, text);
+		return false;
+	}
+	*ret = (unsigned)v;
+	return true;
+}
+
+bool
+call_number_cursor(struct call *c, uint64_t *ret)
+{
+	const char *text = c->get(c->request, "cursor");
+	char *end;
+
+	*ret = 0;
+	if (text == NULL || *text == '\0')
+		return true;
+	*ret = strtoull(text, &end, 10);
+	if (*end == '\0' && *text >= '0' && *text <= '9')
+		return true;
+	call_problem(c, 400, "parameter", "cursor: use next_cursor of the page before");
+	return false;
+}
+
+bool
+call_time(struct call *c, const char *name, uint64_t *ret)
+{
+	const char *text = c->get(c->request, name);
+	uint64_t ms, now_us = ds_clock_wall_us();
+
+	*ret = 0;
+	if (text == NULL || ds_clock_parse(text, ret) == 0)
+		return true;
+	*ret = now_us;
+	if (strcasecmp(text, "now") == 0)
+		return true;
+	if (strncasecmp(text, "now-", 4) == 0 && ds_conf_duration(text + 4, &ms) == 0 &&
+	    ms < now_us / 1000) {
+		*ret = now_us - ms * 1000;
+		return true;
+	}
+	call_problem(c, 400, "parameter",
+	    "%s: expected a time like 2026-01-31T12:00:00Z or now-1h, not \"%s\"", name, text);
+	return false;
+}
+
+struct query *
+call_query(struct call *c, const struct query_schema *schema)
+{
+	const char *text = c->get(c->request, "q");
+	struct query_error error;
+	struct query *q;
+
+	if (text == NULL)
+		text = "";
+	q = query_parse(schema, text, strlen(text), ds_clock_wall_us(), &error);
+	if (q != NULL)
+		return q;
+	if (error.column == 0) {
+		call_error(c, -ENOMEM, "query");
+		return NULL;
+	}
+	begin_problem(c, 400, "query-syntax", error.text);
+	ds_json_put_uint(&c->json, "column", error.column);
+	ds_json_put_string(&c->json, "query", text);
+	ds_json_end(&c->json);
+	return NULL;
+}
+
+/* ---- pages */
+
+void
+call_begin_items(struct call *c)
+{
+	ds_json_object(&c->json);
+	ds_json_key(&c->json, "items");
+	ds_json_array(&c->json);
+}
+
+void
+call_end_items(struct call *c, const char *next_cursor)
+{
+	ds_json_end(&c->json);
+	ds_json_put_string(&c->json, "next_cursor", next_cursor);
+	ds_json_end(&c->json);
+}
+
+void
+call_put_host(struct call *c, const char *key, uint32_t number)
+{
+	const struct query_host *h = searcher_host(c->worker->searcher, number);
+
+	ds_json_key(&c->json, key);
+	ds_json_object(&c->json);
+	ds_json_put_string(&c->json, "id", h ? h->id : NULL);
+	ds_json_put_string(&c->json, "name", h ? h->name : NULL);
+	ds_json_end(&c->json);
+}
+
+/* ---- body */
+
+static bool
+wrong(struct call *c, const char *key, const char *expected)
+{
+	call_problem(c, 400, "body", "%s: expected %s", key, expected);
+	return false;
+}
+
+bool
+call_text(struct call *c, const char *key, const char *fallback, size_t max, const char **ret)
+{
+	json_t *v = json_object_get(c->body, key);
+
+	*ret = fallback;
+	if (v == NULL || json_is_null(v))
+		return true;
+	if (!json_is_string(v) || json_string_length(v) > max)
+		return wrong(c, key, "a shorter text");
+	*ret = json_string_value(v);
+	for (const char *p = *ret; *p; p++)
+		if ((unsigned char)*p < ' ')
+			return wrong(c, key, "a text without control characters");
+	return true;
+}
+
+bool
+call_integer(
+    struct call *c, const char *key, int64_t fallback, int64_t min, int64_t max, int64_t *ret)
+{
+	json_t *v = json_object_get(c->body, key);
+	char expected[80];
+
+	*ret = fallback;
+	if (v == NULL || json_is_null(v))
+		return true;
+	*ret = json_integer_value(v);
+	snprintf(expected, sizeof(expected), "a whole number from %lld to %lld", (long long)min,
+	    (long long)max);
+	return (json_is_integer(v) && *ret >= min && *ret <= max) || wrong(c, key, expected);
+}
+
+bool
+call_flag(struct call *c, const char *key, bool fallback, bool *ret)
+{
+	json_t *v = json_object_get(c->body, key);
+
+	*ret = fallback;
+	if (v == NULL || json_is_null(v))
+		return true;
+	*ret = json_is_true(v);
+	return json_is_boolean(v) || wrong(c, key, "true or false");
+}
+
+bool
+call_ttl(struct call *c, const char *key, uint64_t fallback_us, uint64_t *ret)
+{
+	json_t *v = json_object_get(c->body, key);
+	uint64_t ms = 0;
+
+	*ret = fallback_us;
+	if (v == NULL || json_is_null(v))
+		return true;
+	if (json_is_integer(v) && json_integer_value(v) > 0 &&
+	    json_integer_value(v) < (int64_t)INT32_MAX)
+		ms = (uint64_t)json_integer_value(v) * 1000;
+	else if (!json_is_string(v) || ds_conf_duration(json_string_value(v), &ms) < 0 || ms == 0)
+		return wrong(c, key, "a duration like \"1h\" or a number of seconds");
+	if (ms > UINT64_C(3650) * 24 * 3600 * 1000)
+		return wrong(c, key, "at most ten years");
+	*ret = ms * 1000;
+	return true;
+}
+
+/* ---- writing */
+
+struct job {
+	struct write_request req;
+	struct ds_mail reply;
+	struct ds_mailbox *replies;
+	int (*run)(const struct store_backend *backend, struct store *store, void *ctx);
+	void *ctx;
+	int result;
+};
+
+static int
+run_job(struct write_request *req, const struct store_backend *backend, struct store *store)
+{
+	struct job *job = DS_CONTAINER(req, struct job, req);
+
+	return job->run(backend, store, job->ctx);
+}
+
+static void
+job_is_done(struct write_request *req, int result)
+{
+	struct job *job = DS_CONTAINER(req, struct job, req);
+
+	job->result = result;
+	/* Its taker has one job at a time, so there is room. */
+	while (ds_mailbox_put(job->replies, &job->reply) < 0)
+		;
+}
+
+int
+call_write(struct call *c,
+    int (*run)(const struct store_backend *backend, struct store *store, void *ctx), void *ctx)
+{
+	struct job job = { .req = { .run = run_job, .done = job_is_done } };
+	int r;
+
+	job.replies = c->worker->replies;
+	job.run = run;
+	job.ctx = ctx;
+	r = writer_post(c->cfg->writer, &job.req);
+	if (r < 0)
+		return r;
+	/* The writer always answers, also when it is stopped. */
+	while (ds_mailbox_wait(job.replies, -1) == NULL)
+		;
+	return job.result;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * events - stored events as ECS documents, by pages or as a stream.
+ *
+ * On the pool's threads; owns nothing.
+ */
+#include "lib/clock.h"
+#include "server/api/ecs.h"
+#include "server/api/follow.h"
+#include "server/api/routes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SEARCH_MS    8000u      /* of one page */
+#define SEARCH_BYTES (2u << 30) /* packed, of one page */
+#define ANSWER_STOP  (CALL_ANSWER_MAX / 2)
+
+static int
+write_hit(void *ctx, const struct search_hit *hit)
+{
+	struct call *c = ctx;
+	struct ecs_context context = { hit->host_id, hit->host_name, hit->received_us };
+
+	ecs_write(&c->json, hit->event, &context);
+	return c->json.error;
+}
+
+static bool
+is_cancelled(void *ctx)
+{
+	struct call *c = ctx;
+
+	/* Events of a segment are at most 64 Ki; the page ends between segments. */
+	return c->out->len > ANSWER_STOP || c->is_gone(c->request);
+}
+
+static void
+put_search(struct ds_json *j, const struct search_result *r)
+{
+	ds_json_key(j, "search");
+	ds_json_object(j);
+	ds_json_put_bool(j, "complete", r->complete);
+	ds_json_put_string(j, "stopped", r->stopped);
+	ds_json_put_uint(j, "segments", r->stats.segments);
+	ds_json_put_uint(j, "excluded", r->stats.excluded);
+	ds_json_put_uint(j, "read", r->stats.read);
+	ds_json_put_uint(j, "bytes_read", r->stats.bytes_read);
+	ds_json_put_uint(j, "damaged", r->damaged);
+	ds_json_end(j);
+}
+
+static void
+search(struct call *c, struct search *what)
+{
+	struct search_result result;
+	char cursor[SEARCH_CURSOR_MAX];
+	int r;
+
+	what->deadline_ms = ds_clock_monotonic_ms() + SEARCH_MS;
+	what->bytes_max = SEARCH_BYTES;
+	what->call = write_hit;
+	what->is_cancelled = is_cancelled;
+	what->ctx = c;
+	ds_json_object(&c->json);
+	ds_json_key(&c->json, "items");
+	ds_json_array(&c->json);
+	r = searcher_run(c->worker->searcher, what, &result);
+	if (r < 0) {
+		call_error(c, r, "the search failed");
+		return;
+	}
+	ds_json_end(&c->json);
+	search_cursor_format(&result.next, cursor, sizeof(cursor));
+	ds_json_put_string(&c->json, "next_cursor", result.complete ? NULL : cursor);
+	put_search(&c->json, &result);
+	ds_json_end(&c->json);
+}
+
+/* From now on, or from a time on. */
+static void
+follow(struct call *c, struct query *q, uint64_t since_us)
+{
+	struct follow_request *req = calloc(1, sizeof(*req));
+	int r = req != NULL ? 0 : -ENOMEM;
+
+	if (r == 0 && since_us == 0)
+		r = searcher_newest(c->worker->searcher, &req->after);
+	if (r < 0) {
+		free(req);
+		query_free(q);
+		call_error(c, r, "cannot follow");
+		return;
+	}
+	req->query = q;
+	req->time_min_us = since_us;
+	c->follow = req;
+	c->type = "application/x-ndjson";
+}
+
+void
+events_list(struct call *c)
+{
+	struct search what = { .limit = 100 };
+	const char *cursor = c->get(c->request, "cursor"), *stream = c->get(c->request, "follow");
+	struct query *q;
+
+	if (!call_limit(c, 100, &what.limit) || !call_time(c, "since", &what.time_min_us) ||
+	    !call_time(c, "until", &what.time_max_us))
+		return;
+	if (cursor != NULL && *cursor && search_cursor_parse(cursor, &what.after) < 0) {
+		call_problem(c, 400, "parameter", "cursor: use next_cursor of the page before");
+		return;
+	}
+	q = call_query(c, &query_events);
+	if (q == NULL)
+		return;
+	if (stream != NULL && strcmp(stream, "1") == 0) {
+		follow(c, q, what.time_min_us);
+		return;
+	}
+	what.query = q;
+	search(c, &what);
+	query_free(q);
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * http - listeners of libmicrohttpd and the request's way through them.
+ *
+ * Handlers run on the listeners' threads.  Each request that was suspended is counted in
+ * `in_flight` until it is resumed, because a daemon must not be stopped over suspended connections.
+ */
+#include "server/api/http.h"
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "server/api/auth.h"
+#include "server/api/call.h"
+#include "server/api/listen.h"
+#include "server/api/pool.h"
+#include "server/api/request.h"
+#include "server/api/routes.h"
+#include "server/api/slots.h"
+#include "server/config.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define CONNECTIONS_MAX 400u /* of each listener */
+#define PER_ADDRESS_MAX 128u
+#define CONNECTION_MEM  (32u << 10) /* bytes: request line and headers must fit */
+#define IDLE_S          60u
+#define REQUEST_MS      20000u /* from the first byte to the end of the body */
+
+struct listener {
+	struct http *http;
+	struct MHD_Daemon *daemon;
+	bool is_unix;
+};
+
+struct http {
+	struct http_config cfg;
+	struct listener listeners[2];
+	unsigned listeners_len;
+	struct pool *pool;
+	struct slots slots;
+	struct http_stats stats;
+	_Atomic bool stopping;
+	_Atomic unsigned in_flight;
+	unsigned port;
+	char *tls_cert, *tls_key; /* PEM */
+};
+
+/* ---- connections */
+
+static void
+on_connection(void *ctx, struct MHD_Connection *connection, void **socket_ctx,
+    enum MHD_ConnectionNotificationCode code)
+{
+	struct listener *l = ctx;
+	struct http *h = l->http;
+	const union MHD_ConnectionInfo *info;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		slot_release(*socket_ctx);
+		h->stats.connections--;
+		return;
+	}
+	h->stats.connections++;
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (info != NULL)
+		*socket_ctx =
+		    slots_take(&h->slots, info->connect_fd, ds_clock_monotonic_ms() + REQUEST_MS);
+}
+
+/* The deadline of the connection's request; false: none. */
+static void
+set_deadline(struct MHD_Connection *connection, bool on)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	if (info != NULL)
+		slot_set_deadline(
+		    info->socket_context, on ? ds_clock_monotonic_ms() + REQUEST_MS : 0);
+}
+
+static void
+on_completed(void *ctx, struct MHD_Connection *connection, void **request_ctx,
+    enum MHD_RequestTerminationCode code)
+{
+	struct request *r = *request_ctx;
+
+	(void)ctx;
+	(void)code;
+	*request_ctx = NULL;
+	request_free(r);
+	/* The next request of the connection, should there be one. Idle ones are closed by the
+	 * library after IDLE_S. */
+	set_deadline(connection, false);
+}
+
+/* ---- requests */
+
+static bool
+is_allowed(struct request *r, const struct route *route)
+{
+	struct http *h = r->http;
+	const char *header;
+	const union MHD_ConnectionInfo *info;
+	int result;
+
+	if (route->scope == NULL)
+		return true;
+	info = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (r->listener->is_unix && info != NULL && auth_peer_is_admin(info->connect_fd))
+		return true;
+	header = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Authorization");
+	result = auth_check(h->cfg.auth, header, route->scope, ds_clock_wall_us());
+	if (result == 0)
+		return true;
+	h->stats.refused++;
+	if (result == -EPERM)
+		request_problem(r, 403, "scope", "this token does not have the scope for this");
+	else if (r->listener->is_unix)
+		request_problem(r, 403, "peer",
+		    "only root and the server's own user may use this socket without a token");
+	else
+		request_problem(r, 401, "token",
+		    "an API token is needed: Authorization: Bearer dsk_..., made by "
+		    "\"daemonsec-ctl api-tokens create\"");
+	return false;
+}
+
+static void
+begin(struct request *r, const char *url, const char *method, const char *version)
+{
+	bool known;
+
+	r->http->stats.requests++;
+	if (!request_check_headers(r, method, version))
+		return;
+	r->route = route_find(method, url, r->id, sizeof(r->id), &known, r->allow);
+	if (r->route == NULL && known)
+		request_problem(r, 405, "method", "this resource has other methods");
+	else if (r->route == NULL)
+		request_problem(r, 404, "not-found",
+		    "there is no such resource; see "
+		    "/api/v1/openapi.json");
+	else
+		r->allow[0] = '\0';
+	if (r->route != NULL)
+		(void)is_allowed(r, r->route); /* wrote the answer if not */
+}
+
+static void
+let_loose(struct request *r)
+{
+	struct http *h = r->http;
+
+	/* The request may be gone once its connection is resumed. */
+	MHD_resume_connection(r->connection);
+	h->in_flight--;
+}
+
+static void
+work(struct call_worker *worker, struct ds_mail *mail)
+{
+	struct request *r = DS_CONTAINER(mail, struct request, mail);
+
+	request_work(r, worker, r->http->cfg.follow);
+	if (r->status >= 500)
+		r->http->stats.failed++;
+	let_loose(r);
+}
+
+static enum MHD_Result
+dispatch(struct request *r)
+{
+	struct http *h = r->http;
+
+	r->dispatched = true;
+	set_deadline(r->connection, false);
+	h->in_flight++;
+	if (h->stopping) {
+		h->in_flight--;
+		request_problem(r, 503, "stopping", "the server stops");
+		return request_answer(r, r->connection);
+	}
+	MHD_suspend_connection(r->connection);
+	if (pool_post(h->pool, &r->mail, route_writes(r->route)) < 0) {
+		r->retry_after_s = 1;
+		request_problem(r, 503, "busy", "too many requests wait already");
+		let_loose(r);
+	}
+	return MHD_YES;
+}
+
+static enum MHD_Result
+handle(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
+    const char *version, const char *data, size_t *data_size, void **request_ctx)
+{
+	struct listener *l = ctx;
+	struct request *r = *request_ctx;
+
+	if (r == NULL) {
+		r = request_new(l->http, l, connection);
+		if (r == NULL)
+			return MHD_NO;
+		*request_ctx = r;
+		set_deadline(connection, true);
+		begin(r, url, method, version);
+		return r->status != 0 ? request_answer(r, connection) : MHD_YES;
+	}
+	if (*data_size > 0) {
+		/* Too much of it in chunks, with no length to refuse at once: cut. */
+		if (r->status != 0 || ds_buf_put(&r->body, data, *data_size) < 0)
+			return MHD_NO;
+		*data_size = 0;
+		return MHD_YES;
+	}
+	if (r->dispatched)
+		return request_answer(r, connection);
+	return dispatch(r);
+}
+
+static void
+log_error(void *ctx, const char *format, va_list ap)
+{
+	static struct ds_log_rate rate;
+	char text[256];
+
+	(void)ctx;
+	if (!ds_log_pass(&rate, 5))
+		return;
+	vsnprintf(text, sizeof(text), format, ap);
+	text[strcspn(text, "\r\n")] = '\0';
+	ds_log(DEBUG, "http", "what=\"%s\"", text);
+}
+
+/* ---- start and stop */
+
+static int
+add_listener(struct http *h, int fd, bool is_unix)
+{
+	struct listener *l = &h->listeners[h->listeners_len];
+	unsigned flags =
+	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	struct MHD_OptionItem tls[] = {
+		{ MHD_OPTION_HTTPS_MEM_CERT, 0, h->tls_cert },
+		{ MHD_OPTION_HTTPS_MEM_KEY, 0, h->tls_key },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+
+	l->http = h;
+	l->is_unix = is_unix;
+	if (!is_unix && h->tls_cert != NULL)
+		flags |= MHD_USE_TLS;
+	else
+		tls[0].option = MHD_OPTION_END;
+	l->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, l, MHD_OPTION_EXTERNAL_LOGGER,
+	    log_error, h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+	    CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT, is_unix ? 0 : PER_ADDRESS_MAX,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEM,
+	    MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_NOTIFY_CONNECTION,
+	    on_connection, l, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+	if (l->daemon == NULL)
+		return -ENOMEM;
+	h->listeners_len++;
+	return 0;
+}
+
+static int
+listen_all(struct http *h, char *why, size_t size)
+{
+	const struct server_config *c = h->cfg.cfg->server;
+	int fd, r;
+
+	if (c->api_unix[0]) {
+		fd = listen_unix(c->api_unix, why, size);
+		if (fd < 0)
+			return fd;
+		r = add_listener(h, fd, true);
+		if (r < 0) {
+			snprintf(why, size, "cannot serve %s", c->api_unix);
+			return r;
+		}
+	}
+	if (!c->api_listen[0])
+		return 0;
+	fd = listen_tcp(c->api_listen, c->api_tls_cert[0] != '\0', &h->port, why, size);
+	if (fd < 0)
+		return fd;
+	r = add_listener(h, fd, false);
+	if (r < 0)
+		snprintf(why, size, "cannot serve %s%s", c->api_listen,
+		    c->api_tls_cert[0] ? " with [api] tls_cert and tls_key" : "");
+	return r;
+}
+
+struct http *
+http_start(const struct http_config *cfg, char *why, size_t size)
+{
+	struct http *h = calloc(1, sizeof(*h));
+	const struct server_config *c = cfg->cfg->server;
+
+	snprintf(why, size, "no memory");
+	if (h == NULL)
+		return NULL;
+	h->cfg = *cfg;
+	if (c->api_tls_cert[0] &&
+	    (listen_read_pem(c->api_tls_cert, &h->tls_cert, why, size) < 0 ||
+		listen_read_pem(c->api_tls_key, &h->tls_key, why, size) < 0)) {
+		http_stop(h);
+		return NULL;
+	}
+	h->pool = pool_start(cfg->api, cfg->cfg, cfg->threads, work);
+	if (h->pool == NULL || listen_all(h, why, size) < 0) {
+		http_quiesce(h);
+		http_stop(h);
+		return NULL;
+	}
+	return h;
+}
+
+static bool
+is_idle(void *ctx)
+{
+	return ((struct http *)ctx)->in_flight == 0;
+}
+
+void
+http_quiesce(struct http *h)
+{
+	h->stopping = true;
+	pool_stop(h->pool, is_idle, h);
+	h->pool = NULL;
+}
+
+void
+http_stop(struct http *h)
+{
+	if (h == NULL)
+		return;
+	for (unsigned i = 0; i < h->listeners_len; i++)
+		MHD_stop_daemon(h->listeners[i].daemon);
+	if (h->listeners_len > 0 && h->listeners[0].is_unix)
+		listen_remove(h->cfg.cfg->server->api_unix);
+	free(h->tls_cert);
+	if (h->tls_key != NULL)
+		explicit_bzero(h->tls_key, strlen(h->tls_key));
+	free(h->tls_key);
+	free(h);
+}
+
+void
+http_tick(struct http *h)
+{
+	h->stats.timeouts += slots_sweep(&h->slots, ds_clock_monotonic_ms());
+}
+
+unsigned
+http_port(const struct http *h)
+{
+	return h->port;
+}
+
+const struct http_stats *
+http_get_stats(const struct http *h)
+{
+	return &h->stats;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * http - HTTP/1.1 by libmicrohttpd: listeners, bounds, who may ask, and the way to the pool and
+ * back.
+ *
+ * A listener is one thread of libmicrohttpd with epoll.  Its handler never blocks: it checks the
+ * request, suspends the connection and posts the request to the pool; the pool thread answers and
+ * resumes it.
+ */
+#ifndef SERVER_API_HTTP_H
+#define SERVER_API_HTTP_H
+
+#include "server/api/api.h"
+
+#include <stdint.h>
+
+struct auth;
+struct follow;
+struct http;
+
+struct http_stats {
+	_Atomic uint64_t requests, refused, failed, timeouts;
+	_Atomic uint64_t connections; /* now */
+};
+
+struct http_config {
+	struct api *api;
+	const struct api_config *cfg;
+	struct auth *auth;
+	struct follow *follow;
+	unsigned threads; /* of the pool */
+};
+
+/* NULL and a sentence on failure. */
+struct http *http_start(const struct http_config *cfg, char *ret_why, size_t why_size);
+/* Refuses new requests and answers those under way; the pool's threads are gone afterwards. */
+void http_quiesce(struct http *h);
+/* Closes every connection; the followers must have been stopped. */
+void http_stop(struct http *h);
+/* Once a second: closes connections whose request does not come to its end. */
+void http_tick(struct http *h);
+unsigned http_port(const struct http *h);
+const struct http_stats *http_get_stats(const struct http *h);
+
+#endif

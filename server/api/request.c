@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * request - checks, runs and answers one request.
+ *
+ * The listener's thread and a pool thread use it in turns, never at once: the connection is
+ * suspended while the pool has it.
+ */
+#include "server/api/request.h"
+
+#include "server/api/call.h"
+#include "server/api/follow.h"
+#include "server/api/routes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#define BODY_DEPTH_MAX 32u
+
+struct request *
+request_new(struct http *http, struct listener *listener, struct MHD_Connection *connection)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->http = http;
+	r->listener = listener;
+	r->connection = connection;
+	ds_buf_init(&r->body, CALL_BODY_MAX);
+	ds_buf_init(&r->out, CALL_ANSWER_MAX);
+	return r;
+}
+
+void
+request_free(struct request *r)
+{
+	if (r == NULL)
+		return;
+	follower_close(r->follower);
+	ds_buf_done(&r->body);
+	ds_buf_done(&r->out);
+	free(r);
+}
+
+void
+request_problem(struct request *r, unsigned status, const char *type, const char *detail)
+{
+	struct call c = { .out = &r->out };
+
+	call_problem(&c, status, type, "%s", detail);
+	r->status = c.status;
+	r->type = c.type;
+}
+
+/* ---- headers */
+
+struct framing {
+	unsigned lengths, encodings, hosts, types;
+	const char *encoding, *type;
+	uint64_t length;
+	bool bad_length;
+};
+
+static enum MHD_Result
+see_header(void *ctx, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	struct framing *f = ctx;
+	char *end;
+
+	(void)kind;
+	if (value == NULL)
+		value = "";
+	if (strcasecmp(key, "Content-Length") == 0) {
+		f->lengths++;
+		f->length = strtoull(value, &end, 10);
+		f->bad_length = value[0] < '0' || value[0] > '9' || *end != '\0';
+	} else if (strcasecmp(key, "Transfer-Encoding") == 0) {
+		f->encodings++;
+		f->encoding = value;
+	} else if (strcasecmp(key, "Host") == 0) {
+		f->hosts++;
+	} else if (strcasecmp(key, "Content-Type") == 0) {
+		f->types++;
+		f->type = value;
+	}
+	return MHD_YES;
+}
+
+static bool
+refuse(struct request *r, unsigned status, const char *type, const char *detail)
+{
+	request_problem(r, status, type, detail);
+	return false;
+}
+
+static bool
+is_json(const char *type)
+{
+	size_t len = sizeof("application/json") - 1;
+
+	return strncasecmp(type, "application/json", len) == 0 &&
+	       (type[len] == '\0' || type[len] == ';' || type[len] == ' ');
+}
+
+bool
+request_check_headers(struct request *r, const char *method, const char *version)
+{
+	struct framing f = { 0 };
+	bool has_body;
+
+	MHD_get_connection_values(r->connection, MHD_HEADER_KIND, see_header, &f);
+	has_body = f.encodings > 0 || f.length > 0;
+	if (f.lengths > 1 || f.encodings > 1 || (f.lengths > 0 && f.encodings > 0))
+		return refuse(r, 400, "framing",
+		    "one Content-Length or one Transfer-Encoding is expected, not both or several");
+	if (f.bad_length)
+		return refuse(r, 400, "framing", "Content-Length is not a number");
+	if (f.encodings > 0 && strcasecmp(f.encoding, "chunked") != 0)
+		return refuse(r, 501, "framing", "the only Transfer-Encoding here is chunked");
+	if (strcmp(version, "HTTP/1.1") == 0 && f.hosts != 1)
+		return refuse(r, 400, "framing", "one Host is expected");
+	if (f.length > CALL_BODY_MAX)
+		return refuse(r, 413, "too-large", "at most 1 MiB of body");
+	if (has_body && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0))
+		return refuse(r, 400, "framing", "no body is expected with this method");
+	if (has_body && (f.types != 1 || !is_json(f.type)))
+		return refuse(r, 415, "media-type", "Content-Type must be application/json");
+	return true;
+}
+
+/* ---- on the pool */
+
+static const char *
+get_parameter(void *request, const char *name)
+{
+	struct request *r = request;
+
+	return MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+static int
+connection_fd(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	return info != NULL ? info->connect_fd : -1;
+}
+
+/* libmicrohttpd does not look at a suspended connection; its descriptor stays open meanwhile. */
+static bool
+is_gone(void *request)
+{
+	struct request *r = request;
+	char byte;
+
+	return recv(connection_fd(r->connection), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Nesting of a JSON text is bounded before a parser that recurses sees it. */
+static bool
+is_shallow(const char *text, size_t len)
+{
+	unsigned depth = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < len; i++) {
+		char ch = text[i];
+
+		if (quoted && ch == '\\')
+			i++;
+		else if (ch == '"')
+			quoted = !quoted;
+		else if (!quoted && (ch == '{' || ch == '['))
+			depth++;
+		else if (!quoted && (ch == '}' || ch == ']') && depth > 0)
+			depth--;
+		if (depth > BODY_DEPTH_MAX)
+			return false;
+	}
+	return true;
+}
+
+static bool
+read_body(struct request *r, struct call *c)
+{
+	json_error_t error;
+	const char *text = (const char *)r->body.data;
+
+	if (r->body.len == 0)
+		return true;
+	if (!is_shallow(text, r->body.len)) {
+		call_problem(c, 400, "body", "the JSON is nested too deeply");
+		return false;
+	}
+	c->body = json_loadb(text, r->body.len, JSON_REJECT_DUPLICATES, &error);
+	if (c->body == NULL)
+		call_problem(
+		    c, 400, "body", "line %d, column %d: %s", error.line, error.column, error.text);
+	else if (!json_is_object(c->body))
+		call_problem(c, 400, "body", "expected a JSON object");
+	return c->body != NULL && json_is_object(c->body);
+}
+
+static void
+resume(void *ctx)
+{
+	MHD_resume_connection(((struct request *)ctx)->connection);
+}
+
+void
+request_work(struct request *r, struct call_worker *worker, struct follow *follow)
+{
+	struct call c = { .worker = worker, .cfg = worker->cfg, .request = r, .out = &r->out };
+
+	c.id = r->id[0] ? r->id : NULL;
+	c.get = get_parameter;
+	c.is_gone = is_gone;
+	c.status = 200;
+	c.type = "application/json";
+	ds_json_init(&c.json, c.out);
+	if (read_body(r, &c))
+		r->route->answer(&c);
+	if (c.type[12] == 'j' && c.follow == NULL && ds_json_done(&c.json) < 0)
+		call_error(&c, c.json.error ? c.json.error : -EINVAL, "the answer");
+	json_decref(c.body);
+	r->status = c.status;
+	r->type = c.type;
+	r->retry_after_s = c.retry_after_s;
+	if (c.follow == NULL)
+		return;
+	r->follower = follow_add(follow, c.follow, resume, r);
+	if (r->follower == NULL)
+		request_problem(r, 503, "busy", "too many followers already");
+}
+
+/* ---- answer */
+
+static void
+add_headers(struct request *r, struct MHD_Response *response)
+{
+	char seconds[16];
+	int n = 0;
+
+	/* They fail for lack of memory only; then the answer has fewer headers. */
+	n += MHD_add_response_header(response, "Content-Type", r->type);
+	n += MHD_add_response_header(response, "Cache-Control", "no-store");
+	n += MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	if (r->status == 401)
+		n += MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+	/* What is behind a request that was refused may be anything. */
+	if (r->status >= 400)
+		n += MHD_add_response_header(response, "Connection", "close");
+	if (r->allow[0])
+		n += MHD_add_response_header(response, "Allow", r->allow);
+	if (r->retry_after_s > 0) {
+		snprintf(seconds, sizeof(seconds), "%u", r->retry_after_s);
+		n += MHD_add_response_header(response, "Retry-After", seconds);
+	}
+	(void)n;
+}
+
+static void
+suspend(void *ctx)
+{
+	MHD_suspend_connection(((struct request *)ctx)->connection);
+}
+
+static ssize_t
+read_stream(void *ctx, uint64_t pos, char *buf, size_t max)
+{
+	struct request *r = ctx;
+	ssize_t n = follower_read(r->follower, buf, max, suspend, r);
+
+	(void)pos;
+	return n < 0 ? MHD_CONTENT_READER_END_OF_STREAM : n;
+}
+
+enum MHD_Result
+request_answer(struct request *r, struct MHD_Connection *connection)
+{
+	struct MHD_Response *response;
+	enum MHD_Result ok;
+
+	if (r->follower != NULL)
+		response = MHD_create_response_from_callback(
+		    MHD_SIZE_UNKNOWN, 32u << 10, read_stream, r, NULL);
+	else
+		/* The buffer lives as long as the request. */
+		response = MHD_create_response_from_buffer(
+		    r->out.len, r->out.data, MHD_RESPMEM_PERSISTENT);
+	if (response == NULL)
+		return MHD_NO;
+	add_headers(r, response);
+	ok = MHD_queue_response(connection, r->status, response);
+	MHD_destroy_response(response);
+	return ok;
+}

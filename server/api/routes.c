@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * routes - the table of the API; called by http.c for each request, on its thread.
+ *
+ * A new endpoint is a function, a row here and a paragraph of schema/api.yaml.
+ */
+#include "server/api/routes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PREFIX "/api/v1/"
+
+const struct route route_table[] = {
+	{ "GET", "status", status_show, "status:read", "everything at a glance" },
+	{ "GET", "hosts", hosts_list, "hosts:read", "hosts and their agents" },
+	{ "GET", "hosts/{id}", hosts_show, "hosts:read", "one host" },
+	{ "POST", "hosts/{id}/approve", hosts_approve, "hosts:write", "let a pending host in" },
+	{ "POST", "hosts/{id}/revoke", hosts_revoke, "hosts:write", "cut a host off" },
+	{ "POST", "hosts/{id}/label", hosts_label, "hosts:write", "set a host's labels" },
+	{ "GET", "daemons", daemons_list, "daemons:read", "daemons on hosts" },
+	{ "GET", "daemons/{id}", daemons_show, "daemons:read", "one daemon" },
+	{ "GET", "daemons/{id}/profile", daemons_profile, "daemons:read",
+	    "what is normal for a daemon" },
+	{ "GET", "alerts", alerts_list, "alerts:read", "alerts, newest first" },
+	{ "GET", "alerts/{id}", alerts_show, "alerts:read", "one alert with its explanation" },
+	{ "POST", "alerts/{id}/ack", alerts_ack, "alerts:write", "somebody looks after it" },
+	{ "POST", "alerts/{id}/close", alerts_close, "alerts:write", "it is dealt with" },
+	{ "POST", "alerts/{id}/verdict", alerts_verdict, "alerts:write", "whether it was right" },
+	{ "GET", "events", events_list, "events:read", "events, newest first; follow=1 streams" },
+	{ "GET", "reactions", reactions_list, "reactions:read", "reactions, none in this version" },
+	{ "GET", "enrolment-tokens", tokens_list, "enrolment:read", "tokens that let hosts in" },
+	{ "POST", "enrolment-tokens", tokens_create, "enrolment:write", "make one" },
+	{ "DELETE", "enrolment-tokens/{id}", tokens_revoke, "enrolment:write", "revoke one" },
+	{ "GET", "api-tokens", api_tokens_list, "admin:read", "tokens of this API" },
+	{ "POST", "api-tokens", api_tokens_create, "admin:write", "make one" },
+	{ "DELETE", "api-tokens/{id}", api_tokens_revoke, "admin:write", "revoke one" },
+	{ "GET", "settings", settings_show, "settings:read", "the server's options" },
+	{ "GET", "openapi.json", openapi_show, "status:read", "this API, described" },
+	{ "GET", "/healthz", health_show, NULL, "the process answers" },
+	{ "GET", "/readyz", ready_show, NULL, "it can store and has room" },
+	{ "GET", "/metrics", metrics_show, NULL, "for Prometheus" },
+	{ NULL, NULL, NULL, NULL, NULL },
+};
+
+static bool
+path_matches(const char *pattern, const char *url, char *ret_id, size_t size)
+{
+	const char *hole;
+	size_t len;
+
+	if (*pattern != '/') {
+		if (strncmp(url, PREFIX, sizeof(PREFIX) - 1) != 0)
+			return false;
+		url += sizeof(PREFIX) - 1;
+	}
+	hole = strchr(pattern, '{');
+	if (hole == NULL)
+		return strcmp(pattern, url) == 0;
+	if (strncmp(pattern, url, (size_t)(hole - pattern)) != 0)
+		return false;
+	url += hole - pattern;
+	len = strcspn(url, "/");
+	if (len == 0 || len >= size || strcmp(hole + sizeof("{id}") - 1, url + len) != 0)
+		return false;
+	snprintf(ret_id, size, "%.*s", (int)len, url);
+	return true;
+}
+
+const struct route *
+route_find(const char *method, const char *url, char *ret_id, size_t size, bool *ret_path_known,
+    char ret_allow[64])
+{
+	size_t used = 0;
+
+	*ret_path_known = false;
+	ret_allow[0] = '\0';
+	for (const struct route *r = route_table; r->method != NULL; r++) {
+		if (!path_matches(r->path, url, ret_id, size))
+			continue;
+		if (strcmp(method, r->method) == 0 ||
+		    (strcmp(method, "HEAD") == 0 && strcmp(r->method, "GET") == 0))
+			return r;
+		used += (size_t)snprintf(ret_allow + used, used < 64 ? 64 - used : 0, "%s%s",
+		    used ? ", " : "", r->method);
+		used = DS_MIN(used, 63);
+		*ret_path_known = true;
+	}
+	return NULL;
+}
+
+bool
+route_writes(const struct route *r)
+{
+	return strcmp(r->method, "GET") != 0;
+}

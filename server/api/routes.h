@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* routes - which function answers which method and path, and what scope a caller needs for it. */
+#ifndef SERVER_API_ROUTES_H
+#define SERVER_API_ROUTES_H
+
+#include "server/api/call.h"
+
+struct route {
+	const char *method;
+	const char
+	    *path; /* below /api/v1/ unless it begins with '/'; {id} is one part of the path */
+	void (*answer)(struct call *c);
+	const char *scope; /* "hosts:read"; NULL: anybody */
+	const char *help;
+};
+
+extern const struct route route_table[]; /* ends with a row without a method */
+
+/* The row for a request, its {id} in ret_id (size bytes).  NULL: *ret_path_known tells whether
+ * another method would do, and ret_allow (64 bytes) which. */
+const struct route *route_find(const char *method, const char *url, char *ret_id, size_t size,
+    bool *ret_path_known, char ret_allow[64]);
+/* Whether the route changes something: such requests run one after another. */
+bool route_writes(const struct route *r);
+
+void status_show(struct call *c);
+void hosts_list(struct call *c);
+void hosts_show(struct call *c);
+void hosts_approve(struct call *c);
+void hosts_revoke(struct call *c);
+void hosts_label(struct call *c);
+void daemons_list(struct call *c);
+void daemons_show(struct call *c);
+void daemons_profile(struct call *c);
+void alerts_list(struct call *c);
+void alerts_show(struct call *c);
+void alerts_ack(struct call *c);
+void alerts_close(struct call *c);
+void alerts_verdict(struct call *c);
+void events_list(struct call *c);
+void tokens_list(struct call *c);
+void tokens_create(struct call *c);
+void tokens_revoke(struct call *c);
+void api_tokens_list(struct call *c);
+void api_tokens_create(struct call *c);
+void api_tokens_revoke(struct call *c);
+void settings_show(struct call *c);
+void reactions_list(struct call *c);
+void openapi_show(struct call *c);
+void health_show(struct call *c);
+void ready_show(struct call *c);
+void metrics_show(struct call *c);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tokens - enrolment tokens: what lets a new host in.
+ *
+ * On the pool's threads; owns nothing.  The text of a token is in the answer that makes it and
+ * nowhere else.
+ */
+#include "lib/clock.h"
+#include "lib/tls.h"
+#include "server/api/routes.h"
+#include "server/config.h"
+#include "server/ingest/ingest.h"
+
+#include <errno.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LABEL_MAX   100u
+#define USES_MAX    100000
+#define TTL_US      (UINT64_C(3600) * 1000000)
+#define ADDRESS_MAX (sizeof(((struct ds_token *)0)->address))
+
+static void
+put_token(struct ds_json *j, const struct token_row *row)
+{
+	uint64_t now_us = ds_clock_wall_us();
+	const char *status = row->revoked                 ? "revoked"
+			     : now_us >= row->expires_us  ? "expired"
+			     : row->uses >= row->uses_max ? "used"
+							  : "valid";
+
+	ds_json_put_string(j, "id", row->id);
+	ds_json_put_string(j, "label", row->label);
+	ds_json_put_string(j, "status", status);
+	ds_json_put_uint(j, "uses", row->uses);
+	ds_json_put_uint(j, "uses_max", row->uses_max);
+	ds_json_put_bool(j, "require_approval", row->require_approval);
+	ds_json_put_time(j, "created", row->created_us);
+	ds_json_put_time(j, "expires", row->expires_us);
+}
+
+static int
+list_token(const struct token_row *row, void *ctx)
+{
+	struct call *c = ctx;
+
+	ds_json_object(&c->json);
+	put_token(&c->json, row);
+	ds_json_end(&c->json);
+	return 0;
+}
+
+void
+tokens_list(struct call *c)
+{
+	int r;
+
+	call_begin_items(c);
+	r = c->cfg->backend->each_token(c->worker->reader, list_token, c);
+	if (r < 0)
+		call_error(c, r, "cannot read the tokens");
+	else
+		call_end_items(c, NULL);
+}
+
+/* ---- making one */
+
+static bool
+is_wildcard(const char *host)
+{
+	return *host == '\0' || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "[::]") == 0 ||
+	       strcmp(host, "*") == 0;
+}
+
+/* Where agents reach us: the configured names, or the address that is listened on, or this
+ * machine's name. */
+static void
+name_addresses(const struct api_config *cfg, char ret[ADDRESS_MAX])
+{
+	const struct server_config *s = cfg->server;
+	const char *colon = strrchr(s->listen, ':');
+	unsigned port = cfg->ingest != NULL ? ingest_port(cfg->ingest) : 0;
+	char host[200] = "";
+	size_t used = 0;
+
+	if (port == 0 && colon != NULL)
+		port = (unsigned)strtoul(colon + 1, NULL, 10);
+	if (colon != NULL)
+		snprintf(host, sizeof(host), "%.*s", (int)(colon - s->listen), s->listen);
+	if (is_wildcard(host) && gethostname(host, sizeof(host) - 1) < 0)
+		snprintf(host, sizeof(host), "localhost");
+	if (s->hostnames.len == 0)
+		snprintf(ret, ADDRESS_MAX, "%s:%u", host, port);
+	for (size_t i = 0; i < s->hostnames.len && used < ADDRESS_MAX; i++) {
+		const char *name = s->hostnames.items[i];
+		bool v6 = strchr(name, ':') != NULL;
+
+		used += (size_t)snprintf(ret + used, ADDRESS_MAX - used, "%s%s%s%s:%u",
+		    i ? "," : "", v6 ? "[" : "", name, v6 ? "]" : "", port);
+	}
+	/* A name that did not fit is left out, not cut. */
+	if (used >= ADDRESS_MAX && strrchr(ret, ',') != NULL)
+		*strrchr(ret, ',') = '\0';
+}
+
+static int
+make_token(struct ds_token *t, struct token_row *row)
+{
+	uint8_t id[8];
+	int r = ds_random(id, sizeof(id));
+
+	if (r == 0)
+		r = ds_random(t->secret, sizeof(t->secret));
+	if (r < 0)
+		return r;
+	snprintf(t->id, sizeof(t->id), "tok_%02x%02x%02x%02x%02x%02x%02x%02x", id[0], id[1], id[2],
+	    id[3], id[4], id[5], id[6], id[7]);
+	SHA256(t->secret, sizeof(t->secret), row->secret_hash);
+	row->id = t->id;
+	return 0;
+}
+
+static int
+store_token(const struct store_backend *backend, struct store *store, void *ctx)
+{
+	return backend->token_put(store, ctx);
+}
+
+static void
+answer_token(struct call *c, const struct ds_token *t, const struct token_row *row)
+{
+	char text[DS_TOKEN_TEXT_MAX];
+	int r = ds_token_format(t, text, sizeof(text));
+
+	if (r == 0)
+		r = call_write(c, store_token, (void *)(uintptr_t)row);
+	if (r < 0) {
+		call_error(c, r, "no token was made");
+		return;
+	}
+	c->status = 201;
+	ds_json_object(&c->json);
+	put_token(&c->json, row);
+	ds_json_put_string(&c->json, "address", t->address);
+	ds_json_put_string(&c->json, "token", text);
+	ds_json_end(&c->json);
+	explicit_bzero(text, sizeof(text));
+}
+
+void
+tokens_create(struct call *c)
+{
+	struct token_row row = { .created_us = ds_clock_wall_us() };
+	struct ds_token t = { 0 };
+	struct ds_cert_info ca;
+	const char *address;
+	uint64_t ttl_us;
+	int64_t uses;
+	int r;
+
+	if (!call_text(c, "label", "", LABEL_MAX, &row.label) ||
+	    !call_text(c, "address", NULL, ADDRESS_MAX - 1, &address) ||
+	    !call_integer(c, "uses", 1, 1, USES_MAX, &uses) ||
+	    !call_ttl(c, "ttl", TTL_US, &ttl_us) ||
+	    !call_flag(c, "require_approval", false, &row.require_approval))
+		return;
+	row.uses_max = (uint32_t)uses;
+	row.expires_us = row.created_us + ttl_us;
+	r = c->cfg->ca_file != NULL ? ds_tls_file_info(c->cfg->ca_file, &ca) : -ENOENT;
+	if (r == 0)
+		r = make_token(&t, &row);
+	if (r < 0) {
+		call_problem(c, 500, "internal", "no token can be made: %s", strerror(-r));
+		return;
+	}
+	memcpy(t.pin, ca.pin, sizeof(t.pin));
+	if (address != NULL)
+		snprintf(t.address, sizeof(t.address), "%s", address);
+	else
+		name_addresses(c->cfg, t.address);
+	answer_token(c, &t, &row);
+	explicit_bzero(&t, sizeof(t));
+}
+
+/* ---- revoking */
+
+struct revoked {
+	struct token_row row;
+	const char *id;
+	char id_copy[80], label[LABEL_MAX * 4 + 1];
+	bool found;
+};
+
+static int
+copy_token(const struct token_row *row, void *ctx)
+{
+	struct revoked *t = ctx;
+
+	if (strcmp(row->id, t->id) != 0)
+		return 0;
+	t->row = *row;
+	snprintf(t->id_copy, sizeof(t->id_copy), "%s", row->id);
+	snprintf(t->label, sizeof(t->label), "%s", row->label ? row->label : "");
+	t->row.id = t->id_copy;
+	t->row.label = t->label;
+	t->row.revoked = true;
+	t->found = true;
+	return 1;
+}
+
+void
+tokens_revoke(struct call *c)
+{
+	struct revoked t = { .id = c->id };
+	int r = c->cfg->backend->each_token(c->worker->reader, copy_token, &t);
+
+	if (r >= 0 && !t.found) {
+		call_problem(c, 404, "not-found", "there is no token \"%s\"", c->id);
+		return;
+	}
+	if (r >= 0)
+		r = call_write(c, store_token, &t.row);
+	if (r < 0) {
+		call_error(c, r, "the token was not revoked");
+		return;
+	}
+	ds_json_object(&c->json);
+	put_token(&c->json, &t.row);
+	ds_json_end(&c->json);
+}
