@@ -346,6 +346,12 @@ noted_document(const char *was, const struct alert_change *change, uint64_t now_
 	return text;
 }
 
+static bool
+is_accepted(const struct alert_change *change)
+{
+	return change->verdict != NULL && strcmp(change->verdict, "true_positive") != 0;
+}
+
 static int
 change_row(const struct store_backend *backend, struct store *store, const struct alert_row *was,
     const struct alert_change *change, uint64_t now_us)
@@ -357,6 +363,8 @@ change_row(const struct store_backend *backend, struct store *store, const struc
 	row.updated_us = now_us;
 	if (change->status != NULL)
 		row.status = change->status;
+	else if (is_accepted(change))
+		row.status = "closed"; /* what is normal needs nobody's attention any more */
 	if (change->verdict != NULL) {
 		verdict = verdict_document(change, now_us);
 		if (verdict == NULL)
@@ -370,7 +378,7 @@ change_row(const struct store_backend *backend, struct store *store, const struc
 		row.json = json;
 	}
 	r = backend->alert_put(store, &row);
-	if (r >= 0 && change->verdict != NULL && strcmp(change->verdict, "true_positive") != 0)
+	if (r >= 0 && is_accepted(change))
 		r = learn(backend, store, &row, now_us);
 fail:
 	free(verdict);

@@ -32,9 +32,10 @@ struct alert_change {
 };
 
 /* Changes an alert.  `row` is what a reader had for its id; what grew since then is kept.  A
- * verdict of false_positive or benign_expected also makes the alert's behaviour part of what is
- * normal: 1 then, and ingest_forget(host, daemon) must follow the commit, so that the worker reads
- * it.  0, or -EINVAL (no such status or verdict), -errno. */
+ * verdict of false_positive or benign_expected also closes the alert (unless `status` says
+ * otherwise) and makes its behaviour part of what is normal: 1 then, and ingest_forget(host,
+ * daemon) must follow the commit, so that the worker reads it.  0, or -EINVAL (no such status or
+ * verdict), -errno. */
 DS_MUST_CHECK int alerts_change(const struct store_backend *backend, struct store *store,
     const struct alert_row *row, const struct alert_change *change, uint64_t now_us);
 /* Closes the alert of a host's group, if one is not closed.  1 when it did, 0, -errno. */

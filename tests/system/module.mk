@@ -12,6 +12,8 @@ sanitized_system_tests += tests/system/tls.py
 
 EXTRA_DIST += tests/system/server_crash.py
 
+system_tests += tests/system/first_alert.py
+
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
 TESTS += $(system_tests)
