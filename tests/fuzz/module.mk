@@ -76,6 +76,15 @@ tests_fuzz_fuzz_spool_SOURCES = tests/fuzz/fuzz_spool.c
 tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_spool_LDADD = agent/uplink/libuplink.a $(DS_BATCH_LIBS) lib/libds.a
 
+fuzz_replays_agent += tests/fuzz/replay_attrib
+tests_fuzz_replay_attrib_SOURCES = tests/fuzz/fuzz_attrib.c tests/fuzz/replay.c
+tests_fuzz_replay_attrib_LDADD = $(ATTRIB_LIBS)
+fuzz_targets_agent += tests/fuzz/fuzz_attrib
+tests_fuzz_fuzz_attrib_SOURCES = tests/fuzz/fuzz_attrib.c
+tests_fuzz_fuzz_attrib_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_attrib_LDADD = $(ATTRIB_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/attrib/cgroup tests/fuzz/seeds/attrib/json tests/fuzz/seeds/attrib/args
+
 # END OF LIST: add above
 all_fuzz_replays = $(fuzz_replays)
 all_fuzz_targets = $(fuzz_targets)
