@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HINT "store.events_day" /* a setting */
+
 static int
 open_day(struct store *s, uint64_t day, struct db *ret, char *why, size_t size)
 {
@@ -72,6 +74,45 @@ consider_day(struct store *s, uint64_t day, bool unclean)
 	s->day = day;
 }
 
+/* Which files may be the current one: "DAY PREVIOUS", written before each change of day. */
+static bool
+read_hint(struct store *s, uint64_t ret[2])
+{
+	sqlite3_stmt *st = db_prepare(&s->control, CONTROL_SETTING_GET, "t", HINT);
+	bool found = db_step(&s->control, st) > 0;
+	char *end;
+
+	if (!found)
+		return false;
+	ret[0] = strtoull(db_text(st, 0), &end, 10);
+	ret[1] = strtoull(end, NULL, 10);
+	sqlite3_reset(st);
+	return true;
+}
+
+static int
+write_hint(struct store *s, uint64_t day)
+{
+	char text[48];
+
+	snprintf(
+	    text, sizeof(text), "%llu %llu", (unsigned long long)day, (unsigned long long)s->day);
+	return db_run(&s->control, CONTROL_SETTING_PUT, "tt", HINT, text);
+}
+
+/* The hint saves opening a file for each day of history at start. */
+static void
+consider_hint(struct store *s, const uint64_t *days, size_t len, bool unclean)
+{
+	uint64_t hint[2];
+
+	if (!read_hint(s, hint))
+		return;
+	for (size_t i = len; i-- > 0;)
+		if (days[i] == hint[0] || days[i] == hint[1])
+			consider_day(s, days[i], unclean);
+}
+
 int
 events_open(struct store *s, bool unclean)
 {
@@ -81,9 +122,10 @@ events_open(struct store *s, bool unclean)
 
 	if (r < 0)
 		return r;
-	/* Newest first: mostly the first is the one, and is opened once. */
-	for (size_t i = len; i-- > 0;)
-		consider_day(s, days[i], unclean);
+	consider_hint(s, days, len, unclean);
+	if (s->day == 0)
+		for (size_t i = len; i-- > 0;)
+			consider_day(s, days[i], unclean);
 	free(days);
 	return 0;
 }
@@ -155,7 +197,9 @@ change_day(struct store *s, uint64_t day)
 	}
 	if (r < 0)
 		return r;
-	r = take_over(s, &db, &sums);
+	r = write_hint(s, day);
+	if (r == 0)
+		r = take_over(s, &db, &sums);
 	if (r < 0) {
 		db_close(&db);
 		return r;

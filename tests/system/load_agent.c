@@ -45,6 +45,7 @@ struct agent {
 static struct event_base *base;
 static struct ds_token token;
 static const char *top_dir;
+static bool wide; /* LOAD_WIDE: paths that do not repeat */
 static unsigned agents_len, batches, events, finished, connects;
 static struct ds_conn_limits limits;
 static struct ds_batch_builder *builder;
@@ -81,6 +82,9 @@ make_batch(const struct agent *a, uint64_t seq)
 		ev.num[DS_NUM_INODE] = seq;
 		n = snprintf(path, sizeof(path), "/var/lib/app/%u/file-%u", a->index % 7,
 		    (unsigned)((seq * 31 + i) % PATHS));
+		if (wide)
+			n = snprintf(path, sizeof(path), "/var/lib/app/%08lx%08lx%08lx", random(),
+			    random(), random());
 		ds_event_set_str(&ev, DS_STR_PATH, path, (size_t)n);
 		ds_event_set_str(&ev, DS_STR_EXE, "/usr/sbin/nginx", 15);
 		check("add", ds_batch_add(builder, &ev));
@@ -425,5 +429,6 @@ main(int argc, char **argv)
 		return verify(argv[2]);
 	check("token", ds_token_parse(argv[2], &token));
 	top_dir = argv[3];
+	wide = getenv("LOAD_WIDE") != NULL;
 	return run();
 }
