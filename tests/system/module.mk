@@ -10,7 +10,8 @@ EXTRA_DIST += tests/system/peer.py
 system_tests += tests/system/tls.py
 sanitized_system_tests += tests/system/tls.py
 
-EXTRA_DIST += tests/system/server_crash.py
+system_tests += tests/system/server_crash.py
+sanitized_system_tests += tests/system/server_crash.py
 
 system_tests += tests/system/first_alert.py
 
