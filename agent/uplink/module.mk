@@ -14,11 +14,15 @@ noinst_LIBRARIES += agent/uplink/libuplink.a
 agent_uplink_libuplink_a_SOURCES = agent/uplink/batcher.c agent/uplink/batcher.h agent/uplink/courier.c agent/uplink/courier.h \
 	agent/uplink/health.c agent/uplink/health.h agent/uplink/priv.c agent/uplink/priv.h \
 	agent/uplink/spool.c agent/uplink/spool.h agent/uplink/spool_file.c agent/uplink/spool_file.h \
-	agent/uplink/spool_open.c agent/uplink/spool_state.h
-agent_uplink_libuplink_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(SECCOMP_CFLAGS)
+	agent/uplink/spool_open.c agent/uplink/spool_state.h $(uplink_logs)
+uplink_logs = agent/uplink/logs/follow.c agent/uplink/logs/follow.h agent/uplink/logs/journal.c agent/uplink/logs/journal.h \
+	agent/uplink/logs/line.c agent/uplink/logs/line.h agent/uplink/logs/login.c agent/uplink/logs/login.h \
+	agent/uplink/logs/login_ssh.c agent/uplink/logs/login_text.c agent/uplink/logs/login_text.h \
+	agent/uplink/logs/logs.c agent/uplink/logs/logs.h
+agent_uplink_libuplink_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(SECCOMP_CFLAGS) $(JOURNAL_CFLAGS)
 
 pkglibexec_PROGRAMS += agent/uplink/daemonsec-uplink
 agent_uplink_daemonsec_uplink_SOURCES = agent/uplink/main.c agent/config.c agent/config.h
 agent_uplink_daemonsec_uplink_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS)
 agent_uplink_daemonsec_uplink_LDADD = agent/uplink/libuplink.a agent/uplink/libdslink.a $(DS_BATCH_LIBS) $(DS_NET_LIBS) \
-	lib/libds.a $(SECCOMP_LIBS) $(JOURNAL_LIBS)
+	lib/libds.a $(SECCOMP_LIBS)

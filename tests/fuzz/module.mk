@@ -84,6 +84,14 @@ tests_fuzz_fuzz_attrib_SOURCES = tests/fuzz/fuzz_attrib.c
 tests_fuzz_fuzz_attrib_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_attrib_LDADD = $(ATTRIB_LIBS)
 EXTRA_DIST += tests/fuzz/seeds/attrib/cgroup tests/fuzz/seeds/attrib/json tests/fuzz/seeds/attrib/args
+fuzz_replays_agent += tests/fuzz/replay_login
+tests_fuzz_replay_login_SOURCES = tests/fuzz/fuzz_login.c tests/fuzz/replay.c
+tests_fuzz_replay_login_LDADD = agent/uplink/libuplink.a lib/libds.a
+fuzz_targets_agent += tests/fuzz/fuzz_login
+tests_fuzz_fuzz_login_SOURCES = tests/fuzz/fuzz_login.c
+tests_fuzz_fuzz_login_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_login_LDADD = agent/uplink/libuplink.a lib/libds.a
+EXTRA_DIST += tests/fuzz/seeds/login/mixed
 
 # END OF LIST: add above
 all_fuzz_replays = $(fuzz_replays)

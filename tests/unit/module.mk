@@ -181,6 +181,14 @@ tests_unit_test_writer_SOURCES = tests/unit/test_writer.c
 tests_unit_test_writer_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_writer_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
+unit_tests_agent += tests/unit/test_login tests/unit/test_follow
+tests_unit_test_login_SOURCES = tests/unit/test_login.c
+tests_unit_test_login_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_login_LDADD = agent/uplink/libuplink.a $(TEST_LIBS)
+tests_unit_test_follow_SOURCES = tests/unit/test_follow.c
+tests_unit_test_follow_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_follow_LDADD = agent/uplink/libuplink.a $(TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * logs - the login sensor: follows logs, makes LOGIN events of what tells of one.
+ *
+ * Called by main on the uplink's only thread.  Owns the inotify descriptor and the followed files.
+ */
+#include "agent/uplink/logs/logs.h"
+
+#include "agent/uplink/logs/follow.h"
+#include "agent/uplink/logs/journal.h"
+#include "agent/uplink/logs/login.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#define FILES_MAX     16u
+#define TURN_BYTES    (256u << 10) /* of one file before others get their turn */
+#define TURN_LINES    1000u
+#define POLL_S        10 /* for file systems without inotify, and directories that came late */
+#define MESSAGE_MAX   512u
+#define NOTES_VERSION 1u
+
+struct watched {
+	struct follow follow;
+	int wd, wd_before; /* of the file and the one before it; -1 for none */
+	bool is_refused;   /* told that it may not be read */
+};
+
+struct logs {
+	struct watched files[FILES_MAX];
+	size_t len;
+	int inotify;
+	struct journal *journal;
+	bool wants_journal;
+	struct event *readable, *poll, *again, *journal_readable;
+	const struct logs_ops *ops;
+	void *ctx;
+	const char *source; /* of the line being read */
+};
+
+static const char *const usual_files[] = { "/var/log/auth.log", "/var/log/secure",
+	"/var/log/mail.log", "/var/log/maillog", "/var/log/vsftpd.log" };
+
+static void
+set_str(struct ds_event *ev, enum ds_str_field field, struct ds_str s)
+{
+	ds_event_set_str(ev, field, s.len > 0 ? s.ptr : NULL, s.len);
+}
+
+static void
+on_log_line(const struct log_line *line, void *ctx)
+{
+	struct logs *l = ctx;
+	struct ds_event ev = { .kind = DS_EVENT_LOGIN };
+	struct login login;
+	char daemon[DS_DAEMON_MAX + 1];
+
+	if (!login_parse(line, &login))
+		return;
+	login_daemon("", login.program, daemon, sizeof(daemon));
+	ev.time_us = line->time_us != 0 ? line->time_us : ds_clock_wall_us();
+	ev.count = login.count;
+	ev.daemon = (struct ds_str){ daemon, (uint32_t)strlen(daemon) };
+	ev.num[DS_NUM_PID] = line->pid;
+	ev.num[DS_NUM_OUTCOME] = login.outcome;
+	ev.num[DS_NUM_SPORT] = login.port;
+	set_str(&ev, DS_STR_USER, login.user);
+	set_str(&ev, DS_STR_METHOD, login.method);
+	ds_event_set_str(
+	    &ev, DS_STR_SADDR, login.address_size ? login.address : NULL, login.address_size);
+	ds_event_set_str(&ev, DS_STR_SOURCE, l->source, strlen(l->source));
+	ds_event_set_str(
+	    &ev, DS_STR_MESSAGE, line->message.ptr, DS_MIN(line->message.len, MESSAGE_MAX));
+	if (line->message.len > MESSAGE_MAX)
+		ev.flags |= DS_FLAG_TRUNCATED;
+	l->ops->event(&ev, l->ctx);
+}
+
+static void
+on_text(const char *text, size_t len, void *ctx)
+{
+	struct log_line line;
+
+	log_line_parse(text, len, ds_clock_wall_us(), &line);
+	on_log_line(&line, ctx);
+}
+
+static void
+on_lost(const char *why, void *ctx)
+{
+	struct logs *l = ctx;
+	struct ds_event ev = { .kind = DS_EVENT_GAP, .time_us = ds_clock_wall_us(), .count = 1 };
+
+	ds_log(WARN, "lines of a log may have been lost", "log=%s why=\"%s\"", l->source, why);
+	ev.daemon = (struct ds_str){ "daemonsec", 9 };
+	ev.num[DS_NUM_LOST] = 1;
+	ds_event_set_str(&ev, DS_STR_SOURCE, l->source, strlen(l->source));
+	ds_event_set_str(&ev, DS_STR_MESSAGE, why, strlen(why));
+	l->ops->event(&ev, l->ctx);
+}
+
+/* The file that has the name now; a file that was read to its end is let go one rotation later. */
+static void
+watch_file(struct logs *l, struct watched *w)
+{
+	int wd;
+
+	if (l->inotify < 0)
+		return;
+	wd = inotify_add_watch(l->inotify, w->follow.path, IN_MODIFY);
+	if (wd < 0 || wd == w->wd)
+		return; /* not there, or not for us: the poll sees it */
+	if (w->wd_before >= 0)
+		(void)inotify_rm_watch(l->inotify, w->wd_before); /* may be gone by itself */
+	w->wd_before = w->wd;
+	w->wd = wd;
+}
+
+static void
+watch_directory(struct logs *l, const char *path)
+{
+	char dir[FOLLOW_PATH];
+	const char *slash = strrchr(path, '/');
+
+	if (l->inotify < 0 || slash == NULL)
+		return;
+	snprintf(dir, sizeof(dir), "%.*s/", (int)(slash - path), path);
+	(void)inotify_add_watch(l->inotify, dir, IN_CREATE | IN_MOVED_TO); /* else the poll */
+}
+
+static void
+add_file(struct logs *l, const char *path)
+{
+	struct watched *w = &l->files[l->len];
+
+	if (l->len == FILES_MAX || follow_init(&w->follow, path) < 0) {
+		ds_log(WARN, "cannot follow this log, leaving it out", "log=\"%s\"", path);
+		return;
+	}
+	w->wd = w->wd_before = -1;
+	watch_directory(l, path);
+	watch_file(l, w);
+	l->len++;
+}
+
+static bool
+is_auto(const struct ds_conf_list *list)
+{
+	return list->len == 1 && strcmp(list->items[0], "auto") == 0;
+}
+
+struct logs *
+logs_new(const struct agent_config *cfg)
+{
+	struct logs *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->inotify = -1;
+	/* Files that were asked for by name are read instead of the journal: both would tell the
+	 * same logins twice. */
+	l->wants_journal = cfg->journal && is_auto(&cfg->log_files) && journal_is_here();
+	if (l->wants_journal)
+		return l;
+	l->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (l->inotify < 0)
+		ds_log(WARN, "no inotify, looking at the logs every 10 s", "error=\"%s\"",
+		    strerror(errno));
+	if (is_auto(&cfg->log_files))
+		for (size_t i = 0; i < DS_LEN(usual_files); i++)
+			add_file(l, usual_files[i]);
+	else
+		for (size_t i = 0; i < cfg->log_files.len; i++)
+			add_file(l, cfg->log_files.items[i]);
+	return l;
+}
+
+/* 1: there is more. */
+static int
+read_file(struct logs *l, struct watched *w)
+{
+	const struct follow_ops ops = { .line = on_text, .lost = on_lost, .ctx = l };
+	int r;
+
+	l->source = w->follow.path;
+	r = follow_read(&w->follow, TURN_BYTES, &ops);
+	if (r >= 0)
+		return r;
+	if (!w->is_refused)
+		ds_log(WARN, "cannot read this log", "log=%s error=\"%s\"", w->follow.path,
+		    strerror(-r));
+	/* It could be read before it was rotated: as root it can be again.  Once: a file that
+	 * root's uplink could not hand down is left alone. */
+	if (r == -EACCES && !w->is_refused && w->follow.fd >= 0)
+		l->ops->restart(l->ctx);
+	w->is_refused = true;
+	return 0;
+}
+
+static void
+read_all(struct logs *l)
+{
+	const struct timeval now = { 0, 0 };
+	bool more = false;
+
+	for (size_t i = 0; i < l->len; i++)
+		more |= read_file(l, &l->files[i]) == 1;
+	if (more)
+		(void)evtimer_add(l->again, &now); /* else the poll */
+}
+
+static void
+on_inotify(evutil_socket_t fd, short what, void *ctx)
+{
+	struct logs *l = ctx;
+	char events[4096] __attribute__((aligned(8)));
+
+	(void)what;
+	while (read(fd, events, sizeof(events)) > 0)
+		;
+	for (size_t i = 0; i < l->len; i++)
+		watch_file(l, &l->files[i]);
+	read_all(l);
+}
+
+static void
+on_poll(evutil_socket_t fd, short what, void *ctx)
+{
+	struct logs *l = ctx;
+
+	(void)fd;
+	(void)what;
+	for (size_t i = 0; i < l->len; i++)
+		watch_file(l, &l->files[i]);
+	read_all(l);
+}
+
+static void
+on_again(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	read_all(ctx);
+}
+
+static void
+on_journal(evutil_socket_t fd, short what, void *ctx)
+{
+	struct logs *l = ctx;
+	static struct ds_log_rate rate;
+	int r;
+
+	(void)fd;
+	(void)what;
+	l->source = "journal";
+	r = journal_read(l->journal, TURN_LINES, on_log_line, l);
+	if (r < 0 && ds_log_pass(&rate, 5))
+		ds_log(WARN, "cannot read the journal", "error=\"%s\"", strerror(-r));
+	if (r == 1)
+		event_active(l->journal_readable, EV_READ, 0);
+}
+
+static int
+start_journal(struct logs *l, struct event_base *base, const char *cursor)
+{
+	char why[256];
+	int r = journal_open(&l->journal, why, sizeof(why));
+
+	if (r < 0) {
+		ds_log(WARN, "there is a journal that cannot be read, so logins are not seen",
+		    "why=\"%s\"", why);
+		return 0;
+	}
+	l->source = "journal";
+	r = journal_seek(l->journal, cursor);
+	if (r == 1)
+		on_lost("the place in the journal has been rotated away", l);
+	if (r < 0)
+		return r;
+	l->journal_readable =
+	    event_new(base, journal_fd(l->journal), EV_READ | EV_PERSIST, on_journal, l);
+	if (l->journal_readable == NULL || event_add(l->journal_readable, NULL) < 0)
+		return -ENOMEM;
+	event_active(l->journal_readable, EV_READ, 0); /* what came while we were away */
+	return 0;
+}
+
+static int
+start_files(struct logs *l, struct event_base *base)
+{
+	const struct timeval every = { POLL_S, 0 }, now = { 0, 0 };
+
+	if (l->inotify >= 0) {
+		l->readable = event_new(base, l->inotify, EV_READ | EV_PERSIST, on_inotify, l);
+		if (l->readable == NULL || event_add(l->readable, NULL) < 0)
+			return -ENOMEM;
+	}
+	l->poll = event_new(base, -1, EV_PERSIST, on_poll, l);
+	l->again = evtimer_new(base, on_again, l);
+	if (l->poll == NULL || l->again == NULL || event_add(l->poll, &every) < 0 ||
+	    evtimer_add(l->again, &now) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static struct watched *
+find_file(struct logs *l, const char *path)
+{
+	for (size_t i = 0; i < l->len; i++)
+		if (strcmp(l->files[i].follow.path, path) == 0)
+			return &l->files[i];
+	return NULL;
+}
+
+/* Notes that are damaged or from the future are as good as none. */
+static void
+read_notes(struct logs *l, const void *notes, size_t size, char cursor[JOURNAL_CURSOR_MAX],
+    bool has_place[FILES_MAX])
+{
+	const uint8_t *text;
+	uint8_t version, len;
+	struct follow place;
+	struct ds_buf b;
+	size_t n;
+
+	cursor[0] = '\0';
+	ds_buf_view(&b, notes, size);
+	if (ds_buf_get_u8(&b, &version) < 0 || version != NOTES_VERSION ||
+	    ds_buf_get_bytes(&b, JOURNAL_CURSOR_MAX - 1, &text, &n) < 0)
+		return;
+	memcpy(cursor, text, n);
+	cursor[n] = '\0';
+	if (ds_buf_get_u8(&b, &len) < 0)
+		return;
+	while (len-- > 0 && follow_get(&b, &place) == 0) {
+		struct watched *w = find_file(l, place.path);
+
+		if (w == NULL)
+			continue;
+		follow_take_place(&w->follow, &place);
+		has_place[w - l->files] = true;
+	}
+}
+
+int
+logs_start(struct logs *l, struct event_base *base, const void *notes, size_t size,
+    const struct logs_ops *ops, void *ctx)
+{
+	char cursor[JOURNAL_CURSOR_MAX];
+	bool has_place[FILES_MAX] = { false };
+	int r;
+
+	l->ops = ops;
+	l->ctx = ctx;
+	read_notes(l, notes, size, cursor, has_place);
+	if (l->wants_journal)
+		return start_journal(l, base, cursor);
+	for (size_t i = 0; i < l->len; i++) {
+		if (has_place[i])
+			continue;
+		r = follow_begin(&l->files[i].follow);
+		if (r < 0)
+			ds_log(WARN, "cannot read this log", "log=%s error=\"%s\"",
+			    l->files[i].follow.path, strerror(-r));
+	}
+	return start_files(l, base);
+}
+
+int
+logs_notes(const struct logs *l, struct ds_buf *b)
+{
+	size_t start = b->len;
+	int r = ds_buf_put_u8(b, NOTES_VERSION);
+
+	if (r == 0)
+		r = ds_buf_put_str(b, l->journal != NULL ? journal_cursor(l->journal) : "");
+	if (r == 0)
+		r = ds_buf_put_u8(b, (uint8_t)l->len);
+	for (size_t i = 0; r == 0 && i < l->len; i++)
+		r = follow_put(&l->files[i].follow, b);
+	if (r < 0)
+		b->len = start;
+	return r;
+}
+
+void
+logs_describe(const struct logs *l, char *ret, size_t size)
+{
+	size_t used = 0;
+
+	snprintf(ret, size, "%s", l->journal != NULL ? "journal" : "");
+	for (size_t i = 0; i < l->len && used < size; i++)
+		if (l->files[i].follow.fd >= 0)
+			used += (size_t)snprintf(ret + used, size - used, "%s%s",
+			    used > 0 ? ", " : "", l->files[i].follow.path);
+}
+
+void
+logs_free(struct logs *l)
+{
+	if (l == NULL)
+		return;
+	struct event *const events[] = { l->readable, l->poll, l->again, l->journal_readable };
+
+	for (size_t i = 0; i < DS_LEN(events); i++)
+		if (events[i] != NULL)
+			event_free(events[i]);
+	for (size_t i = 0; i < l->len; i++)
+		follow_done(&l->files[i].follow);
+	if (l->inotify >= 0)
+		close(l->inotify);
+	journal_close(l->journal);
+	free(l);
+}
