@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Urgent batches are small and must not wait; bulk has the time to be smaller still. */
 #define URGENT_LEVEL 1
 #define BULK_LEVEL   6
+#define RETRY_MS     500u
+#define OWN_MAX      (1u << 20) /* bytes of our own events while the spool takes none */
 
 struct lane_state {
 	struct batcher *batcher;
@@ -25,8 +28,11 @@ struct lane_state {
 struct batcher {
 	struct lane_state lanes[DS_LANES];
 	struct spool *spool;
-	struct ds_buf packed;
+	struct ds_buf packed, notes;
 	uint64_t last_number; /* newest complete message */
+	bool is_stuck;
+	int (*get_notes)(struct ds_buf *ret, void *ctx);
+	void *notes_ctx;
 	void (*stored)(void *ctx);
 	void *ctx;
 };
@@ -40,6 +46,45 @@ adapt_window(struct lane_state *l, size_t len)
 		l->window_ms = DS_MIN(l->window_ms * 2, BATCHER_BURST_MS);
 	else
 		l->window_ms = DS_MAX(l->window_ms / 2, BATCHER_URGENT_MS);
+}
+
+static void
+arm(struct lane_state *l, uint32_t ms)
+{
+	const struct timeval tv = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 };
+
+	if (evtimer_add(l->timer, &tv) < 0)
+		ds_log(ERROR, "no memory for a timer", "%s", "");
+}
+
+/* Where the readers stand, when that is news to the spool; else nothing. */
+static void
+read_notes(struct batcher *b)
+{
+	size_t size;
+	const void *known = spool_notes(b->spool, &size);
+
+	ds_buf_clear(&b->notes);
+	if (b->get_notes == NULL || b->get_notes(&b->notes, b->notes_ctx) < 0 ||
+	    (b->notes.len == size && memcmp(b->notes.data, known, size) == 0))
+		ds_buf_clear(&b->notes);
+}
+
+static int
+append(struct lane_state *l, size_t len)
+{
+	struct batcher *b = l->batcher;
+	struct spool_origin origin = { .events = (uint32_t)len };
+
+	ds_buf_clear(&b->notes);
+	if (l->lane == DS_LANE_URGENT)
+		read_notes(b);
+	origin.notes = b->notes.data;
+	origin.notes_size = b->notes.len;
+	for (unsigned i = 0; i < DS_LANES; i++)
+		origin.marks[i] = b->lanes[i].stored;
+	origin.marks[l->lane] = l->taken;
+	return spool_append(b->spool, (uint8_t)l->lane, b->packed.data, b->packed.len, &origin);
 }
 
 static int
@@ -56,14 +101,18 @@ flush_lane(struct lane_state *l)
 	r = ds_batch_pack(
 	    l->builder, l->lane == DS_LANE_URGENT ? URGENT_LEVEL : BULK_LEVEL, &b->packed);
 	if (r == 0)
-		r = spool_append(b->spool, l->lane, b->packed.data, b->packed.len, l->taken);
+		r = append(l, len);
 	if (r < 0) {
 		static struct ds_log_rate rate;
 
 		if (ds_log_pass(&rate, 5))
-			ds_log(ERROR, "a batch could not be kept", "error=%d events=%zu", r, len);
+			ds_log(
+			    ERROR, "a batch could not be kept yet", "error=%d events=%zu", r, len);
+		b->is_stuck = true;
+		arm(l, RETRY_MS);
 		return r;
 	}
+	b->is_stuck = false;
 	adapt_window(l, len);
 	ds_batch_builder_clear(l->builder);
 	if (b->packed.cap > (1u << 20))
@@ -84,15 +133,11 @@ on_timer(evutil_socket_t fd, short what, void *ctx)
 	(void)flush_lane(l); /* told; the events stay for the next try */
 }
 
-static int
-arm_timer(struct lane_state *l)
+static void
+arm_window(struct lane_state *l)
 {
-	uint32_t ms = l->lane == DS_LANE_URGENT ? l->window_ms : BATCHER_BULK_MS;
-	const struct timeval tv = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 };
-
-	if (evtimer_pending(l->timer, NULL))
-		return 0;
-	return evtimer_add(l->timer, &tv) < 0 ? -ENOMEM : 0;
+	if (!evtimer_pending(l->timer, NULL))
+		arm(l, l->lane == DS_LANE_URGENT ? l->window_ms : BATCHER_BULK_MS);
 }
 
 static int
@@ -114,7 +159,8 @@ add_to_lane(struct lane_state *l, const struct ds_event *ev)
 	}
 	if (r < 0)
 		return r;
-	return arm_timer(l);
+	arm_window(l);
+	return 0;
 }
 
 static struct lane_state *
@@ -123,13 +169,11 @@ lane_of(struct batcher *b, const struct ds_event *ev)
 	return &b->lanes[ds_event_is_urgent(ev) ? DS_LANE_URGENT : DS_LANE_BULK];
 }
 
-static int
-flush_when_large(struct lane_state *l)
+static bool
+is_large(const struct lane_state *l)
 {
-	if (ds_batch_builder_size(l->builder) < BATCHER_BULK_SIZE &&
-	    ds_batch_builder_len(l->builder) < BATCHER_BULK_LEN)
-		return 0;
-	return flush_lane(l);
+	return ds_batch_builder_size(l->builder) >= BATCHER_BULK_SIZE ||
+	       ds_batch_builder_len(l->builder) >= BATCHER_BULK_LEN;
 }
 
 /* `part` counts the events of the message; a lane's mark counts in the same numbers, so that "up to
@@ -155,9 +199,16 @@ int
 batcher_add_own(struct batcher *b, const struct ds_event *ev)
 {
 	struct lane_state *l = lane_of(b, ev);
-	int r = add_to_lane(l, ev);
+	int r;
 
-	return r < 0 ? r : flush_when_large(l);
+	if (b->is_stuck && ds_batch_builder_size(l->builder) > OWN_MAX)
+		return -ENOSPC;
+	r = add_to_lane(l, ev);
+	/* Not flushed here: who gave the event counts it as given only once we return, and its
+	 * notes must fit what is in the record. */
+	if (r == 0 && is_large(l))
+		arm(l, 0);
+	return r;
 }
 
 void
@@ -171,7 +222,8 @@ batcher_end_message(struct batcher *b, uint64_t number)
 			l->taken = (struct spool_mark){ number, 0 };
 		if (ds_batch_builder_len(l->builder) == 0)
 			l->stored = l->taken;
-		(void)flush_when_large(l); /* told; the events stay for the next try */
+		if (is_large(l) && !b->is_stuck)
+			(void)flush_lane(l); /* told; the events stay for the next try */
 	}
 }
 
@@ -180,10 +232,38 @@ batcher_confirmed(const struct batcher *b)
 {
 	uint64_t confirmed = b->last_number;
 
-	for (unsigned i = 0; i < DS_LANES; i++)
+	for (uint8_t i = 0; i < DS_LANES; i++) {
 		if (b->lanes[i].pending_from != 0)
 			confirmed = DS_MIN(confirmed, b->lanes[i].pending_from - 1);
+		confirmed = DS_MIN(confirmed, spool_unsafe_after(b->spool, i));
+	}
 	return confirmed;
+}
+
+bool
+batcher_is_stuck(const struct batcher *b)
+{
+	return b->is_stuck;
+}
+
+void
+batcher_settle(struct batcher *b)
+{
+	for (uint8_t i = 0; i < DS_LANES; i++)
+		if (ds_batch_builder_len(b->lanes[i].builder) == 0)
+			spool_set_mark(b->spool, i, b->lanes[i].stored);
+	if (ds_batch_builder_len(b->lanes[DS_LANE_URGENT].builder) > 0 || b->get_notes == NULL)
+		return;
+	read_notes(b);
+	if (b->notes.len > 0)
+		spool_set_notes(b->spool, b->notes.data, b->notes.len);
+}
+
+void
+batcher_set_notes(struct batcher *b, int (*notes)(struct ds_buf *ret, void *ctx), void *ctx)
+{
+	b->get_notes = notes;
+	b->notes_ctx = ctx;
 }
 
 void
@@ -199,7 +279,7 @@ init_lane(struct batcher *b, enum ds_lane lane, struct event_base *base)
 	struct lane_state *l = &b->lanes[lane];
 
 	*l = (struct lane_state){ .batcher = b, .lane = lane, .window_ms = BATCHER_URGENT_MS };
-	l->taken = l->stored = spool_mark(b->spool, lane);
+	l->taken = l->stored = spool_mark(b->spool, (uint8_t)lane);
 	l->builder = ds_batch_builder_new();
 	l->timer = evtimer_new(base, on_timer, l);
 	return l->builder != NULL && l->timer != NULL ? 0 : -ENOMEM;
@@ -216,6 +296,7 @@ batcher_new(struct event_base *base, struct spool *spool, void (*stored)(void *c
 	b->stored = stored;
 	b->ctx = ctx;
 	ds_buf_init(&b->packed, DS_BATCH_PACKED_MAX);
+	ds_buf_init(&b->notes, SPOOL_NOTES_MAX);
 	if (init_lane(b, DS_LANE_URGENT, base) < 0 || init_lane(b, DS_LANE_BULK, base) < 0) {
 		batcher_free(b);
 		return NULL;
@@ -234,5 +315,6 @@ batcher_free(struct batcher *b)
 			event_free(b->lanes[i].timer);
 	}
 	ds_buf_done(&b->packed);
+	ds_buf_done(&b->notes);
 	free(b);
 }

@@ -27,18 +27,26 @@ struct event_base;
  * NULL: no memory.  spool is borrowed. */
 struct batcher *batcher_new(
     struct event_base *base, struct spool *spool, void (*stored)(void *ctx), void *ctx);
+/* notes: appends where those who give events of our own stand; it travels in the same record as
+ * the events. */
+void batcher_set_notes(struct batcher *b, int (*notes)(struct ds_buf *ret, void *ctx), void *ctx);
 void batcher_free(struct batcher *b);
 /* One event of the guard's message `number`; `part` counts the message's events from 0.  What an
  * earlier run has stored already is passed over.  -ENOMEM. */
 DS_MUST_CHECK int batcher_add(
     struct batcher *b, const struct ds_event *ev, uint64_t number, uint32_t part);
-/* An event of the uplink's own. */
+/* An event of the uplink's own.  -ENOSPC: neither disk nor memory takes more. */
 DS_MUST_CHECK int batcher_add_own(struct batcher *b, const struct ds_event *ev);
 /* The message `number` is complete. */
 void batcher_end_message(struct batcher *b, uint64_t number);
-/* Everything up to this message of the guard is in the spool. */
+/* Everything up to this message of the guard is on disk, or committed by the server. */
 uint64_t batcher_confirmed(const struct batcher *b);
 /* Everything to the spool, now. */
 void batcher_flush(struct batcher *b);
+/* The spool takes no more for now: read no more from the guard.  Tried again by itself; stored() is
+ * called when it works. */
+bool batcher_is_stuck(const struct batcher *b);
+/* Lets the spool keep marks and notes that no event came with. */
+void batcher_settle(struct batcher *b);
 
 #endif

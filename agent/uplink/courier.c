@@ -107,6 +107,10 @@ courier_confirm(struct courier *c)
 {
 	uint64_t number = batcher_confirmed(c->batcher);
 
+	if (c->over)
+		return;
+	if (!batcher_is_stuck(c->batcher))
+		(void)event_add(c->readable, NULL); /* pending already, most times */
 	if (number <= c->confirmed)
 		return;
 	/* A guard that does not read now is told with the next number. */
@@ -210,6 +214,11 @@ on_readable(evutil_socket_t fd, short what, void *ctx)
 		c->in.len += (size_t)n;
 		taken += (size_t)n;
 		take_messages(c);
+		/* The guard keeps the rest, bounded, until the spool takes more. */
+		if (!c->over && batcher_is_stuck(c->batcher)) {
+			(void)event_del(c->readable);
+			return;
+		}
 	}
 }
 

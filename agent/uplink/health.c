@@ -56,11 +56,9 @@ add(struct batcher *batcher, const struct ds_event *ev)
 }
 
 void
-health_init(struct health *h, struct courier *courier)
+health_init(struct health *h)
 {
-	*h = (struct health){
-		.courier = courier, .cost_at_ms = ds_clock_monotonic_ms(), .cpu_us = cpu_used_us()
-	};
+	*h = (struct health){ .cost_at_ms = ds_clock_monotonic_ms(), .cpu_us = cpu_used_us() };
 }
 
 static void
@@ -79,46 +77,36 @@ tell_cost(struct health *h, struct batcher *batcher, uint64_t now_ms)
 	h->cpu_us = cpu;
 }
 
-static void
-tell_gap(
-    struct health *h, struct batcher *batcher, uint64_t lost, uint64_t now_ms, const char *what)
+void
+health_lost(struct health *h, const char *source, uint64_t events, const char *message)
 {
-	struct ds_event ev = own_event(DS_EVENT_GAP);
-
-	ev.num[DS_NUM_LOST] = lost;
-	ev.num[DS_NUM_DURATION_US] = h->gap_from_ms ? (now_ms - h->gap_from_ms) * 1000 : 0;
-	ds_event_set_str(&ev, DS_STR_SOURCE, "spool", 5);
-	ds_event_set_str(&ev, DS_STR_MESSAGE, what, strlen(what));
-	add(batcher, &ev);
+	if (h->lost == 0)
+		h->lost_from_ms = ds_clock_monotonic_ms();
+	h->lost += events;
+	h->lost_source = source;
+	h->lost_message = message;
 }
 
 /* Once a second at most, so that dropping does not fill the spool with news of itself. */
 static void
-tell_dropped(struct health *h, struct spool *spool, struct batcher *batcher, uint64_t now_ms)
+tell_gap(struct health *h, struct batcher *batcher, uint64_t now_ms)
 {
-	uint64_t dropped;
+	struct ds_event ev = own_event(DS_EVENT_GAP);
 
-	if (now_ms - h->gap_from_ms < GAP_MS && h->gap_from_ms != 0)
+	if (h->lost == 0 || now_ms - h->gap_at_ms < GAP_MS)
 		return;
-	dropped = spool_take_dropped(spool);
-	if (dropped > 0)
-		tell_gap(h, batcher, dropped, now_ms, "the spool was full: oldest events dropped");
-	h->gap_from_ms = now_ms;
+	ev.num[DS_NUM_LOST] = h->lost;
+	ev.num[DS_NUM_DURATION_US] = (now_ms - h->lost_from_ms) * 1000;
+	ds_event_set_str(&ev, DS_STR_SOURCE, h->lost_source, strlen(h->lost_source));
+	ds_event_set_str(&ev, DS_STR_MESSAGE, h->lost_message, strlen(h->lost_message));
+	if (batcher_add_own(batcher, &ev) < 0)
+		return; /* told once there is room */
+	h->lost = 0;
+	h->gap_at_ms = now_ms;
 }
 
 static void
-tell_damage(
-    struct health *h, const struct spool_stats *stats, struct batcher *batcher, uint64_t now_ms)
-{
-	if (stats->damaged == h->damaged_told)
-		return;
-	tell_gap(h, batcher, stats->damaged - h->damaged_told, now_ms,
-	    "batches in the spool were damaged and left out");
-	h->damaged_told = stats->damaged;
-}
-
-static void
-log_disk(struct health *h, const struct spool_stats *stats)
+log_disk(struct health *h, const struct spool_status *stats)
 {
 	if (stats->last_error == h->disk_error)
 		return;
@@ -131,14 +119,21 @@ log_disk(struct health *h, const struct spool_stats *stats)
 }
 
 /* For the guard: bytes on disk, bytes in memory, batches not confirmed, events dropped, damaged
- * records, disk error. */
+ * places, disk error, age of the oldest batch in seconds. */
 static void
-tell_guard(struct health *h, const struct spool_stats *stats)
+tell_guard(struct health *h, const struct spool *spool, const struct spool_status *stats)
 {
-	const uint64_t numbers[] = { stats->bytes, stats->memory_bytes, stats->batches,
-		stats->dropped_events, stats->damaged, (uint64_t)-stats->last_error };
+	uint64_t now_us = ds_clock_wall_us();
+	struct spool_backlog left;
 	struct ds_buf body;
 	int r = 0;
+
+	spool_get_backlog(spool, &left);
+	const uint64_t numbers[] = { stats->bytes, stats->memory, left.records[0] + left.records[1],
+		stats->dropped, stats->damaged, (uint64_t)-stats->last_error,
+		left.oldest_us != 0 && left.oldest_us < now_us
+		    ? (now_us - left.oldest_us) / DS_US_PER_S
+		    : 0 };
 
 	ds_buf_init(&body, 64);
 	for (size_t i = 0; r == 0 && i < DS_LEN(numbers); i++)
@@ -150,17 +145,16 @@ tell_guard(struct health *h, const struct spool_stats *stats)
 }
 
 void
-health_tick(struct health *h, struct spool *spool, struct batcher *batcher)
+health_tick(struct health *h, const struct spool *spool, struct batcher *batcher)
 {
 	uint64_t now_ms = ds_clock_monotonic_ms();
-	struct spool_stats stats;
+	struct spool_status stats;
 
-	spool_get_stats(spool, &stats);
+	spool_get_status(spool, &stats);
 	log_disk(h, &stats);
-	tell_damage(h, &stats, batcher, now_ms);
-	tell_dropped(h, spool, batcher, now_ms);
+	tell_gap(h, batcher, now_ms);
 	if (now_ms - h->status_at_ms >= STATUS_MS) {
-		tell_guard(h, &stats);
+		tell_guard(h, spool, &stats);
 		h->status_at_ms = now_ms;
 	}
 	if (now_ms - h->cost_at_ms >= COST_MS)

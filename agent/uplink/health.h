@@ -12,16 +12,20 @@
 
 struct health {
 	struct courier *courier;
-	uint64_t cost_at_ms;  /* last cost event */
-	uint64_t cpu_us;      /* used until then */
-	uint64_t gap_from_ms; /* dropping since; 0: not */
+	uint64_t cost_at_ms; /* last cost event */
+	uint64_t cpu_us;     /* used until then */
+	uint64_t lost;       /* events, not told yet */
+	uint64_t lost_from_ms;
+	const char *lost_source, *lost_message; /* of the last of them; constant */
+	uint64_t gap_at_ms;                     /* last gap told */
 	uint64_t status_at_ms;
-	uint64_t damaged_told;
 	int disk_error; /* last one logged */
 };
 
-void health_init(struct health *h, struct courier *courier);
-/* Some times a second. */
-void health_tick(struct health *h, struct spool *spool, struct batcher *batcher);
+void health_init(struct health *h);
+/* Events were lost: told as a gap soon.  The texts are kept, not copied. */
+void health_lost(struct health *h, const char *source, uint64_t events, const char *message);
+/* About once a second. */
+void health_tick(struct health *h, const struct spool *spool, struct batcher *batcher);
 
 #endif

@@ -13,6 +13,7 @@
 #include "agent/uplink/facts.h"
 #include "agent/uplink/health.h"
 #include "agent/uplink/link.h"
+#include "agent/uplink/logs/logs.h"
 #include "agent/uplink/priv.h"
 #include "lib/clock.h"
 #include "lib/ipc.h"
@@ -29,7 +30,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TICK_MS 200
+#define TICK_MS 1000
+#define SYNC_MS 150   /* what was written is on disk after so long */
+#define SAVE_MS 10000 /* where the readers stand, when no event carries it */
 
 struct uplink {
 	const char *config_file;
@@ -42,7 +45,9 @@ struct uplink {
 	struct link *link;
 	struct health health;
 	struct ds_hello facts;
-	struct event *tick, *term, *intr, *hup;
+	struct logs *logs;
+	struct event *tick, *sync, *term, *intr, *hup;
+	uint64_t saved_at_ms;
 	bool failed;
 };
 
@@ -63,12 +68,52 @@ static void
 on_stored(void *ctx)
 {
 	struct uplink *u = ctx;
+	const struct timeval soon = { 0, SYNC_MS * 1000 };
 
 	if (u->courier != NULL)
 		courier_confirm(u->courier);
 	if (u->link != NULL)
 		link_wake(u->link);
+	if (u->sync != NULL && spool_is_dirty(u->spool) && !evtimer_pending(u->sync, NULL))
+		(void)evtimer_add(u->sync, &soon); /* else the tick does it */
 }
+
+static void
+on_lost(const char *source, uint64_t events, const char *message, void *ctx)
+{
+	struct uplink *u = ctx;
+
+	health_lost(&u->health, source, events, message);
+}
+
+static void
+on_login(const struct ds_event *ev, void *ctx)
+{
+	struct uplink *u = ctx;
+
+	if (batcher_add_own(u->batcher, ev) < 0)
+		health_lost(&u->health, "login", ev->count, "no room for logins");
+}
+
+/* The guard starts us again, as root. */
+static void
+on_restart(void *ctx)
+{
+	struct uplink *u = ctx;
+
+	ds_log(INFO, "a log was rotated out of reach, starting again to open it", "%s", "");
+	event_base_loopexit(u->base, NULL);
+}
+
+static int
+on_notes(struct ds_buf *ret, void *ctx)
+{
+	struct uplink *u = ctx;
+
+	return logs_notes(u->logs, ret);
+}
+
+static const struct logs_ops logs_ops = { .event = on_login, .restart = on_restart };
 
 static void
 on_guard_closed(const char *why, void *ctx)
@@ -111,7 +156,7 @@ reload(void *ctx)
 		return;
 	}
 	ds_log_set_level((enum ds_log_level)fresh.log_level);
-	spool_set_max(u->spool, fresh.spool_max_size);
+	spool_set_max_size(u->spool, fresh.spool_max_size);
 	link_set_address(u->link, fresh.address);
 	ds_conf_free(agent_options, &fresh);
 	ds_log(INFO, "configuration read again", "file=%s", u->config_file);
@@ -136,8 +181,8 @@ static int
 link_peek(uint8_t lane, uint64_t after, struct link_batch *ret, void *ctx)
 {
 	struct uplink *u = ctx;
-	struct spool_batch b;
-	int r = spool_peek(u->spool, (enum ds_lane)lane, after, &b);
+	struct spool_record b;
+	int r = spool_peek(u->spool, lane, after, &b);
 
 	if (r < 0)
 		return r;
@@ -150,7 +195,10 @@ link_ack(uint8_t lane, uint64_t seq, void *ctx)
 {
 	struct uplink *u = ctx;
 
-	spool_ack(u->spool, (enum ds_lane)lane, seq);
+	spool_ack(u->spool, lane, spool_epoch(u->spool), seq);
+	/* What waited in memory and is committed can be confirmed without a disk. */
+	if (u->courier != NULL)
+		courier_confirm(u->courier);
 }
 
 static void
@@ -189,8 +237,25 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	spool_tick(u->spool);
+	if (spool_waits(u->spool) > 0 && spool_retry(u->spool))
+		on_stored(u);
+	(void)spool_sync(u->spool); /* health tells */
 	health_tick(&u->health, u->spool, u->batcher);
+	if (ds_clock_monotonic_ms() - u->saved_at_ms < SAVE_MS)
+		return;
+	u->saved_at_ms = ds_clock_monotonic_ms();
+	batcher_settle(u->batcher);
+	(void)spool_save(u->spool); /* the next one comes soon */
+}
+
+static void
+on_sync(evutil_socket_t fd, short what, void *ctx)
+{
+	struct uplink *u = ctx;
+
+	(void)fd;
+	(void)what;
+	(void)spool_sync(u->spool); /* health tells; the tick tries again */
 }
 
 static void
@@ -211,36 +276,42 @@ static int
 open_spool(struct uplink *u)
 {
 	char dir[PATH_MAX], why[512];
-	struct spool_stats stats;
+	struct spool_config cfg = {
+		.dir = dir, .max_size = u->cfg.spool_max_size, .lost = on_lost, .ctx = u
+	};
+	struct spool_backlog left;
+	struct spool_status stats;
 	int r;
 
 	if (u->cfg.spool_dir[0] != '\0')
 		snprintf(dir, sizeof(dir), "%s", u->cfg.spool_dir);
 	else
 		snprintf(dir, sizeof(dir), "%s/spool", u->cfg.state_dir);
-	r = spool_open(&u->spool, dir, u->cfg.spool_max_size, why, sizeof(why));
+	r = spool_open(&cfg, &u->spool, why, sizeof(why));
 	if (r < 0) {
 		ds_log(ERROR, "the spool cannot be used", "why=\"%s\"", why);
 		return r;
 	}
-	spool_get_stats(u->spool, &stats);
+	spool_get_status(u->spool, &stats);
+	spool_get_backlog(u->spool, &left);
 	ds_log(INFO, "spool opened", "dir=%s batches=%llu bytes=%llu damaged=%llu", dir,
-	    (unsigned long long)stats.batches, (unsigned long long)stats.bytes,
-	    (unsigned long long)stats.damaged);
+	    (unsigned long long)(left.records[0] + left.records[1]),
+	    (unsigned long long)stats.bytes, (unsigned long long)stats.damaged);
 	return 0;
 }
 
 static int
 add_events(struct uplink *u)
 {
-	const struct timeval tick = { 0, TICK_MS * 1000 };
+	const struct timeval tick = { TICK_MS / 1000, TICK_MS % 1000 * 1000 };
 
 	u->tick = event_new(u->base, -1, EV_PERSIST, on_tick, u);
+	u->sync = evtimer_new(u->base, on_sync, u);
 	u->term = evsignal_new(u->base, SIGTERM, on_signal, u);
 	u->intr = evsignal_new(u->base, SIGINT, on_signal, u);
 	u->hup = evsignal_new(u->base, SIGHUP, on_signal, u);
-	if (u->tick == NULL || u->term == NULL || u->intr == NULL || u->hup == NULL ||
-	    event_add(u->tick, &tick) < 0 || event_add(u->term, NULL) < 0 ||
+	if (u->tick == NULL || u->sync == NULL || u->term == NULL || u->intr == NULL ||
+	    u->hup == NULL || event_add(u->tick, &tick) < 0 || event_add(u->term, NULL) < 0 ||
 	    event_add(u->intr, NULL) < 0 || event_add(u->hup, NULL) < 0)
 		return -ENOMEM;
 	return 0;
@@ -272,10 +343,35 @@ begin_as_root(struct uplink *u)
 			ds_log(WARN, "the enrolment token cannot be read, going on without",
 			    "file=%s error=\"%s\"", u->cfg.token_file, strerror(-r));
 	}
+	u->logs = logs_new(&u->cfg);
+	if (u->logs == NULL)
+		return -ENOMEM;
 	r = priv_drop(u->cfg.user, why, sizeof(why));
 	if (r < 0)
 		ds_log(ERROR, "cannot become the uplink's user", "why=\"%s\"", why);
 	return r;
+}
+
+static int
+start_logs(struct uplink *u)
+{
+	size_t size;
+	const void *notes = spool_notes(u->spool, &size);
+	uint8_t copy[SPOOL_NOTES_MAX];
+	char read[256];
+	int r;
+
+	memcpy(copy, notes, size);
+	r = logs_start(u->logs, u->base, copy, size, &logs_ops, u);
+	if (r < 0)
+		return r;
+	batcher_set_notes(u->batcher, on_notes, u);
+	/* Where we begin counts from now on, also after a kill. */
+	batcher_settle(u->batcher);
+	(void)spool_save(u->spool); /* the next one comes soon */
+	logs_describe(u->logs, read, sizeof(read));
+	ds_log(INFO, "reading logins", "logs=\"%s\"", read);
+	return 0;
 }
 
 static int
@@ -291,6 +387,7 @@ begin(struct uplink *u, int fd)
 	if (r < 0)
 		return r;
 	facts_read("", &u->facts);
+	health_init(&u->health);
 	r = open_spool(u);
 	if (r < 0)
 		return r;
@@ -304,8 +401,10 @@ begin(struct uplink *u, int fd)
 	u->courier = courier_new(u->base, fd, u->batcher, u->spool, &courier_ops, u);
 	if (u->link == NULL || u->courier == NULL)
 		return -ENOMEM;
-	health_init(&u->health, u->courier);
+	u->health.courier = u->courier;
 	r = add_events(u);
+	if (r == 0)
+		r = start_logs(u);
 	if (r < 0)
 		return r;
 	r = priv_filter(why, sizeof(why));
@@ -317,10 +416,14 @@ begin(struct uplink *u, int fd)
 static void
 finish(struct uplink *u)
 {
-	struct event *const events[] = { u->tick, u->term, u->intr, u->hup };
+	struct event *const events[] = { u->tick, u->sync, u->term, u->intr, u->hup };
 
-	if (u->batcher != NULL)
+	if (u->batcher != NULL) {
 		batcher_flush(u->batcher);
+		batcher_settle(u->batcher);
+		batcher_set_notes(u->batcher, NULL, NULL);
+	}
+	logs_free(u->logs);
 	courier_free(u->courier);
 	u->courier = NULL;
 	if (u->link != NULL)
@@ -330,7 +433,7 @@ finish(struct uplink *u)
 		if (events[i] != NULL)
 			event_free(events[i]);
 	batcher_free(u->batcher);
-	spool_close(u->spool);
+	spool_free(u->spool);
 	if (u->base != NULL)
 		event_base_free(u->base);
 	ds_conf_free(agent_options, &u->cfg);

@@ -1,429 +1,472 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "agent/uplink/spool.h"
-#include "agent/uplink/spool_state.h"
-#include "lib/batch.h"
+/*
+ * spool - keeps packed batches on disk until the server has committed them: appends, drops, syncs.
+ *
+ * Used by batcher, link and main on the uplink's only thread.  Owns the files in its directory.
+ * spool_read.c has the reading half, spool_open.c finds again what is there.
+ */
+#include "agent/uplink/spool_impl.h"
+
+#include "lib/clock.h"
+#include "lib/zip.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-struct spool_file *
-spool_newest(const struct lane *l)
+void
+spool_file_name(const struct spool_file *f, char *ret, size_t size)
 {
-	return TAILQ_LAST(&l->files, spool_files);
+	snprintf(ret, size, "%s-%020llu", f->lane == DS_LANE_URGENT ? "urgent" : "bulk",
+	    (unsigned long long)f->first_seq);
 }
 
-static void
-stop_reading(struct lane *l)
+struct spool_mark
+spool_later(struct spool_mark a, struct spool_mark b)
 {
-	if (l->read_fd >= 0)
-		(void)close(l->read_fd); /* only read from */
-	l->read_fd = -1;
-	l->reading = NULL;
+	return a.number > b.number || (a.number == b.number && a.part > b.part) ? a : b;
 }
 
 void
-spool_note_error(struct spool *s, int r)
+spool_tell_lost(struct spool *s, const char *source, uint64_t events, const char *message)
 {
-	s->stats.last_error = r;
+	if (s->cfg.lost != NULL)
+		s->cfg.lost(source, events, message, s->cfg.ctx);
 }
 
-static void
-sync_lane(struct spool *s, struct lane *l)
+void
+spool_lane_close(struct spool *s, struct spool_lane *l)
 {
-	if (!l->dirty || l->fd < 0)
+	if (l->fd < 0)
 		return;
-	if (fdatasync(l->fd) < 0) {
-		s->stats.sync_errors++;
-		spool_note_error(s, -errno);
+	if (l->is_dirty && fdatasync(l->fd) < 0) {
+		s->last_error = -errno;
+		s->write_errors++;
 	}
-	l->dirty = false;
+	close(l->fd);
+	l->fd = -1;
+	l->is_dirty = false;
+	l->current = NULL;
 }
 
-void
-spool_remove_file(struct spool *s, struct lane *l, struct spool_file *f)
+/* The first file of the lane goes, whatever is in it. */
+static void
+remove_head(struct spool *s, struct spool_lane *l)
 {
-	if (f == l->reading)
-		stop_reading(l);
-	if (f == spool_newest(l) && l->fd >= 0) {
-		(void)close(l->fd); /* it is going away */
+	struct spool_file *f = STAILQ_FIRST(&l->files);
+	char name[64];
+
+	if (l->reader.file == f)
+		spool_reader_close(&l->reader);
+	if (l->current == f) {
+		close(l->fd);
 		l->fd = -1;
+		l->is_dirty = false;
+		l->current = NULL;
 	}
-	if (unlinkat(s->dir_fd, f->name, 0) < 0 && errno != ENOENT)
-		spool_note_error(s, -errno);
-	s->stats.bytes -= DS_MIN(f->size, s->stats.bytes);
-	TAILQ_REMOVE(&l->files, f, link);
+	STAILQ_REMOVE_HEAD(&l->files, next);
+	spool_file_name(f, name, sizeof(name));
+	(void)unlinkat(s->dir_fd, name, 0); /* one that stays is found and dropped at next start */
+	s->bytes -= f->bytes;
+	s->cursor_is_stale = true;
 	free(f);
 }
 
-/* How many batches of a file are not confirmed. */
+/* Events of the file that the server has not confirmed. */
 static uint64_t
-unconfirmed(const struct lane *l, const struct spool_file *f)
+events_left(struct spool *s, const struct spool_lane *l, const struct spool_file *f)
 {
-	uint64_t from = DS_MAX(l->acked, f->first_seq - 1);
+	struct spool_walk w = { .end = f->bytes, .lane = f->lane, .epoch = s->epoch };
+	struct spool_header h;
+	uint64_t events = 0;
+	char name[64];
 
-	return f->last_seq > from ? f->last_seq - from : 0;
+	if (l->acked < f->first_seq)
+		return f->events;
+	spool_file_name(f, name, sizeof(name));
+	w.fd = openat(s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (w.fd < 0)
+		return f->events;
+	while (spool_walk_header(&w, &h) == 1)
+		events += h.seq > l->acked ? h.events : 0;
+	close(w.fd);
+	return events;
 }
 
-/* The oldest file of a lane goes, with what is in it. */
-static void
-drop_file(struct spool *s, struct lane *l)
+static bool
+drop_oldest(struct spool *s, struct spool_lane *l)
 {
-	struct spool_file *f = TAILQ_FIRST(&l->files);
-	uint64_t lost = unconfirmed(l, f), had = f->last_seq - f->first_seq + 1;
-	/* Events are known by file; where part of it is confirmed, its share is near enough. */
-	uint64_t events = had > 0 ? f->events * lost / had : 0;
-
-	s->stats.dropped_batches += lost;
-	s->stats.dropped_events += events;
-	s->untold += events;
-	l->batches -= DS_MIN(lost, l->batches);
-	spool_remove_file(s, l, f);
-}
-
-int
-spool_start_file(struct spool *s, enum ds_lane lane)
-{
-	struct lane *l = &s->lanes[lane];
-	struct spool_file *f = calloc(1, sizeof(*f));
-	int fd, r;
+	struct spool_file *f = STAILQ_FIRST(&l->files);
+	uint64_t events;
 
 	if (f == NULL)
-		return -ENOMEM;
-	if (spool_newest(l) != NULL && spool_newest(l)->last_seq < spool_newest(l)->first_seq)
-		spool_remove_file(s, l,
-		    spool_newest(l)); /* empty, of a former run: it would have the same name */
-	*f = (struct spool_file){ .lane = lane,
-		.epoch = s->epoch,
-		.mark = l->mark,
-		.first_seq =
-		    TAILQ_EMPTY(&l->waiting) ? l->next_seq : TAILQ_FIRST(&l->waiting)->seq };
-	spool_file_name(lane, f->first_seq, f->name);
-	fd = openat(s->dir_fd, f->name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0) {
-		r = -errno;
-		goto fail;
-	}
-	r = spool_file_begin(fd, f);
-	if (r < 0)
-		goto fail_file;
-	sync_lane(s, l);
-	if (l->fd >= 0)
-		(void)close(l->fd); /* synced */
-	l->fd = fd;
-	l->dirty = true;
-	TAILQ_INSERT_TAIL(&l->files, f, link);
-	s->stats.bytes += f->size;
-	return fsync(s->dir_fd) < 0 ? -errno : 0;
-fail_file:
-	(void)unlinkat(s->dir_fd, f->name, 0); /* nothing in it */
-	(void)close(fd);
-fail:
-	free(f);
-	return r;
-}
-
-static uint64_t
-file_limit(const struct spool *s)
-{
-	return DS_MIN(DS_MAX(s->max_size / 16, FILE_MIN), FILE_MAX);
-}
-
-/* The oldest bulk file, then the oldest urgent one; the file being written to only when alone. */
-static bool
-make_room(struct spool *s)
-{
-	struct lane *bulk = &s->lanes[DS_LANE_BULK], *urgent = &s->lanes[DS_LANE_URGENT];
-
-	if (!TAILQ_EMPTY(&bulk->files))
-		drop_file(s, bulk);
-	else if (!TAILQ_EMPTY(&urgent->files))
-		drop_file(s, urgent);
-	else
 		return false;
+	events = events_left(s, l, f);
+	remove_head(s, l);
+	if (events > 0) {
+		s->dropped += events;
+		spool_tell_lost(
+		    s, "spool", events, "the spool was full, the oldest events were dropped");
+	}
 	return true;
 }
 
-/* To disk, in order: whatever waits in memory goes first. */
-static int
-write_record(struct spool *s, enum ds_lane lane, uint64_t seq, struct spool_mark mark,
-    uint32_t events, const void *packed, uint32_t size)
+static void
+make_room(struct spool *s, uint64_t need)
 {
-	struct lane *l = &s->lanes[lane];
-	struct spool_file *f = spool_newest(l);
-	uint64_t before;
-	int r;
+	while (s->bytes + need > s->cfg.max_size)
+		if (!drop_oldest(s, &s->lanes[DS_LANE_BULK]) &&
+		    !drop_oldest(s, &s->lanes[DS_LANE_URGENT]))
+			return;
+}
 
-	if (l->fd < 0 || f == NULL || (f->size >= file_limit(s) && f->last_seq >= f->first_seq)) {
-		r = spool_start_file(s, lane);
-		if (r < 0)
-			return r;
-		f = spool_newest(l);
-	}
-	before = f->size;
-	r = spool_file_append(l->fd, f, seq, mark, events, packed, size);
-	if (r < 0)
+static int
+open_current(struct spool *s, struct spool_lane *l, uint64_t seq)
+{
+	struct spool_file *f = calloc(1, sizeof(*f));
+	char name[64];
+
+	if (f == NULL)
+		return -ENOMEM;
+	f->lane = (uint8_t)(l - s->lanes);
+	f->first_seq = seq;
+	spool_file_name(f, name, sizeof(name));
+	l->fd = openat(s->dir_fd, name,
+	    O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (l->fd < 0) {
+		int r = -errno;
+
+		free(f);
 		return r;
-	s->stats.bytes += f->size - before;
-	l->dirty = true;
-	while (s->stats.bytes > s->max_size) {
-		bool only = TAILQ_FIRST(&s->lanes[DS_LANE_BULK].files) == NULL &&
-			    TAILQ_FIRST(&l->files) == spool_newest(l) && lane == DS_LANE_URGENT;
-
-		if (only || !make_room(s))
-			break;
 	}
+	STAILQ_INSERT_TAIL(&l->files, f, next);
+	l->current = f;
+	s->dir_is_dirty = true;
 	return 0;
 }
 
-/* Writes what waits in memory; stops at the first refusal. */
-static int
-drain_waiting(struct spool *s, enum ds_lane lane)
+/* A torn end that cannot be cut off: nothing may come behind it.  Recovery passes over it. */
+static void
+abandon_current(struct spool *s, struct spool_lane *l)
 {
-	struct lane *l = &s->lanes[lane];
-	struct waiting *w;
+	struct spool_file *f = l->current;
 
-	while ((w = TAILQ_FIRST(&l->waiting)) != NULL) {
-		int r = write_record(s, lane, w->seq, w->mark, w->events, w->packed, w->size);
+	spool_lane_close(s, l);
+	if (f->records > 0)
+		return;
+	STAILQ_REMOVE(&l->files, f, spool_file, next);
+	free(f); /* its name is taken again by the next try */
+}
 
+/* All or nothing: what was written of a record that did not fit is cut off again. */
+static int
+write_whole(struct spool *s, struct spool_lane *l, struct iovec v[3], size_t whole)
+{
+	ssize_t n;
+	int r;
+
+	do
+		n = writev(l->fd, v, 3);
+	while (n < 0 && errno == EINTR);
+	if (n == (ssize_t)whole)
+		return 0;
+	r = n < 0 ? -errno : -ENOSPC;
+	if (n > 0 && ftruncate(l->fd, (off_t)l->current->bytes) < 0)
+		abandon_current(s, l);
+	return r;
+}
+
+static int
+write_record(struct spool *s, const struct spool_header *h, const void *packed, const void *notes)
+{
+	struct spool_lane *l = &s->lanes[h->lane];
+	uint8_t head[SPOOL_HEADER];
+	struct iovec v[3] = {
+		{ head, SPOOL_HEADER },
+		{ (void *)(uintptr_t)packed, h->size },
+		{ (void *)(uintptr_t)notes, h->notes_size },
+	};
+	size_t whole = spool_header_whole(h);
+	int r;
+
+	make_room(s, whole);
+	if (l->fd >= 0 && l->current->bytes >= s->file_max)
+		spool_lane_close(s, l);
+	if (l->fd < 0) {
+		r = open_current(s, l, h->seq);
 		if (r < 0)
 			return r;
-		TAILQ_REMOVE(&l->waiting, w, link);
-		s->stats.memory_bytes -= w->size;
-		free(w);
 	}
+	spool_header_put(h, head);
+	r = write_whole(s, l, v, whole);
+	if (r < 0)
+		return r;
+	l->is_dirty = true;
+	l->current->bytes += whole;
+	l->current->last_seq = h->seq;
+	l->current->events += h->events;
+	l->current->records++;
+	s->bytes += whole;
+	return 0;
+}
+
+/* The record is on disk, or committed by the server: what came with it holds from now on. */
+static void
+settle(struct spool *s, const struct spool_header *h, const void *notes)
+{
+	for (unsigned i = 0; i < DS_LANES; i++)
+		s->marks[i] = spool_later(s->marks[i], h->marks[i]);
+	if (h->notes_size > 0) {
+		memcpy(s->notes, notes, h->notes_size);
+		s->notes_size = h->notes_size;
+	}
+	s->cursor_is_stale = true;
+}
+
+static int
+try_write(struct spool *s, const struct spool_header *h, const void *packed, const void *notes)
+{
+	int r = write_record(s, h, packed, notes);
+
+	s->last_error = r;
+	if (r < 0) {
+		s->write_errors++;
+		return r;
+	}
+	settle(s, h, notes);
+	return 0;
+}
+
+static int
+remember(struct spool *s, const struct spool_header *h, const void *packed, const void *notes)
+{
+	size_t size = (size_t)h->size + h->notes_size;
+	struct spool_memory *m;
+
+	/* One record always fits, whatever its size. */
+	if (s->memory_bytes > 0 && s->memory_bytes + size > SPOOL_MEMORY_MAX)
+		return -ENOSPC;
+	m = malloc(sizeof(*m) + size);
+	if (m == NULL)
+		return -ENOMEM;
+	m->header = *h;
+	memcpy(m->body, packed, h->size);
+	if (h->notes_size > 0)
+		memcpy(m->body + h->size, notes, h->notes_size);
+	STAILQ_INSERT_TAIL(&s->memory, m, next);
+	s->memory_bytes += size;
+	s->lanes[h->lane].waits++;
 	return 0;
 }
 
 static void
-forget_waiting(struct spool *s, struct lane *l)
+forget(struct spool *s, struct spool_memory *m)
 {
-	struct waiting *w = TAILQ_FIRST(&l->waiting);
+	STAILQ_REMOVE(&s->memory, m, spool_memory, next);
+	s->memory_bytes -= (size_t)m->header.size + m->header.notes_size;
+	s->lanes[m->header.lane].waits--;
+	free(m);
+}
 
-	TAILQ_REMOVE(&l->waiting, w, link);
-	s->stats.memory_bytes -= w->size;
-	s->stats.dropped_events += w->events;
-	s->stats.dropped_batches++;
-	s->untold += w->events;
-	l->batches -= DS_MIN(1u, l->batches);
-	free(w);
+static uint32_t
+crc_of(const void *packed, size_t size, const void *notes, size_t notes_size, uint8_t *scratch)
+{
+	if (notes_size == 0)
+		return ds_crc32(packed, size);
+	memcpy(scratch, packed, size);
+	memcpy(scratch + size, notes, notes_size);
+	return ds_crc32(scratch, size + notes_size);
 }
 
 static int
-keep_in_memory(struct spool *s, enum ds_lane lane, uint64_t seq, struct spool_mark mark,
-    uint32_t events, const void *packed, uint32_t size)
+fill_header(struct spool *s, struct spool_header *h, const void *packed, const void *notes)
 {
-	struct lane *bulk = &s->lanes[DS_LANE_BULK], *urgent = &s->lanes[DS_LANE_URGENT];
-	struct waiting *w = malloc(sizeof(*w) + size);
+	uint8_t *scratch = NULL;
 
-	if (w == NULL)
-		return -ENOMEM;
-	w->seq = seq;
-	w->mark = mark;
-	w->events = events;
-	w->size = size;
-	memcpy(w->packed, packed, size);
-	TAILQ_INSERT_TAIL(&s->lanes[lane].waiting, w, link);
-	s->stats.memory_bytes += size;
-	while (s->stats.memory_bytes > SPOOL_MEMORY_MAX) {
-		if (!TAILQ_EMPTY(&bulk->waiting))
-			forget_waiting(s, bulk);
-		else
-			forget_waiting(s, urgent);
-	}
-	return 0;
-}
-
-int
-spool_append(
-    struct spool *s, enum ds_lane lane, const void *packed, size_t size, struct spool_mark mark)
-{
-	struct lane *l = &s->lanes[lane];
-	struct ds_batch_header header;
-	uint64_t seq = l->next_seq;
-	int r = ds_batch_peek(packed, size, &header);
-
-	if (r < 0)
-		return -EINVAL;
-	r = drain_waiting(s, lane);
-	if (r == 0)
-		r = write_record(s, lane, seq, mark, header.len, packed, (uint32_t)size);
-	/* A full disk: memory takes what it can; then our own oldest telemetry makes room. */
-	if ((r == -ENOSPC || r == -EDQUOT) && s->stats.memory_bytes + size > SPOOL_MEMORY_MAX &&
-	    !TAILQ_EMPTY(&s->lanes[DS_LANE_BULK].files)) {
-		drop_file(s, &s->lanes[DS_LANE_BULK]);
-		r = drain_waiting(s, lane);
-		if (r == 0)
-			r = write_record(s, lane, seq, mark, header.len, packed, (uint32_t)size);
-	}
-	spool_note_error(s, r);
-	if (r < 0) {
-		r = keep_in_memory(s, lane, seq, mark, header.len, packed, (uint32_t)size);
-		if (r < 0)
-			return r;
-	}
-	l->next_seq++;
-	l->batches++;
-	l->mark = mark;
-	return 0;
-}
-
-/* Puts peek in front of the first record with seq > after. */
-static int
-seek_to(struct spool *s, struct lane *l, uint64_t after)
-{
-	struct spool_file *f;
-
-	if (l->reading != NULL && after >= l->read_seq && after < l->reading->last_seq &&
-	    after + 1 >= l->reading->first_seq) {
-		l->read_seq = after;
-		return 0;
-	}
-	TAILQ_FOREACH(f, &l->files, link)
-		if (f->last_seq > after && f->last_seq >= f->first_seq)
-			break;
-	if (f == NULL)
-		return -ENOENT;
-	if (f != l->reading) {
-		stop_reading(l);
-		l->read_fd = openat(s->dir_fd, f->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-		if (l->read_fd < 0)
-			return -errno;
-		l->reading = f;
-	}
-	l->offset = SPOOL_FILE_HEADER;
-	l->read_seq = after;
-	return 0;
-}
-
-static int
-read_packed(struct lane *l, const struct spool_record *rec)
-{
-	size_t done = 0;
-
-	if (rec->size > l->packed_cap) {
-		uint8_t *p = realloc(l->packed, rec->size);
-
-		if (p == NULL)
+	if (h->notes_size > 0) {
+		scratch = malloc((size_t)h->size + h->notes_size);
+		if (scratch == NULL)
 			return -ENOMEM;
-		l->packed = p;
-		l->packed_cap = rec->size;
 	}
-	while (done < rec->size) {
-		ssize_t n =
-		    pread(l->read_fd, l->packed + done, rec->size - done, (off_t)(rec->at + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
-static int
-peek_files(struct spool *s, struct lane *l, uint64_t after, struct spool_batch *ret)
-{
-	struct spool_record rec;
-	int r = seek_to(s, l, after);
-
-	while (r == 0) {
-		r = spool_file_next(l->read_fd, l->reading, l->offset, &rec);
-		if (r == 0)
-			return -ENOENT;
-		if (r < 0)
-			return r;
-		if (rec.seq > after)
-			break;
-		l->offset = rec.at + rec.size;
-		r = 0;
-	}
-	if (r < 0)
-		return r;
-	r = read_packed(l, &rec);
-	if (r < 0)
-		return r;
-	*ret = (struct spool_batch){ rec.seq, l->packed, rec.size };
+	h->epoch = s->epoch;
+	h->seq = s->lanes[h->lane].next_seq;
+	h->time_us = ds_clock_wall_us();
+	h->crc = crc_of(packed, h->size, notes, h->notes_size, scratch);
+	free(scratch);
 	return 0;
 }
 
 int
-spool_peek(struct spool *s, enum ds_lane lane, uint64_t after, struct spool_batch *ret)
+spool_append(struct spool *s, uint8_t lane, const void *packed, size_t size,
+    const struct spool_origin *origin)
 {
-	struct lane *l = &s->lanes[lane];
-	const struct waiting *w;
+	struct spool_header h = { .lane = lane,
+		.size = (uint32_t)size,
+		.notes_size = (uint32_t)origin->notes_size,
+		.events = origin->events,
+		.marks = { origin->marks[0], origin->marks[1] } };
 	int r;
 
-	after = DS_MAX(after, l->acked);
-	r = peek_files(s, l, after, ret);
-	if (r != -ENOENT)
+	if (size == 0 || size > DS_BATCH_PACKED_MAX || origin->notes_size > SPOOL_NOTES_MAX ||
+	    SPOOL_HEADER + size + origin->notes_size > s->cfg.max_size)
+		return -EFBIG;
+	r = fill_header(s, &h, packed, origin->notes);
+	if (r < 0)
 		return r;
-	TAILQ_FOREACH(w, &l->waiting, link) {
-		if (w->seq > after) {
-			*ret = (struct spool_batch){ w->seq, w->packed, w->size };
-			return 0;
-		}
-	}
-	return -ENOENT;
+	/* What waits goes first, so that records stay in order. */
+	r = STAILQ_EMPTY(&s->memory) ? try_write(s, &h, packed, origin->notes) : -ENOSPC;
+	if (r < 0)
+		r = remember(s, &h, packed, origin->notes);
+	if (r < 0)
+		return r;
+	s->lanes[lane].next_seq++;
+	if (s->cfg.wake != NULL)
+		s->cfg.wake(s->cfg.ctx);
+	return 0;
 }
 
-void
-spool_ack(struct spool *s, enum ds_lane lane, uint64_t seq)
+bool
+spool_retry(struct spool *s)
 {
-	struct lane *l = &s->lanes[lane];
-	struct spool_file *f;
-	struct waiting *w;
+	struct spool_memory *m;
 
-	if (seq <= l->acked || seq >= l->next_seq)
-		return; /* old news, or an answer to what was never sent */
-	l->batches -= DS_MIN(seq - l->acked, l->batches);
-	l->acked = seq;
-	while ((w = TAILQ_FIRST(&l->waiting)) != NULL && w->seq <= seq) {
-		TAILQ_REMOVE(&l->waiting, w, link);
-		s->stats.memory_bytes -= w->size;
-		free(w);
+	while ((m = STAILQ_FIRST(&s->memory)) != NULL) {
+		if (try_write(s, &m->header, m->body, m->body + m->header.size) < 0)
+			return false;
+		forget(s, m);
 	}
-	while ((f = TAILQ_FIRST(&l->files)) != NULL && f->last_seq <= seq && f != spool_newest(l))
-		spool_remove_file(s, l, f);
-	/* All of the newest is confirmed too: begin a fresh one, whose header keeps number and
-	 * mark. */
-	if (f != NULL && f == spool_newest(l) && f->last_seq <= seq && f->size > FILE_MIN &&
-	    TAILQ_EMPTY(&l->waiting) && spool_start_file(s, lane) == 0)
-		spool_remove_file(s, l, f);
-	if (l->batches == 0 && l->packed_cap > FILE_MIN) {
-		free(l->packed);
-		l->packed = NULL;
-		l->packed_cap = 0;
+	return true;
+}
+
+static void
+ack_memory(struct spool *s, uint8_t lane)
+{
+	struct spool_memory *m, *next;
+
+	for (m = STAILQ_FIRST(&s->memory); m != NULL; m = next) {
+		next = STAILQ_NEXT(m, next);
+		if (m->header.lane != lane || m->header.seq > s->lanes[lane].acked)
+			continue;
+		/* The other lane's number may be that of a record which still waits. */
+		if (s->lanes[!lane].waits > 0)
+			m->header.marks[!lane] = (struct spool_mark){ 0 };
+		settle(s, &m->header, m->body + m->header.size);
+		forget(s, m);
 	}
 }
 
 void
-spool_tick(struct spool *s)
+spool_ack(struct spool *s, uint8_t lane, uint64_t epoch, uint64_t seq)
+{
+	struct spool_lane *l = &s->lanes[lane < DS_LANES ? lane : 0];
+	struct spool_file *f;
+
+	if (lane >= DS_LANES || epoch != s->epoch || seq <= l->acked || seq > INT64_MAX)
+		return;
+	/* Of a spool that has forgotten, the server knows more: go on behind that. */
+	if (seq >= l->next_seq)
+		l->next_seq = seq + 1;
+	l->acked = seq;
+	s->cursor_is_stale = true;
+	ack_memory(s, lane);
+	f = STAILQ_FIRST(&l->files);
+	if (f == NULL || f->last_seq > seq || (f == l->current && f->bytes < s->file_max / 2))
+		return;
+	/* Numbers and notes that only these files know go to the cursor first; a disk too full for
+	 * that gets its space and is asked again. */
+	(void)spool_save(s);
+	while ((f = STAILQ_FIRST(&l->files)) != NULL && f->last_seq <= seq &&
+	       (f != l->current || f->bytes >= s->file_max / 2))
+		remove_head(s, l);
+	(void)spool_save(s);
+}
+
+bool
+spool_is_dirty(const struct spool *s)
+{
+	return s->dir_is_dirty || s->lanes[0].is_dirty || s->lanes[1].is_dirty;
+}
+
+int
+spool_sync(struct spool *s)
 {
 	for (unsigned i = 0; i < DS_LANES; i++) {
-		if (!TAILQ_EMPTY(&s->lanes[i].waiting))
-			spool_note_error(s, drain_waiting(s, (enum ds_lane)i));
-		sync_lane(s, &s->lanes[i]);
+		struct spool_lane *l = &s->lanes[i];
+
+		if (!l->is_dirty)
+			continue;
+		if (fdatasync(l->fd) < 0)
+			goto fail;
+		l->is_dirty = false;
 	}
+	if (s->dir_is_dirty && fsync(s->dir_fd) < 0)
+		goto fail;
+	s->dir_is_dirty = false;
+	return 0;
+fail:
+	s->last_error = -errno;
+	s->write_errors++;
+	return s->last_error;
+}
+
+size_t
+spool_waits(const struct spool *s)
+{
+	return s->lanes[0].waits + s->lanes[1].waits;
 }
 
 uint64_t
-spool_take_dropped(struct spool *s)
+spool_unsafe_after(const struct spool *s, uint8_t lane)
 {
-	uint64_t n = s->untold;
+	return s->lanes[lane].waits > 0 ? s->marks[lane].number : UINT64_MAX;
+}
 
-	s->untold = 0;
-	return n;
+struct spool_mark
+spool_mark(const struct spool *s, uint8_t lane)
+{
+	return s->marks[lane];
+}
+
+const void *
+spool_notes(const struct spool *s, size_t *ret_size)
+{
+	*ret_size = s->notes_size;
+	return s->notes;
 }
 
 void
-spool_set_max(struct spool *s, uint64_t max_size)
+spool_set_notes(struct spool *s, const void *notes, size_t size)
 {
-	s->max_size = max_size;
+	if (size > SPOOL_NOTES_MAX || spool_waits(s) > 0 ||
+	    (size == s->notes_size && (size == 0 || memcmp(notes, s->notes, size) == 0)))
+		return;
+	if (size > 0)
+		memcpy(s->notes, notes, size);
+	s->notes_size = size;
+	s->cursor_is_stale = true;
+}
+
+void
+spool_set_mark(struct spool *s, uint8_t lane, struct spool_mark mark)
+{
+	struct spool_mark old = s->marks[lane];
+
+	if (s->lanes[lane].waits > 0)
+		return;
+	s->marks[lane] = spool_later(old, mark);
+	if (s->marks[lane].number != old.number || s->marks[lane].part != old.part)
+		s->cursor_is_stale = true;
+}
+
+void
+spool_set_max_size(struct spool *s, uint64_t max_size)
+{
+	s->cfg.max_size = max_size;
+	s->file_max = DS_MIN(DS_MAX(max_size / 16, UINT64_C(64) << 10), UINT64_C(4) << 20);
 }
 
 uint64_t
@@ -432,45 +475,30 @@ spool_epoch(const struct spool *s)
 	return s->epoch;
 }
 
-struct spool_mark
-spool_mark(const struct spool *s, enum ds_lane lane)
-{
-	return s->lanes[lane].mark;
-}
-
 void
-spool_get_stats(const struct spool *s, struct spool_stats *ret)
+spool_free(struct spool *s)
 {
-	*ret = s->stats;
-	for (unsigned i = 0; i < DS_LANES; i++)
-		ret->batches += s->lanes[i].batches;
-}
+	struct spool_file *f;
 
-void
-spool_close(struct spool *s)
-{
 	if (s == NULL)
 		return;
+	(void)spool_retry(s); /* what still waits is lost now, and the guard will send it again */
+	(void)spool_sync(s);
+	(void)spool_save(s);
 	for (unsigned i = 0; i < DS_LANES; i++) {
-		struct lane *l = &s->lanes[i];
-		struct spool_file *f;
-		struct waiting *w;
+		struct spool_lane *l = &s->lanes[i];
 
-		sync_lane(s, l);
-		stop_reading(l);
-		if (l->fd >= 0)
-			(void)close(l->fd); /* synced */
-		while ((f = TAILQ_FIRST(&l->files)) != NULL) {
-			TAILQ_REMOVE(&l->files, f, link);
+		spool_reader_close(&l->reader);
+		spool_lane_close(s, l);
+		while ((f = STAILQ_FIRST(&l->files)) != NULL) {
+			STAILQ_REMOVE_HEAD(&l->files, next);
 			free(f);
 		}
-		while ((w = TAILQ_FIRST(&l->waiting)) != NULL) {
-			TAILQ_REMOVE(&l->waiting, w, link);
-			free(w);
-		}
-		free(l->packed);
 	}
+	while (!STAILQ_EMPTY(&s->memory))
+		forget(s, STAILQ_FIRST(&s->memory));
 	if (s->dir_fd >= 0)
-		(void)close(s->dir_fd);
+		close(s->dir_fd); /* and with it the lock */
+	ds_buf_done(&s->body);
 	free(s);
 }

@@ -1,49 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * spool_file - the records of one file of the spool.
+ *
+ * Called by spool.c, spool_read.c and spool_open.c on the uplink's only thread, and by the fuzzer.
+ * Owns nothing.  Every byte that it reads may be damaged: sizes are believed only after the
+ * header's own checksum, and a walk never goes back.
+ */
 #include "agent/uplink/spool_file.h"
-#include "lib/batch.h"
+
+#include "lib/zip.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
-#define FILE_MAGIC   0x44535350u /* "DSSP" */
-#define RECORD_MAGIC 0x44535352u /* "DSSR" */
-#define CHUNK        65536u
-
-/* A header of 44 bytes ends with the CRC of the 40 before it; a record's covers its batch too. */
-
-void
-spool_file_name(enum ds_lane lane, uint64_t first_seq, char ret[48])
-{
-	snprintf(ret, 48, "%s-%020" PRIu64 ".spool", lane == DS_LANE_URGENT ? "urgent" : "bulk",
-	    first_seq);
-}
-
-bool
-spool_file_parse_name(const char *name, enum ds_lane *ret_lane, uint64_t *ret_first)
-{
-	char again[48];
-	uint64_t first;
-
-	if (sscanf(name, "urgent-%20" SCNu64 ".spool", &first) == 1)
-		*ret_lane = DS_LANE_URGENT;
-	else if (sscanf(name, "bulk-%20" SCNu64 ".spool", &first) == 1)
-		*ret_lane = DS_LANE_BULK;
-	else
-		return false;
-	spool_file_name(*ret_lane, first, again);
-	*ret_first = first;
-	return strcmp(name, again) == 0;
-}
+#define MAGIC      0x44535231u /* "DSR1" */
+#define MAGIC_SIZE 4u
+#define CRC_AT     4u
+#define CRC_FROM   8u
+#define WINDOW     4096u /* bytes looked through at a time for the next header */
 
 static void
 put_u32(uint8_t *p, uint32_t v)
 {
-	for (unsigned i = 0; i < 4; i++)
+	for (int i = 0; i < 4; i++)
 		p[i] = (uint8_t)(v >> (24 - 8 * i));
 }
 
@@ -66,47 +46,59 @@ get_u64(const uint8_t *p)
 	return (uint64_t)get_u32(p) << 32 | get_u32(p + 4);
 }
 
-static uint32_t
-checksum(const void *data, size_t size)
+void
+spool_header_put(const struct spool_header *h, uint8_t ret[SPOOL_HEADER])
 {
-	return (uint32_t)crc32(crc32(0, NULL, 0), data, (uInt)size);
-}
-
-static uint32_t
-checksum_more(uint32_t crc, const void *data, size_t size)
-{
-	return (uint32_t)crc32(crc, data, (uInt)size);
-}
-
-/* All of it, or -errno. */
-static int
-write_all(int fd, const void *data, size_t size, uint64_t at)
-{
-	const uint8_t *p = data;
-
-	while (size > 0) {
-		ssize_t n = pwrite(fd, p, size, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		p += n;
-		at += (uint64_t)n;
-		size -= (size_t)n;
+	put_u32(ret, MAGIC);
+	put_u32(ret + 8, h->crc);
+	put_u32(ret + 12, h->size);
+	put_u32(ret + 16, h->notes_size);
+	put_u32(ret + 20, h->events);
+	put_u64(ret + 24, h->epoch);
+	put_u64(ret + 32, h->seq);
+	for (unsigned i = 0; i < DS_LANES; i++) {
+		put_u64(ret + 40 + 12 * i, h->marks[i].number);
+		put_u32(ret + 48 + 12 * i, h->marks[i].part);
 	}
+	put_u64(ret + 64, h->time_us);
+	put_u64(ret + 72, h->lane);
+	put_u32(ret + CRC_AT, ds_crc32(ret + CRC_FROM, SPOOL_HEADER - CRC_FROM));
+}
+
+int
+spool_header_get(const uint8_t data[SPOOL_HEADER], struct spool_header *ret)
+{
+	struct spool_header h = {
+		.crc = get_u32(data + 8),
+		.size = get_u32(data + 12),
+		.notes_size = get_u32(data + 16),
+		.events = get_u32(data + 20),
+		.epoch = get_u64(data + 24),
+		.seq = get_u64(data + 32),
+		.marks = { { get_u64(data + 40), get_u32(data + 48) },
+		    { get_u64(data + 52), get_u32(data + 60) } },
+		.time_us = get_u64(data + 64),
+	};
+	uint64_t lane = get_u64(data + 72);
+
+	if (get_u32(data) != MAGIC ||
+	    get_u32(data + CRC_AT) != ds_crc32(data + CRC_FROM, SPOOL_HEADER - CRC_FROM))
+		return -EBADMSG;
+	if (lane >= DS_LANES || h.size == 0 || h.size > DS_BATCH_PACKED_MAX ||
+	    h.notes_size > SPOOL_NOTES_MAX || h.seq == 0 || h.epoch == 0)
+		return -EBADMSG;
+	h.lane = (uint8_t)lane;
+	*ret = h;
 	return 0;
 }
 
-/* Up to size bytes; how many, or -errno. */
-static ssize_t
-read_some(int fd, void *data, size_t size, uint64_t at)
+ssize_t
+spool_pread(int fd, void *ret, size_t size, uint64_t offset)
 {
-	uint8_t *p = data;
-	size_t done = 0;
+	size_t len = 0;
 
-	while (done < size) {
-		ssize_t n = pread(fd, p + done, size - done, (off_t)(at + done));
+	while (len < size) {
+		ssize_t n = pread(fd, (uint8_t *)ret + len, size - len, (off_t)(offset + len));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -114,213 +106,123 @@ read_some(int fd, void *data, size_t size, uint64_t at)
 			return -errno;
 		if (n == 0)
 			break;
-		done += (size_t)n;
+		len += (size_t)n;
 	}
-	return (ssize_t)done;
+	return (ssize_t)len;
 }
 
-int
-spool_file_begin(int fd, struct spool_file *f)
-{
-	uint8_t h[SPOOL_FILE_HEADER] = { 0 };
-	int r;
-
-	put_u32(h, FILE_MAGIC);
-	put_u32(h + 4, (uint32_t)f->lane);
-	put_u64(h + 8, f->epoch);
-	put_u64(h + 16, f->first_seq);
-	put_u64(h + 24, f->mark.number);
-	put_u32(h + 32, f->mark.part);
-	put_u32(h + 40, checksum(h, 40));
-	r = write_all(fd, h, sizeof(h), 0);
-	if (r < 0)
-		return r;
-	f->size = sizeof(h);
-	f->last_seq = f->first_seq - 1;
-	return 0;
-}
-
+/* Whether the header belongs here: this file's lane and epoch, and newer than the one before. */
 static bool
-read_file_header(const uint8_t *h, struct spool_file *f)
+header_fits(struct spool_walk *w, const struct spool_header *h)
 {
-	if (get_u32(h) != FILE_MAGIC || get_u32(h + 40) != checksum(h, 40) ||
-	    get_u32(h + 4) >= DS_LANES || get_u64(h + 16) == 0)
+	if (h->lane != w->lane || h->seq <= w->seq)
 		return false;
-	f->lane = (enum ds_lane)get_u32(h + 4);
-	f->epoch = get_u64(h + 8);
-	f->first_seq = get_u64(h + 16);
-	f->last_seq = f->first_seq - 1;
-	f->mark = (struct spool_mark){ get_u64(h + 24), get_u32(h + 32) };
-	f->size = SPOOL_FILE_HEADER;
-	return true;
+	if (w->epoch == 0)
+		w->epoch = h->epoch;
+	return h->epoch == w->epoch;
 }
 
-int
-spool_file_append(int fd, struct spool_file *f, uint64_t seq, struct spool_mark mark,
-    uint32_t events, const void *packed, uint32_t size)
+/* The offset of the next magic at or behind `from`: 1, 0 for none, -errno. */
+static int
+find_magic(const struct spool_walk *w, uint64_t from, uint64_t *ret)
 {
-	uint8_t h[SPOOL_RECORD_HEADER] = { 0 };
-	uint32_t crc;
-	int r;
+	uint8_t window[WINDOW], magic[MAGIC_SIZE];
 
-	put_u32(h, RECORD_MAGIC);
-	put_u64(h + 4, seq);
-	put_u64(h + 12, mark.number);
-	put_u32(h + 20, mark.part);
-	put_u32(h + 24, events);
-	put_u32(h + 28, size);
-	crc = checksum(h, 40);
-	put_u32(h + 40, checksum_more(crc, packed, size));
-	/* The batch before the header: a record whose header is there is whole, except after power
-	 * loss. */
-	r = write_all(fd, packed, size, f->size + sizeof(h));
-	if (r == 0)
-		r = write_all(fd, h, sizeof(h), f->size);
-	if (r < 0) {
-		/* Give back the room; if even that fails, the tail is cut at the next start. */
-		if (ftruncate(fd, (off_t)f->size) < 0)
-			return r;
-		return r;
-	}
-	f->size += sizeof(h) + size;
-	f->last_seq = seq;
-	f->mark = mark;
-	f->events += events;
-	return 0;
-}
-
-static bool
-parse_record(const uint8_t *h, uint64_t offset, struct spool_record *ret)
-{
-	if (get_u32(h) != RECORD_MAGIC || get_u32(h + 28) > DS_BATCH_PACKED_MAX)
-		return false;
-	*ret = (struct spool_record){
-		.seq = get_u64(h + 4),
-		.mark = { get_u64(h + 12), get_u32(h + 20) },
-		.events = get_u32(h + 24),
-		.size = get_u32(h + 28),
-		.at = offset + SPOOL_RECORD_HEADER,
-	};
-	return true;
-}
-
-/* Whether the record's checksum holds; its batch is read in chunks. */
-static bool
-record_is_good(int fd, const struct spool_record *rec)
-{
-	uint8_t chunk[CHUNK], h[SPOOL_RECORD_HEADER];
-	uint32_t crc, left = rec->size;
-	uint64_t at = rec->at;
-
-	if (read_some(fd, h, sizeof(h), rec->at - sizeof(h)) != (ssize_t)sizeof(h))
-		return false;
-	crc = checksum(h, 40);
-	while (left > 0) {
-		size_t want = DS_MIN(left, sizeof(chunk));
-
-		if (read_some(fd, chunk, want, at) != (ssize_t)want)
-			return false;
-		crc = checksum_more(crc, chunk, want);
-		at += want;
-		left -= (uint32_t)want;
-	}
-	return crc == get_u32(h + 40);
-}
-
-int
-spool_file_next(int fd, const struct spool_file *f, uint64_t offset, struct spool_record *ret)
-{
-	uint8_t h[SPOOL_RECORD_HEADER];
-
-	while (offset + sizeof(h) <= f->size) {
-		ssize_t n = read_some(fd, h, sizeof(h), offset);
+	put_u32(magic, MAGIC);
+	while (from + SPOOL_HEADER <= w->end) {
+		size_t want = (size_t)DS_MIN((uint64_t)WINDOW, w->end - from);
+		ssize_t n = spool_pread(w->fd, window, want, from);
+		const uint8_t *p;
 
 		if (n < 0)
 			return (int)n;
-		if (n == (ssize_t)sizeof(h) && parse_record(h, offset, ret) &&
-		    ret->at + ret->size <= f->size && (f->damaged == 0 || record_is_good(fd, ret)))
+		p = memmem(window, (size_t)n, magic, MAGIC_SIZE);
+		if (p != NULL) {
+			*ret = from + (uint64_t)(p - window);
 			return 1;
-		if (f->damaged == 0)
-			return -EIO; /* the file changed under us */
-		offset++; /* the next good record is somewhere behind */
+		}
+		if ((size_t)n < WINDOW)
+			return 0;
+		from += WINDOW - (MAGIC_SIZE - 1);
 	}
 	return 0;
 }
 
-/* The offset of the next record at or behind `offset` that checks out, or `size`. */
-static uint64_t
-find_record(int fd, uint64_t offset, uint64_t size, struct spool_record *ret)
+/* 1: a header that fits is at `at`; 0: none; -errno. */
+static int
+header_at(struct spool_walk *w, uint64_t at, struct spool_header *ret)
 {
-	uint8_t chunk[CHUNK + SPOOL_RECORD_HEADER];
+	uint8_t data[SPOOL_HEADER];
+	ssize_t n;
 
-	while (offset + SPOOL_RECORD_HEADER <= size) {
-		ssize_t n = read_some(fd, chunk, sizeof(chunk), offset);
+	n = spool_pread(w->fd, data, sizeof(data), at);
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n < sizeof(data) || spool_header_get(data, ret) < 0)
+		return 0;
+	return header_fits(w, ret);
+}
 
-		if (n < (ssize_t)SPOOL_RECORD_HEADER)
-			return size;
-		for (size_t i = 0; i < CHUNK && i + SPOOL_RECORD_HEADER <= (size_t)n; i++) {
-			if (parse_record(chunk + i, offset + i, ret) &&
-			    ret->at + ret->size <= size && record_is_good(fd, ret))
-				return offset + i;
-		}
-		offset += CHUNK;
+/* The record at `at` is the next one, unless the file ends in the middle of it. */
+static int
+take(struct spool_walk *w, uint64_t at, const struct spool_header *h)
+{
+	if (spool_header_whole(h) > w->end - at) {
+		w->is_torn = true;
+		w->next = w->end;
+		return 0;
 	}
-	return size;
+	w->offset = at;
+	w->next = at + spool_header_whole(h);
+	w->seq = h->seq;
+	return 1;
 }
 
 int
-spool_file_recover(int fd, struct spool_file *f)
+spool_walk_header(struct spool_walk *w, struct spool_header *ret)
 {
-	uint8_t h[SPOOL_FILE_HEADER];
-	struct spool_record rec;
-	uint64_t offset = sizeof(h), size;
-	struct stat st;
+	uint64_t at = w->next;
+	bool is_damaged = false;
+	int r;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	size = (uint64_t)st.st_size;
-	if (read_some(fd, h, sizeof(h), 0) != (ssize_t)sizeof(h) || !read_file_header(h, f))
-		return -EBADMSG;
-	while (offset < size) {
-		uint64_t at = find_record(fd, offset, size, &rec);
-
-		if (at != offset && at < size)
-			f->damaged++;
-		if (at >= size)
+	while (at + SPOOL_HEADER <= w->end) {
+		r = header_at(w, at, ret);
+		if (r < 0)
+			return r;
+		if (r == 1)
 			break;
-		offset = rec.at + rec.size;
-		if (rec.seq <= f->last_seq)
-			continue; /* cannot be: kept out of the way rather than sent twice */
-		f->last_seq = rec.seq;
-		f->mark = rec.mark;
-		f->events += rec.events;
-		f->size = offset;
+		if (!is_damaged)
+			w->damaged++;
+		is_damaged = true;
+		r = find_magic(w, at + 1, &at);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			at = w->end;
 	}
-	if (f->size < size && ftruncate(fd, (off_t)f->size) < 0)
-		return -errno;
+	if (at + SPOOL_HEADER <= w->end)
+		return take(w, at, ret);
+	w->is_torn = w->is_torn || (!is_damaged && at < w->end);
+	w->next = w->end;
 	return 0;
 }
 
-unsigned
-spool_file_check(const void *data, size_t size)
+int
+spool_walk_body(const struct spool_walk *w, const struct spool_header *h, struct ds_buf *body)
 {
-	struct spool_file f = { 0 };
-	const uint8_t *p = data;
-	struct spool_record rec;
-	unsigned n = 0;
-	size_t at = SPOOL_FILE_HEADER;
+	size_t size = (size_t)h->size + h->notes_size;
+	ssize_t n;
+	int r;
 
-	if (size < at || !read_file_header(p, &f))
-		return 0;
-	while (at + SPOOL_RECORD_HEADER <= size) {
-		if (parse_record(p + at, at, &rec) && rec.size <= size - rec.at &&
-		    get_u32(p + at + 40) ==
-			checksum_more(checksum(p + at, 40), p + rec.at, rec.size)) {
-			n++;
-			at = rec.at + rec.size;
-		} else {
-			at++;
-		}
-	}
-	return n;
+	ds_buf_clear(body);
+	r = ds_buf_reserve(body, size);
+	if (r < 0)
+		return r;
+	n = spool_pread(w->fd, body->data, size, w->offset + SPOOL_HEADER);
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n < size || ds_crc32(body->data, size) != h->crc)
+		return -EBADMSG;
+	body->len = size;
+	return 0;
 }

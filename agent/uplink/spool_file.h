@@ -1,58 +1,59 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * spool_file - one file of the spool: a header, then records, each with its checksum.
+ * spool_file - the records of one file of the spool: what they look like, and finding them again.
  *
- * Only spool.c uses this.  Name: <lane>-<first sequence number, 20 digits>.spool.  Everything is
- * big-endian.  The header repeats the lane's mark, so that it survives the files before it.
+ * For spool.c and its parts only.  A record is a header of SPOOL_HEADER bytes, the packed batch and
+ * the notes.  The header has a checksum of its own, so that its sizes can be believed when the rest
+ * is damaged.
  */
 #ifndef AGENT_UPLINK_SPOOL_FILE_H
 #define AGENT_UPLINK_SPOOL_FILE_H
 
 #include "agent/uplink/spool.h"
 
-#include <sys/queue.h>
+#include <sys/types.h>
 
-#define SPOOL_FILE_HEADER   44u
-#define SPOOL_RECORD_HEADER 44u
+#define SPOOL_HEADER 80u /* bytes */
 
-struct spool_file {
-	TAILQ_ENTRY(spool_file) link;
-	char name[48];
-	enum ds_lane lane;
-	uint64_t epoch;
-	uint64_t first_seq;     /* of the first record it has or will have */
-	uint64_t last_seq;      /* first_seq - 1 while empty */
-	struct spool_mark mark; /* of the newest record, or before the first */
-	uint64_t size;          /* bytes of whole, good records and the header */
-	uint64_t events;
-	uint64_t damaged; /* records skipped by recovery */
+struct spool_header {
+	uint32_t crc; /* of batch and notes */
+	uint32_t size, notes_size, events;
+	uint64_t epoch, seq;
+	struct spool_mark marks[DS_LANES];
+	uint64_t time_us; /* when it was written */
+	uint8_t lane;
 };
 
-TAILQ_HEAD(spool_files, spool_file);
-
-struct spool_record {
-	uint64_t seq;
-	struct spool_mark mark;
-	uint32_t events;
-	uint32_t size; /* bytes of the packed batch */
-	uint64_t at;   /* offset of the packed batch in the file */
+/* What a walk through a file knows; zero it, then set fd, end, lane and epoch. */
+struct spool_walk {
+	int fd;
+	uint64_t end;    /* bytes to look at */
+	uint64_t offset; /* of the record last found */
+	uint64_t next;   /* where the next one is looked for */
+	uint64_t seq;    /* of the record last found: the next must be larger */
+	uint64_t epoch;  /* records of others are damage; 0: the first one decides */
+	uint8_t lane;
+	unsigned damaged; /* places passed over that were not whole records */
+	bool is_torn;     /* the end is a record that was never written whole */
 };
 
-void spool_file_name(enum ds_lane lane, uint64_t first_seq, char ret[48]);
-/* The lane and first sequence number of a name; false: not one of ours. */
-bool spool_file_parse_name(const char *name, enum ds_lane *ret_lane, uint64_t *ret_first);
-/* Writes a new file's header through `fd`. */
-DS_MUST_CHECK int spool_file_begin(int fd, struct spool_file *f);
-/* Appends one record at f->size; on failure the file is cut back and f is unchanged. */
-DS_MUST_CHECK int spool_file_append(int fd, struct spool_file *f, uint64_t seq,
-    struct spool_mark mark, uint32_t events, const void *packed, uint32_t size);
-/* Reads a file of a former run: f->name is set; fills the rest.  Cuts a torn tail.  -EBADMSG: the
- * header is no good. */
-DS_MUST_CHECK int spool_file_recover(int fd, struct spool_file *f);
-/* The record at `offset`, without its batch: 1, 0 at the end, -errno. */
-DS_MUST_CHECK int spool_file_next(
-    int fd, const struct spool_file *f, uint64_t offset, struct spool_record *ret);
-/* Checks bytes as a whole file would be, for the fuzzer: records found. */
-unsigned spool_file_check(const void *data, size_t size);
+static inline size_t
+spool_header_whole(const struct spool_header *h)
+{
+	return (size_t)SPOOL_HEADER + h->size + h->notes_size;
+}
+
+void spool_header_put(const struct spool_header *h, uint8_t ret[SPOOL_HEADER]);
+/* 0 or -EBADMSG. */
+DS_MUST_CHECK int spool_header_get(const uint8_t data[SPOOL_HEADER], struct spool_header *ret);
+/* Finds the next header from w->next on: 1, 0 at the end, -errno of reading.  Passes over what is
+ * damaged; goes forward with every call. */
+DS_MUST_CHECK int spool_walk_header(struct spool_walk *w, struct spool_header *ret);
+/* Reads batch and notes of the record just found into `body` (cleared first) and checks them: 0,
+ * -EBADMSG, -errno. */
+DS_MUST_CHECK int spool_walk_body(
+    const struct spool_walk *w, const struct spool_header *h, struct ds_buf *body);
+/* pread until size or the end: bytes read or -errno. */
+DS_MUST_CHECK ssize_t spool_pread(int fd, void *ret, size_t size, uint64_t offset);
 
 #endif

@@ -128,7 +128,8 @@ tests_unit_test_resolve_LDADD = agent/uplink/libdslink.a $(NET_TEST_LIBS)
 unit_tests_agent += tests/unit/test_spool
 tests_unit_test_spool_SOURCES = tests/unit/test_spool.c
 tests_unit_test_spool_CFLAGS = $(TEST_CFLAGS)
-tests_unit_test_spool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite -Wl,--wrap=fdatasync
+tests_unit_test_spool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write -Wl,--wrap=writev -Wl,--wrap=fdatasync \
+	-Wl,--wrap=fsync -Wl,--wrap=rename -Wl,--wrap=ftruncate
 tests_unit_test_spool_LDADD = agent/uplink/libuplink.a $(DS_BATCH_LIBS) $(TEST_LIBS)
 unit_tests_agent += tests/unit/test_package tests/unit/test_fold
 tests_unit_test_package_SOURCES = tests/unit/test_package.c
