@@ -9,7 +9,7 @@ agent_guard_libattrib_a_SOURCES = agent/guard/daemon.h agent/guard/daemon.c agen
 	agent/guard/identity.c agent/guard/identity.h agent/guard/hash.c agent/guard/hash.h \
 	agent/guard/package.c agent/guard/package.h agent/guard/package_part.h agent/guard/package_dpkg.c \
 	agent/guard/package_rpm.c agent/guard/resource.c agent/guard/resource.h agent/guard/resource_read.c \
-	agent/guard/resource_read.h agent/guard/sensors/fold.c agent/guard/sensors/fold.h agent/guard/sensors/mask.c agent/guard/sensors/mask.h \
+	agent/guard/resource_read.h agent/guard/sensors/fold.c agent/guard/sensors/fold.h agent/guard/redact.c agent/guard/redact.h \
 	agent/guard/listeners.c agent/guard/listeners.h \
 	agent/guard/sensors/fallback.h agent/guard/sensors/exec_track.c agent/guard/sensors/exec_track.h \
 	agent/guard/sensors/exec_netlink.c agent/guard/sensors/exec_scan.c agent/guard/sensors/file_fanotify.c \
@@ -37,7 +37,7 @@ agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard
 	agent/guard/emit.c agent/guard/emit.h agent/guard/supervise.c agent/guard/supervise.h \
 	agent/guard/attribute.c agent/guard/attribute.h agent/guard/repeat.c agent/guard/repeat.h \
 	agent/guard/program_table.c agent/guard/program_table.h agent/guard/path.c agent/guard/path.h \
-	agent/guard/redact.c agent/guard/redact.h agent/guard/heartbeat.c agent/guard/heartbeat.h \
+	agent/guard/heartbeat.c agent/guard/heartbeat.h \
 	agent/guard/notify.c agent/guard/notify.h agent/guard/sensor.h agent/guard/sensors/sample.h \
 	agent/guard/probe.c agent/guard/probe.h agent/guard/probe_maps.c agent/guard/probe_object.h \
 	agent/guard/probe_point.c agent/guard/probe_point.h

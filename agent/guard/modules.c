@@ -8,9 +8,11 @@
 #include "agent/guard/attribute.h"
 #include "agent/guard/daemon.h"
 #include "agent/guard/identity.h"
+#include "agent/guard/listeners.h"
 #include "agent/guard/probe.h"
 #include "agent/guard/repeat.h"
 #include "agent/guard/resource.h"
+#include "agent/guard/sensors/fold.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -34,6 +36,8 @@ modules_init(const struct agent_config *config)
 	if (r == 0)
 		r = attribute_init();
 	identity_init();
+	fold_init(config->repeat_interval_ms);
+	(void)listeners_adopt(); /* without it they are found when they start something */
 	return r;
 }
 
@@ -42,6 +46,7 @@ modules_done(void)
 {
 	attribute_done();
 	repeat_done();
+	fold_done();
 	resource_done();
 	identity_done();
 	daemon_done();
@@ -52,6 +57,8 @@ modules_reload(const struct agent_config *config)
 {
 	if (daemon_init(&config->monitor_daemons) < 0)
 		ds_log(ERROR, "cannot take over the list of daemons", "error=\"no memory\"");
+	fold_init(config->repeat_interval_ms);
+	(void)listeners_adopt();
 }
 
 void

@@ -35,8 +35,9 @@ struct entry {
 	uint32_t sweep;   /* last seen in */
 	uint32_t checked; /* sweep in which its daemon was asked for */
 	uint64_t start_ticks;
-	bool child;  /* its parent is in the same daemon */
-	bool kernel; /* a kernel thread */
+	bool child;    /* its parent is in the same daemon */
+	bool kernel;   /* a kernel thread */
+	bool assigned; /* by a sensor, which knows better than /proc */
 	struct resource_reading last;
 };
 
@@ -166,9 +167,12 @@ resource_assign(pid_t pid, uint32_t number)
 {
 	struct entry *e = slots != NULL ? entry_make(pid) : NULL;
 
-	if (e == NULL || e->number == number)
+	if (e == NULL)
 		return;
-	*e = (struct entry){ .pid = pid, .number = number, .sweep = sweep, .checked = sweep };
+	if (e->number != number)
+		*e = (struct entry){ .pid = pid, .number = number, .sweep = sweep };
+	e->checked = DS_MAX(sweep, 1u);
+	e->assigned = number != 0;
 }
 
 static int
@@ -209,7 +213,7 @@ decide(struct entry *e, const struct process_stat *st)
 	if (e->start_ticks != st->start_ticks && e->start_ticks != 0)
 		*e = (struct entry){ .pid = e->pid,
 			.sweep = sweep }; /* another process with its pid */
-	if (e->checked == 0 || sweep - e->checked >= RECHECK) {
+	if (!e->assigned && (e->checked == 0 || sweep - e->checked >= RECHECK)) {
 		d = st->kernel_thread ? NULL : daemon_of_process(e->pid);
 		e->number = d != NULL ? d->number : 0;
 		e->checked = DS_MAX(sweep, 1u);

@@ -7,7 +7,7 @@
 #include "agent/guard/container.h"
 #include "agent/guard/emit.h"
 #include "agent/guard/program.h"
-#include "agent/guard/sensors/mask.h"
+#include "agent/guard/redact.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +55,7 @@ static void
 run_args(char *text, size_t len)
 {
 	const char *argv[9] = { 0 };
-	char name[64];
+	char name[64], redacted[128];
 	size_t count = 0;
 
 	for (char *at = text; at < text + len && count < 8; at += strlen(at) + 1)
@@ -64,7 +64,7 @@ run_args(char *text, size_t len)
 		program_name(argv[0], argv, name, sizeof(name));
 		(void)program_package_script(argv[0], argv, "/usr/bin/dpkg");
 	}
-	if (mask_args(text, len) > len)
+	if (redact_args(text, len, redacted, sizeof(redacted)) > sizeof(redacted))
 		abort();
 }
 

@@ -6,6 +6,8 @@ from probe import Probe
 from sdhost import Host, tree
 
 need_root()
+if SANITIZED:
+    skip_all("the host's tree has no sanitizer libraries")
 if not os.environ.get("DS_MOUNTS"):  # mounts of our own, gone with the test
     tree()
     os.execvpe("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv],

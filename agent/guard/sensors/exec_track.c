@@ -10,9 +10,9 @@
 #include "agent/guard/daemon.h"
 #include "agent/guard/identity.h"
 #include "agent/guard/process.h"
+#include "agent/guard/redact.h"
 #include "agent/guard/resource.h"
 #include "agent/guard/sensors/fold.h"
-#include "agent/guard/sensors/mask.h"
 #include "lib/clock.h"
 
 #include <errno.h>
@@ -289,7 +289,7 @@ exec_kind(void)
 static void
 tell_exec(const struct daemon *d, pid_t pid, pid_t parent)
 {
-	static char key[2 * PROCESS_PATH_MAX];
+	static char key[2 * PROCESS_PATH_MAX], args[DS_ARGS_MAX];
 	size_t exe_len = strlen(image.exe), len;
 	struct process_stat st;
 	struct ds_event ev;
@@ -304,8 +304,8 @@ tell_exec(const struct daemon *d, pid_t pid, pid_t parent)
 		    image.ancestors_len > 0 ? image.ancestors_len - 1 : 0);
 	}
 	ds_event_set_str(&ev, DS_STR_EXE, image.exe, exe_len);
-	len = mask_args(image.args.text, args_len());
-	ds_event_set_str(&ev, DS_STR_ARGS, image.args.text, DS_MIN(len, DS_ARGS_MAX));
+	len = redact_args(image.args.text, args_len(), args, sizeof(args));
+	ds_event_set_str(&ev, DS_STR_ARGS, args, len);
 	ds_event_set_str(&ev, DS_STR_PARENT_EXE, image.ancestors, image.parent_len);
 	if (image.partial)
 		ev.flags |= DS_FLAG_PARTIAL;
