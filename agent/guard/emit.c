@@ -51,6 +51,7 @@ static uint32_t open_events[LANE_COUNT];
 static uint64_t open_since_ms[LANE_COUNT];
 static struct queue waiting[LANE_COUNT]; /* not sent */
 static struct queue sent;                /* not confirmed, by number */
+static struct queue again; /* sent to an uplink that is gone: by number, before all others */
 static size_t bytes, bytes_max;
 static struct gap gaps[GAP_SOURCES];
 static size_t gaps_len;
@@ -130,6 +131,8 @@ next_victim(void)
 
 	for (int lane = LANE_BULK; m == NULL && lane >= LANE_URGENT; lane--) {
 		m = queue_pop(&waiting[lane]);
+		if (m == NULL)
+			m = queue_take(&again, (enum lane)lane);
 		if (m == NULL)
 			m = queue_take(&sent, (enum lane)lane);
 	}
@@ -268,6 +271,7 @@ emit_done(void)
 		open_events[i] = 0;
 	}
 	queue_done(&sent);
+	queue_done(&again);
 	ds_buf_done(&out);
 	ds_buf_done(&control);
 	socket_fd = -1;
@@ -298,32 +302,29 @@ forget_until(uint64_t number)
 		message_free(queue_pop(&sent));
 }
 
-/* What was sent and is not confirmed goes to the front of its lane again, and gets new numbers. */
+/* What was sent and is not confirmed is sent again first, under its old numbers: the uplink's spool
+ * tells by them what it has already. */
 static void
 send_again(void)
 {
-	struct queue lanes[LANE_COUNT] = { 0 };
-	struct message *m;
-
-	while ((m = queue_pop(&sent)) != NULL)
-		queue_push(&lanes[m->lane], m);
-	for (int i = 0; i < LANE_COUNT; i++) {
-		if (lanes[i].head == NULL)
-			continue;
-		lanes[i].tail->next = waiting[i].head;
-		waiting[i].head = lanes[i].head;
-		if (waiting[i].tail == NULL)
-			waiting[i].tail = lanes[i].tail;
-	}
+	if (sent.head == NULL)
+		return;
+	sent.tail->next = again.head;
+	if (again.head == NULL)
+		again.tail = sent.tail;
+	again.head = sent.head;
+	sent = (struct queue){ 0 };
 }
 
 void
-emit_started(uint64_t number)
+emit_started(uint64_t resend_after, uint64_t last)
 {
-	if (numbered)
-		forget_until(number);
-	send_again();
-	next_number = number + 1;
+	if (numbered) {
+		send_again();
+		while (again.head != NULL && again.head->number <= resend_after)
+			message_free(queue_pop(&again));
+	}
+	next_number = DS_MAX(next_number, last + 1);
 	numbered = started = true;
 }
 
@@ -378,11 +379,12 @@ out_write(void)
 static int
 out_put_message(struct message *m)
 {
+	uint64_t number = m->number ? m->number : next_number;
 	size_t start;
 	int r = ds_ipc_begin(&out, DS_IPC_EVENTS, &start);
 
 	if (r == 0)
-		r = ds_buf_put_u64(&out, next_number);
+		r = ds_buf_put_u64(&out, number);
 	if (r == 0)
 		r = ds_buf_put(&out, m->body, m->size);
 	if (r < 0) {
@@ -390,7 +392,8 @@ out_put_message(struct message *m)
 		return r;
 	}
 	ds_ipc_end(&out, start);
-	m->number = next_number++;
+	m->number = number;
+	next_number = DS_MAX(next_number, number + 1);
 	return 0;
 }
 
@@ -408,14 +411,16 @@ out_fill(void)
 	}
 	if (!started)
 		return 0;
-	for (int i = 0; i < LANE_COUNT; i++) {
-		m = waiting[i].head;
+	for (int i = -1; i < LANE_COUNT; i++) {
+		struct queue *q = i < 0 ? &again : &waiting[i];
+
+		m = q->head;
 		if (m == NULL)
 			continue;
 		r = out_put_message(m);
 		if (r < 0)
 			return r;
-		queue_push(&sent, queue_pop(&waiting[i]));
+		queue_push(&sent, queue_pop(q));
 		return 1;
 	}
 	return 0;
@@ -452,7 +457,7 @@ emit_is_empty(void)
 {
 	return open_events[LANE_URGENT] == 0 && open_events[LANE_BULK] == 0 &&
 	       waiting[LANE_URGENT].head == NULL && waiting[LANE_BULK].head == NULL &&
-	       sent.head == NULL && gaps_len == 0;
+	       sent.head == NULL && again.head == NULL && gaps_len == 0;
 }
 
 uint64_t

@@ -31,8 +31,9 @@ void emit_done(void);
 void emit_attach(int fd);
 /* The uplink has gone: what it did not confirm will be sent again. */
 void emit_detach(void);
-/* START: what is already in its spool is forgotten, the rest is sent again. */
-void emit_started(uint64_t number);
+/* START: what is already in its spool is forgotten, the rest is sent again under its old numbers;
+ * new messages are numbered above `last`. */
+void emit_started(uint64_t resend_after, uint64_t last);
 /* STORED: 0, or -EBADMSG when such a number was never sent. */
 DS_MUST_CHECK int emit_stored(uint64_t number);
 /* Another message, sent before events; dropped when no uplink is there.  0 or -errno. */

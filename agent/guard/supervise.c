@@ -154,17 +154,30 @@ get_number(const uint8_t *body, size_t size, uint64_t *ret)
 }
 
 static int
+get_start(const uint8_t *body, size_t size, uint64_t *ret_resend_after, uint64_t *ret_last)
+{
+	struct ds_buf b;
+	int r;
+
+	ds_buf_view(&b, body, size);
+	r = ds_buf_get_u64(&b, ret_resend_after);
+	if (r == 0)
+		r = ds_buf_get_u64(&b, ret_last);
+	return r < 0 || ds_buf_left(&b) > 0 ? -EBADMSG : 0;
+}
+
+static int
 handle(uint8_t type, const uint8_t *body, size_t size)
 {
-	uint64_t number;
+	uint64_t number, last;
 	int r;
 
 	switch (type) {
 	case DS_IPC_START:
-		r = get_number(body, size, &number);
+		r = get_start(body, size, &number, &last);
 		if (r < 0)
 			return r;
-		emit_started(number);
+		emit_started(number, last);
 		return emit_control(DS_IPC_SENSORS, options.sensors, strlen(options.sensors));
 	case DS_IPC_STORED:
 		r = get_number(body, size, &number);
