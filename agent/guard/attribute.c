@@ -74,18 +74,6 @@ attribute_seed(void)
 	seeding = false;
 }
 
-/* What a task carries that waits: the decision may be there already. */
-static const struct daemon *
-waited_for(const struct sample *s)
-{
-	uint32_t number;
-	bool watched;
-
-	if (probe_decision(s->wait, &number, &watched))
-		return daemon_get(number);
-	return decide(s->wait, (pid_t)s->pid, daemon_of_process((pid_t)s->pid));
-}
-
 /* What the task carried before the change that this sample is about. */
 static const struct daemon *
 carried_before(const struct sample *s, uint64_t key, uint32_t number)
@@ -153,13 +141,16 @@ decide_cgroup(const struct probe_sample *sample)
 	return decide(s->wait, (pid_t)s->pid, d);
 }
 
-/* A process that nobody watches, or a session, began to listen. */
+/* A process began to listen: when nobody watches it, or it is a session's, it may be a daemon that
+ * somebody started by hand. */
 static const struct daemon *
 decide_listener(const struct probe_sample *sample)
 {
 	const struct sample *s = sample->s;
-	const struct daemon *d = daemon_of_listener((pid_t)s->pid, program_table_get(s->exe));
+	const struct daemon *d = daemon_get(s->daemon);
 
+	if (d == NULL || d->role == DAEMON_SESSION || d->role == DAEMON_PACKAGE)
+		d = daemon_of_listener((pid_t)s->pid, program_table_get(s->exe));
 	return decide(s->wait, (pid_t)s->pid, d);
 }
 
@@ -167,16 +158,20 @@ static const struct daemon *
 daemon_of_sample(const struct probe_sample *sample)
 {
 	const struct sample *s = sample->s;
+	uint32_t number;
+	bool watched;
 
 	if ((s->flags & SAMPLE_WAITS) == 0)
 		return daemon_get(s->daemon);
-	if (s->kind == DS_EVENT_EXEC && !probe_decision(s->wait, &(uint32_t){ 0 }, &(bool){ 0 }))
-		return decide_exec(sample);
 	if (s->kind == SAMPLE_CGROUP)
 		return decide_cgroup(sample);
-	if (s->kind == SAMPLE_LISTEN)
+	if (probe_decision(s->wait, &number, &watched))
+		return daemon_get(number);
+	if (s->kind == DS_EVENT_EXEC)
+		return decide_exec(sample);
+	if (s->kind == DS_EVENT_LISTEN)
 		return decide_listener(sample);
-	return waited_for(sample->s);
+	return decide(s->wait, (pid_t)s->pid, daemon_of_process((pid_t)s->pid));
 }
 
 /* The path of a program by its id; a process that still runs knows it, too. */

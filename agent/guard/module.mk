@@ -26,7 +26,8 @@ tests_system_attrib_probe_LDADD = $(ATTRIB_LIBS)
 # The guard itself.
 sbin_PROGRAMS += agent/daemonsec-agent
 agent_daemonsec_agent_SOURCES = agent/guard/main.c agent/guard/sensor.c agent/guard/sensors/sensors.h \
-	agent/guard/sensors/exec.c
+	agent/guard/sensors/exec.c agent/guard/sensors/file.c agent/guard/sensors/net.c agent/guard/sensors/cred.c \
+	agent/guard/sensors/module.c
 agent_daemonsec_agent_CFLAGS = $(AM_CFLAGS) $(BPF_CFLAGS)
 agent_daemonsec_agent_LDADD = agent/guard/libguard.a $(ATTRIB_LIBS) $(BPF_LIBS)
 
@@ -40,14 +41,16 @@ agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard
 	agent/guard/heartbeat.c agent/guard/heartbeat.h \
 	agent/guard/notify.c agent/guard/notify.h agent/guard/sensor.h agent/guard/sensors/sample.h \
 	agent/guard/probe.c agent/guard/probe.h agent/guard/probe_maps.c agent/guard/probe_object.h \
-	agent/guard/probe_point.c agent/guard/probe_point.h
+	agent/guard/probe_point.c agent/guard/probe_point.h agent/guard/secret_file.c agent/guard/secret_file.h
 nodist_agent_guard_libguard_a_SOURCES = agent/guard/sensors/sensors.skel.h
 agent_guard_libguard_a_CFLAGS = $(AM_CFLAGS) $(BPF_CFLAGS)
 
 # The kernel side: one object of all sensors, so that they share their maps.
 bpf_headers = agent/guard/sensors/kernel.bpf.h agent/guard/sensors/maps.bpf.h agent/guard/sensors/common.bpf.h agent/guard/sensors/text.bpf.h
-bpf_objects = agent/guard/sensors/exec.bpf.o
-EXTRA_DIST += $(bpf_headers) agent/guard/sensors/exec.bpf.c
+bpf_objects = agent/guard/sensors/exec.bpf.o agent/guard/sensors/file.bpf.o agent/guard/sensors/net.bpf.o \
+	agent/guard/sensors/cred.bpf.o agent/guard/sensors/module.bpf.o
+EXTRA_DIST += $(bpf_headers) agent/guard/sensors/exec.bpf.c agent/guard/sensors/file.bpf.c agent/guard/sensors/net.bpf.c \
+	agent/guard/sensors/cred.bpf.c agent/guard/sensors/module.bpf.c
 BUILT_SOURCES += agent/guard/sensors/sensors.skel.h
 CLEANFILES += agent/guard/sensors/sensors.skel.h agent/guard/sensors/*.bpf.o agent/guard/sensors/sensors.linked
 SUFFIXES = .bpf.c .bpf.o

@@ -79,4 +79,28 @@ void probe_secret_add(const struct file_id *id);
 /* A file name whose reading is told, wherever the file is. */
 void probe_secret_name(const char *name);
 
+/* A sensor of the kernel side; `topic` and its open function are in the same file. */
+#define PROBE_SENSOR(id, open_it, tick_it, its_kinds, its_blind) \
+	static uint64_t id##_lost(void)                          \
+	{                                                        \
+		return probe_lost(&topic);                       \
+	}                                                        \
+	static void id##_close(void)                             \
+	{                                                        \
+		probe_close(&topic);                             \
+	}                                                        \
+	static const char *id##_missing(void)                    \
+	{                                                        \
+		return probe_missing(&topic);                    \
+	}                                                        \
+	const struct sensor sensor_##id = { .name = #id,         \
+		.kinds = (its_kinds),                            \
+		.blind = (its_blind),                            \
+		.open = (open_it),                               \
+		.drain = probe_drain,                            \
+		.tick = (tick_it),                               \
+		.lost = id##_lost,                               \
+		.close = id##_close,                             \
+		.missing = id##_missing }
+
 #endif

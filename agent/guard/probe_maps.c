@@ -6,6 +6,7 @@
  */
 #include "agent/guard/probe.h"
 #include "agent/guard/probe_object.h"
+#include "lib/clock.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -99,7 +100,7 @@ probe_repeat_get(uint64_t key, uint64_t *ret_count)
 int
 probe_repeat_add(uint64_t key)
 {
-	struct repeat value = { 0 };
+	struct repeat value = { .last_ns = ds_clock_boot_us() * 1000 };
 
 	return bpf_map_update_elem(repeats_fd(), &key, &value, BPF_NOEXIST) < 0 ? -errno : 0;
 }

@@ -20,6 +20,10 @@
 
 const struct sensor *const sensor_table[] = {
 	&sensor_exec,
+	&sensor_file,
+	&sensor_net,
+	&sensor_cred,
+	&sensor_module,
 	&sensor_exec_netlink,
 	&sensor_exec_scan,
 	&sensor_file_fanotify,

@@ -97,32 +97,8 @@ exec_open(void)
 	return probe_open(&topic);
 }
 
-static uint64_t
-exec_lost(void)
-{
-	return probe_lost(&topic);
-}
+#define KIND(k) (UINT64_C(1) << DS_EVENT_##k)
 
-static void
-exec_close(void)
-{
-	probe_close(&topic);
-}
-
-static const char *
-exec_missing(void)
-{
-	return probe_missing(&topic);
-}
-
-const struct sensor sensor_exec = {
-	.name = "exec",
-	.kinds = UINT64_C(1) << DS_EVENT_EXEC | UINT64_C(1) << DS_EVENT_EXIT |
-		 UINT64_C(1) << DS_EVENT_FORK | UINT64_C(1) << DS_EVENT_NAMESPACE |
-		 UINT64_C(1) << DS_EVENT_EXEC_MEMORY | UINT64_C(1) << DS_EVENT_EXEC_DELETED,
-	.open = exec_open,
-	.drain = probe_drain,
-	.lost = exec_lost,
-	.close = exec_close,
-	.missing = exec_missing,
-};
+PROBE_SENSOR(exec, exec_open, NULL,
+    KIND(EXEC) | KIND(EXIT) | KIND(FORK) | KIND(NAMESPACE) | KIND(EXEC_MEMORY) | KIND(EXEC_DELETED),
+    NULL);

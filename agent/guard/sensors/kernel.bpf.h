@@ -107,10 +107,13 @@ struct css_set {
 typedef struct {
 	__u32 val;
 } kuid_t;
+typedef struct {
+	__u64 bits; /* by another name, and of two halves before 6.3: read by its place */
+} kernel_cap_t;
 struct cred {
 	kuid_t uid, euid;
 	kuid_t gid, egid; /* kgid_t is the same */
-	__u64 cap_effective;
+	kernel_cap_t cap_effective;
 };
 struct task_struct {
 	int pid, tgid, exit_code;
@@ -145,9 +148,13 @@ struct socket {
 	struct file *file;
 	struct sock *sk;
 };
+struct sockaddr_un {
+	unsigned short sun_family;
+	char sun_path[108];
+};
 struct unix_address {
 	int len;
-	char name[1];
+	struct sockaddr_un name[1];
 };
 struct unix_sock {
 	struct unix_address *addr;

@@ -28,7 +28,6 @@ enum {
 /* Kinds of a sample that are not events. */
 #define SAMPLE_CGROUP \
 	100 /* a process changed its cgroup: string 0 is the path, arg[0] the decision's key */
-#define SAMPLE_LISTEN 101 /* a process that is not watched began to listen */
 
 enum sample_sensor {
 	SENSOR_EXEC,

@@ -11,7 +11,7 @@ static long
 walk_step(__u32 i, void *ctx)
 {
 	struct scratch *c = scratch_get();
-	struct dentry *d, *parent;
+	struct dentry *d, *parent, *root;
 	struct mount *m, *above;
 	__u32 off;
 	long n;
@@ -21,9 +21,10 @@ walk_step(__u32 i, void *ctx)
 	d = c->walk.dentry;
 	m = c->walk.mount;
 	parent = BPF_CORE_READ(d, d_parent);
-	if (d == parent || d == BPF_CORE_READ(m, mnt.mnt_root)) {
+	root = BPF_CORE_READ(m, mnt.mnt_root);
+	if (d == root) {
 		above = BPF_CORE_READ(m, mnt_parent);
-		if (above == m || d != BPF_CORE_READ(m, mnt.mnt_root)) {
+		if (above == m) {
 			c->walk.done = 1;
 			return 1;
 		}
@@ -39,7 +40,8 @@ walk_step(__u32 i, void *ctx)
 		return 1;
 	c->walk.off = off + n;
 	c->walk.dentry = parent;
-	return 0;
+	c->walk.done = d == parent; /* in no directory: a memfd, or unmounted */
+	return d == parent;
 }
 
 /* Puts the names from a directory entry up to the root of its mount namespace into string `i`. */
@@ -53,8 +55,8 @@ put_names(struct scratch *c, __u32 i, struct dentry *dentry, struct vfsmount *mn
 	c->walk.start = c->walk.off = start;
 	c->walk.done = 0;
 	bpf_loop(2100, walk_step, NULL, 0);
-	c->s.form[i] = FORM_NAMES;
-	c->s.len[i] = c->walk.off - start;
+	c->s.form[i & 3] = FORM_NAMES;
+	c->s.len[i & 3] = c->walk.off - start;
 	if (!c->walk.done)
 		c->s.flags |= SAMPLE_TRUNCATED;
 }
@@ -65,7 +67,7 @@ put_user_text(struct scratch *c, __u32 i, __u32 off, const void *from)
 {
 	long n;
 
-	c->s.form[i] = FORM_TEXT;
+	c->s.form[i & 3] = FORM_TEXT;
 	if (off > SAMPLE_DATA_MAX - SAMPLE_PATH_MAX - 64)
 		return 0;
 	n = bpf_probe_read_user_str(c->data + off, SAMPLE_PATH_MAX, from);
@@ -75,7 +77,7 @@ put_user_text(struct scratch *c, __u32 i, __u32 off, const void *from)
 	}
 	if (n == SAMPLE_PATH_MAX)
 		c->s.flags |= SAMPLE_TRUNCATED;
-	c->s.len[i] = n - 1;
+	c->s.len[i & 3] = n - 1;
 	return n - 1;
 }
 
@@ -115,40 +117,28 @@ hash_data(struct scratch *c, __u64 h, __u32 off, __u32 len)
 	return c->hash;
 }
 
-/* Argument n of the system call that returns. */
+#if defined(__TARGET_ARCH_x86)
+#define REGISTER(name) ((__u64)bpf_core_field_offset(struct pt_regs, name))
+#define REGISTERS      (REGISTER(di) | REGISTER(si) << 8 | REGISTER(dx) << 16 | REGISTER(r10) << 24 | REGISTER(r8) << 32)
+#else
+#define REGISTER(i) ((__u64)bpf_core_field_offset(struct pt_regs, regs[i]) / 8)
+#define REGISTERS \
+	((__u64)bpf_core_field_offset(struct pt_regs, orig_x0) / 8 | REGISTER(1) << 8 | REGISTER(2) << 16 | \
+		REGISTER(3) << 24 | REGISTER(4) << 32)
+#endif
+
+/* Argument n (0 to 4) of the system call that returns; without branches, for the verifier's sake. */
 static __always_inline __u64
 call_arg(__u32 n)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	char *regs = (char *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	__u64 value = 0, at = REGISTERS >> (8 * n) & 0xff;
 
-#if defined(__TARGET_ARCH_x86)
-	switch (n) {
-	case 0:
-		return regs->di;
-	case 1:
-		return regs->si;
-	case 2:
-		return regs->dx;
-	case 3:
-		return regs->r10;
-	case 4:
-		return regs->r8;
-	}
-#else
-	switch (n) {
-	case 0:
-		return regs->orig_x0;
-	case 1:
-		return regs->regs[1];
-	case 2:
-		return regs->regs[2];
-	case 3:
-		return regs->regs[3];
-	case 4:
-		return regs->regs[4];
-	}
+#if !defined(__TARGET_ARCH_x86)
+	at *= 8;
 #endif
-	return 0;
+	bpf_probe_read_kernel(&value, sizeof(value), regs + at);
+	return value;
 }
 
 /* The open file behind a descriptor of the process that runs, or NULL. */
