@@ -43,8 +43,12 @@ find_file(
 		if (server != NULL && strncmp(server, "unix:", 5) == 0) {
 			char beside[PATH_MAX];
 
-			snprintf(beside, sizeof(beside), "%.3000s/../../etc/daemonsec/%s",
-			    server + 5, name);
+			/* PREFIX/run/api.sock -> PREFIX/etc/daemonsec/NAME */
+			snprintf(beside, sizeof(beside), "%.3000s", server + 5);
+			for (int up = 0; up < 2 && (slash = strrchr(beside, '/')) != NULL; up++)
+				*slash = '\0';
+			snprintf(beside + strlen(beside), sizeof(beside) - strlen(beside),
+			    "/etc/daemonsec/%s", name);
 			if (access(beside, F_OK) == 0)
 				snprintf(f->path, sizeof(f->path), "%s", beside);
 		}

@@ -86,6 +86,63 @@ list_post(struct ctl *c, const char *method, const char *collection, const char 
 
 /* ---- status */
 
+static long long
+number(const json_t *doc, const char *path)
+{
+	return (long long)json_number_value(print_lookup(doc, path));
+}
+
+/* What the sensors of each host are and cannot see, but for hosts that are as they should be. */
+static void
+list_sensors(const json_t *doc)
+{
+	const json_t *hosts = json_object_get(doc, "hosts");
+	char name[256], sensors[1024];
+	json_t *host;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)hosts, i, host)
+	{
+		print_text(host, "sensors", sensors, sizeof(sensors));
+		if (i < 20 && *sensors != '\0')
+			printf("sensors   %s: %s\n", print_text(host, "name", name, sizeof(name)),
+			    sensors);
+	}
+}
+
+/* A sentence a line: what somebody wants to know who has just been woken up. */
+static void
+show_status(const json_t *doc)
+{
+	char a[256], b[256];
+
+	printf("server    version %s, mode %s, %s\n", print_text(doc, "version", a, sizeof(a)),
+	    print_text(doc, "mode", b, sizeof(b)),
+	    strcmp(print_text(doc, "health.status", a + 128, 128), "ok") == 0 ? "healthy"
+									      : a + 128);
+	printf("hosts     %lld connected of %lld", number(doc, "counts.hosts.connected"),
+	    number(doc, "counts.hosts.total"));
+	if (number(doc, "counts.hosts.pending") > 0)
+		printf(", %lld waiting for approval", number(doc, "counts.hosts.pending"));
+	printf("\ndaemons   %lld, of which %lld are learnt and %lld still learning\n",
+	    number(doc, "counts.daemons.total"), number(doc, "counts.daemons.ready"),
+	    number(doc, "counts.daemons.learning"));
+	printf("alerts    %lld open, %lld acknowledged\n", number(doc, "counts.alerts.open"),
+	    number(doc, "counts.alerts.acknowledged"));
+	format_count(print_lookup(doc, "health.store.events"), doc, a, sizeof(a));
+	printf("events    %s stored in %.1f MiB, %.0f a second now", a,
+	    (double)number(doc, "health.store.bytes") / (1 << 20),
+	    json_number_value(print_lookup(doc, "ingest.events_per_second")));
+	if (number(doc, "ingest.lost") > 0)
+		printf(
+		    ", %lld lost on hosts (events 'event.action:gap')", number(doc, "ingest.lost"));
+	printf("\nstore     %s, %.1f GiB of disk free\n",
+	    print_text(doc, "health.store.status", a, sizeof(a)),
+	    (double)number(doc, "health.store.disk_free_bytes") / (1 << 30));
+	printf("API       %s\n", print_text(doc, "api_url", a, sizeof(a)));
+	list_sensors(doc);
+}
+
 int
 verb_status(struct ctl *c)
 {
@@ -97,7 +154,10 @@ verb_status(struct ctl *c)
 	r = client_get(c, "status", &doc);
 	if (r != 0)
 		return r;
-	print_document(c, doc);
+	if (c->output == OUTPUT_TABLE)
+		show_status(doc);
+	else
+		print_document(c, doc);
 	json_decref(doc);
 	return EXIT_OK;
 }
@@ -206,6 +266,40 @@ static const struct column daemon_columns[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct column behaviour_columns[] = {
+	{ "ACTION", "action", NULL },
+	{ "TIMES", "count", format_count },
+	{ "SINCE", "first_seen", format_time },
+	{ "LAST", "last_seen", format_age },
+	{ "NORMAL", "learnt", format_yes },
+	{ "WHAT", "what", NULL },
+	{ NULL, NULL, NULL },
+};
+
+static void
+show_profile(struct ctl *c, const json_t *doc)
+{
+	const json_t *daemon = print_lookup(doc, "daemon"),
+		     *blockers = print_lookup(daemon, "blockers");
+	char a[1024], b[256];
+	json_t *one;
+	size_t i;
+
+	printf("%s on %s: %s", print_text(daemon, "name", a, sizeof(a)),
+	    print_text(daemon, "host.name", b, sizeof(b)),
+	    print_text(daemon, "state", a + 512, 512));
+	format_percent(print_lookup(daemon, "coverage"), daemon, b, sizeof(b));
+	printf(", %s learnt\n", b);
+	json_array_foreach((json_t *)(uintptr_t)blockers, i, one)
+	    printf("  missing: %s\n", json_is_string(one) ? json_string_value(one) : "");
+	printf("program  %s", print_text(daemon, "executable", a, sizeof(a)));
+	if (*print_text(daemon, "package", b, sizeof(b)) != '\0')
+		printf(" (%s %s)", b, print_text(daemon, "package_version", a, sizeof(a)));
+	printf("\nsha256   %s\n\nWhat it is known to do\n",
+	    print_text(daemon, "sha256", a, sizeof(a)));
+	print_items(c, print_lookup(doc, "behaviours"), behaviour_columns, "nothing yet");
+}
+
 static int
 daemon_show(struct ctl *c, const char *what, const char *host)
 {
@@ -231,7 +325,10 @@ daemon_show(struct ctl *c, const char *what, const char *host)
 			break;
 		if (found++ > 0 && c->output == OUTPUT_TABLE)
 			putchar('\n');
-		print_document(c, doc);
+		if (c->output == OUTPUT_TABLE)
+			show_profile(c, doc);
+		else
+			print_document(c, doc);
 		json_decref(doc);
 	}
 	json_decref(items);
