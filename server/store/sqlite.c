@@ -39,7 +39,7 @@ mark_running(const char *path, bool *ret_unclean)
 
 	*ret_unclean = fd < 0 && errno == EEXIST;
 	if (fd < 0 && !*ret_unclean)
-		return -errno;
+		return errno == ENOSPC ? 0 : -errno; /* a full disk is no reason not to answer */
 	if (fd >= 0)
 		close(fd);
 	return 0;

@@ -83,11 +83,15 @@ trim_segment(struct store *s, struct day_sums *sums)
 static int
 trim_today(struct store *s)
 {
+	static struct ds_log_rate rate;
 	struct day_sums sums;
 	int r = db_exec(&s->events, "BEGIN IMMEDIATE"), left = TRIM_LEN;
 
 	if (r < 0)
 		return r;
+	if (ds_log_pass(&rate, 1))
+		ds_log(WARN, "today's events alone are more than max_size; the oldest are removed",
+		    "max_bytes=%llu", (unsigned long long)s->cfg.max_bytes);
 	r = days_read_sums(&s->events, &sums);
 	if (r == 0)
 		do
