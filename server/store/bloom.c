@@ -148,24 +148,32 @@ add_string(struct hashes *h, struct ds_str s)
 	return r;
 }
 
+/* Many strings share their directories.  The hashes are mixed well: a table of them needs no other
+ * hash; 0 marks a free place. */
 static int
-compare_u64(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void
 hashes_unique(struct hashes *h)
 {
-	size_t kept = 0;
+	size_t size = 64, kept = 0, at;
+	uint64_t *table;
 
-	qsort(h->items, h->len, sizeof(*h->items), compare_u64);
-	for (size_t i = 0; i < h->len; i++)
-		if (i == 0 || h->items[i] != h->items[i - 1])
-			h->items[kept++] = h->items[i];
+	while (size < h->len * 2)
+		size *= 2;
+	table = calloc(size, sizeof(*table));
+	if (!table)
+		return -ENOMEM;
+	for (size_t i = 0; i < h->len; i++) {
+		uint64_t hash = h->items[i];
+
+		for (at = hash & (size - 1); table[at] != 0 && table[at] != hash;)
+			at = (at + 1) & (size - 1);
+		if (hash != 0 && table[at] == hash)
+			continue;
+		table[at] = hash;
+		h->items[kept++] = hash;
+	}
 	h->len = kept;
+	free(table);
+	return 0;
 }
 
 static uint32_t
@@ -218,11 +226,10 @@ bloom_build(const struct ds_batch *b, struct ds_buf *out)
 		free(h.items);
 		return 0;
 	}
-	if (r == 0) {
-		if (h.len > 0)
-			hashes_unique(&h);
+	if (r == 0)
+		r = hashes_unique(&h);
+	if (r == 0)
 		r = write_filter(&h, out);
-	}
 	free(h.items);
 	return r;
 }
