@@ -37,6 +37,11 @@ def tokens(site, key):
     over = time.monotonic() + 1.1
     wait(lambda: time.monotonic() > over)
     ok(enrol(site.port, token, next(key))[1:] == ("error", TOKEN_EXPIRED), "an expired token is refused")
+    token = Token(site.make_token())
+    site.ctl("tokens", "revoke", token.id)
+    ok(enrol(site.port, token, next(key))[1:] == ("error", TOKEN_EXPIRED), "a revoked token is refused")
+    token = Token(site.make_token(uses=2))
+    ok([enrol(site.port, token, next(key))[1] for _ in range(3)] == ["ok", "ok", "error"], "a token for two lets two in")
     return cert, str(uuid.UUID(bytes=answer[1]))
 
 
