@@ -77,11 +77,29 @@ def approval(site, key):
     ok(wait(lambda: Peer(site.port, cert).hello()[0] == "ok"), "an approved host is let in")
     peer = Peer(site.port, cert)
     ok(peer.hello()[0] == "ok" and peer.ping(), "and has a session")
-    site.ctl("hosts", "revoke", host)
     began = time.monotonic()
+    site.ctl("hosts", "revoke", host)
     kind, payload = peer.await_frame(ERROR)
     ok(kind in (ERROR, None) and time.monotonic() - began < 1, f"a revoked host is cut ({time.monotonic() - began:.3f} s)")
     ok(Peer(site.port, cert).hello() == ("error", REVOKED), "and stays out")
+
+
+def real_agent(site):
+    """Enrols with its token, comes back after a restart of the server, is cut when it is revoked."""
+    agent = site.agent()
+    host = site.connected()[0]["id"]
+    names = sorted(os.listdir(agent.state))
+    ok("agent.pem" in names and "ca.crt" in names and "token" not in names and not os.path.exists(agent.token),
+       "an agent enrols and keeps nothing of its token")
+    ok(os.stat(f"{agent.state}/agent.pem").st_mode & 0o777 == 0o600, "its key is its own")
+    site.process.kill()
+    site.start()
+    ok(wait(site.connected, 20), "it comes back when the server was killed")
+    began = time.monotonic()
+    site.ctl("hosts", "revoke", host)
+    ok(wait(lambda: not site.connected(), 3), f"it is cut when it is revoked ({time.monotonic() - began:.2f} s)")
+    ok(wait(lambda: "revoked" in agent.process.tail(60)), "and says why")
+    ok(agent.stop(), "and stops when told to")
 
 
 def bad_frames(site, cert):
@@ -154,6 +172,7 @@ with Site() as site:
     cert, host = tokens(site, key)
     certificates(site, cert, host)
     approval(site, key)
+    real_agent(site)
     bad_frames(site, cert)
     never_finish(site, cert)
 done()
