@@ -15,6 +15,10 @@ sanitized_system_tests += tests/system/server_crash.py
 
 system_tests += tests/system/first_alert.py
 
+EXTRA_DIST += tests/system/api.py
+system_tests += tests/system/api.py
+sanitized_system_tests += tests/system/api.py
+
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
 TESTS += $(system_tests)

@@ -189,6 +189,13 @@ tests_unit_test_login_LDADD = agent/uplink/libuplink.a $(TEST_LIBS)
 tests_unit_test_follow_SOURCES = tests/unit/test_follow.c
 tests_unit_test_follow_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_follow_LDADD = agent/uplink/libuplink.a $(TEST_LIBS)
+unit_tests_server += tests/unit/test_routes tests/unit/test_search
+tests_unit_test_routes_SOURCES = tests/unit/test_routes.c
+tests_unit_test_routes_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_routes_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
+tests_unit_test_search_SOURCES = tests/unit/test_search.c
+tests_unit_test_search_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_search_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
 # END OF LIST: add above
 all_unit_tests =

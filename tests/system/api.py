@@ -1,0 +1,355 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The JSON API of a real server over stored events: queries, pages, streams, changes, tokens, and HTTP that is not."""
+import http.client
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+
+from harness import BUILD, ApiError, Site, UnixConnection, done, isolate, ok, skip_all, wait
+
+SEGMENTS, EVENTS = 60, 50
+STORE_EVENTS = os.path.join(BUILD, "tests", "system", "store_events")
+LOAD_AGENT = os.path.join(BUILD, "tests", "system", "load_agent")
+HTTP = ("127.0.0.1", 7480)
+
+
+def problem(call, status, *parts):
+    """Whether the call fails with this problem, whose text has all the parts."""
+    try:
+        call()
+    except ApiError as e:
+        body = json.loads(e.body)
+        return e.status == status and body["status"] == status and all(str(p) in e.body.decode() for p in parts)
+    return False
+
+
+def raw(data, timeout=5, address=HTTP, parts=None):
+    """What the server answers to these bytes, until it closes or says nothing more."""
+    s = socket.create_connection(address, timeout)
+    answer = b""
+    try:
+        s.sendall(data)
+        while True:
+            more = s.recv(65536)
+            if not more:
+                break
+            answer += more
+            if parts and answer.count(b"HTTP/1.1 ") >= parts and b"\r\n\r\n" in answer:
+                break
+    except (socket.timeout, ConnectionError):
+        pass
+    finally:
+        s.close()
+    return answer
+
+
+def status_of(answer):
+    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.1 ") else 0
+
+
+def bearer(token, path, method="GET", body=None):
+    c = http.client.HTTPConnection(*HTTP, timeout=10)
+    headers = {"Authorization": "Bearer " + token}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    c.request(method, "/api/v1/" + path, body, headers)
+    r = c.getresponse()
+    text = r.read()
+    c.close()
+    return r.status, text
+
+
+def pages(site):
+    every = site.events(limit=1000)
+    ok(len(every) == SEGMENTS * EVENTS, "every stored event is there once")
+    pids = [e["process"]["pid"] for e in every]
+    ok(sorted(pids) == list(range(SEGMENTS * EVENTS)) and pids[0] == SEGMENTS * EVENTS - 1, "the newest comes first")
+    odd = [e["process"]["pid"] for e in site.events(limit=7)]
+    ok(odd == pids, "pages of 7 join to the same list")
+    execs = [e["process"]["pid"] for e in site.events(q="event.action:exec", limit=13)]
+    ok(execs == [p for p, e in zip(pids, every) if e["event"]["action"] == "exec"], "pages of a query join, too")
+    e = every[0]
+    ok(all(k in e for k in ("@timestamp", "ecs", "event", "host", "service", "process", "daemonsec")),
+       "an event is an ECS document")
+    ok(problem(lambda: site.get("events", cursor="x"), 400, "cursor"), "a cursor that is none is refused")
+    ok(problem(lambda: site.get("events", limit="0"), 400, "limit") and
+       problem(lambda: site.get("events", limit="1001"), 400, "limit"), "limits are from 1 to 1000")
+
+
+def queries(site):
+    def count(q, **more):
+        return len(site.events(q=q, limit=1000, **more))
+
+    third = SEGMENTS // 3 * EVENTS
+    ok(count("host.name:web1") == third and count("host.name:WEB*") == 2 * third, "hosts are found by name")
+    ok(count("service.name:nginx") == 2 * third, "daemons are found without their suffix")
+    ok(count("destination.ip:203.0.113.0/24") == 1, "a network finds the one address in it")
+    ok(count("destination.ip:10.1.0.0/16 and host.name:web2") == count("host.name:web2 event.action:connect and not destination.port:4444"),
+       "a network and a host agree")
+    ok(count("needle") == 1 and count("203.0.113.77") == 1, "a bare word searches paths and addresses")
+    odd = site.events(q="file.path:/tmp/*")
+    ok(len(odd) == 1 and odd[0]["file"]["path"] == "/tmp/\ufffd\ufffd \"\n", "a path that is no UTF-8 is told safely")
+    page = site.get("events", q="process.executable:/opt/rare/needle")
+    ok(len(page["items"]) == 1 and page["search"]["complete"] and page["next_cursor"] is None, "a rare program is found")
+    ok(page["search"]["excluded"] >= SEGMENTS - 5, "and most segments were not read: %s" % page["search"])
+    page = site.get("events", q="destination.ip:203.0.113.77")
+    ok(page["search"]["excluded"] >= SEGMENTS - 5, "nor for a rare address: %s" % page["search"])
+    ok(count("", since="now-100s") in range(98, 103), "since bounds the time")
+    ok(count("", until="now-100s") + count("", since="now-100s") in range(SEGMENTS * EVENTS - 3, SEGMENTS * EVENTS + 3),
+       "until is its other half")
+    ok(problem(lambda: site.get("events", q="event.action:exec and"), 400, '"column":22', "expected a term"),
+       "a syntax error says the column and what was expected")
+    ok(problem(lambda: site.get("events", q="procss.executable:x"), 400, '"column":1', "process.executable"),
+       "an unknown field names the nearest")
+    ok(problem(lambda: site.get("events", since="yesterday"), 400, "since"), "a time that is none is refused")
+
+
+def follow(site):
+    lines = []
+
+    def read():
+        c = UnixConnection(site.socket, timeout=30)
+        c.request("GET", "/api/v1/events?follow=1&q=service.name%3Afollowed%20or%20event.action%3A*")
+        r = c.getresponse()
+        while len(lines) < 400:
+            line = r.readline()
+            if not line:
+                break
+            if line.strip():
+                lines.append(json.loads(line))
+        c.close()
+
+    t = threading.Thread(target=read, daemon=True)
+    t.start()
+    ok(wait(lambda: site.get("status")["ingest"]["followers"] == 1, 5), "a follower is counted")
+    token = site.make_token(uses=4)
+    d = os.path.join(site.dir, "agents")
+    os.makedirs(d)
+    subprocess.run([LOAD_AGENT, "run", token, d, "2", "5", "40"], check=True, timeout=60)
+    t.join(20)
+    ok(len(lines) == 400, f"a follower sees every event that is stored meanwhile ({len(lines)} of 400)")
+    ok(all("@timestamp" in e and e["host"]["name"].startswith("load-") for e in lines), "as documents, with their hosts")
+    ok(wait(lambda: site.get("status")["ingest"]["followers"] == 0, 40), "a follower that has gone is noticed")
+    streams = []
+    for _ in range(40):
+        c = UnixConnection(site.socket, timeout=5)
+        c.request("GET", "/api/v1/events?follow=1&q=zzz")
+        streams.append(c)
+    ok(wait(lambda: site.get("status")["ingest"]["followers"] == 32, 5), "followers are bounded")
+    for c in streams:
+        c.close()
+
+
+def resources(site):
+    hosts = site.all("hosts", limit=2)
+    ok([h["name"] for h in hosts][:3] == ["web1", "web2", "db1"], "hosts come in pages")
+    ok(hosts[0]["labels"] == ["web", "frankfurt"] and hosts[2]["status"] == "pending", "a host tells labels and status")
+    ok([h["name"] for h in site.all("hosts", q="labels:*web* and not host.name:web1")] == ["web2"], "hosts are asked, too")
+    ok(site.post("hosts/db1/approve")["status"] == "approved", "a pending host is approved")
+    ok(site.post("hosts/db1/label", {"labels": "db, primary"})["labels"] == ["db", "primary"], "a host is labelled")
+    ok(site.post(f"hosts/{hosts[2]['id']}/revoke")["status"] == "revoked", "a host is revoked by id")
+    ok(site.get("hosts/db1")["labels"] == ["db", "primary"], "one change leaves the other alone")
+    ok(problem(lambda: site.get("hosts/nobody"), 404, "nobody"), "a host that is not there is not found")
+    daemons = site.all("daemons")
+    ok(len(daemons) >= 3 and daemons[0]["state"] == "ready", "daemons tell their state")
+    ok(len(site.all("daemons", q='host.name:"db1"')) == 1, "daemons are asked by host")
+    profile = site.get("daemons/%s/profile" % daemons[1]["id"])
+    ok(profile["daemon"]["blockers"] == ["a day of quiet is missing"] and profile["behaviours"][0]["count"] == 3,
+       "a profile tells what is normal and what is missing")
+    ok(problem(lambda: site.get("daemons/nginx"), 409, "2 daemons"), "a name that two daemons have is a conflict")
+    ok(site.get("daemons/nginx", host="web2")["host"]["name"] == "web2", "with its host it is none")
+    settings = site.get("settings")
+    ok(settings["storage"]["retention"]["value"] == "30d", "settings are told")
+    api = site.get("openapi.json")
+    ok(api["openapi"].startswith("3.1"), "the API describes itself")
+
+
+def alerts(site):
+    members = {"id", "created", "updated", "status", "severity", "score", "kind", "title", "reason", "host", "daemon",
+               "count", "first_seen", "last_seen", "threat", "explanation", "peers", "process", "reactions", "verdict"}
+    every = site.alerts(limit=1)
+    ok([a["id"] for a in every if a["id"] in ("alr_01", "alr_02", "alr_03")] == ["alr_03", "alr_02", "alr_01"],
+       "alerts come newest first, page by page")
+    ok(all(members <= set(a) for a in every), "an alert has every member of the contract")
+    ok(every[-1]["daemon"]["name"] == "nginx.service" and every[-1]["daemon"]["id"].startswith("dmn_"), "and names its daemon")
+    ids = [a["id"] for a in site.alerts(status="open")]
+    ok("alr_01" not in ids and "alr_02" in ids, "alerts are listed by status")
+    ok([a["id"] for a in site.alerts(q="kind:new_child severity:HIGH and score>=61")] == ["alr_02"], "alerts are asked")
+    ok(site.post("alerts/alr_02/ack", {"note": "mine"})["status"] == "acknowledged", "an alert is acknowledged")
+    v = site.post("alerts/alr_02/verdict", {"verdict": "true_positive"})
+    ok("true_positive" in json.dumps(v["verdict"]), "a verdict is kept")
+    ok(site.post("alerts/alr_02/close")["status"] == "closed", "an alert is closed")
+    ok(problem(lambda: site.post("alerts/alr_02/verdict", {"verdict": "maybe"}), 400, "benign_expected"),
+       "a verdict that is none is refused")
+    ok(problem(lambda: site.post("alerts/alr_99/ack"), 404), "an alert that is not there is not found")
+
+
+def tokens(site):
+    t = site.post("enrolment-tokens", {"uses": 2, "ttl": "2h", "label": "x", "require_approval": True})
+    ok(t["token"].startswith("dse1.") and t["uses_max"] == 2, "an enrolment token is made")
+    ok("token" not in site.all("enrolment-tokens")[0], "and is told once")
+    ok(site.request("DELETE", "enrolment-tokens/" + t["id"])["status"] == "revoked", "and revoked")
+    ok(problem(lambda: site.post("enrolment-tokens", {"uses": 0}), 400, "uses") and
+       problem(lambda: site.post("enrolment-tokens", {"ttl": "soon"}), 400, "ttl"), "wrong members are refused by name")
+    ok(bearer("dsk_" + "0" * 64, "status")[0] == 401 and status_of(raw(
+        b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")) == 401, "HTTP needs a token")
+    a = site.post("api-tokens", {"name": "ci", "scopes": ["events:read"]})
+    ok(bearer(a["token"], "events?limit=1")[0] == 200, "an API token works")
+    ok(bearer(a["token"], "hosts")[0] == 403, "within its scope")
+    ok(bearer(a["token"], "api-tokens", "POST", "{}")[0] == 403, "and cannot make others")
+    ok(a["token"] not in json.dumps(site.get("api-tokens")), "its text is told once")
+    short = site.post("api-tokens", {"scopes": "*:read", "ttl": 1})
+    ok(bearer(short["token"], "hosts")[0] == 200 and bearer(short["token"], "api-tokens")[0] == 403 and
+       bearer(short["token"], "enrolment-tokens", "POST", "{}")[0] == 403, "a reader reads, but not about tokens")
+    ok(wait(lambda: bearer(short["token"], "hosts")[0] == 401, 4, 0.2), "it ends with its time")
+    site.request("DELETE", "api-tokens/" + a["id"])
+    ok(bearer(a["token"], "events?limit=1")[0] == 401, "a revoked one is refused at once")
+    ok(problem(lambda: site.post("api-tokens", {"scopes": ["everything"]}), 400, "scopes"), "a scope that is none is refused")
+    return site.post("api-tokens", {"name": "raw", "scopes": ["*"]})["token"]
+
+
+def bad_http(site, token):
+    auth = b"Authorization: Bearer " + token.encode() + b"\r\n"
+    host = b"Host: x\r\n"
+    js = b"Content-Type: application/json\r\n"
+    get = b"GET /api/v1/hosts HTTP/1.1\r\n" + host + auth
+    post = b"POST /api/v1/enrolment-tokens HTTP/1.1\r\n" + host + auth + js
+    body = b'{"uses":1}'
+    hidden = b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\n\r\n"
+    before = len(site.all("enrolment-tokens"))
+    refused = [
+        ("both lengths", post + b"Content-Length: 10\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden),
+        ("both, the other way round", post + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n" + body + hidden),
+        ("two lengths", post + b"Content-Length: 10\r\nContent-Length: 12\r\n\r\n" + body + hidden),
+        ("two equal lengths", post + b"Content-Length: 10\r\nContent-Length: 10\r\n\r\n" + body + hidden),
+        ("a length with a sign", post + b"Content-Length: +10\r\n\r\n" + body + hidden),
+        ("a length that is no number", post + b"Content-Length: 1x\r\n\r\n" + body + hidden),
+        ("a length past 64 bits", post + b"Content-Length: 99999999999999999999999\r\n\r\n" + body + hidden),
+        ("an unknown encoding", post + b"Transfer-Encoding: gzip\r\n\r\n" + body + hidden),
+        ("chunked twice", post + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n" + hidden),
+        ("chunked disguised", post + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + hidden),
+        ("two encodings", post + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n" + hidden),
+        ("a chunk that is no number", post + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + body + hidden),
+        ("a body of a GET", get + b"Content-Length: 5\r\n\r\nhello" + hidden),
+        ("no host", b"GET /api/v1/hosts HTTP/1.1\r\n" + auth + b"\r\n" + hidden),
+        ("two hosts", get + host + b"\r\n" + hidden),
+        ("no HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20 + b"\r\n\r\n"),
+        ("headers of 64 KiB", get + b"X: " + b"a" * 65536 + b"\r\n\r\n" + hidden),
+        ("a line of 64 KiB", b"GET /" + b"a" * 65536 + b" HTTP/1.1\r\n" + host + b"\r\n"),
+    ]
+    for name, data in refused:
+        answer = raw(data, timeout=3)
+        # libmicrohttpd 0.9.75 sends the head of its own refusals twice, and closes.
+        said = {int(x[:3]) for x in answer.split(b"HTTP/1.1 ")[1:]}
+        ok(said <= {400, 413, 414, 415, 431, 501} and len(said) <= 1,
+           f"{name} is refused and what is behind it is not read ({answer[:40]!r})")
+    ok(len(site.all("enrolment-tokens")) == before, "none of them changed anything")
+    ok(status_of(raw(post + b"Content-Length: 2000000\r\n\r\n", 3)) == 413, "a body over 1 MiB is refused by its length")
+    big = b"Transfer-Encoding: chunked\r\n\r\n" + (b"10000\r\n" + b"a" * 65536 + b"\r\n") * 20 + b"0\r\n\r\n"
+    ok(status_of(raw(post + big, 5)) in (0, 413), "and one in chunks is cut")
+    ok(status_of(raw(post.replace(js, b"Content-Type: text/plain\r\n") + b"Content-Length: 10\r\n\r\n" + body, 3)) == 415,
+       "a body that is not JSON is refused")
+    for name, text in (("broken", b'{"uses":'), ("a list", b"[1]"), ("doubled members", b'{"uses":1,"uses":2}'),
+                       ("deep", b"[" * 100000), ("trailing", b"{} x")):
+        answer = raw(post + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(text) + text, 3)
+        ok(status_of(answer) == 400 and b"problem+json" in answer, f"JSON that is {name} is a problem")
+    answer = raw(get + b"\r\n" + get + b"\r\n" + get + b"Connection: close\r\n\r\n", 5)
+    ok(answer.count(b"HTTP/1.1 200") == 3, "three requests at once get three answers")
+    ok(status_of(raw(get.replace(b"/hosts", b"/nothing") + b"\r\n", 3)) == 404, "what is not there is not found")
+    answer = raw(get.replace(b"GET", b"PUT") + b"\r\n", 3)
+    ok(status_of(answer) == 405 and b"Allow: GET" in answer, "a wrong method says which would do")
+    ok(status_of(raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")) == 200 and
+       status_of(raw(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")) == 200, "health needs no token")
+    metrics = raw(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    ok(b"daemonsec_build_info{version=" in metrics and b"daemonsec_http_requests_total" in metrics, "metrics are served")
+
+
+def slow_clients(site):
+    """Connections that send a byte now and then, or nothing, are cut; others are served meanwhile."""
+    slow = []
+    for _ in range(100):
+        s = socket.create_connection(HTTP, 5)
+        s.sendall(b"GET /api/v1/status HT")
+        slow.append(s)
+    begin = time.monotonic()
+    ok(site.get("status")["version"] != "", "the socket answers while 100 connections dawdle")
+    ok(status_of(raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")) == 200, "and so does HTTP")
+
+    def all_cut():
+        left = 0
+        for s in slow:
+            try:
+                s.setblocking(False)
+                left += s.recv(1) != b""
+            except BlockingIOError:
+                try:
+                    s.send(b"T")
+                except OSError:
+                    continue
+                left += 1
+            except OSError:
+                pass
+        return left == 0
+
+    ok(wait(all_cut, 40, 1), "dawdlers are cut although they send a byte a second (%.0f s)" % (time.monotonic() - begin))
+    for s in slow:
+        s.close()
+    ok(wait(lambda: site.get("status") and True, 5), "and the server goes on")
+
+
+def hammer(site, token):
+    """Many clients at once, some of which leave in the middle."""
+    failures = []
+
+    def run(n):
+        try:
+            for i in range(25):
+                if (n + i) % 5 == 0:
+                    s = socket.create_connection(HTTP, 5)
+                    s.sendall(b"GET /api/v1/events?limit=1000 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n"
+                              % token.encode())
+                    s.close()
+                elif bearer(token, "events?limit=10&q=nginx")[0] not in (200, 503):
+                    failures.append(i)
+        except OSError as e:
+            failures.append(e)
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(16)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    ok(not failures, f"400 requests of 16 clients are answered {failures[:3]}")
+
+
+def main():
+    isolate()
+    for tool in (STORE_EVENTS, LOAD_AGENT):
+        if not os.path.exists(tool):
+            skip_all(f"{tool} was not built")
+    site = Site()
+    subprocess.run([STORE_EVENTS, site.state, str(SEGMENTS), str(EVENTS)], check=True)
+    with site:
+        pages(site)
+        queries(site)
+        resources(site)
+        alerts(site)
+        token = tokens(site)
+        bad_http(site, token)
+        hammer(site, token)
+        follow(site)
+        slow_clients(site)
+        followers = UnixConnection(site.socket, timeout=5)
+        followers.request("GET", "/api/v1/events?follow=1")
+        wait(lambda: site.get("status")["ingest"]["followers"] == 1, 5)
+        ok(site.process.stop(10), "the server stops with a follower connected")
+        ok(site.process.p.returncode == 0, "and ends well")
+        ok(not os.path.exists(site.socket), "and takes its socket with it")
+    done()
+
+
+main()

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/api/auth.h"
+#include "server/api/routes.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct route *
+find(const char *method, const char *url, char id[32])
+{
+	char allow[64];
+	bool known;
+
+	id[0] = '\0';
+	return route_find(method, url, id, 32, &known, allow);
+}
+
+static void
+a_path_and_a_method_find_a_row(void **state)
+{
+	char id[32];
+
+	(void)state;
+	assert_ptr_equal(find("GET", "/api/v1/status", id)->answer, status_show);
+	assert_ptr_equal(find("HEAD", "/api/v1/status", id)->answer, status_show);
+	assert_ptr_equal(find("GET", "/api/v1/hosts/web1", id)->answer, hosts_show);
+	assert_string_equal(id, "web1");
+	assert_ptr_equal(find("POST", "/api/v1/hosts/web1/revoke", id)->answer, hosts_revoke);
+	assert_string_equal(id, "web1");
+	assert_ptr_equal(find("GET", "/healthz", id)->answer, health_show);
+}
+
+static void
+other_paths_find_none(void **state)
+{
+	static const char *const urls[] = { "", "/", "/api/v1", "/api/v1/", "/api/v1/hosts/",
+		"/api/v1/hosts//revoke", "/api/v1/hosts/a/b", "/api/v1/hosts/a/revoke/",
+		"/api/v1/healthz", "status", "/api/v2/status",
+		"/api/v1/hosts/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+	char id[32];
+
+	(void)state;
+	for (size_t i = 0; i < DS_LEN(urls); i++)
+		assert_null(find("GET", urls[i], id));
+}
+
+static void
+another_method_is_told_which_would_do(void **state)
+{
+	char id[32], allow[64];
+	bool known;
+
+	(void)state;
+	assert_null(route_find("PUT", "/api/v1/enrolment-tokens", id, 32, &known, allow));
+	assert_true(known);
+	assert_string_equal(allow, "GET, POST");
+}
+
+static void
+every_route_that_is_not_open_has_a_scope_that_exists(void **state)
+{
+	(void)state;
+	for (const struct route *r = route_table; r->method != NULL; r++) {
+		if (r->scope == NULL)
+			assert_int_equal(r->path[0], '/');
+		else
+			assert_true(auth_is_scope(r->scope));
+		if (r->scope != NULL && route_writes(r))
+			assert_non_null(strstr(r->scope, ":write"));
+	}
+}
+
+/* /hosts/{id} of the description, whether below /api/v1 or at the root. */
+static json_t *
+described(json_t *doc, const struct route *r)
+{
+	char path[100], method[10];
+
+	snprintf(path, sizeof(path), "%s%s", r->path[0] == '/' ? "" : "/", r->path);
+	snprintf(method, sizeof(method), "%s", r->method);
+	for (char *p = method; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return json_object_get(
+	    json_object_get(json_object_get(json_object_get(doc, "paths"), path), method),
+	    "operationId");
+}
+
+static void
+the_description_has_every_route_and_no_other(void **state)
+{
+	const char *top = getenv("top_srcdir");
+	char file[4096];
+	json_t *doc, *methods, *operation;
+	const char *path, *method;
+	size_t routes = 0, operations = 0;
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s/schema/api.json", top ? top : ".");
+	doc = json_load_file(file, JSON_REJECT_DUPLICATES, NULL);
+	if (doc == NULL)
+		skip();
+	for (const struct route *r = route_table; r->method != NULL; r++, routes++) {
+		if (described(doc, r) == NULL)
+			fail_msg("%s %s is not in schema/api.yaml", r->method, r->path);
+	}
+	json_object_foreach(json_object_get(doc, "paths"), path, methods)
+	{
+		json_object_foreach(methods, method, operation)
+		{
+			operations += json_object_get(operation, "operationId") != NULL;
+		}
+	}
+	assert_int_equal(routes, operations);
+	json_decref(doc);
+}
+
+static void
+tokens_open_what_their_scopes_say_and_until_their_time(void **state)
+{
+	char token[AUTH_TOKEN_TEXT], hash[65], header[100], setting[1000];
+	struct auth *a = auth_new();
+
+	(void)state;
+	assert_int_equal(auth_make(token, hash), 0);
+	snprintf(header, sizeof(header), "Bearer %s", token);
+	assert_int_equal(auth_check(a, header, "events:read", 1), -EACCES);
+	snprintf(setting, sizeof(setting),
+	    "[{\"id\":\"x\",\"hash\":\"%s\",\"scopes\":[\"events:*\",\"*:read\"],"
+	    "\"expires\":\"2026-01-01T00:00:00Z\"}]",
+	    hash);
+	assert_int_equal(auth_load(a, setting), 0);
+	assert_int_equal(auth_check(a, header, "events:write", 1), 0);
+	assert_int_equal(auth_check(a, header, "hosts:read", 1), 0);
+	assert_int_equal(auth_check(a, header, "hosts:write", 1), -EPERM);
+	assert_int_equal(auth_check(a, header, "admin:read", 1), -EPERM);
+	assert_int_equal(auth_check(a, header, "hosts:read", UINT64_MAX), -EACCES);
+	header[strlen(header) - 1] ^= 1;
+	assert_int_equal(auth_check(a, header, "hosts:read", 1), -EACCES);
+	assert_int_equal(auth_check(a, NULL, "hosts:read", 1), -EACCES);
+	assert_int_equal(auth_check(a, "Bearer ", "hosts:read", 1), -EACCES);
+	assert_int_equal(auth_load(a, "{broken"), -EBADMSG);
+	auth_free(a);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_path_and_a_method_find_a_row),
+		cmocka_unit_test(other_paths_find_none),
+		cmocka_unit_test(another_method_is_told_which_would_do),
+		cmocka_unit_test(every_route_that_is_not_open_has_a_scope_that_exists),
+		cmocka_unit_test(the_description_has_every_route_and_no_other),
+		cmocka_unit_test(tokens_open_what_their_scopes_say_and_until_their_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
