@@ -4,6 +4,8 @@
 The tree is made once with debootstrap (a minute) and kept in DS_TEST_CACHE, /var/tmp/daemonsec-tests by default; each host
 gets an overlay of it.
 """
+import ctypes, glob
+
 from harness import *
 
 CACHE = os.environ.get("DS_TEST_CACHE", "/var/tmp/daemonsec-tests")
@@ -61,8 +63,21 @@ def cgroup_dirs(name, layout):
     return [f"{base}/unified/{name}"] + ([f"{base}/{h}/{name}" for h in V1] if layout != "unified" else [])
 
 
+def sweep():
+    """What a killed test left behind."""
+    for d in glob.glob("/sys/fs/cgroup/*/ds-*-*"):
+        if not os.path.exists("/proc/" + d.rpartition("-")[2]):
+            remove_cgroups(d)
+
+
+def die_with_parent():
+    """A test that is killed takes its hosts with it: PR_SET_PDEATHSIG."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 class Host:
     def __init__(self, name, layout="hybrid"):
+        sweep()
         self.name = f"{name}-{os.getpid()}"
         self.dir = tempfile.mkdtemp(prefix="daemonsec-host.", dir="/var/tmp")
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", self.dir], check=True)
@@ -90,7 +105,7 @@ class Host:
             f.write(BOOT)
         self.p = subprocess.Popen(
             ["sh", "-c", join + f"exec unshare -n -m -p -u -i -C -f --kill-child --propagation private sh {script}"],
-            env=env, stdin=subprocess.DEVNULL, stdout=open(self.dir + "/log", "w"), stderr=subprocess.STDOUT)
+            env=env, preexec_fn=die_with_parent, stdin=subprocess.DEVNULL, stdout=open(self.dir + "/log", "w"), stderr=subprocess.STDOUT)
         self.pid = wait(self.find_init, 20)
         return self.pid and wait(lambda: self.run("systemctl", "is-system-running").stdout.strip() in
                                  ("running", "degraded"), 60, 0.2)
