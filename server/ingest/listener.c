@@ -164,9 +164,9 @@ evict_oldest(struct worker *w)
 static bool
 has_room(struct worker *w, uint64_t key)
 {
-	if (pending_of(w, key) >= PENDING_ADDRESS_MAX)
+	if (pending_of(w, key) >= w->pending_max / 2)
 		return false;
-	return w->pending_len < PENDING_MAX || evict_oldest(w);
+	return w->pending_len < w->pending_max || evict_oldest(w);
 }
 
 static void

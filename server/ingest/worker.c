@@ -245,7 +245,8 @@ make_parts(struct worker *w)
 	w->base = event_base_new();
 	w->mailbox = ds_mailbox_new(MAILBOX_MAX);
 	w->published = ds_snapshot_new(free);
-	w->pending = ds_map_new(PENDING_MAX * 2);
+	w->pending_max = DS_MAX(PENDING_MAX / DS_MAX(cfg->workers, 1u), PENDING_MIN);
+	w->pending = ds_map_new(w->pending_max * 2);
 	w->hosts = ds_map_new(HOSTS_MAX);
 	w->batch = ds_batch_new();
 	w->detect = detect_new(&cfg->detect);

@@ -13,17 +13,17 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define WORKERS_MAX         64
-#define MAILBOX_MAX         65536
-#define PENDING_MAX         2048  /* connections of a worker that have not shown who they are */
-#define PENDING_ADDRESS_MAX 1024  /* of them from one address */
-#define PENDING_EVICT_MS    1000  /* so old, they make room */
-#define ENROL_MS            30000 /* a connection without certificate lasts no longer */
-#define FLYING_MAX          (64u << 20) /* bytes of a worker on their way to disk */
-#define FLYING_HOST_MAX     128         /* batches of one host on their way to disk */
-#define HOSTS_MAX           (1u << 20)
-#define RETRY_MS            1000
-#define TICK_MS             1000
+#define WORKERS_MAX      64
+#define MAILBOX_MAX      65536
+#define PENDING_MAX      4096  /* connections that have not shown who they are, of all workers */
+#define PENDING_MIN      256   /* of one worker, at least */
+#define PENDING_EVICT_MS 1000  /* so old, they make room */
+#define ENROL_MS         30000 /* a connection without certificate lasts no longer */
+#define FLYING_MAX       (64u << 20) /* bytes of a worker on their way to disk */
+#define FLYING_HOST_MAX  128         /* batches of one host on their way to disk */
+#define HOSTS_MAX        (1u << 20)
+#define RETRY_MS         1000
+#define TICK_MS          1000
 
 struct delivery;
 struct enrolment;
@@ -109,6 +109,7 @@ struct worker {
 	struct ds_buf out;      /* a message being written */
 	struct session *sessions;
 	size_t sessions_len, pending_len;
+	size_t pending_max;                /* half of them may come from one address */
 	struct ds_map *pending;            /* address key -> how many, as a pointer */
 	struct ds_map *hosts;              /* number -> struct host_state */
 	struct host_state *ack_hosts[256]; /* with acks due after this round of mail */

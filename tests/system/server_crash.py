@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """kill -9 of the server under load, again and again; a full disk, then space; a clock that jumps. Whatever happens, each
 event that agents sent is in the store exactly once."""
-import os, re, shutil, signal, struct, subprocess, sys, tempfile, time
+import os, re, shutil, signal, socket, struct, subprocess, sys, tempfile, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import BUILD, SANITIZED, done, isolate, ok, say, skip_all, wait
@@ -132,6 +132,31 @@ def a_damaged_day(top):
     ok(server.kill(signal.SIGTERM) == 0, "it ends cleanly")
 
 
+def strangers(top):
+    server = Server(top, 7447)
+    ok(server.start(), "a server starts")
+    sockets = []
+    for _ in range(2000):
+        s = socket.socket()
+        s.setblocking(False)
+        s.connect_ex(("127.0.0.1", server.port))
+        sockets.append(s)
+    token = server.token()
+    for s in sockets:
+        try:
+            s.send(b"\x16\x03\x01")  # the beginning of a handshake, and nothing more
+        except OSError:
+            pass
+    begin = time.monotonic()
+    load = server.load(token, 20, 50, 100)
+    ok(finish(load, 30), "2000 connections that never finish their handshake do not keep agents out")
+    say(f"{time.monotonic() - begin:.2f} s")
+    ok(server.verify(20, 50, 100), "and every event is there")
+    for s in sockets:
+        s.close()
+    ok(server.kill(signal.SIGTERM) == 0, "it ends cleanly")
+
+
 # Moves the wall clock of a process by as many seconds as a file says.
 SHIM = r'''
 #define _GNU_SOURCE
@@ -195,7 +220,7 @@ def main():
         skip_all("no server was built")
     isolate()
     with tempfile.TemporaryDirectory(prefix="ds-crash-") as top:
-        for i, part in enumerate((killed_again_and_again, a_full_disk, a_damaged_day, a_clock_that_jumps)):
+        for i, part in enumerate((killed_again_and_again, a_full_disk, a_damaged_day, strangers, a_clock_that_jumps)):
             os.makedirs(f"{top}/{i}")
             part(f"{top}/{i}")
     done()
