@@ -7,7 +7,7 @@ import pwd, signal, urllib.request
 from harness import *
 
 isolate()
-need("nginx", "fcgiwrap", "spawn-fcgi", "perl")
+need("/usr/sbin/nginx", "fcgiwrap", "spawn-fcgi", "perl")
 PERL_MODULE = "/usr/lib/nginx/modules/ngx_http_perl_module.so"
 if not os.path.exists(PERL_MODULE):
     skip_all("nginx has no perl module here (libnginx-mod-http-perl)")
@@ -41,7 +41,8 @@ http {{ access_log {dir}/access.log; server {{ listen 127.0.0.1:8080; root {dir}
   location /cgi/ {{ fastcgi_pass unix:{dir}/cgi.sock; fastcgi_param SCRIPT_FILENAME {dir}/app.cgi;
     fastcgi_param QUERY_STRING $query_string; fastcgi_param REQUEST_METHOD GET; }} }} }}
 """)
-    subprocess.run(["nginx", "-c", f"{dir}/nginx.conf"], check=True)
+    # By its full name: an upgrade executes what it was started as.
+    subprocess.run(["/usr/sbin/nginx", "-c", f"{dir}/nginx.conf"], check=True)
 
 
 def start_cgi():
@@ -139,7 +140,8 @@ def upgrade(site, replace):
         os.rename("/usr/sbin/nginx.dpkg-new", "/usr/sbin/nginx")
     os.kill(old, signal.SIGUSR2)
     fresh = wait(lambda: os.path.exists(f"{dir}/nginx.pid") and nginx_pid() != old, 10)
-    os.kill(old, signal.SIGQUIT)
+    if fresh:
+        os.kill(old, signal.SIGQUIT)
     return fresh and wait(answers, 10)
 
 
@@ -158,7 +160,7 @@ with Site({"detect.learning_min": "2s"}) as site:
     ok(not strange(site), "learning alerts nothing")
 
     os.kill(nginx_pid(), signal.SIGHUP)
-    subprocess.run(["nginx", "-c", f"{dir}/nginx.conf", "-s", "reload"], check=True)
+    subprocess.run(["/usr/sbin/nginx", "-c", f"{dir}/nginx.conf", "-s", "reload"], check=True)
     ok(wait(answers), "nginx was reloaded")
     os.rename(f"{dir}/access.log", f"{dir}/access.log.1")
     os.kill(nginx_pid(), signal.SIGUSR1)
