@@ -283,7 +283,7 @@ say_reason(
 		snprintf(who, sizeof(who), "uid %llu", (unsigned long long)uid);
 	ds_clock_format(s->time_us, clock, sizeof(clock));
 	snprintf(f->reason, sizeof(f->reason),
-	    "%s has never started %s in the %s that it was watched on %s%s; at %.8s UTC process %llu (%s) "
+	    "%s has never started %s in %s on %s%s; at %.8s UTC process %llu (%s) "
 	    "ran %s",
 	    s->daemon->class, p->known == 0 ? "a program" : p->shown, age,
 	    t->from->host_name != NULL ? t->from->host_name : "this host", peers, clock + 11,

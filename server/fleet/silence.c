@@ -224,7 +224,7 @@ void
 silence_begin(struct silence *s, uint64_t now_ms)
 {
 	s->now_ms = now_ms;
-	if (now_ms - s->refresh_ms >= REFRESH_MS && refresh(s) < 0)
+	if ((s->refresh_ms == 0 || now_ms - s->refresh_ms >= REFRESH_MS) && refresh(s) < 0)
 		s->refresh_ms = now_ms; /* names stay as they were; asked again in a while */
 }
 
@@ -236,6 +236,10 @@ silence_heard(uint32_t host, uint64_t last_frame_us, void *silence)
 
 	if (h == NULL || h->frame_us == last_frame_us)
 		return 0;
+	if (!h->approved) {
+		h->approved = true; /* or it could not talk */
+		s->refresh_ms = 0;  /* it is new: its name is asked for in the next round */
+	}
 	h->frame_us = last_frame_us;
 	h->heard_ms = s->now_ms;
 	/* Also what was open when the server started is over now. */

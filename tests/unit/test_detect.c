@@ -365,7 +365,7 @@ what_was_learnt_comes_back(void **state)
 	assert_int_equal(f->verdict.profiles_len, 0);
 	assert_int_equal(send_exec(f, "/usr/bin/helper", "/usr/sbin/nginx", NULL), 0);
 	assert_int_equal(send_exec(f, "/usr/bin/dash", "/usr/sbin/nginx", "sh"), 1);
-	assert_non_null(strstr(f->verdict.findings[0].reason, "in the 1 day that"));
+	assert_non_null(strstr(f->verdict.findings[0].reason, "in 1 day on web1"));
 	detect_forget(f->detect, 7, NGINX);
 	ev = fixture_exec(f, NGINX, "/usr/bin/dash", "/usr/sbin/nginx", "sh");
 	fixture_add(f, &ev);

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An agent that says nothing is an alert, which closes by itself when it is heard again; one that stops, stops calmly."""
+import signal
+
+from harness import *
+
+isolate()
+
+
+def silent(site):
+    return [a for a in site.alerts() if a["kind"] == "agent_silent"]
+
+
+def open_ones(site):
+    return [a for a in silent(site) if a["status"] != "closed"]
+
+
+with Site({"detect.silent_after": "4s"}) as site:
+    agent = site.agent(monitor="cron")
+    ok(wait(lambda: site.events("event.action:agent_start"), 20), "the agent has started")
+    ok(not silent(site), "an agent that is connected is not silent")
+    uplink = agent.uplink_pid()
+    os.kill(uplink, signal.SIGSTOP)
+    a = wait(lambda: open_ones(site), 20, 0.1)
+    if ok(a, "an uplink that is stopped is noticed"):
+        say(f"{a[0]['title']}: {a[0]['reason']}")
+        ok(a[0]["severity"] == "high" and a[0]["explanation"], "it says so loudly, and why")
+    os.kill(uplink, signal.SIGCONT)
+    ok(wait(lambda: silent(site) and not open_ones(site), 40, 0.1), "it closes when the agent is heard again")
+
+    agent.process.kill()
+    ok(wait(lambda: open_ones(site), 20, 0.1), "an agent that was killed is noticed")
+    agent.start()
+    ok(wait(lambda: not open_ones(site), 40, 0.1), "it closes when the agent is back")
+
+    agent.stop()
+    a = wait(lambda: open_ones(site), 20, 0.1)
+    if ok(a, "an agent that says that it stops is told"):
+        ok(a[0]["severity"] == "low", "calmly")
+    ok(not wait(lambda: [x for x in open_ones(site) if x["severity"] != "low" or x["count"] > 1], 7, 0.5),
+       "and not again when it stays silent")
+    agent.start()
+    ok(wait(lambda: not open_ones(site), 40, 0.1), "until it is back")
+done()
