@@ -197,6 +197,26 @@ tests_unit_test_search_SOURCES = tests/unit/test_search.c
 tests_unit_test_search_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_search_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
+GUARD_TEST_LIBS = agent/guard/libguard.a $(ATTRIB_LIBS) $(BPF_LIBS) $(TEST_LIBS)
+unit_tests_agent += tests/unit/test_redact tests/unit/test_path tests/unit/test_layout tests/unit/test_repeat \
+	tests/unit/test_emit
+tests_unit_test_redact_SOURCES = tests/unit/test_redact.c
+tests_unit_test_redact_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_redact_LDADD = $(GUARD_TEST_LIBS)
+tests_unit_test_path_SOURCES = tests/unit/test_path.c
+tests_unit_test_path_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_path_LDADD = $(GUARD_TEST_LIBS)
+tests_unit_test_layout_SOURCES = tests/unit/test_layout.c
+tests_unit_test_layout_CFLAGS = $(TEST_CFLAGS) $(BPF_CFLAGS)
+tests_unit_test_layout_LDADD = $(GUARD_TEST_LIBS)
+# repeat with a fake kernel and a fake emit
+tests_unit_test_repeat_SOURCES = tests/unit/test_repeat.c agent/guard/repeat.c
+tests_unit_test_repeat_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_repeat_LDADD = $(TEST_LIBS)
+tests_unit_test_emit_SOURCES = tests/unit/test_emit.c
+tests_unit_test_emit_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_emit_LDADD = $(GUARD_TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA
