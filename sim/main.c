@@ -26,6 +26,7 @@ struct options {
 	const char *store;
 	char state_dir[64]; /* a temporary one, when none was given */
 	bool is_max, is_json;
+	bool is_told_attacks; /* --attacks was given */
 };
 
 enum {
@@ -158,6 +159,7 @@ eps_parse(struct options *o, const char *text)
 static int
 attacks_parse(struct options *o, const char *text)
 {
+	o->is_told_attacks = true;
 	o->live.has_attacks = strcmp(text, "no") != 0;
 	if (!o->live.has_attacks)
 		return 0;
@@ -349,8 +351,10 @@ demo_verb(struct options *o)
 		o->fleet.duration_ms = 0;
 	if (o->live.events_per_s <= 0)
 		o->live.events_per_s = 100;
-	if (o->live.attack_ms == 0)
-		(void)attacks_parse(o, "60s"); /* is well formed */
+	if (!o->is_told_attacks) {
+		o->live.has_attacks = true;
+		o->live.attack_ms = 60000;
+	}
 	return fleet_verb(o, &feed_live, &o->live);
 }
 

@@ -29,6 +29,7 @@ tests_fuzz_fuzz_conf_LDADD = lib/libds.a
 fuzz_replays += tests/fuzz/replay_ipc
 tests_fuzz_replay_ipc_SOURCES = tests/fuzz/fuzz_ipc.c tests/fuzz/replay.c
 tests_fuzz_replay_ipc_LDADD = lib/libds.a
+EXTRA_DIST += tests/fuzz/seeds/ipc/event tests/fuzz/seeds/ipc/events
 fuzz_targets += tests/fuzz/fuzz_ipc
 tests_fuzz_fuzz_ipc_SOURCES = tests/fuzz/fuzz_ipc.c
 tests_fuzz_fuzz_ipc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -37,6 +38,7 @@ tests_fuzz_fuzz_ipc_LDADD = lib/libds.a
 fuzz_replays += tests/fuzz/replay_wire
 tests_fuzz_replay_wire_SOURCES = tests/fuzz/fuzz_wire.c tests/fuzz/replay.c
 tests_fuzz_replay_wire_LDADD = $(DS_BATCH_LIBS) lib/libds.a
+EXTRA_DIST += tests/fuzz/seeds/wire/enrol tests/fuzz/seeds/wire/frames
 fuzz_targets += tests/fuzz/fuzz_wire
 tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz_wire.c
 tests_fuzz_fuzz_wire_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -45,6 +47,7 @@ tests_fuzz_fuzz_wire_LDADD = $(DS_BATCH_LIBS) lib/libds.a
 fuzz_replays += tests/fuzz/replay_batch
 tests_fuzz_replay_batch_SOURCES = tests/fuzz/fuzz_batch.c tests/fuzz/replay.c
 tests_fuzz_replay_batch_LDADD = $(DS_BATCH_LIBS) lib/libds.a
+EXTRA_DIST += tests/fuzz/seeds/batch/packed tests/fuzz/seeds/batch/parts
 fuzz_targets += tests/fuzz/fuzz_batch
 tests_fuzz_fuzz_batch_SOURCES = tests/fuzz/fuzz_batch.c
 tests_fuzz_fuzz_batch_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
