@@ -281,6 +281,7 @@ on_error(struct agent *a, const struct ds_frame *f)
 	    m.code == DS_WIRE_TOKEN_USED || m.code == DS_WIRE_TOKEN_EXPIRED) {
 		if (a->state == AGENT_ONLINE)
 			a->fleet->online--;
+		a->fleet->stopped += a->state != AGENT_STOPPED;
 		a->state = AGENT_STOPPED;
 		return 0;
 	}

@@ -170,6 +170,8 @@ on_interrupt(evutil_socket_t fd, short what, void *arg)
 static void
 ramp_up(struct fleet *f, uint64_t now_ms)
 {
+	uint64_t give_up_ms;
+
 	f->start_credit += f->cfg.ramp_per_s * TICK_MS / 1000;
 	while (f->started < f->cfg.agents && f->start_credit >= 1) {
 		struct agent *a = &f->agents[f->started++];
@@ -180,9 +182,9 @@ ramp_up(struct fleet *f, uint64_t now_ms)
 	}
 	if (f->started < f->cfg.agents || f->full_ms != 0)
 		return;
-	if (f->online < f->cfg.agents &&
-	    now_ms <
-		f->begin_ms + GIVE_UP_MS + (uint64_t)(1000.0 * f->cfg.agents / f->cfg.ramp_per_s))
+	give_up_ms = f->begin_ms + GIVE_UP_MS;
+	give_up_ms += (uint64_t)(1000.0 * f->cfg.agents / f->cfg.ramp_per_s);
+	if (f->online + f->stopped < f->cfg.agents && now_ms < give_up_ms)
 		return;
 	f->full_ms = now_ms;
 	f->full_acked_events = f->stats.acked_events;

@@ -83,7 +83,7 @@ struct fleet {
 	struct ds_tls *enrol_tls; /* NULL without a token */
 	char ca_file[512];
 	struct agent *agents;
-	uint32_t started, online, ticks;
+	uint32_t started, online, stopped, ticks;
 	double start_credit;
 	uint64_t random;
 	bool is_draining;

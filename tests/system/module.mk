@@ -20,6 +20,8 @@ EXTRA_DIST += tests/system/api.py
 system_tests += tests/system/api.py
 sanitized_system_tests += tests/system/api.py
 
+system_tests += tests/system/sim.py
+
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
 TESTS += $(system_tests)
