@@ -19,7 +19,7 @@
 #define TARGET_SIZE (2u << 20)        /* bytes before compression, the same */
 #define LEVEL       6
 #define PARTS_MAX   4096 /* segments of a host and hour merged in one go; the rest stays */
-#define VACUUM_SQL  "PRAGMA incremental_vacuum(256)"
+#define VACUUM_SQL  "PRAGMA incremental_vacuum(512)"
 
 struct part {
 	uint64_t number, received_us;
@@ -31,6 +31,7 @@ struct merge {
 	struct part parts[PARTS_MAX];
 	size_t parts_len;
 	size_t first, next; /* parts[first..next) are in the builder */
+	bool has_merged;    /* something was written: a good moment to stop */
 	struct ds_batch_builder *builder;
 	struct ds_batch *batch;
 	struct ds_buf packed, bloom, daemons;
@@ -165,6 +166,7 @@ flush_merge(struct merge *m)
 			r = describe(m, &row);
 		if (r == 0)
 			r = replace_parts(m, &row);
+		m->has_merged = r == 0;
 	}
 	ds_batch_builder_clear(m->builder);
 	m->first = m->next;
@@ -243,8 +245,9 @@ merge_part(struct merge *m)
 	return 0;
 }
 
+/* 0: done; 1: the time is over, what is left is still small and comes again. */
 static int
-merge_host(struct compactor *c, uint32_t host)
+merge_host(struct compactor *c, uint32_t host, uint64_t deadline_ms)
 {
 	struct merge *m;
 	int r = merge_new(c, &m);
@@ -252,8 +255,12 @@ merge_host(struct compactor *c, uint32_t host)
 	if (r < 0)
 		return r;
 	r = m->builder && m->batch ? list_parts(m, host) : -ENOMEM;
-	while (r == 0 && m->next < m->parts_len)
+	while (r == 0 && m->next < m->parts_len) {
+		m->has_merged = false;
 		r = merge_part(m);
+		if (r == 0 && m->has_merged && ds_clock_monotonic_ms() >= deadline_ms)
+			r = 1;
+	}
 	if (r == 0)
 		r = flush_merge(m);
 	merge_free(m);
@@ -315,12 +322,15 @@ plan_hour(struct compactor *c, uint64_t now_us)
 
 /* One host of the planned hour, or its end. */
 static int
-work_hour(struct compactor *c)
+work_hour(struct compactor *c, uint64_t deadline_ms)
 {
 	int r;
 
-	if (c->next < c->hosts_len)
-		return merge_host(c, c->hosts[c->next++]);
+	if (c->next < c->hosts_len) {
+		r = merge_host(c, c->hosts[c->next], deadline_ms);
+		c->next += r == 0;
+		return r < 0 ? r : 0;
+	}
 	if (c->more_hosts)
 		return plan_hosts(c, c->hosts[c->hosts_len - 1]);
 	r = db_run(&c->db, DAY_COMPACT_PUT, "uu", c->end, (uint64_t)0);
@@ -359,6 +369,26 @@ next_day(struct store *s)
 	return r;
 }
 
+/* Gives free pages of a finished day back, some at a time: 1 when there are more. */
+static int
+shrink_day(struct compactor *c)
+{
+	sqlite3_stmt *st = db_prepare(&c->db, DAY_FREE_PAGES, "");
+	int r = db_step(&c->db, st);
+	uint64_t pages;
+
+	if (r <= 0)
+		return r;
+	pages = db_u64(st, 0);
+	sqlite3_reset(st);
+	if (pages == 0) {
+		db_try(&c->db, "PRAGMA wal_checkpoint(TRUNCATE)"); /* a reader may be in the way */
+		return 0;
+	}
+	r = db_exec(&c->db, VACUUM_SQL);
+	return r < 0 ? r : 1;
+}
+
 int
 compact_step(struct store *s, uint64_t now_us, uint64_t deadline_ms)
 {
@@ -379,6 +409,11 @@ compact_step(struct store *s, uint64_t now_us, uint64_t deadline_ms)
 				bool is_today = c->day == s->day || c->day >= now_us / DAY_US;
 				uint64_t day = c->day;
 
+				r = is_today ? 0 : shrink_day(c);
+				if (r > 0)
+					continue;
+				if (r < 0)
+					break;
 				compact_close(c);
 				if (is_today)
 					return 0;
@@ -386,7 +421,7 @@ compact_step(struct store *s, uint64_t now_us, uint64_t deadline_ms)
 				continue;
 			}
 		}
-		r = work_hour(c);
+		r = work_hour(c, deadline_ms);
 		if (r < 0)
 			break;
 	}

@@ -58,6 +58,7 @@ const char *const days_sql[] = {
 	[DAY_BLOOM_DELETE] = "DELETE FROM bloom WHERE number = ?",
 	[DAY_PACKED_DELETE] = "DELETE FROM packed WHERE number = ?",
 	[DAY_COMPACT_PUT] = "UPDATE day SET compact_from = ?, segments = segments - ?",
+	[DAY_FREE_PAGES] = "PRAGMA freelist_count",
 	[DAY_OLDEST] = "SELECT number, len FROM segment ORDER BY number LIMIT 1",
 };
 

@@ -15,8 +15,8 @@
 #define GROUP_MAX       1024 /* requests in one transaction */
 #define GROUP_MS        200  /* a transaction that has run so long is committed */
 #define MAINTAIN_MS     5000
-#define MAINTAIN_BUDGET 20  /* ms; the mail waits meanwhile */
-#define MAINTAIN_MORE   200 /* ms until the next step when there is more to do */
+#define MAINTAIN_BUDGET 10 /* ms; the mail waits meanwhile */
+#define MAINTAIN_MORE   20 /* ms until the next step when there is more to do */
 
 struct writer {
 	const struct store_backend *backend;

@@ -159,6 +159,7 @@ what_is_merged_is_still_found_by_its_index(void **state)
 		 other = bloom_daemon_hash("sshd", 4);
 	uint64_t path = bloom_hash("/srv/3/7", 8), missing = bloom_hash("/srv/3/7777", 11),
 		 directory = bloom_hash_prefix("/srv/3/", 7);
+	struct store_totals before, after;
 	struct segment_filter q = { .hosts = &host,
 		.hosts_len = 1,
 		.daemon_hashes = &daemon,
@@ -167,9 +168,15 @@ what_is_merged_is_still_found_by_its_index(void **state)
 		.strings_len = 1 };
 
 	fill_hour(f, 1, 100);
+	assert_int_equal(f->backend->totals(f->reader, &before), 0);
 	fixture_clock_us += DAY;
+	fixture_begin(f); /* another day is the current one now */
+	fixture_commit(f);
 	fixture_maintain(f, fixture_clock_us);
 	assert_true(see(f, &q)->segments >= 1);
+	/* What merging freed was given back. */
+	assert_int_equal(f->backend->totals(f->reader, &after), 0);
+	assert_true(after.bytes < before.bytes);
 	q.strings = &directory;
 	assert_true(see(f, &q)->segments >= 1);
 	q.strings = &missing;
