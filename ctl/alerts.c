@@ -99,18 +99,21 @@ show_alert(const json_t *doc)
 	line(doc, "command", "process.command_line");
 	line(doc, "user", "process.user");
 	line(doc, "started by", "process.parents");
-	if (json_object_get(doc, "peers") != NULL)
+	if (json_number_value(print_lookup(doc, "peers.of")) > 0)
 		printf("  %-12s %s of %s peers have done this\n", "fleet",
 		    print_text(doc, "peers.seen", seen, sizeof(seen)),
 		    print_text(doc, "peers.of", of, sizeof(of)));
 	show_threats(doc);
 	show_explanation(doc);
 	print_text(doc, "id", id, sizeof(id));
-	printf(
-	    "\nWhat now\n  daemonsec-ctl events 'host.name:\"%s\" and service.name:\"%s\"' --since 1h\n"
-	    "  daemonsec-ctl alerts ack %s | close %s | verdict %s false_positive\n",
-	    print_text(doc, "host.name", title, sizeof(title)),
-	    print_text(doc, "daemon.name", reason, sizeof(reason)), id, id, id);
+	print_text(doc, "host.name", title, sizeof(title));
+	print_text(doc, "daemon.name", reason, sizeof(reason));
+	printf("\nWhat now\n  daemonsec-ctl events 'host.name:\"%s\"", title);
+	if (*reason != '\0')
+		printf(" and service.name:\"%s\"", reason);
+	printf("' --since 1h\n  daemonsec-ctl alerts ack %s\n  daemonsec-ctl alerts close %s\n"
+	       "  daemonsec-ctl alerts verdict %s benign_expected\n",
+	    id, id, id);
 }
 
 static int
