@@ -39,7 +39,7 @@ agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard
 	agent/guard/attribute.c agent/guard/attribute.h agent/guard/repeat.c agent/guard/repeat.h \
 	agent/guard/program_table.c agent/guard/program_table.h agent/guard/path.c agent/guard/path.h \
 	agent/guard/heartbeat.c agent/guard/heartbeat.h \
-	agent/guard/notify.c agent/guard/notify.h agent/guard/sensor.h agent/guard/sensors/sample.h \
+	agent/guard/notify.c agent/guard/notify.h agent/guard/user.c agent/guard/user.h agent/guard/sensor.h agent/guard/sensors/sample.h \
 	agent/guard/probe.c agent/guard/probe.h agent/guard/probe_maps.c agent/guard/probe_object.h \
 	agent/guard/probe_point.c agent/guard/probe_point.h agent/guard/secret_file.c agent/guard/secret_file.h
 nodist_agent_guard_libguard_a_SOURCES = agent/guard/sensors/sensors.skel.h

@@ -71,19 +71,32 @@ put_parents(struct ds_json *j, const struct ds_event *ev)
 	ds_json_end(j);
 }
 
+void
+explain_user(const struct ds_event *ev, char *ret, size_t size)
+{
+	struct ds_str name = DS_EVENT_STR(ev, DS_STR_USER);
+
+	if (name.len > 0)
+		snprintf(ret, size, "%.*s", (int)DS_MIN(name.len, 60u), name.ptr);
+	else if (ev->num[DS_NUM_UID] == 0)
+		snprintf(ret, size, "root");
+	else
+		snprintf(ret, size, "uid %llu", (unsigned long long)ev->num[DS_NUM_UID]);
+}
+
 static void
 put_process(struct ds_json *j, const struct ds_event *ev)
 {
 	struct ds_str exe = DS_EVENT_STR(ev, DS_STR_EXE), args = DS_EVENT_STR(ev, DS_STR_ARGS);
-	char line[DS_ARGS_MAX + 1], user[24];
+	char line[DS_ARGS_MAX + 1], user[64];
 
 	explain_command(args, line, sizeof(line));
-	snprintf(user, sizeof(user), "%llu", (unsigned long long)ev->num[DS_NUM_UID]);
+	explain_user(ev, user, sizeof(user));
 	ds_json_put_uint(j, "pid", ev->num[DS_NUM_PID]);
 	ds_json_put_uint(j, "parent_pid", ev->num[DS_NUM_PPID]);
 	ds_json_put_bytes(j, "executable", exe.ptr, exe.len);
 	ds_json_put_string(j, "command_line", line);
-	ds_json_put_string(j, "user", ev->num[DS_NUM_UID] == 0 ? "root" : user);
+	ds_json_put_string(j, "user", user);
 	put_parents(j, ev);
 }
 

@@ -23,6 +23,8 @@ struct explained_program {
 
 /* A process's arguments as a line: NUL becomes a space, what cannot be shown '?'. */
 void explain_command(struct ds_str args, char *ret, size_t size);
+/* Who ran it: the account, or "uid 33". */
+void explain_user(const struct ds_event *ev, char *ret, size_t size);
 /* "3 days", "5 hours", "12 minutes", "40 s" */
 void explain_duration(uint64_t us, char *ret, size_t size);
 /* The document of a new program; malloc, NULL when there is no memory. */

@@ -267,8 +267,7 @@ static void
 say_reason(
     struct turn *t, const struct sighting *s, const struct explained_program *p, struct finding *f)
 {
-	char age[40], peers[120] = "", who[40], clock[32];
-	uint64_t uid = s->event->num[DS_NUM_UID];
+	char age[40], peers[120] = "", who[64], clock[32];
 
 	explain_duration(daemon_watched_us(s->daemon, s->time_us), age, sizeof(age));
 	if (p->peers_of > 0 && p->peers.seen == 0)
@@ -277,10 +276,7 @@ say_reason(
 		snprintf(peers, sizeof(peers),
 		    "; %u of %u peers did so as well, also for the first time", p->peers.seen,
 		    p->peers_of);
-	if (uid == 0)
-		snprintf(who, sizeof(who), "root");
-	else
-		snprintf(who, sizeof(who), "uid %llu", (unsigned long long)uid);
+	explain_user(s->event, who, sizeof(who));
 	ds_clock_format(s->time_us, clock, sizeof(clock));
 	snprintf(f->reason, sizeof(f->reason),
 	    "%s has never started %s in %s on %s%s; at %.8s UTC process %llu (%s) "

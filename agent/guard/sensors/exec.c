@@ -9,6 +9,7 @@
 #include "agent/guard/program_table.h"
 #include "agent/guard/redact.h"
 #include "agent/guard/sensors/sensors.h"
+#include "agent/guard/user.h"
 
 #include <string.h>
 
@@ -43,12 +44,16 @@ fill_exec(const struct probe_sample *sample, struct ds_event *ev)
 {
 	static char args[DS_ARGS_MAX + 1];
 	static char exe[DS_PATH_MAX + 1];
+	const char *user;
 	size_t len = redact_args(sample->str[0].ptr, sample->str[0].len, args, DS_ARGS_MAX);
 
 	ds_event_set_str(ev, DS_STR_ARGS, args, len);
 	len = path_of_names(sample->str[1], exe, sizeof(exe));
 	ds_event_set_str(ev, DS_STR_EXE, exe, len);
 	set_ancestors(sample->str[2], ev);
+	user = user_name((uint32_t)ev->num[DS_NUM_UID]);
+	if (user != NULL)
+		ds_event_set_str(ev, DS_STR_USER, user, strlen(user));
 }
 
 static void

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* user - names of accounts, for people who read "www-data" faster than "33". */
+#ifndef AGENT_GUARD_USER_H
+#define AGENT_GUARD_USER_H
+
+#include <stdint.h>
+
+/* The name of a local account, or NULL.  Read from /etc/passwd itself: the guard must not wait for
+ * a directory service. Valid until the next call. */
+const char *user_name(uint32_t uid);
+
+#endif
