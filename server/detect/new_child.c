@@ -74,33 +74,38 @@ new_child_sort(const struct daemon_profile *d, const struct ds_event *ev)
 	return ev->num[DS_NUM_PPID] == 1 ? KEY_CONTROL : KEY_CHILD;
 }
 
-/* After an upgrade, helpers that came with it are expected: named like the daemon, or in a
- * directory of its own.  A shell is not. */
+/* In the daemon's own directory below /usr/lib, where only packages put programs: part of it, as
+ * postfix's bounce is of postfix, whenever it is first needed. */
 static bool
-is_family(const struct daemon_profile *d, const char *path)
+is_sibling(const struct daemon_profile *d, const char *path)
 {
-	static const char *const common[] = { "/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/",
-		"/usr/local/bin/", "/usr/local/sbin/" };
+	static const char *const packaged[] = { "/usr/lib/", "/usr/libexec/", "/lib/" };
 	const char *slash = strrchr(path, '/'), *own = daemon_text(d, TEXT_EXE);
 	const char *own_slash = strrchr(own, '/');
-	size_t dir, class_len = strcspn(d->class, "@");
+	char own_dir[KEY_MAX];
+	size_t dir;
 
-	if (slash == NULL || program_info(path).sort != PROGRAM_OTHER || program_is_anybodys(path))
+	if (slash == NULL || own_slash == NULL || program_info(path).sort != PROGRAM_OTHER)
 		return false;
-	if (class_len >= 3 && strncmp(slash + 1, d->class, class_len) == 0)
-		return true;
-	dir = (size_t)(slash - path) + 1;
-	for (size_t i = 0; i < DS_LEN(common); i++)
-		if (strlen(common[i]) == dir && memcmp(common[i], path, dir) == 0)
-			return false;
-	if (own_slash != NULL) {
-		struct ds_str in = { own, (uint32_t)(own_slash - own + 1) };
-		char own_dir[KEY_MAX];
-
-		return key_path(in, own_dir, sizeof(own_dir)) == dir &&
-		       memcmp(own_dir, path, dir) == 0;
-	}
+	dir = key_path(
+	    (struct ds_str){ own, (uint32_t)(own_slash - own + 1) }, own_dir, sizeof(own_dir));
+	if (dir != (size_t)(slash - path) + 1 || memcmp(own_dir, path, dir) != 0)
+		return false;
+	for (size_t i = 0; i < DS_LEN(packaged); i++)
+		if (strncmp(path, packaged[i], strlen(packaged[i])) == 0)
+			return true;
 	return false;
+}
+
+/* After an upgrade, a helper that is named like the daemon came with it.  A shell did not. */
+static bool
+is_namesake(const struct daemon_profile *d, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = strcspn(d->class, "@");
+
+	return slash != NULL && len >= 3 && strncmp(slash + 1, d->class, len) == 0 &&
+	       program_info(path).sort == PROGRAM_OTHER && !program_is_anybodys(path);
 }
 
 /* A key's path, terminated. */
@@ -121,8 +126,9 @@ is_strange(struct turn *t, const struct sighting *s)
 	if (s->key.data[0] != KEY_CHILD || !daemon_is_judged(s->daemon))
 		return false;
 	path_of(&s->key, path);
-	if (s->kind == DS_EVENT_EXEC && s->time_us < s->daemon->warm_until_us &&
-	    is_family(s->daemon, path))
+	if (s->kind == DS_EVENT_EXEC &&
+	    (is_sibling(s->daemon, path) ||
+		(s->time_us < s->daemon->warm_until_us && is_namesake(s->daemon, path))))
 		return false;
 	return turn_peers(t, s->daemon, s->kind, &s->key, false).learnt == 0;
 }

@@ -34,7 +34,7 @@ int main(void) {
 		printf("%lld\n", (long long)t.tv_sec * 1000000000LL + t.tv_nsec); fflush(stdout);
 	}
 }''')
-        site.agent(monitor="benchd")
+        site.agent(monitor=daemon)
         d = subprocess.Popen([daemon], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
         def start(path):

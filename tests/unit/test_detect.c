@@ -177,6 +177,26 @@ reloads_rotation_and_upgrades_are_normal(void **state)
 }
 
 static void
+a_part_of_its_own_package_is_normal_whenever_it_is_needed(void **state)
+{
+	static const char master[] = "/usr/lib/postfix/sbin/master";
+	struct fixture *f = *state;
+	struct ds_event ev;
+
+	fixture_declare(f, "postfix@-.service", "service", master, "3.7", 1);
+	fixture_send(f);
+	fixture_watch(f, "postfix@-.service", 100);
+	ev = fixture_exec(f, "postfix@-.service", "/usr/lib/postfix/sbin/bounce", master, "bounce");
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 0);
+	ev = fixture_exec(f, "postfix@-.service", "/usr/lib/postfix/sbin/perl", master, "perl");
+	fixture_add(f, &ev);
+	ev = fixture_exec(f, "postfix@-.service", "/usr/lib/evil/bounce", master, "bounce");
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 2);
+}
+
+static void
 the_main_process_turning_into_a_shell_is_found(void **state)
 {
 	struct fixture *f = *state;
@@ -520,6 +540,7 @@ main(void)
 		TEST(repeats_in_a_batch_are_counted_in_one_finding),
 		TEST(the_same_batch_makes_the_same_ids),
 		TEST(reloads_rotation_and_upgrades_are_normal),
+		TEST(a_part_of_its_own_package_is_normal_whenever_it_is_needed),
 		TEST(the_main_process_turning_into_a_shell_is_found),
 		TEST(sessions_jobs_and_package_scripts_start_what_they_like),
 		TEST(a_program_from_memory_is_critical),
