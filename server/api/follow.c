@@ -162,10 +162,17 @@ is_full(void *ctx)
 	return w->out.len >= CHUNK_SIZE || w->closed;
 }
 
+static bool
+is_behind(const struct segment_position *a, const struct segment_position *b)
+{
+	return a->day != b->day ? a->day < b->day : a->number < b->number;
+}
+
 static void
 advance(struct follow *f, struct follower *w)
 {
 	struct search what = { .query = w->request->query, .limit = TURN_EVENTS };
+	struct segment_position newest;
 	struct search_result result;
 	int r;
 
@@ -181,13 +188,18 @@ advance(struct follow *f, struct follower *w)
 	what.call = write_hit;
 	what.is_cancelled = is_full;
 	what.ctx = w;
-	r = searcher_run(f->searcher, &what, &result);
+	r = searcher_newest(f->searcher, &newest);
+	if (r == 0)
+		r = searcher_run(f->searcher, &what, &result);
 	if (r < 0) {
 		w->ended = true;
 		wake(w);
 		return;
 	}
 	w->at = result.next;
+	/* What the index excluded is behind us, too. */
+	if (result.complete && is_behind(&w->at.at, &newest))
+		w->at = (struct search_cursor){ newest, 0 };
 	w->behind = !result.complete;
 	w->caught_up |= result.complete;
 	if (w->out.len > 0 && put_chunk(w) < 0)

@@ -326,7 +326,9 @@ glob_has(const struct query_term *t, const char *s, size_t len)
 static bool
 folded_glob_has(const struct query_term *t, const char *s, size_t len)
 {
-	char lower[DS_STRING_MAX];
+	/* The thread's own: a buffer on the stack is filled with zeroes at each call (hardening),
+	 * which would cost more than the search. */
+	static _Thread_local char lower[DS_STRING_MAX];
 
 	if (!t->fold)
 		return glob_has(t, s, len);
@@ -399,7 +401,7 @@ has_hash(const struct query_term *t, struct ds_str s)
 static bool
 has_joined(const struct query_term *t, struct ds_str s)
 {
-	char text[DS_STRING_MAX];
+	static _Thread_local char text[DS_STRING_MAX];
 	size_t len = DS_MIN(s.len, sizeof(text));
 
 	if (s.len == 0 || memchr(s.ptr, '\0', s.len) == NULL)

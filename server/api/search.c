@@ -17,7 +17,8 @@
 #include <string.h>
 
 #define HOSTS_MAX    (1u << 20)
-#define HOSTS_AGE_MS 1000u /* names are at most so old */
+#define HOSTS_FEW    1000u
+#define HOSTS_AGE_MS 1000u /* names are at most so old, where hosts are many */
 
 struct host {
 	uint32_t number;
@@ -156,6 +157,9 @@ searcher_host(struct searcher *s, uint32_t number)
 	if (refresh_hosts(s, HOSTS_AGE_MS) < 0)
 		return NULL;
 	h = look_up(s, number);
+	/* One that enrolled a moment ago. */
+	if (h == NULL && refresh_hosts(s, 0) == 0)
+		h = look_up(s, number);
 	return h != NULL ? &h->view : NULL;
 }
 
@@ -354,12 +358,15 @@ searcher_run(struct searcher *s, const struct search *what, struct search_result
 {
 	struct run run = { .s = s, .what = what, .result = ret };
 	struct segment_filter filter = make_filter(what);
-	int r = refresh_hosts(s, HOSTS_AGE_MS);
+	int r = refresh_hosts(s, s->hosts_len < HOSTS_FEW ? 0 : HOSTS_AGE_MS);
 
 	*ret = (struct search_result){ .next = what->after };
 	if (r < 0)
 		return r;
-	if (query_get_hints(what->query)->kinds == 0 || !choose_hosts(s, what->query, &filter)) {
+	/* A follower does not come back for a host that was not known yet: each segment is asked.
+	 */
+	if (query_get_hints(what->query)->kinds == 0 ||
+	    (!what->oldest_first && !choose_hosts(s, what->query, &filter))) {
 		ret->complete = true;
 		return 0;
 	}
