@@ -46,8 +46,7 @@ tick(void *ctx)
 	unsigned now = api->samples % SAMPLES, old;
 	uint64_t ms;
 
-	if (api->http != NULL)
-		http_tick(api->http);
+	http_tick(api->http);
 	if (api->cfg.ingest != NULL)
 		ingest_get_stats(api->cfg.ingest, &stats);
 	api->sample_events[now] = stats.events;
@@ -88,33 +87,46 @@ read_tokens(struct api *api)
 	return r;
 }
 
+/* Whatever the handlers read is set before the first of them can run. */
+static int
+start(struct api *api, char *why, size_t size)
+{
+	struct http_config http = { api, &api->cfg, NULL, THREADS };
+	int r;
+
+	api->auth = auth_new();
+	r = api->auth != NULL ? read_tokens(api) : -ENOMEM;
+	if (r < 0) {
+		snprintf(why, size, "cannot read the API's tokens: %s", strerror(-r));
+		return r;
+	}
+	http.auth = api->auth;
+	api->http = http_new(&http, why, size);
+	if (api->http == NULL)
+		return -EIO;
+	name_url(api);
+	api->follow = follow_start(&api->cfg, tick, api);
+	if (api->follow == NULL) {
+		snprintf(why, size, "cannot start the followers' thread");
+		return -ENOMEM;
+	}
+	return http_serve(api->http, api->follow, why, size);
+}
+
 struct api *
 api_start(const struct api_config *cfg, char *why, size_t size)
 {
 	struct api *api = calloc(1, sizeof(*api));
-	struct http_config http;
-	int r;
 
 	snprintf(why, size, "no memory");
 	if (api == NULL)
 		return NULL;
 	api->cfg = *cfg;
 	api->started_us = ds_clock_wall_us();
-	api->auth = auth_new();
-	r = api->auth != NULL ? read_tokens(api) : -ENOMEM;
-	if (r < 0)
-		snprintf(why, size, "cannot read the API's tokens: %s", strerror(-r));
-	else
-		api->follow = follow_start(&api->cfg, tick, api);
-	if (api->follow != NULL) {
-		http = (struct http_config){ api, &api->cfg, api->auth, api->follow, THREADS };
-		api->http = http_start(&http, why, size);
-	}
-	if (api->http == NULL) {
+	if (start(api, why, size) < 0) {
 		api_stop(api);
 		return NULL;
 	}
-	name_url(api);
 	return api;
 }
 

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define CONNECTIONS_MAX 400u /* of each listener */
 #define PER_ADDRESS_MAX 128u
@@ -33,12 +34,14 @@
 
 struct listener {
 	struct http *http;
-	struct MHD_Daemon *daemon;
+	struct MHD_Daemon *daemon; /* owns fd once it runs */
+	int fd;
 	bool is_unix;
 };
 
 struct http {
 	struct http_config cfg;
+	struct follow *follow;
 	struct listener listeners[2];
 	unsigned listeners_len;
 	struct pool *pool;
@@ -167,7 +170,7 @@ work(struct call_worker *worker, struct ds_mail *mail)
 {
 	struct request *r = DS_CONTAINER(mail, struct request, mail);
 
-	request_work(r, worker, r->http->cfg.follow);
+	request_work(r, worker, r->http->follow);
 	if (r->status >= 500)
 		r->http->stats.failed++;
 	let_loose(r);
@@ -239,10 +242,37 @@ log_error(void *ctx, const char *format, va_list ap)
 
 /* ---- start and stop */
 
-static int
+static void
 add_listener(struct http *h, int fd, bool is_unix)
 {
-	struct listener *l = &h->listeners[h->listeners_len];
+	h->listeners[h->listeners_len++] =
+	    (struct listener){ .http = h, .fd = fd, .is_unix = is_unix };
+}
+
+static int
+bind_all(struct http *h, char *why, size_t size)
+{
+	const struct server_config *c = h->cfg.cfg->server;
+	int fd;
+
+	if (c->api_unix[0]) {
+		fd = listen_unix(c->api_unix, why, size);
+		if (fd < 0)
+			return fd;
+		add_listener(h, fd, true);
+	}
+	if (c->api_listen[0]) {
+		fd = listen_tcp(c->api_listen, c->api_tls_cert[0] != '\0', &h->port, why, size);
+		if (fd < 0)
+			return fd;
+		add_listener(h, fd, false);
+	}
+	return 0;
+}
+
+static int
+serve(struct http *h, struct listener *l)
+{
 	unsigned flags =
 	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 	struct MHD_OptionItem tls[] = {
@@ -251,72 +281,59 @@ add_listener(struct http *h, int fd, bool is_unix)
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
-	l->http = h;
-	l->is_unix = is_unix;
-	if (!is_unix && h->tls_cert != NULL)
+	if (!l->is_unix && h->tls_cert != NULL)
 		flags |= MHD_USE_TLS;
 	else
 		tls[0].option = MHD_OPTION_END;
 	l->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, l, MHD_OPTION_EXTERNAL_LOGGER,
-	    log_error, h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-	    CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT, is_unix ? 0 : PER_ADDRESS_MAX,
+	    log_error, h, MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_CONNECTION_LIMIT,
+	    CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT, l->is_unix ? 0 : PER_ADDRESS_MAX,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEM,
 	    MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
 	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_NOTIFY_CONNECTION,
 	    on_connection, l, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
-	if (l->daemon == NULL)
-		return -ENOMEM;
-	h->listeners_len++;
+	return l->daemon != NULL ? 0 : -EIO;
+}
+
+int
+http_serve(struct http *h, struct follow *follow, char *why, size_t size)
+{
+	const struct server_config *c = h->cfg.cfg->server;
+
+	h->follow = follow;
+	for (unsigned i = 0; i < h->listeners_len; i++) {
+		int r = serve(h, &h->listeners[i]);
+
+		if (r == 0)
+			continue;
+		snprintf(why, size, "cannot serve %s%s",
+		    h->listeners[i].is_unix ? c->api_unix : c->api_listen,
+		    h->tls_cert != NULL ? " with [api] tls_cert and tls_key" : "");
+		return r;
+	}
 	return 0;
 }
 
-static int
-listen_all(struct http *h, char *why, size_t size)
-{
-	const struct server_config *c = h->cfg.cfg->server;
-	int fd, r;
-
-	if (c->api_unix[0]) {
-		fd = listen_unix(c->api_unix, why, size);
-		if (fd < 0)
-			return fd;
-		r = add_listener(h, fd, true);
-		if (r < 0) {
-			snprintf(why, size, "cannot serve %s", c->api_unix);
-			return r;
-		}
-	}
-	if (!c->api_listen[0])
-		return 0;
-	fd = listen_tcp(c->api_listen, c->api_tls_cert[0] != '\0', &h->port, why, size);
-	if (fd < 0)
-		return fd;
-	r = add_listener(h, fd, false);
-	if (r < 0)
-		snprintf(why, size, "cannot serve %s%s", c->api_listen,
-		    c->api_tls_cert[0] ? " with [api] tls_cert and tls_key" : "");
-	return r;
-}
-
 struct http *
-http_start(const struct http_config *cfg, char *why, size_t size)
+http_new(const struct http_config *cfg, char *why, size_t size)
 {
 	struct http *h = calloc(1, sizeof(*h));
 	const struct server_config *c = cfg->cfg->server;
+	int r = 0;
 
 	snprintf(why, size, "no memory");
 	if (h == NULL)
 		return NULL;
 	h->cfg = *cfg;
-	if (c->api_tls_cert[0] &&
-	    (listen_read_pem(c->api_tls_cert, &h->tls_cert, why, size) < 0 ||
-		listen_read_pem(c->api_tls_key, &h->tls_key, why, size) < 0)) {
-		http_stop(h);
-		return NULL;
-	}
-	h->pool = pool_start(cfg->api, cfg->cfg, cfg->threads, work);
-	if (h->pool == NULL || listen_all(h, why, size) < 0) {
-		http_quiesce(h);
+	if (c->api_tls_cert[0])
+		r = listen_read_pem(c->api_tls_cert, &h->tls_cert, why, size);
+	if (r == 0 && c->api_tls_cert[0])
+		r = listen_read_pem(c->api_tls_key, &h->tls_key, why, size);
+	if (r == 0)
+		r = bind_all(h, why, size);
+	if (r == 0)
+		h->pool = pool_start(cfg->api, cfg->cfg, cfg->threads, work);
+	if (h->pool == NULL) {
 		http_stop(h);
 		return NULL;
 	}
@@ -342,8 +359,12 @@ http_stop(struct http *h)
 {
 	if (h == NULL)
 		return;
-	for (unsigned i = 0; i < h->listeners_len; i++)
-		MHD_stop_daemon(h->listeners[i].daemon);
+	for (unsigned i = 0; i < h->listeners_len; i++) {
+		if (h->listeners[i].daemon != NULL)
+			MHD_stop_daemon(h->listeners[i].daemon);
+		else
+			close(h->listeners[i].fd);
+	}
 	if (h->listeners_len > 0 && h->listeners[0].is_unix)
 		listen_remove(h->cfg.cfg->server->api_unix);
 	free(h->tls_cert);

@@ -27,15 +27,17 @@ struct http_config {
 	struct api *api;
 	const struct api_config *cfg;
 	struct auth *auth;
-	struct follow *follow;
 	unsigned threads; /* of the pool */
 };
 
-/* NULL and a sentence on failure. */
-struct http *http_start(const struct http_config *cfg, char *ret_why, size_t why_size);
+/* Binds the sockets and starts the pool; nobody is answered yet.  NULL and a sentence on failure.
+ */
+struct http *http_new(const struct http_config *cfg, char *ret_why, size_t why_size);
+/* Starts the listeners; follow is borrowed until http_stop().  0, or -errno and a sentence. */
+DS_MUST_CHECK int http_serve(struct http *h, struct follow *follow, char *ret_why, size_t why_size);
 /* Refuses new requests and answers those under way; the pool's threads are gone afterwards. */
 void http_quiesce(struct http *h);
-/* Closes every connection; the followers must have been stopped. */
+/* Closes every connection and frees; the followers must have been stopped. */
 void http_stop(struct http *h);
 /* Once a second: closes connections whose request does not come to its end. */
 void http_tick(struct http *h);

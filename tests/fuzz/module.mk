@@ -96,6 +96,15 @@ tests_fuzz_fuzz_login_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_login_LDADD = agent/uplink/libuplink.a lib/libds.a
 EXTRA_DIST += tests/fuzz/seeds/login/mixed
 
+fuzz_replays_server += tests/fuzz/replay_http
+tests_fuzz_replay_http_SOURCES = tests/fuzz/fuzz_http.c tests/fuzz/replay.c
+tests_fuzz_replay_http_LDADD = $(SERVER_LIBS)
+fuzz_targets_server += tests/fuzz/fuzz_http
+tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz_http.c
+tests_fuzz_fuzz_http_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_http_LDADD = $(SERVER_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/http/get tests/fuzz/seeds/http/post tests/fuzz/seeds/http/chunked
+
 # END OF LIST: add above
 all_fuzz_replays = $(fuzz_replays)
 all_fuzz_targets = $(fuzz_targets)
