@@ -22,6 +22,9 @@ sanitized_system_tests += tests/system/api.py
 
 system_tests += tests/system/sim.py
 
+system_tests += tests/system/logins.py
+sanitized_system_tests += tests/system/logins.py
+
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
 TESTS += $(system_tests)
