@@ -23,12 +23,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define UPLINK_FD      3
-#define BACKOFF_MIN_MS 100u
-#define BACKOFF_MAX_MS 30000u
-#define STEADY_MS      60000u /* one that lived this long was well */
-#define STOP_MS        3000u
-#define READ_SIZE      (64u << 10)
+#define UPLINK_FD         3
+#define BACKOFF_MIN_MS    100u
+#define BACKOFF_MAX_MS    30000u
+#define BACKOFF_WORKED_MS 250u   /* at most, after one that did its work for a while */
+#define STEADY_MS         60000u /* one that lived this long was well */
+#define STOP_MS           3000u
+#define READ_SIZE         (64u << 10)
 
 static struct supervise_options options;
 static pid_t child;
@@ -181,6 +182,7 @@ handle(uint8_t type, const uint8_t *body, size_t size)
 		return emit_control(DS_IPC_SENSORS, options.sensors, strlen(options.sensors));
 	case DS_IPC_STORED:
 		r = get_number(body, size, &number);
+		backoff_ms = DS_MIN(backoff_ms, BACKOFF_WORKED_MS); /* it does its work */
 		return r < 0 ? r : emit_stored(number);
 	case DS_IPC_STATUS:
 	case DS_IPC_ORDER:

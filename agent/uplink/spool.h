@@ -65,7 +65,7 @@ void spool_free(struct spool *s);
 void spool_set_max_size(struct spool *s, uint64_t max_size);
 
 /* Constant while open.  Sequence numbers of a lane grow within it, with holes where batches were
- * dropped and after each start. */
+ * dropped and after a power loss. */
 uint64_t spool_epoch(const struct spool *s);
 
 /* Appends a packed batch; it survives kill -9 when this returns and spool_waits() is 0 for its

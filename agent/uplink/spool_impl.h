@@ -9,9 +9,10 @@
 #include <limits.h>
 #include <sys/queue.h>
 
-/* After a start, numbers go on so far above the last one known: those that a power loss took may
- * have been sent and committed, and must not be given out again. */
-#define SPOOL_SEQ_SKIP (UINT64_C(1) << 24)
+/* After a power loss, numbers go on so far above the last one known: those that it took may have
+ * been sent and committed, and must not be given out again. */
+#define SPOOL_SEQ_SKIP (UINT64_C(1) << 20)
+#define SPOOL_BOOT_ID  36u /* characters of the kernel's boot id */
 
 struct spool_file {
 	STAILQ_ENTRY(spool_file) next;
@@ -61,8 +62,10 @@ struct spool {
 	struct spool_mark marks[DS_LANES];
 	uint8_t notes[SPOOL_NOTES_MAX];
 	size_t notes_size;
-	bool cursor_is_stale; /* something in it changed */
-	struct ds_buf body;   /* of the record last peeked at */
+	char boot_id[SPOOL_BOOT_ID]; /* of now; zeros when it cannot be read */
+	bool is_same_boot;           /* as when the cursor was written: no page was lost */
+	bool cursor_is_stale;        /* something in it changed */
+	struct ds_buf body;          /* of the record last peeked at */
 	uint64_t dropped, damaged, write_errors;
 	int last_error;
 };

@@ -58,6 +58,8 @@ cursor_put(const struct spool *s, struct ds_buf *b)
 			r = ds_buf_put_u32(b, s->marks[i].part);
 	}
 	if (r == 0)
+		r = ds_buf_put(b, s->boot_id, sizeof(s->boot_id));
+	if (r == 0)
 		r = ds_buf_put_bytes(b, s->notes, s->notes_size);
 	if (r == 0)
 		r = ds_buf_put_u32(b, ds_crc32(b->data, b->len));
@@ -89,7 +91,7 @@ cursor_get(struct spool *s, struct ds_buf *b)
 {
 	struct spool_lane lanes[DS_LANES];
 	struct spool_mark marks[DS_LANES];
-	const uint8_t *notes;
+	const uint8_t *notes, *boot_id;
 	uint64_t epoch;
 	uint32_t magic;
 	size_t size;
@@ -102,8 +104,10 @@ cursor_get(struct spool *s, struct ds_buf *b)
 		    ds_buf_get_u64(b, &marks[i].number) < 0 ||
 		    ds_buf_get_u32(b, &marks[i].part) < 0)
 			return -EBADMSG;
-	if (ds_buf_get_bytes(b, SPOOL_NOTES_MAX, &notes, &size) < 0)
+	if (ds_buf_get(b, SPOOL_BOOT_ID, &boot_id) < 0 ||
+	    ds_buf_get_bytes(b, SPOOL_NOTES_MAX, &notes, &size) < 0)
 		return -EBADMSG;
+	s->is_same_boot = s->boot_id[0] != 0 && memcmp(boot_id, s->boot_id, SPOOL_BOOT_ID) == 0;
 	s->epoch = epoch;
 	for (unsigned i = 0; i < DS_LANES; i++) {
 		s->lanes[i].next_seq = lanes[i].next_seq;
@@ -261,12 +265,26 @@ recover_lane(struct spool *s, uint8_t lane)
 	return 0;
 }
 
+static void
+read_boot_id(struct spool *s)
+{
+	size_t size;
+	char *data;
+
+	if (ds_file_read("/proc/sys/kernel/random/boot_id", 64, &data, &size) < 0)
+		return;
+	if (size >= SPOOL_BOOT_ID)
+		memcpy(s->boot_id, data, SPOOL_BOOT_ID);
+	free(data);
+}
+
 int
 spool_recover(struct spool *s)
 {
 	bool is_new;
 	int r;
 
+	read_boot_id(s);
 	spool_load(s);
 	r = recover_lane(s, DS_LANE_URGENT);
 	if (r == 0)
@@ -279,7 +297,9 @@ spool_recover(struct spool *s)
 	for (unsigned i = 0; i < DS_LANES; i++) {
 		struct spool_lane *l = &s->lanes[i];
 
-		l->next_seq = is_new ? 1 : DS_MAX(l->next_seq, l->acked + 1) + SPOOL_SEQ_SKIP;
+		l->next_seq = is_new ? 1 : DS_MAX(l->next_seq, l->acked + 1);
+		if (!is_new && !s->is_same_boot)
+			l->next_seq += SPOOL_SEQ_SKIP;
 	}
 	s->cursor_is_stale = true;
 	ds_buf_done(&s->body);

@@ -397,7 +397,7 @@ logs_describe(const struct logs *l, char *ret, size_t size)
 
 	snprintf(ret, size, "%s", l->journal != NULL ? "journal" : "");
 	for (size_t i = 0; i < l->len && used < size; i++)
-		if (l->files[i].follow.fd >= 0)
+		if (access(l->files[i].follow.path, F_OK) == 0)
 			used += (size_t)snprintf(ret + used, size - used, "%s%s",
 			    used > 0 ? ", " : "", l->files[i].follow.path);
 }
