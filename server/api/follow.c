@@ -9,6 +9,7 @@
 #include "server/api/follow.h"
 
 #include "lib/clock.h"
+#include "lib/zip.h"
 #include "server/api/api.h"
 #include "server/api/ecs.h"
 #include "server/api/search.h"
@@ -277,6 +278,7 @@ follow_main(void *arg)
 		wake(f->followers[i]);
 		let_go(f->followers[i]);
 	}
+	ds_zip_thread_done();
 	return NULL;
 }
 

@@ -5,6 +5,7 @@
 #include "server/api/pool.h"
 
 #include "lib/log.h"
+#include "lib/zip.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -41,8 +42,10 @@ worker_main(void *arg)
 		bool stop = w->pool->stop;
 		struct ds_mail *m = ds_mailbox_wait(w->mailbox, stop ? TICK_MS / 10 : TICK_MS);
 
-		if (m == NULL && stop && w->pool->is_idle(w->pool->idle_ctx))
+		if (m == NULL && stop && w->pool->is_idle(w->pool->idle_ctx)) {
+			ds_zip_thread_done();
 			return NULL;
+		}
 		while (m != NULL) {
 			struct ds_mail *next = m->next;
 

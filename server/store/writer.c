@@ -2,6 +2,7 @@
 #include "server/store/writer.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/zip.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -190,6 +191,7 @@ writer_main(void *arg)
 	}
 	w->backend->close(w->store);
 	free(g);
+	ds_zip_thread_done(); /* of compaction */
 	return NULL;
 }
 

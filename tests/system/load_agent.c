@@ -12,6 +12,7 @@
 #include "lib/clock.h"
 #include "lib/conn.h"
 #include "lib/tls.h"
+#include "lib/zip.h"
 #include "server/store/store.h"
 
 #include <arpa/inet.h>
@@ -366,6 +367,9 @@ verify(const char *state_dir)
 	check("open", b->reader_open(&cfg, &r));
 	check("scan", b->each_segment(r, &(struct segment_filter){ 0 }, count_segment, &t, &stats));
 	b->reader_close(r);
+	ds_batch_free(t.batch);
+	free(t.seen);
+	ds_zip_thread_done();
 	printf("expected=%llu total=%llu twice=%llu foreign=%llu segments=%llu bytes=%llu\n",
 	    (unsigned long long)expected, (unsigned long long)t.total, (unsigned long long)t.twice,
 	    (unsigned long long)t.foreign, (unsigned long long)stats.read,
