@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Real daemons that begin to do what they never did: nginx, PostgreSQL and a CGI worker start a shell, each is one alert
 within a second. What they do in everyday life (requests, a reload, a log rotation, a binary upgrade) is none."""
-import pwd, signal, urllib.request
+import signal, urllib.request
 
 from harness import *
 
@@ -127,7 +127,7 @@ def check(site, name, attack, title, user):
     p = a["process"]
     ok(p["executable"].endswith("sh") and "id" in p["command_line"] and p["pid"] > 1 and p["parents"],
        f"{name}: the process, its command and its parents are told")
-    ok(p["user"] == str(pwd.getpwnam(user).pw_uid), f"{name}: the user")
+    ok(p["user"] == user, f"{name}: the user")
     ok(a["explanation"] and a["threat"][0]["id"] == "T1059.004" and a["record"]["clears"], f"{name}: it is explained")
 
 
