@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FINDINGS_MAX 1000u /* rows kept an alert */
+
 /* An alert read from the store, with texts of its own. */
 struct held_alert {
 	struct alert_row row;
@@ -235,7 +237,10 @@ apply_one(const struct store_backend *backend, struct store *store, uint32_t hos
 		snprintf(id, sizeof(id), "%s", open.row.id);
 	else
 		make_id(f, now_us, id);
-	r = put_finding(backend, store, host, f, id);
+	/* Past that many an alert only counts: nothing that somebody can repeat grows.  A batch
+	 * resent after a crash may then count twice, which nobody minds at such numbers. */
+	r = open.found && open.row.count > FINDINGS_MAX ? 1
+							: put_finding(backend, store, host, f, id);
 	if (r == 1 && open.found)
 		r = grow_alert(backend, store, &open.row, f, now_us);
 	else if (r == 1)
