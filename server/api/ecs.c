@@ -468,6 +468,24 @@ open_member(struct nest *n, const char *name)
 	n->open = name;
 }
 
+/* Where 0 means that it is not known, or that there is none. */
+static bool
+is_unknown_when_zero(unsigned field)
+{
+	switch (field) {
+	case DS_NUM_PID:
+	case DS_NUM_PPID:
+	case DS_NUM_START:
+	case DS_NUM_SPORT:
+	case DS_NUM_DPORT:
+	case DS_NUM_INODE:
+	case DS_NUM_DEVICE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool
 has_member(const struct member *m, const struct source *s)
 {
@@ -477,7 +495,8 @@ has_member(const struct member *m, const struct source *s)
 		return str_of(s, m->field).len > 0;
 	/* A field that its kind has is told even when it is 0, and one that a newer peer added when
 	 * it is not. */
-	return has_num(s, m->field) || s->ev->num[m->field] != 0;
+	return s->ev->num[m->field] != 0 ||
+	    (has_num(s, m->field) && !is_unknown_when_zero(m->field));
 }
 
 void

@@ -89,6 +89,8 @@ an_exec_is_an_ecs_document(void **state)
 	assert_int_equal(json_integer_value(at(doc, "daemonsec.count")), 2);
 	assert_int_equal(json_array_size(at(doc, "daemonsec.flags")), 2);
 	TEXT_AT(doc, "user.id", "0");
+	assert_null(at(doc, "process.start"));
+	assert_null(at(doc, "file.inode"));
 	json_decref(doc);
 }
 
