@@ -5,6 +5,7 @@
 #include "server/config.h"
 #include "server/store/writer.h"
 
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,9 @@ start(void)
 	int n;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* As in the server: what a library sets up once belongs to this thread, and its atexit()
+	 * comes before ours, so that it cleans up after the API's threads have gone. */
+	OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
 	if (mkdtemp(dir) == NULL)
 		abort();
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", dir);
