@@ -52,6 +52,10 @@ DS_MUST_CHECK int ds_frame_get(struct ds_buf *b, struct ds_frame *ret, size_t *r
 /* Two lanes, each with sequence numbers of its own: what is urgent overtakes what is bulk. */
 enum ds_lane { DS_LANE_URGENT = 0, DS_LANE_BULK = 1, DS_LANES = 2 };
 
+/* After a power loss an agent goes on so far above the last number it knows: holes are counted
+ * modulo this. */
+#define DS_SEQ_SKIP (UINT64_C(1) << 20)
+
 #define DS_HOST_ID_SIZE 16 /* bytes; a random UUID given at enrolment */
 
 struct ds_cursor {

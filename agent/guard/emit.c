@@ -453,11 +453,17 @@ emit_wants_write(void)
 }
 
 bool
-emit_is_empty(void)
+emit_is_sent(void)
 {
 	return open_events[LANE_URGENT] == 0 && open_events[LANE_BULK] == 0 &&
 	       waiting[LANE_URGENT].head == NULL && waiting[LANE_BULK].head == NULL &&
-	       sent.head == NULL && again.head == NULL && gaps_len == 0;
+	       again.head == NULL && gaps_len == 0 && ds_buf_left(&out) == 0;
+}
+
+bool
+emit_is_empty(void)
+{
+	return emit_is_sent() && sent.head == NULL;
 }
 
 uint64_t

@@ -43,7 +43,9 @@ DS_MUST_CHECK int emit_control(uint8_t type, const void *body, size_t size);
 DS_MUST_CHECK int emit_flush(uint64_t now_ms, bool all);
 /* Whether the socket was full: wait until it can be written to. */
 bool emit_wants_write(void);
-/* Whether anything is not confirmed yet. */
+/* Whether the uplink's socket has taken everything: it reads that also when the guard is gone. */
+bool emit_is_sent(void);
+/* Whether nothing is left to be confirmed. */
 bool emit_is_empty(void);
 /* When emit_flush() wants to be called again, ms; UINT64_MAX: when something comes. */
 uint64_t emit_deadline(void);

@@ -41,7 +41,8 @@ struct guard {
 	char uplink[4096];
 	char sensors[2048];
 	char pid_file[4096];
-	uint64_t next_tick_ms, next_repeat_ms, next_beat_ms, next_module_ms;
+	uint64_t next_tick_ms, next_repeat_ms, next_cost_ms, next_module_ms;
+	bool beat_due; /* all that was seen up to the last flush of repeats: on its way */
 	bool busy, stop;
 };
 
@@ -226,13 +227,23 @@ tick(uint64_t now_ms)
 	if (now_ms >= guard.next_repeat_ms) {
 		modules_flush_repeats();
 		guard.next_repeat_ms = now_ms + guard.config->repeat_interval_ms;
+		guard.beat_due = true;
 	}
-	if (now_ms >= guard.next_beat_ms) {
-		heartbeat_beat();
+	if (now_ms >= guard.next_cost_ms) {
 		report_cost(supervise_pid(), now_ms);
-		guard.next_beat_ms = now_ms + 10 * TICK_MS;
+		guard.next_cost_ms = now_ms + 10 * TICK_MS;
 	}
 	notify_systemd("WATCHDOG=1");
+}
+
+/* The uplink has all that was seen: if we die now, the gap begins here and not before. */
+static void
+beat_if_sent(void)
+{
+	if (!guard.beat_due || !emit_is_sent())
+		return;
+	heartbeat_beat();
+	guard.beat_due = false;
 }
 
 /* What is due; in how many ms something is due again. */
@@ -248,7 +259,8 @@ run_timers(uint64_t now_ms)
 	if (now_ms >= guard.next_module_ms)
 		guard.next_module_ms = now_ms + modules_work(now_ms);
 	wait = supervise_tick(now_ms);
-	supervise_flush(now_ms, false);
+	supervise_flush(now_ms, guard.beat_due);
+	beat_if_sent();
 	next = DS_MIN(guard.next_tick_ms, guard.next_module_ms);
 	next = DS_MIN(next, guard.next_repeat_ms);
 	next = DS_MIN(next, emit_deadline());
@@ -281,14 +293,14 @@ run_loop(void)
 }
 
 static int
-state_open(uint64_t *ret_blind_us)
+state_open(void)
 {
 	int r;
 
 	if (mkdir(guard.config->state_dir, 0755) < 0 && errno != EEXIST)
 		ds_log(WARN, "cannot make the state directory", "path=\"%s\" error=\"%s\"",
 		    guard.config->state_dir, strerror(errno));
-	r = heartbeat_open(guard.config->state_dir, ret_blind_us);
+	r = heartbeat_open(guard.config->state_dir);
 	if (r == -EBUSY)
 		ds_log(ERROR, "another guard runs with this state directory", "path=\"%s\"",
 		    guard.config->state_dir);
@@ -315,12 +327,11 @@ stop(void)
 int
 guard_run(const char *file, struct agent_config *config)
 {
-	uint64_t blind_us = 0;
 	int r;
 
 	guard.file = file;
 	guard.config = config;
-	r = state_open(&blind_us);
+	r = state_open();
 	if (r < 0)
 		return r;
 	r = loop_open();
@@ -335,7 +346,8 @@ guard_run(const char *file, struct agent_config *config)
 	}
 	pid_file_write();
 	r = sense();
-	report_start(guard.sensors, blind_us);
+	report_start(guard.sensors, heartbeat_blind_us());
+	guard.beat_due = true;
 	start_uplink();
 	notify_systemd("READY=1");
 	run_loop();

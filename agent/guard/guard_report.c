@@ -26,13 +26,26 @@ event_of(uint8_t kind)
 	return ev;
 }
 
+/* By itself and not through emit_gap(), which waits for more to come. */
+static void
+report_blind(uint64_t blind_us)
+{
+	static const char why[] = "the guard did not end in order: nobody watched";
+	struct ds_event ev = event_of(DS_EVENT_GAP);
+
+	ev.num[DS_NUM_DURATION_US] = blind_us;
+	ds_event_set_str(&ev, DS_STR_SOURCE, "guard", 5);
+	ds_event_set_str(&ev, DS_STR_MESSAGE, why, sizeof(why) - 1);
+	emit_event(&ev);
+}
+
 void
 report_start(const char *sensors, uint64_t blind_us)
 {
 	struct ds_event ev = event_of(DS_EVENT_AGENT_START);
 
 	if (blind_us > 0)
-		emit_gap("guard", 0, blind_us, "the guard did not end in order: nobody watched");
+		report_blind(blind_us);
 	ds_event_set_str(&ev, DS_STR_VERSION, PACKAGE_VERSION, strlen(PACKAGE_VERSION));
 	ds_event_set_str(&ev, DS_STR_SOURCE, "guard", 5);
 	ds_event_set_str(&ev, DS_STR_MESSAGE, sensors, strlen(sensors));

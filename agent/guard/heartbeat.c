@@ -3,8 +3,8 @@
  * heartbeat - the file by which the next run knows until when this one saw, and the lock that
  * keeps a second guard out.
  *
- * Called by main.  Owns state_dir/guard.state: one line, "running TIME" or "stopped TIME", wall
- * clock in us.
+ * Called by guard.  Owns state_dir/guard.state: one line, "running WALL BOOT ID" or "stopped ...":
+ * wall clock and boot clock in us, and which boot that is.  The boot clock does not jump.
  */
 #include "agent/guard/heartbeat.h"
 #include "lib/clock.h"
@@ -13,20 +13,42 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#define BOOT_ID_LEN 36u
+
+struct beat {
+	uint64_t wall_us, boot_us;
+	char boot_id[BOOT_ID_LEN + 1];
+};
+
 static int fd = -1;
+static char boot_id[BOOT_ID_LEN + 1] = "-";
+static struct beat last; /* of the run that did not end well; wall_us 0: it did */
+
+static void
+read_boot_id(void)
+{
+	int id = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	if (id < 0)
+		return;
+	if (read(id, boot_id, BOOT_ID_LEN) != BOOT_ID_LEN)
+		(void)snprintf(boot_id, sizeof(boot_id), "-");
+	(void)close(id);
+}
 
 /* Fixed width: a torn write is never a shorter number. */
 static void
 write_line(const char *word)
 {
-	char line[48];
-	int n = snprintf(line, sizeof(line), "%s %020" PRIu64 "\n", word, ds_clock_wall_us());
+	char line[128];
+	int n = snprintf(line, sizeof(line), "%s %020" PRIu64 " %020" PRIu64 " %-36s\n", word,
+	    ds_clock_wall_us(), ds_clock_boot_us(), boot_id);
 
 	/* When the disk is full the old line stays, and a gap is told that is too long. */
 	if (fd >= 0 && pwrite(fd, line, (size_t)n, 0) != n)
@@ -34,24 +56,38 @@ write_line(const char *word)
 		    WARN, "cannot write the heartbeat, going on", "error=\"%s\"", strerror(errno));
 }
 
-static uint64_t
-read_blind_us(void)
+/* Whether the last run ended without saying so. */
+static bool
+read_last(struct beat *ret)
 {
-	char line[64], *end;
+	char line[128];
 	ssize_t n = pread(fd, line, sizeof(line) - 1, 0);
-	uint64_t at, now = ds_clock_wall_us();
 
-	if (n <= 8)
-		return 0;
+	if (n <= 0)
+		return false;
 	line[n] = '\0';
-	if (strncmp(line, "running ", 8) != 0)
+	*ret = (struct beat){ 0 };
+	return sscanf(line, "running %" SCNu64 " %" SCNu64 " %36s", &ret->wall_us, &ret->boot_us,
+		   ret->boot_id) >= 1 &&
+	       ret->wall_us > 0;
+}
+
+uint64_t
+heartbeat_blind_us(void)
+{
+	uint64_t now;
+
+	if (last.wall_us == 0)
 		return 0;
-	at = strtoull(line + 8, &end, 10);
-	return end != line + 8 && at < now ? now - at : 1;
+	now = ds_clock_boot_us();
+	if (strcmp(last.boot_id, boot_id) == 0 && now > last.boot_us)
+		return now - last.boot_us;
+	now = ds_clock_wall_us();
+	return now > last.wall_us ? now - last.wall_us : 1;
 }
 
 int
-heartbeat_open(const char *state_dir, uint64_t *ret_blind_us)
+heartbeat_open(const char *state_dir)
 {
 	char path[4096];
 	int r;
@@ -66,8 +102,11 @@ heartbeat_open(const char *state_dir, uint64_t *ret_blind_us)
 		fd = -1;
 		return r;
 	}
-	*ret_blind_us = read_blind_us();
-	write_line("running");
+	read_boot_id();
+	if (!read_last(&last)) {
+		last = (struct beat){ 0 };
+		write_line("running");
+	}
 	return 0;
 }
 

@@ -10,10 +10,12 @@
 
 #include <stdint.h>
 
-/* Locks state_dir/guard.state. *ret_blind_us: how long nobody watched since a run that did not end
- * well, 0: it did.  0, -EBUSY when another guard has it, -errno. */
-DS_MUST_CHECK int heartbeat_open(const char *state_dir, uint64_t *ret_blind_us);
-/* Now we see. */
+/* Locks state_dir/guard.state.  0, -EBUSY when another guard has it, -errno. */
+DS_MUST_CHECK int heartbeat_open(const char *state_dir);
+/* How long by now nobody has watched since a run that did not end well; 0: it did. */
+uint64_t heartbeat_blind_us(void);
+/* Everything until now was seen, and handed to the uplink.  Not before the gap of
+ * heartbeat_blind_us() was, so that a guard that is killed again still tells it. */
 void heartbeat_beat(void);
 /* We stop, in order. */
 void heartbeat_close(void);

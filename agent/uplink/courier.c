@@ -187,20 +187,18 @@ take_messages(struct courier *c)
 	courier_confirm(c);
 }
 
-static void
-on_readable(evutil_socket_t fd, short what, void *ctx)
+/* Bytes taken. */
+static size_t
+read_turn(struct courier *c)
 {
-	struct courier *c = ctx;
 	size_t taken = 0;
 
-	(void)fd;
-	(void)what;
 	while (!c->over && taken < TURN_READ) {
 		ssize_t n;
 
 		if (ds_buf_reserve(&c->in, 16384) < 0) {
 			end(c, "the guard sent a message without end");
-			return;
+			break;
 		}
 		n = recv(c->fd, c->in.data + c->in.len, 16384, MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
@@ -209,7 +207,7 @@ on_readable(evutil_socket_t fd, short what, void *ctx)
 			break;
 		if (n <= 0) {
 			end(c, "the guard is gone");
-			return;
+			break;
 		}
 		c->in.len += (size_t)n;
 		taken += (size_t)n;
@@ -217,9 +215,25 @@ on_readable(evutil_socket_t fd, short what, void *ctx)
 		/* The guard keeps the rest, bounded, until the spool takes more. */
 		if (!c->over && batcher_is_stuck(c->batcher)) {
 			(void)event_del(c->readable);
-			return;
+			break;
 		}
 	}
+	return taken;
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	(void)read_turn(ctx);
+}
+
+void
+courier_drain(struct courier *c)
+{
+	while (!c->over && !batcher_is_stuck(c->batcher) && read_turn(c) > 0)
+		;
 }
 
 struct courier *

@@ -26,6 +26,8 @@ struct courier_ops {
 struct courier *courier_new(struct event_base *base, int fd, struct batcher *batcher,
     const struct spool *spool, const struct courier_ops *ops, void *ctx);
 void courier_free(struct courier *c);
+/* The end: takes what the guard has sent until now, or until the spool takes no more. */
+void courier_drain(struct courier *c);
 /* Tells the guard what is stored, when that is news. */
 void courier_confirm(struct courier *c);
 /* An order, opaque; -EAGAIN when the guard does not read, and the caller keeps it. */

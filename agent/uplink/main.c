@@ -418,6 +418,8 @@ finish(struct uplink *u)
 {
 	struct event *const events[] = { u->tick, u->sync, u->term, u->intr, u->hup };
 
+	if (u->courier != NULL)
+		courier_drain(u->courier); /* a guard that was killed does not send it again */
 	if (u->batcher != NULL) {
 		batcher_flush(u->batcher);
 		batcher_settle(u->batcher);

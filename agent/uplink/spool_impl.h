@@ -11,7 +11,7 @@
 
 /* After a power loss, numbers go on so far above the last one known: those that it took may have
  * been sent and committed, and must not be given out again. */
-#define SPOOL_SEQ_SKIP (UINT64_C(1) << 20)
+#define SPOOL_SEQ_SKIP DS_SEQ_SKIP
 #define SPOOL_BOOT_ID  36u /* characters of the kernel's boot id */
 
 struct spool_file {

@@ -25,6 +25,9 @@ system_tests += tests/system/sim.py
 system_tests += tests/system/logins.py
 sanitized_system_tests += tests/system/logins.py
 
+system_tests += tests/system/agent_crash.py
+sanitized_system_tests += tests/system/agent_crash.py
+
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
 TESTS += $(system_tests)
