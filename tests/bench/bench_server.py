@@ -136,8 +136,8 @@ def connections():
         p = subprocess.Popen([program("daemonsec-sim"), "load", "--server", f"127.0.0.1:{site.port}", "--token-file", token,
                               "--quiet", "--agents", str(AGENTS), "--eps", "0", "--ramp", "400/s", "--duration", "3600s",
                               "--state-dir", os.path.join(site.dir, "sim"), "-o", "json"], stdout=subprocess.PIPE, text=True)
-        wait(lambda: site.get("status")["counts"]["hosts_connected"] >= AGENTS, 240, every=1)
-        n = site.get("status")["counts"]["hosts_connected"]
+        wait(lambda: site.get("status")["counts"]["hosts"]["connected"] >= AGENTS, 240, every=1)
+        n = site.get("status")["counts"]["hosts"]["connected"]
         bench("connections_held", n, "agents", 0)
         bench("connections", (rss_kib(pid) - idle) / max(n, 1), "KiB/agent")
         p.terminate()
