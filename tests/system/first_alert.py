@@ -20,13 +20,11 @@ os.chmod(dir, 0o755)
 
 def own_copy_of(path):
     """A directory that can be written to and looks like the real one, in this mount namespace only."""
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=True)
     for d in ("up", "work"):
-        os.makedirs(f"{dir}/ovl/{d}", exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", f"{dir}/ovl"], check=True)
-    for d in ("up", "work"):
-        os.makedirs(f"{dir}/ovl/{d}")
+        os.makedirs(f"/mnt/{d}")
     return subprocess.run(["mount", "-t", "overlay", "overlay", "-o",
-                           f"lowerdir={path},upperdir={dir}/ovl/up,workdir={dir}/ovl/work", path]).returncode == 0
+                           f"lowerdir={path},upperdir=/mnt/up,workdir=/mnt/work", path]).returncode == 0
 
 
 def start_nginx():

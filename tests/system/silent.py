@@ -34,6 +34,8 @@ with Site({"detect.silent_after": "4s"}) as site:
     agent.start()
     ok(wait(lambda: not open_ones(site), 40, 0.1), "it closes when the agent is back")
 
+    # Spoken with, and not only connected: what a stopping agent says last must find its way out.
+    ok(wait(lambda: len(site.events("event.action:agent_start")) > 1, 20), "and has said so")
     agent.stop()
     a = wait(lambda: open_ones(site), 20, 0.1)
     if ok(a, "an agent that says that it stops is told"):
