@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "agent/uplink/health.h"
+#include "agent/uplink/slim.h"
 #include "lib/clock.h"
 #include "lib/ipc.h"
 #include "lib/log.h"
@@ -12,6 +13,7 @@
 #define COST_MS   60000u
 #define STATUS_MS 10000u
 #define GAP_MS    1000u
+#define SLIM_MS   10000u /* after the start */
 
 static uint64_t
 cpu_used_us(void)
@@ -59,6 +61,7 @@ void
 health_init(struct health *h)
 {
 	*h = (struct health){ .cost_at_ms = ds_clock_monotonic_ms(), .cpu_us = cpu_used_us() };
+	h->slim_at_ms = h->cost_at_ms + SLIM_MS;
 }
 
 static void
@@ -156,6 +159,10 @@ health_tick(struct health *h, const struct spool *spool, struct batcher *batcher
 	if (now_ms - h->status_at_ms >= STATUS_MS) {
 		tell_guard(h, spool, &stats);
 		h->status_at_ms = now_ms;
+	}
+	if (now_ms >= h->slim_at_ms) {
+		slim_down();
+		h->slim_at_ms = now_ms + COST_MS;
 	}
 	if (now_ms - h->cost_at_ms >= COST_MS)
 		tell_cost(h, batcher, now_ms);

@@ -19,7 +19,8 @@ struct health {
 	const char *lost_source, *lost_message; /* of the last of them; constant */
 	uint64_t gap_at_ms;                     /* last gap told */
 	uint64_t status_at_ms;
-	int disk_error; /* last one logged */
+	uint64_t slim_at_ms; /* next time to give memory back */
+	int disk_error;      /* last one logged */
 };
 
 void health_init(struct health *h);

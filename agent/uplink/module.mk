@@ -12,7 +12,7 @@ agent_uplink_libdslink_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 
 noinst_LIBRARIES += agent/uplink/libuplink.a
 agent_uplink_libuplink_a_SOURCES = agent/uplink/batcher.c agent/uplink/batcher.h agent/uplink/courier.c agent/uplink/courier.h \
-	agent/uplink/health.c agent/uplink/health.h agent/uplink/priv.c agent/uplink/priv.h \
+	agent/uplink/health.c agent/uplink/health.h agent/uplink/priv.c agent/uplink/priv.h agent/uplink/slim.c agent/uplink/slim.h \
 	agent/uplink/spool.c agent/uplink/spool.h agent/uplink/spool_file.c agent/uplink/spool_file.h \
 	agent/uplink/spool_impl.h agent/uplink/spool_open.c agent/uplink/spool_read.c $(uplink_logs)
 uplink_logs = agent/uplink/logs/follow.c agent/uplink/logs/follow.h agent/uplink/logs/journal.c agent/uplink/logs/journal.h \
