@@ -81,22 +81,39 @@ open_log(int dir_fd, const char *path)
 	return -EINVAL;
 }
 
-/* What has the name now.  What may not be read any more was opened while it might. */
+/* One of those opened while we might, by what it is; an fd or -EACCES. */
 static int
-open_named(struct follow *f)
+open_early(const struct follow *f, const struct stat *wanted)
 {
-	struct stat named, opened;
-	int fd = open_log(AT_FDCWD, f->path);
+	for (unsigned i = 0; i < f->early_len; i++) {
+		struct stat st;
+		int fd;
 
-	if (fd != -EACCES || f->early_fd < 0)
-		return fd;
-	fd = f->early_fd;
-	f->early_fd = -1;
-	if (stat(f->path, &named) == 0 && fstat(fd, &opened) == 0 &&
-	    named.st_ino == opened.st_ino && named.st_dev == opened.st_dev)
-		return fd;
-	close(fd);
+		if (fstat(f->early[i], &st) < 0 || st.st_ino != wanted->st_ino ||
+		    st.st_dev != wanted->st_dev)
+			continue;
+		fd = fcntl(f->early[i], F_DUPFD_CLOEXEC, 0);
+		return fd < 0 ? -errno : fd;
+	}
 	return -EACCES;
+}
+
+static int
+open_at(const struct follow *f, int dir_fd, const char *path)
+{
+	struct stat st;
+	int fd = open_log(dir_fd, path);
+
+	if (fd != -EACCES || fstatat(dir_fd, path, &st, 0) < 0)
+		return fd;
+	return open_early(f, &st);
+}
+
+/* What has the name now. */
+static int
+open_named(const struct follow *f)
+{
+	return open_at(f, AT_FDCWD, f->path);
 }
 
 static void
@@ -120,42 +137,63 @@ holds_place(const struct follow *f, int fd, const struct stat *st)
 	       (f->head_size > 0 || (uint64_t)st->st_ino == f->inode);
 }
 
-/* What was rotated or copied away: a file beside it whose name begins the same.  An fd or -ENOENT.
- */
+/* Files beside a log whose names begin with its name. */
+struct sibling_dir {
+	DIR *dir;
+	char base[FOLLOW_PATH];
+	unsigned seen;
+};
+
+static bool
+sibling_open(struct sibling_dir *s, const char *path)
+{
+	char dir[FOLLOW_PATH];
+	const char *slash = strrchr(path, '/');
+
+	snprintf(dir, sizeof(dir), "%.*s/", slash != NULL ? (int)(slash - path) : 1,
+	    slash != NULL ? path : ".");
+	snprintf(s->base, sizeof(s->base), "%s", slash != NULL ? slash + 1 : path);
+	s->seen = 0;
+	s->dir = opendir(dir);
+	return s->dir != NULL;
+}
+
+static const char *
+sibling_next(struct sibling_dir *s)
+{
+	struct dirent *e;
+
+	while (s->seen++ < SIBLINGS_MAX && (e = readdir(s->dir)) != NULL)
+		if (strncmp(e->d_name, s->base, strlen(s->base)) == 0 &&
+		    strcmp(e->d_name, s->base) != 0)
+			return e->d_name;
+	return NULL;
+}
+
+/* What was rotated or copied away: an fd or -ENOENT. */
 static int
 find_rotated(const struct follow *f, uint64_t *ret_inode)
 {
-	char dir[FOLLOW_PATH];
-	const char *slash = strrchr(f->path, '/'), *base = slash != NULL ? slash + 1 : f->path;
-	struct dirent *e;
-	unsigned seen = 0;
-	int fd = -ENOENT;
-	DIR *d;
+	struct sibling_dir s;
+	const char *name;
 
-	if (f->head_size == 0 && f->inode == 0)
+	if ((f->head_size == 0 && f->inode == 0) || !sibling_open(&s, f->path))
 		return -ENOENT;
-	snprintf(dir, sizeof(dir), "%.*s/", slash != NULL ? (int)(slash - f->path) : 1,
-	    slash != NULL ? f->path : ".");
-	d = opendir(dir);
-	if (d == NULL)
-		return -ENOENT;
-	while (fd < 0 && seen++ < SIBLINGS_MAX && (e = readdir(d)) != NULL) {
+	while ((name = sibling_next(&s)) != NULL) {
+		int fd = open_at(f, dirfd(s.dir), name);
 		struct stat st;
 
-		if (strncmp(e->d_name, base, strlen(base)) != 0 || strcmp(e->d_name, base) == 0)
-			continue;
-		fd = open_log(dirfd(d), e->d_name);
 		if (fd < 0)
 			continue;
 		if (fstat(fd, &st) == 0 && holds_place(f, fd, &st)) {
 			*ret_inode = (uint64_t)st.st_ino;
-			break;
+			closedir(s.dir);
+			return fd;
 		}
 		close(fd);
-		fd = -ENOENT;
 	}
-	closedir(d);
-	return fd;
+	closedir(s.dir);
+	return -ENOENT;
 }
 
 /* The place is not in what has the file's name now. */
@@ -315,13 +353,62 @@ follow_read(struct follow *f, size_t budget, const struct follow_ops *ops)
 	return 1;
 }
 
+/* Keeps the newest: [0] is the file itself. */
+static void
+add_early(struct follow *f, struct timespec *times, int fd)
+{
+	unsigned at = f->early_len;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0) {
+		close(fd);
+		return;
+	}
+	if (at == FOLLOW_EARLY) {
+		at = 1;
+		for (unsigned i = 2; i < FOLLOW_EARLY; i++)
+			if (times[i].tv_sec < times[at].tv_sec)
+				at = i;
+		if (times[at].tv_sec >= st.st_mtim.tv_sec) {
+			close(fd);
+			return;
+		}
+		close(f->early[at]);
+	} else {
+		f->early_len++;
+	}
+	f->early[at] = fd;
+	times[at] = st.st_mtim;
+}
+
+/* The file, and beside it those that were rotated last. */
+static void
+open_all_early(struct follow *f)
+{
+	struct timespec times[FOLLOW_EARLY] = { { 0, 0 } };
+	struct sibling_dir s;
+	int fd = open_log(AT_FDCWD, f->path);
+
+	if (fd < 0)
+		return;
+	add_early(f, times, fd);
+	if (!sibling_open(&s, f->path))
+		return;
+	for (const char *name; (name = sibling_next(&s)) != NULL;) {
+		fd = open_log(dirfd(s.dir), name);
+		if (fd >= 0)
+			add_early(f, times, fd);
+	}
+	closedir(s.dir);
+}
+
 int
 follow_init(struct follow *f, const char *path)
 {
-	*f = (struct follow){ .fd = -1, .early_fd = -1 };
+	*f = (struct follow){ .fd = -1 };
 	if ((size_t)snprintf(f->path, sizeof(f->path), "%s", path) >= sizeof(f->path))
 		return -ENAMETOOLONG;
-	f->early_fd = open_log(AT_FDCWD, path);
+	open_all_early(f);
 	return 0;
 }
 
@@ -377,7 +464,7 @@ follow_take_place(struct follow *f, const struct follow *place)
 int
 follow_get(struct ds_buf *b, struct follow *ret)
 {
-	struct follow f = { .fd = -1, .early_fd = -1 };
+	struct follow f = { .fd = -1 };
 	const uint8_t *path;
 	uint8_t skipping;
 	size_t len;
@@ -394,6 +481,16 @@ follow_get(struct ds_buf *b, struct follow *ret)
 	return 0;
 }
 
+bool
+follow_is_readable(const struct follow *f)
+{
+	int fd = open_named(f);
+
+	if (fd >= 0)
+		close(fd);
+	return fd != -EACCES;
+}
+
 void
 follow_done(struct follow *f)
 {
@@ -401,7 +498,7 @@ follow_done(struct follow *f)
 		return;
 	if (f->fd >= 0)
 		close(f->fd);
-	if (f->early_fd >= 0)
-		close(f->early_fd);
-	f->fd = f->early_fd = -1;
+	f->fd = -1;
+	while (f->early_len > 0)
+		close(f->early[--f->early_len]);
 }

@@ -15,14 +15,17 @@
 
 #include <stdbool.h>
 
-#define FOLLOW_HEAD 256u   /* bytes that the hash is of, at most */
-#define FOLLOW_LINE 16384u /* longer lines are cut */
-#define FOLLOW_PATH 1024u
+#define FOLLOW_HEAD  256u   /* bytes that the hash is of, at most */
+#define FOLLOW_LINE  16384u /* longer lines are cut */
+#define FOLLOW_PATH  1024u
+#define FOLLOW_EARLY 4u
 
 struct follow {
 	char path[FOLLOW_PATH];
-	int fd;           /* of the file being read; -1: none yet */
-	int early_fd;     /* opened by init, while we might; -1: none, or used */
+	int fd;                  /* of the file being read; -1: none yet */
+	int early[FOLLOW_EARLY]; /* opened by init, while we might: the file and what was rotated
+				    last */
+	unsigned early_len;
 	bool is_skipping; /* inside a line that was too long */
 	uint64_t inode, offset;
 	uint32_t head_size; /* bytes that head_hash is of */
@@ -48,6 +51,8 @@ DS_MUST_CHECK int follow_put(const struct follow *f, struct ds_buf *b);
 /* Reads what is new, at most about `budget` bytes: 1 when there is more, 0, -errno (-EACCES: the
  * file is there and may not be read). */
 DS_MUST_CHECK int follow_read(struct follow *f, size_t budget, const struct follow_ops *ops);
+/* Whether what has the file's name now may be read, or is not there. */
+bool follow_is_readable(const struct follow *f);
 void follow_done(struct follow *f);
 
 #endif

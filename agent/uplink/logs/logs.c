@@ -106,6 +106,18 @@ on_lost(const char *why, void *ctx)
 	l->ops->event(&ev, l->ctx);
 }
 
+/* It could be read before it was rotated: as root it can be again.  Once: a file that a root could
+ * not hand down is left alone. */
+static void
+ask_for_restart(struct logs *l, struct watched *w)
+{
+	if (w->is_refused || follow_is_readable(&w->follow))
+		return;
+	w->is_refused = true;
+	if (w->follow.fd >= 0)
+		l->ops->restart(l->ctx);
+}
+
 /* The file that has the name now; a file that was read to its end is let go one rotation later. */
 static void
 watch_file(struct logs *l, struct watched *w)
@@ -115,8 +127,10 @@ watch_file(struct logs *l, struct watched *w)
 	if (l->inotify < 0)
 		return;
 	wd = inotify_add_watch(l->inotify, w->follow.path, IN_MODIFY);
+	if (wd < 0 && errno == EACCES && l->ops != NULL)
+		ask_for_restart(l, w);
 	if (wd < 0 || wd == w->wd)
-		return; /* not there, or not for us: the poll sees it */
+		return; /* not there, or not for us */
 	if (w->wd_before >= 0)
 		(void)inotify_rm_watch(l->inotify, w->wd_before); /* may be gone by itself */
 	w->wd_before = w->wd;
@@ -196,10 +210,8 @@ read_file(struct logs *l, struct watched *w)
 	if (!w->is_refused)
 		ds_log(WARN, "cannot read this log", "log=%s error=\"%s\"", w->follow.path,
 		    strerror(-r));
-	/* It could be read before it was rotated: as root it can be again.  Once: a file that
-	 * root's uplink could not hand down is left alone. */
-	if (r == -EACCES && !w->is_refused && w->follow.fd >= 0)
-		l->ops->restart(l->ctx);
+	if (r == -EACCES)
+		ask_for_restart(l, w);
 	w->is_refused = true;
 	return 0;
 }
