@@ -104,7 +104,7 @@ list_sensors(const json_t *doc)
 	json_array_foreach((json_t *)(uintptr_t)hosts, i, host)
 	{
 		print_text(host, "sensors", sensors, sizeof(sensors));
-		if (i < 20 && *sensors != '\0')
+		if (i < 3 && *sensors != '\0')
 			printf("sensors   %s: %s\n", print_text(host, "name", name, sizeof(name)),
 			    sensors);
 	}

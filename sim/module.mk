@@ -1,5 +1,5 @@
 # sim: the fleet simulator
-sbin_PROGRAMS += sim/daemonsec-sim
+bin_PROGRAMS += sim/daemonsec-sim
 sim_daemonsec_sim_SOURCES = sim/main.c sim/agent.c sim/attack.c sim/attack.h sim/feed.h sim/feed_live.c sim/feed_max.c \
 	sim/feed_replay.c sim/fleet.c sim/fleet.h sim/manifest.c sim/manifest.h sim/outbox.c sim/outbox.h \
 	sim/recording.c sim/recording.h sim/report.c sim/report.h sim/stream.c sim/stream.h sim/tally.c sim/tally.h \
