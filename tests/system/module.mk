@@ -28,6 +28,8 @@ sanitized_system_tests += tests/system/logins.py
 system_tests += tests/system/agent_crash.py
 sanitized_system_tests += tests/system/agent_crash.py
 
+system_tests += tests/system/up.sh
+
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
 TESTS += $(system_tests)
