@@ -31,6 +31,7 @@ struct message {
 	uint64_t number; /* 0: not sent yet */
 	uint32_t events;
 	uint32_t size;
+	uint64_t lost; /* told by gap events among them */
 	uint8_t lane;
 	uint8_t body[]; /* the events */
 };
@@ -48,6 +49,7 @@ struct gap {
 
 static struct ds_buf open_lanes[LANE_COUNT];
 static uint32_t open_events[LANE_COUNT];
+static uint64_t open_lost[LANE_COUNT];
 static uint64_t open_since_ms[LANE_COUNT];
 static struct queue waiting[LANE_COUNT]; /* not sent */
 static struct queue sent;                /* not confirmed, by number */
@@ -145,7 +147,7 @@ make_room(size_t size)
 	struct message *m;
 
 	while (bytes + size > bytes_max && (m = next_victim()) != NULL) {
-		emit_gap("emit", m->events, 0,
+		emit_gap("emit", m->events + m->lost, 0,
 		    m->lane == LANE_BULK
 			? "the queue to the uplink is full: bulk events dropped"
 			: "the queue to the uplink is full: first-seen events dropped");
@@ -166,14 +168,16 @@ lane_close(enum lane lane)
 	if (m == NULL) {
 		emit_gap("emit", open_events[lane], 0, "no memory for events");
 	} else {
-		*m = (struct message){
-			.events = open_events[lane], .size = (uint32_t)b->len, .lane = (uint8_t)lane
-		};
+		*m = (struct message){ .events = open_events[lane],
+			.size = (uint32_t)b->len,
+			.lost = open_lost[lane],
+			.lane = (uint8_t)lane };
 		memcpy(m->body, b->data, b->len);
 		bytes += sizeof(*m) + m->size;
 		queue_push(&waiting[lane], m);
 	}
 	open_events[lane] = 0;
+	open_lost[lane] = 0;
 	ds_buf_clear(b);
 }
 
@@ -191,6 +195,8 @@ emit_event(const struct ds_event *ev)
 		return;
 	}
 	open_events[lane]++;
+	if (ev->kind == DS_EVENT_GAP)
+		open_lost[lane] += ev->num[DS_NUM_LOST];
 	if (b->len >= DS_IPC_EVENTS_SIZE)
 		lane_close(lane);
 }

@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define QUEUE_BYTES_MAX (3u << 20)
+#define QUEUE_BYTES_MAX (2u << 20)
+#define QUEUE_MANY      (256u << 10) /* after so much memory is given back */
 #define TICK_MS         1000u
 #define BUSY_MS         2u /* after a wake-up the ring is looked at again until it is empty */
 
@@ -218,9 +220,22 @@ on_signals(uint64_t now_ms)
 		}
 }
 
+/* After a flood: what the queue took goes back to the system. */
+static void
+trim(void)
+{
+	static bool many;
+
+	if (emit_bytes() >= QUEUE_MANY)
+		many = true;
+	else if (many && malloc_trim(0) >= 0)
+		many = false;
+}
+
 static void
 tick(uint64_t now_ms)
 {
+	trim();
 	attribute_tick();
 	sensors_tick(now_ms);
 	modules_tick(now_ms);

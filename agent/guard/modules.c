@@ -17,7 +17,7 @@
 #include "lib/log.h"
 
 #define REPEATS_MAX   8192u
-#define REPEATS_BYTES (2u << 20)
+#define REPEATS_BYTES (1u << 20)
 
 static const struct repeat_counts counts = { .get = probe_repeat_get,
 	.add = probe_repeat_add,

@@ -49,7 +49,7 @@ def main():
     s = socket.socket(fileno=fd)
     state = conf + ".number"
     number = int(open(state).read()) if os.path.exists(state) else 0
-    s.sendall(struct.pack(">IBQ", 9, 3, number))
+    s.sendall(struct.pack(">IBQQ", 17, 3, number, number))
     out = open(conf + ".events", "a")
     buf = b""
     while True:

@@ -297,6 +297,25 @@ nameless(struct file *file)
 		SAMPLE_MEMORY : SAMPLE_DELETED;
 }
 
+/* A thread that executes becomes the leader, and the state of the old leader goes with it: take a copy along. */
+SEC("tp")
+int
+task_prepare(void *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_state *above, *st;
+
+	if (task->pid == task->tgid)
+		return 0;
+	above = bpf_task_storage_get(&tasks, task->group_leader, NULL, 0);
+	if (!above)
+		return 0;
+	st = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (st)
+		__builtin_memcpy(st, above, sizeof(*st));
+	return 0;
+}
+
 SEC("tp_btf/sched_process_exec")
 int
 BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
@@ -310,7 +329,7 @@ BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binprm *
 	if (!c)
 		return 0;
 	if (!st) {
-		/* A thread that executed: it is the leader now, and the state went with the old one. */
+		/* Nobody knew it: it came into scope, or there was no memory when it was forked. */
 		pid = scope_pid(task);
 		st = pid ? bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE) : NULL;
 		if (!st)
