@@ -217,6 +217,12 @@ tests_unit_test_emit_SOURCES = tests/unit/test_emit.c
 tests_unit_test_emit_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_emit_LDADD = $(GUARD_TEST_LIBS)
 
+unit_tests_agent += tests/unit/test_batcher
+tests_unit_test_batcher_SOURCES = tests/unit/test_batcher.c
+tests_unit_test_batcher_CFLAGS = $(TEST_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_batcher_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=writev
+tests_unit_test_batcher_LDADD = agent/uplink/libuplink.a $(DS_BATCH_LIBS) $(EVENT_LIBS) $(TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA
