@@ -6,3 +6,10 @@ ctl_daemonsec_ctl_SOURCES = ctl/main.c ctl/ctl.h ctl/verbs.c ctl/client.c ctl/cl
 ctl_daemonsec_ctl_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS)
 ctl_daemonsec_ctl_LDADD = lib/libds.a $(CURL_LIBS) $(JANSSON_LIBS)
 EXTRA_DIST += ctl/.may_include
+
+# The program itself knows its verbs.
+bashcompletiondir = $(datadir)/bash-completion/completions
+nodist_bashcompletion_DATA = ctl/completion/daemonsec-ctl
+CLEANFILES += ctl/completion/daemonsec-ctl
+ctl/completion/daemonsec-ctl: ctl/daemonsec-ctl
+	$(AM_V_GEN)$(MKDIR_P) ctl/completion && ctl/daemonsec-ctl completion bash >$@.tmp && mv $@.tmp $@

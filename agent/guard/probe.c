@@ -42,6 +42,7 @@ static size_t refused_len;
 static char last_failed[NAME_SIZE]; /* what libbpf complained of last */
 
 /* libbpf names the program that the kernel refused only in its messages. */
+DS_PRINTF(2, 0)
 static int
 print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {

@@ -226,6 +226,7 @@ handle(void *ctx, struct MHD_Connection *connection, const char *url, const char
 	return dispatch(r);
 }
 
+DS_PRINTF(2, 0)
 static void
 log_error(void *ctx, const char *format, va_list ap)
 {

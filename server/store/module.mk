@@ -6,7 +6,7 @@ server_libdsserver_a_SOURCES += server/store/store.c server/store/store.h server
 	server/store/sqlite.c server/store/sqlite.h server/store/sqlite_db.c server/store/sqlite_db.h \
 	server/store/sqlite_control.c server/store/sqlite_control_read.c server/store/sqlite_days.c \
 	server/store/sqlite_events.c server/store/sqlite_scan.c server/store/sqlite_maintain.c \
-	server/store/sqlite_compact.c server/store/writer.c server/store/writer.h
+	server/store/sqlite_compact.c server/store/writer.c server/store/writer.h server/store/rows.h
 nodist_server_libdsserver_a_SOURCES = server/store/sqlite_schema.inc
 
 server/store/sqlite_schema.inc: $(SQLITE_SCHEMA) server/store/sqlite_schema.awk

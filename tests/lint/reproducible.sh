@@ -1,15 +1,19 @@
 #!/bin/sh
-# reproducible TOP: builds once more in another directory and compares every program with the one in build/check.
+# reproducible TOP [BUILD]: builds once more in another directory and compares every program with that of BUILD, or of
+# TOP/build/check: same compiler, same options.
 set -eu
-top=$1
-dir=$(mktemp -d)/a/longer/path
-trap 'rm -rf "${dir%/a/longer/path}"' EXIT
+top=$1 build=${2:-$1/build/check}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+dir=$tmp/a/longer/path
 mkdir -p "$dir"
 cd "$dir"
-"$top/configure" -q --enable-werror >configure.log 2>&1
-make -s -j"$(nproc)" >make.log 2>&1
+eval "$("$build/config.status" --config | sed 's/^/set -- /')"
+"$top/configure" -q "$@" >configure.log 2>&1 || { tail -n 20 configure.log; exit 1; }
+make -s -j"$(nproc)" >make.log 2>&1 || { tail -n 20 make.log; exit 1; }
 bad=0
-for p in agent/daemonsec-agent agent/daemonsec-uplink server/daemonsec-server ctl/daemonsec-ctl sim/daemonsec-sim; do
-	if cmp "$p" "$top/build/check/$p"; then echo "same $p"; else bad=1; fi
+for p in agent/daemonsec-agent agent/uplink/daemonsec-uplink server/daemonsec-server ctl/daemonsec-ctl sim/daemonsec-sim; do
+	[ -e "$p" ] || [ -e "$build/$p" ] || continue
+	if cmp "$p" "$build/$p"; then echo "same $p"; else bad=1; fi
 done
 exit $bad

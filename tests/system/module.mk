@@ -32,6 +32,8 @@ system_tests += tests/system/sensors.py
 
 system_tests += tests/system/up.sh
 
+EXTRA_DIST += tests/system/sink.py tests/system/up.sh
+
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
 TESTS += $(system_tests)

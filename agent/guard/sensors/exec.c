@@ -91,7 +91,7 @@ static const struct probe_point points[] = {
 	{ .program = "task_prepare", .point = "sys_enter_execveat" },
 	{ .program = "task_exit" },
 	{ .program = "task_cgroup" },
-	{ NULL },
+	{ 0 },
 };
 
 static const struct probe_topic topic = {

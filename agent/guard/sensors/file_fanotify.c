@@ -203,7 +203,7 @@ file_drain(void)
 
 	for (unsigned i = 0; i < READS_MAX; i++) {
 		ssize_t n = read(fd, data, sizeof(data));
-		const struct fanotify_event_metadata *m = (const void *)data;
+		struct fanotify_event_metadata *m = (void *)data;
 
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR ? count : -errno;
