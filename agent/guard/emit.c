@@ -28,10 +28,10 @@ enum lane { LANE_URGENT, LANE_BULK, LANE_COUNT };
 /* A closed message of events. */
 struct message {
 	struct message *next;
-	uint64_t number; /* 0: not sent yet */
+	uint64_t number;            /* 0: not sent yet */
+	uint64_t lost, duration_us; /* that its gaps tell */
 	uint32_t events;
 	uint32_t size;
-	uint64_t lost; /* told by gap events among them */
 	uint8_t lane;
 	uint8_t body[]; /* the events */
 };
@@ -49,10 +49,10 @@ struct gap {
 
 static struct ds_buf open_lanes[LANE_COUNT];
 static uint32_t open_events[LANE_COUNT];
-static uint64_t open_lost[LANE_COUNT];
 static uint64_t open_since_ms[LANE_COUNT];
-static struct queue waiting[LANE_COUNT]; /* not sent */
-static struct queue sent;                /* not confirmed, by number */
+static uint64_t open_lost, open_duration_us; /* of the gaps in the urgent lane */
+static struct queue waiting[LANE_COUNT];     /* not sent */
+static struct queue sent;                    /* not confirmed, by number */
 static struct queue again; /* sent to an uplink that is gone: by number, before all others */
 static size_t bytes, bytes_max;
 static struct gap gaps[GAP_SOURCES];
@@ -147,12 +147,25 @@ make_room(size_t size)
 	struct message *m;
 
 	while (bytes + size > bytes_max && (m = next_victim()) != NULL) {
-		emit_gap("emit", m->events + m->lost, 0,
+		emit_gap("emit", m->events + m->lost, m->duration_us,
 		    m->lane == LANE_BULK
 			? "the queue to the uplink is full: bulk events dropped"
 			: "the queue to the uplink is full: first-seen events dropped");
 		message_free(m);
 	}
+}
+
+/* What gaps tell goes with their message; when that is dropped, it is told by the next gap. */
+static void
+take_gaps(struct message *m, enum lane lane)
+{
+	if (lane != LANE_URGENT)
+		return;
+	if (m != NULL) {
+		m->lost = open_lost;
+		m->duration_us = open_duration_us;
+	}
+	open_lost = open_duration_us = 0;
 }
 
 static void
@@ -166,18 +179,18 @@ lane_close(enum lane lane)
 	make_room(sizeof(*m) + b->len);
 	m = malloc(sizeof(*m) + b->len);
 	if (m == NULL) {
-		emit_gap("emit", open_events[lane], 0, "no memory for events");
+		emit_gap("emit", open_events[lane] + (lane == LANE_URGENT ? open_lost : 0), 0,
+		    "no memory for events");
 	} else {
-		*m = (struct message){ .events = open_events[lane],
-			.size = (uint32_t)b->len,
-			.lost = open_lost[lane],
-			.lane = (uint8_t)lane };
+		*m = (struct message){
+			.events = open_events[lane], .size = (uint32_t)b->len, .lane = (uint8_t)lane
+		};
 		memcpy(m->body, b->data, b->len);
 		bytes += sizeof(*m) + m->size;
 		queue_push(&waiting[lane], m);
 	}
+	take_gaps(m, lane);
 	open_events[lane] = 0;
-	open_lost[lane] = 0;
 	ds_buf_clear(b);
 }
 
@@ -195,8 +208,10 @@ emit_event(const struct ds_event *ev)
 		return;
 	}
 	open_events[lane]++;
-	if (ev->kind == DS_EVENT_GAP)
-		open_lost[lane] += ev->num[DS_NUM_LOST];
+	if (ev->kind == DS_EVENT_GAP) {
+		open_lost += ev->num[DS_NUM_LOST];
+		open_duration_us = DS_MAX(open_duration_us, ev->num[DS_NUM_DURATION_US]);
+	}
 	if (b->len >= DS_IPC_EVENTS_SIZE)
 		lane_close(lane);
 }
@@ -282,6 +297,7 @@ emit_done(void)
 	ds_buf_done(&control);
 	socket_fd = -1;
 	gaps_len = 0;
+	open_lost = open_duration_us = 0;
 	next_number = 1;
 	numbered = started = socket_full = false;
 }

@@ -44,7 +44,7 @@ struct guard {
 	char sensors[2048];
 	char pid_file[4096];
 	uint64_t next_tick_ms, next_repeat_ms, next_cost_ms, next_module_ms;
-	bool beat_due; /* all that was seen up to the last flush of repeats: on its way */
+	bool beat_due; /* the uplink does not have all that was seen up to the mark yet */
 	bool busy, stop;
 };
 
@@ -232,6 +232,26 @@ trim(void)
 		many = false;
 }
 
+/* Once the uplink has all that was seen up to the mark: if we die now, the gap begins there. */
+static void
+beat_if_sent(uint64_t now_ms)
+{
+	supervise_flush(now_ms, true);
+	if (!emit_is_sent())
+		return;
+	heartbeat_beat();
+	guard.beat_due = false;
+}
+
+static void
+tell_repeats(uint64_t now_ms)
+{
+	modules_flush_repeats();
+	heartbeat_mark();
+	guard.beat_due = true;
+	guard.next_repeat_ms = now_ms + guard.config->repeat_interval_ms;
+}
+
 static void
 tick(uint64_t now_ms)
 {
@@ -239,26 +259,13 @@ tick(uint64_t now_ms)
 	attribute_tick();
 	sensors_tick(now_ms);
 	modules_tick(now_ms);
-	if (now_ms >= guard.next_repeat_ms) {
-		modules_flush_repeats();
-		guard.next_repeat_ms = now_ms + guard.config->repeat_interval_ms;
-		guard.beat_due = true;
-	}
+	if (guard.beat_due)
+		beat_if_sent(now_ms);
 	if (now_ms >= guard.next_cost_ms) {
 		report_cost(supervise_pid(), now_ms);
 		guard.next_cost_ms = now_ms + 10 * TICK_MS;
 	}
 	notify_systemd("WATCHDOG=1");
-}
-
-/* The uplink has all that was seen: if we die now, the gap begins here and not before. */
-static void
-beat_if_sent(void)
-{
-	if (!guard.beat_due || !emit_is_sent())
-		return;
-	heartbeat_beat();
-	guard.beat_due = false;
 }
 
 /* What is due; in how many ms something is due again. */
@@ -267,6 +274,8 @@ run_timers(uint64_t now_ms)
 {
 	uint64_t next, wait;
 
+	if (now_ms >= guard.next_repeat_ms)
+		tell_repeats(now_ms);
 	if (now_ms >= guard.next_tick_ms) {
 		tick(now_ms);
 		guard.next_tick_ms = now_ms + TICK_MS;
@@ -274,8 +283,7 @@ run_timers(uint64_t now_ms)
 	if (now_ms >= guard.next_module_ms)
 		guard.next_module_ms = now_ms + modules_work(now_ms);
 	wait = supervise_tick(now_ms);
-	supervise_flush(now_ms, guard.beat_due);
-	beat_if_sent();
+	supervise_flush(now_ms, false);
 	next = DS_MIN(guard.next_tick_ms, guard.next_module_ms);
 	next = DS_MIN(next, guard.next_repeat_ms);
 	next = DS_MIN(next, emit_deadline());
@@ -362,6 +370,7 @@ guard_run(const char *file, struct agent_config *config)
 	pid_file_write();
 	r = sense();
 	report_start(guard.sensors, heartbeat_blind_us());
+	heartbeat_mark();
 	guard.beat_due = true;
 	start_uplink();
 	notify_systemd("READY=1");

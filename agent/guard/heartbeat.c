@@ -29,6 +29,7 @@ struct beat {
 static int fd = -1;
 static char boot_id[BOOT_ID_LEN + 1] = "-";
 static struct beat last; /* of the run that did not end well; wall_us 0: it did */
+static struct beat mark;
 
 static void
 read_boot_id(void)
@@ -44,11 +45,11 @@ read_boot_id(void)
 
 /* Fixed width: a torn write is never a shorter number. */
 static void
-write_line(const char *word)
+write_line(const char *word, const struct beat *b)
 {
 	char line[128];
 	int n = snprintf(line, sizeof(line), "%s %020" PRIu64 " %020" PRIu64 " %-36s\n", word,
-	    ds_clock_wall_us(), ds_clock_boot_us(), boot_id);
+	    b->wall_us, b->boot_us, boot_id);
 
 	/* When the disk is full the old line stays, and a gap is told that is too long. */
 	if (fd >= 0 && pwrite(fd, line, (size_t)n, 0) != n)
@@ -86,6 +87,12 @@ heartbeat_blind_us(void)
 	return now > last.wall_us ? now - last.wall_us : 1;
 }
 
+void
+heartbeat_mark(void)
+{
+	mark = (struct beat){ .wall_us = ds_clock_wall_us(), .boot_us = ds_clock_boot_us() };
+}
+
 int
 heartbeat_open(const char *state_dir)
 {
@@ -105,7 +112,8 @@ heartbeat_open(const char *state_dir)
 	read_boot_id();
 	if (!read_last(&last)) {
 		last = (struct beat){ 0 };
-		write_line("running");
+		heartbeat_mark();
+		heartbeat_beat();
 	}
 	return 0;
 }
@@ -113,13 +121,14 @@ heartbeat_open(const char *state_dir)
 void
 heartbeat_beat(void)
 {
-	write_line("running");
+	write_line("running", &mark);
 }
 
 void
 heartbeat_close(void)
 {
-	write_line("stopped");
+	heartbeat_mark();
+	write_line("stopped", &mark);
 	if (fd >= 0)
 		(void)close(fd);
 	fd = -1;

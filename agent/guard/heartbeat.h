@@ -14,8 +14,10 @@
 DS_MUST_CHECK int heartbeat_open(const char *state_dir);
 /* How long by now nobody has watched since a run that did not end well; 0: it did. */
 uint64_t heartbeat_blind_us(void);
-/* Everything until now was seen, and handed to the uplink.  Not before the gap of
- * heartbeat_blind_us() was, so that a guard that is killed again still tells it. */
+/* What was seen until now is on its way to the uplink. */
+void heartbeat_mark(void);
+/* It has all until the mark.  Not before it has the gap of heartbeat_blind_us(), so that a guard
+ * that is killed again still tells it. */
 void heartbeat_beat(void);
 /* We stop, in order. */
 void heartbeat_close(void);

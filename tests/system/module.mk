@@ -33,6 +33,9 @@ system_tests += tests/system/sensors.py
 system_tests += tests/system/up.sh
 
 EXTRA_DIST += tests/system/sink.py tests/system/up.sh
+EXTRA_DIST += tests/system/churn.py
+system_tests += tests/system/agent_disk.py
+sanitized_system_tests += tests/system/agent_disk.py
 
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)

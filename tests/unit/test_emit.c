@@ -51,7 +51,7 @@ emit_one(uint64_t pid, uint8_t flags)
 
 /* What the other side got: the pids of events, in order, and the number of the last message. */
 struct got {
-	uint64_t pid[64], lost;
+	uint64_t pid[64], lost, events;
 	size_t len, gaps;
 	uint64_t number;
 };
@@ -66,6 +66,7 @@ take_events(struct got *g, const uint8_t *body, size_t size)
 	assert_int_equal(ds_buf_get_u64(&b, &g->number), 0);
 	while (ds_buf_left(&b) > 0) {
 		assert_int_equal(ds_ipc_get_event(&b, &ev), 0);
+		g->events += ev.kind != DS_EVENT_GAP;
 		if (ev.kind == DS_EVENT_GAP) {
 			g->gaps++;
 			g->lost += ev.num[DS_NUM_LOST];
@@ -186,6 +187,26 @@ a_full_queue_keeps_urgent_events_and_counts_the_others(void **state)
 }
 
 static void
+gaps_that_are_dropped_are_told_by_the_next(void **state)
+{
+	enum { EVENTS = 100000, FLUSH = 100 };
+	struct got g;
+
+	(void)state;
+	for (unsigned i = 0; i < EVENTS; i++) {
+		emit_one(i, DS_FLAG_FIRST);
+		if (i % FLUSH == 0)
+			assert_int_equal(emit_flush(1, true), 0);
+	}
+	emit_attach(pair[0]);
+	emit_started(0, 0);
+	g = receive();
+	assert_true(g.events > 0 && g.events < EVENTS);
+	assert_true(g.events + g.lost >= EVENTS);
+	assert_true(g.events + g.lost <= EVENTS + EVENTS / FLUSH); /* gaps are events, too */
+}
+
+static void
 gaps_of_one_source_are_merged(void **state)
 {
 	struct got g;
@@ -211,6 +232,7 @@ main(void)
 		TEST(what_was_not_confirmed_comes_again_after_a_restart),
 		TEST(a_number_that_was_never_sent_is_refused),
 		TEST(a_full_queue_keeps_urgent_events_and_counts_the_others),
+		TEST(gaps_that_are_dropped_are_told_by_the_next),
 		TEST(gaps_of_one_source_are_merged),
 	};
 
