@@ -8,6 +8,7 @@
 #include "agent/guard/emit.h"
 #include "agent/guard/sensors/fallback.h"
 #include "agent/guard/sensors/sensors.h"
+#include "lib/event.h"
 #include "lib/log.h"
 
 #include <errno.h>
@@ -41,15 +42,6 @@ static struct running running[RUNNING_MAX];
 static unsigned running_len;
 static const char *failed[RUNNING_MAX]; /* names of what does not run */
 static unsigned failed_len;
-
-static bool
-is_running(const char *name)
-{
-	for (unsigned i = 0; i < running_len; i++)
-		if (strcmp(running[i].sensor->name, name) == 0)
-			return true;
-	return false;
-}
 
 /* Whether a sensor that could stand in should: what it replaces was tried, or is not wanted. */
 static bool
@@ -165,6 +157,26 @@ static size_t DS_PRINTF(4, 5) put(char *ret, size_t size, size_t n, const char *
 	return len < 0 ? n : n + (size_t)len;
 }
 
+/* The kinds of event that a first choice would report and nothing that runs does. */
+static size_t
+put_unseen(char *ret, size_t size, size_t n)
+{
+	uint64_t unseen = 0;
+	const char *before = n > 0 ? "; nothing sees " : "nothing sees ";
+
+	for (unsigned i = 0; sensor_table[i] != NULL; i++)
+		unseen |= sensor_table[i]->replaces == NULL ? sensor_table[i]->kinds : 0;
+	for (unsigned i = 0; i < running_len; i++)
+		unseen &= ~running[i].sensor->kinds;
+	for (unsigned k = 0; k < DS_EVENT_MAX; k++) {
+		if ((unseen >> k & 1) == 0)
+			continue;
+		n = put(ret, size, n, "%s%s", before, ds_kind_table[k].action);
+		before = ", ";
+	}
+	return n;
+}
+
 void
 sensors_text(char *ret, size_t size)
 {
@@ -179,10 +191,7 @@ sensors_text(char *ret, size_t size)
 		if (missing[0] != '\0')
 			n = put(ret, size, n, " (without %s)", missing);
 		if (s->blind != NULL)
-			n = put(ret, size, n, ": %s", s->blind);
+			n = put(ret, size, n, ": blind to %s", s->blind);
 	}
-	for (unsigned i = 0; sensor_table[i] != NULL; i++)
-		if (sensor_table[i]->replaces == NULL && !is_running(sensor_table[i]->name))
-			n = put(ret, size, n, "%s%s: does not run here", n > 0 ? "; " : "",
-			    sensor_table[i]->name);
+	(void)put_unseen(ret, size, n);
 }

@@ -129,7 +129,8 @@ on_sensors(const char *text, size_t len, void *ctx)
 {
 	struct uplink *u = ctx;
 
-	snprintf(u->facts.sensors, sizeof(u->facts.sensors), "%.*s", (int)DS_MIN(len, 500u), text);
+	snprintf(u->facts.sensors, sizeof(u->facts.sensors), "%.*s",
+	    (int)DS_MIN(len, sizeof(u->facts.sensors) - 1), text);
 }
 
 static void

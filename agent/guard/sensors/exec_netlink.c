@@ -218,8 +218,7 @@ const struct sensor sensor_exec_netlink = {
 	.kinds = 1ull << DS_EVENT_EXEC | 1ull << DS_EVENT_EXIT | 1ull << DS_EVENT_SETUID |
 		 1ull << DS_EVENT_SETGID | 1ull << DS_EVENT_EXEC_MEMORY |
 		 1ull << DS_EVENT_EXEC_DELETED,
-	.blind = "programs that end within a millisecond may be told without path and arguments; "
-		 "no capabilities, ptrace, modules, mounts or namespaces",
+	.blind = "path and arguments of what ends within a millisecond",
 	.open = netlink_open,
 	.drain = netlink_drain,
 	.tick = netlink_tick,

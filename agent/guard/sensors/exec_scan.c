@@ -83,9 +83,7 @@ const struct sensor sensor_exec_scan = {
 	.replaces = "exec_netlink",
 	.kinds =
 	    1ull << DS_EVENT_EXEC | 1ull << DS_EVENT_EXEC_MEMORY | 1ull << DS_EVENT_EXEC_DELETED,
-	.blind =
-	    "programs that live for less than half a second, a second exec of the same process, "
-	    "exits, changes of user",
+	.blind = "what lives for less than half a second, a second exec of the same process",
 	.open = scan_open,
 	.drain = scan_drain,
 	.tick = fold_tick,

@@ -144,4 +144,4 @@ file_tick(uint64_t now_ms)
 PROBE_SENSOR(file, file_open, file_tick,
     KIND(WRITE) | KIND(CREATE) | KIND(RENAME) | KIND(UNLINK) | KIND(CHMOD) | KIND(CHOWN) |
 	KIND(READ),
-    "files opened by io_uring and calls of 32-bit programs are not seen");
+    "files opened by io_uring, calls of 32-bit programs");

@@ -270,9 +270,7 @@ const struct sensor sensor_file_fanotify = {
 		 1ull << DS_EVENT_FILE_CHMOD | 1ull << DS_EVENT_FILE_RENAME |
 		 1ull << DS_EVENT_FILE_UNLINK,
 	.blind =
-	    "reads of credential files; a change of owner is told as a change of mode, a write "
-	    "when the file is closed; file systems that fanotify refuses; who it was, when the "
-	    "process has ended",
+	    "file systems that fanotify refuses, who did it when the process has ended, writes until the file is closed",
 	.open = file_open,
 	.drain = file_drain,
 	.tick = file_tick,

@@ -93,4 +93,4 @@ net_open(void)
 #define KIND(k) (UINT64_C(1) << DS_EVENT_##k)
 
 PROBE_SENSOR(net, net_open, NULL, KIND(CONNECT) | KIND(ACCEPT) | KIND(LISTEN) | KIND(SEND),
-    "sockets of io_uring, of 32-bit programs, and raw packets are not seen");
+    "sockets of io_uring and of 32-bit programs, raw packets");

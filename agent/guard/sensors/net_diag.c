@@ -215,6 +215,18 @@ tell(const struct net_socket *s, const struct daemon *d)
 	fold_event(&ev, key, s->addr_len + 2u);
 }
 
+/* By what the process was when it forked and executed, where that is known: a daemon that executed
+ * another program is what it was. */
+static const struct daemon *
+daemon_of_owner(const struct net_socket *s)
+{
+	const struct daemon *d = daemon_get(track_daemon(s->pid));
+
+	if (s->listens && (d == NULL || d->role == DAEMON_SESSION || d->role == DAEMON_PACKAGE))
+		return daemon_of_listener(s->pid, NULL);
+	return d != NULL ? d : daemon_of_process(s->pid);
+}
+
 static void
 handle_fresh(void)
 {
@@ -227,7 +239,7 @@ handle_fresh(void)
 
 		if (s->pid == 0)
 			continue;
-		d = s->listens ? daemon_of_listener(s->pid, NULL) : daemon_of_process(s->pid);
+		d = daemon_of_owner(s);
 		if (d == NULL || !d->watched)
 			continue;
 		if (s->listens) {
@@ -334,8 +346,7 @@ const struct sensor sensor_net_diag = {
 	.replaces = "net",
 	.kinds = 1ull << DS_EVENT_CONNECT | 1ull << DS_EVENT_ACCEPT | 1ull << DS_EVENT_LISTEN,
 	.blind =
-	    "connections shorter than a second, failed ones, datagrams, unix sockets, and other "
-	    "network namespaces",
+	    "what is shorter than a second, failed connections, unix sockets, other network namespaces",
 	.open = diag_open,
 	.drain = diag_drain,
 	.tick = fold_tick,
