@@ -2,8 +2,7 @@
 /*
  * attribute - makes events of samples: which daemon, which program, when.
  *
- * It also answers the kernel side's questions: what a process becomes at exec and in another
- * cgroup.  The answers are kept in the kernel, so that each question is asked once.
+ * Whose a process is, decide says.
  */
 #ifndef AGENT_GUARD_ATTRIBUTE_H
 #define AGENT_GUARD_ATTRIBUTE_H
@@ -16,8 +15,6 @@
 /* Before the sensors are opened. 0 or -ENOMEM. */
 DS_MUST_CHECK int attribute_init(void);
 void attribute_done(void);
-/* Decides about all processes of this host; at the start and after a reload. */
-void attribute_seed(void);
 /* The clocks may have been set: call it each second. */
 void attribute_tick(void);
 

@@ -29,7 +29,7 @@ enum lane { LANE_URGENT, LANE_BULK, LANE_COUNT };
 struct message {
 	struct message *next;
 	uint64_t number;            /* 0: not sent yet */
-	uint64_t lost, duration_us; /* that its gaps tell */
+	uint64_t lost, duration_us; /* that its gaps tell; lost: and what its repeats count */
 	uint32_t events;
 	uint32_t size;
 	uint8_t lane;
@@ -50,9 +50,10 @@ struct gap {
 static struct ds_buf open_lanes[LANE_COUNT];
 static uint32_t open_events[LANE_COUNT];
 static uint64_t open_since_ms[LANE_COUNT];
-static uint64_t open_lost, open_duration_us; /* of the gaps in the urgent lane */
-static struct queue waiting[LANE_COUNT];     /* not sent */
-static struct queue sent;                    /* not confirmed, by number */
+static uint64_t open_lost[LANE_COUNT];   /* what the events tell beside themselves: see message */
+static uint64_t open_duration_us;        /* of the gaps in the urgent lane */
+static struct queue waiting[LANE_COUNT]; /* not sent */
+static struct queue sent;                /* not confirmed, by number */
 static struct queue again; /* sent to an uplink that is gone: by number, before all others */
 static size_t bytes, bytes_max;
 static struct gap gaps[GAP_SOURCES];
@@ -159,13 +160,14 @@ make_room(size_t size)
 static void
 take_gaps(struct message *m, enum lane lane)
 {
+	if (m != NULL)
+		m->lost = open_lost[lane];
+	open_lost[lane] = 0;
 	if (lane != LANE_URGENT)
 		return;
-	if (m != NULL) {
-		m->lost = open_lost;
+	if (m != NULL)
 		m->duration_us = open_duration_us;
-	}
-	open_lost = open_duration_us = 0;
+	open_duration_us = 0;
 }
 
 static void
@@ -179,8 +181,7 @@ lane_close(enum lane lane)
 	make_room(sizeof(*m) + b->len);
 	m = malloc(sizeof(*m) + b->len);
 	if (m == NULL) {
-		emit_gap("emit", open_events[lane] + (lane == LANE_URGENT ? open_lost : 0), 0,
-		    "no memory for events");
+		emit_gap("emit", open_events[lane] + open_lost[lane], 0, "no memory for events");
 	} else {
 		*m = (struct message){
 			.events = open_events[lane], .size = (uint32_t)b->len, .lane = (uint8_t)lane
@@ -208,8 +209,9 @@ emit_event(const struct ds_event *ev)
 		return;
 	}
 	open_events[lane]++;
+	open_lost[lane] += ev->count - 1;
 	if (ev->kind == DS_EVENT_GAP) {
-		open_lost += ev->num[DS_NUM_LOST];
+		open_lost[lane] += ev->num[DS_NUM_LOST];
 		open_duration_us = DS_MAX(open_duration_us, ev->num[DS_NUM_DURATION_US]);
 	}
 	if (b->len >= DS_IPC_EVENTS_SIZE)
@@ -297,7 +299,7 @@ emit_done(void)
 	ds_buf_done(&control);
 	socket_fd = -1;
 	gaps_len = 0;
-	open_lost = open_duration_us = 0;
+	open_lost[LANE_URGENT] = open_lost[LANE_BULK] = open_duration_us = 0;
 	next_number = 1;
 	numbered = started = socket_full = false;
 }

@@ -7,6 +7,7 @@
  */
 #include "agent/guard/guard.h"
 #include "agent/guard/attribute.h"
+#include "agent/guard/decide.h"
 #include "agent/guard/emit.h"
 #include "agent/guard/guard_report.h"
 #include "agent/guard/heartbeat.h"
@@ -158,7 +159,7 @@ sense(void)
 		ds_log(ERROR, "nothing will be seen", "error=\"no sensor runs here\"");
 	if (sensors_watch(guard.epoll_fd, TAG_SENSOR) < 0)
 		ds_log(ERROR, "cannot wait for the sensors", "error=\"%s\"", strerror(errno));
-	attribute_seed();
+	decide_all();
 	sensors_text(guard.sensors, sizeof(guard.sensors));
 	ds_log(INFO, "sensing", "sensors=\"%s\"", guard.sensors);
 	return 0;
@@ -195,7 +196,7 @@ reload(void)
 	*guard.config = fresh;
 	ds_log_set_level((enum ds_log_level)guard.config->log_level);
 	modules_reload(guard.config);
-	attribute_seed();
+	decide_all();
 	supervise_reload();
 	ds_log(INFO, "configuration reloaded", "file=\"%s\"", guard.file);
 }

@@ -10,6 +10,7 @@
 #include "lib/log.h"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,9 @@ main(int argc, char **argv)
 	struct arguments args = { .conf = CONF_FILE };
 	int r;
 
+	/* Many small things live long here: give back early what is free. */
+	(void)mallopt(M_TRIM_THRESHOLD, 64 << 10);
+	(void)mallopt(M_TOP_PAD, 16 << 10);
 	if (parse_arguments(argc, argv, &args) < 0) {
 		(void)fputs(usage, stderr);
 		return 2;

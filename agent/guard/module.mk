@@ -36,7 +36,8 @@ noinst_LIBRARIES += agent/guard/libguard.a
 agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard.c agent/guard/guard.h \
 	agent/guard/guard_report.c agent/guard/guard_report.h agent/guard/modules.c agent/guard/modules.h \
 	agent/guard/emit.c agent/guard/emit.h agent/guard/supervise.c agent/guard/supervise.h \
-	agent/guard/attribute.c agent/guard/attribute.h agent/guard/repeat.c agent/guard/repeat.h \
+	agent/guard/attribute.c agent/guard/attribute.h agent/guard/repeat.c agent/guard/repeat.h agent/guard/crowd.c agent/guard/crowd.h \
+	agent/guard/cgroup_path.c agent/guard/cgroup_path.h agent/guard/decide.c agent/guard/decide.h \
 	agent/guard/program_table.c agent/guard/program_table.h agent/guard/path.c agent/guard/path.h \
 	agent/guard/heartbeat.c agent/guard/heartbeat.h \
 	agent/guard/notify.c agent/guard/notify.h agent/guard/user.c agent/guard/user.h agent/guard/sensor.h agent/guard/sensors/sample.h \

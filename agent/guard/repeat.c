@@ -135,7 +135,7 @@ evict(uint64_t now_us)
 	}
 }
 
-/* Remembers an event as it was sent. */
+/* Remembers an event as it was sent; NULL: one that is not told. */
 static void
 template_add(uint64_t key, const struct ds_event *ev)
 {
@@ -146,12 +146,14 @@ template_add(uint64_t key, const struct ds_event *ev)
 	if (row.max == 0)
 		ds_buf_init(&row, ROW_MAX);
 	ds_buf_clear(&row);
-	if (ds_ipc_put_event(&row, ev) < 0 || (t = malloc(sizeof(*t) + row.len)) == NULL) {
+	if ((ev != NULL && ds_ipc_put_event(&row, ev) < 0) ||
+	    (t = malloc(sizeof(*t) + row.len)) == NULL) {
 		counts->remove(key, &total);
 		return;
 	}
 	*t = (struct template){ .key = key, .size = (uint32_t)row.len };
-	memcpy(t->row, row.data, row.len);
+	if (row.len > 0)
+		memcpy(t->row, row.data, row.len);
 	if (ds_map_put(by_key, &key, sizeof(key), t, NULL) < 0) {
 		free(t);
 		counts->remove(key, &total);
@@ -159,7 +161,7 @@ template_add(uint64_t key, const struct ds_event *ev)
 	}
 	bytes += sizeof(*t) + t->size;
 	template_link(t);
-	evict(ev->time_us);
+	evict(ev != NULL ? ev->time_us : flush_us);
 }
 
 static void
@@ -201,6 +203,19 @@ repeat_event(uint64_t key, struct ds_event *ev, bool counted, bool full)
 	ev->count = due;
 	ev->flags &= (uint8_t)~DS_FLAG_FIRST;
 	emit_event(ev);
+}
+
+void
+repeat_mute(uint64_t key)
+{
+	if (template_find(key) == NULL)
+		template_add(key, NULL);
+}
+
+bool
+repeat_knows(uint64_t key)
+{
+	return template_find(key) != NULL;
 }
 
 static void

@@ -30,6 +30,10 @@ void repeat_done(void);
 /* Emits what a sample has become, or counts it.  `counted`: the kernel counts this key already.
  * `full`: send it even when it is known, with what was counted since (EXEC). */
 void repeat_event(uint64_t key, struct ds_event *ev, bool counted, bool full);
+/* The kernel counts a behaviour that is not told: remembers it, so that it is forgotten in its
+ * turn. */
+void repeat_mute(uint64_t key);
+bool repeat_knows(uint64_t key);
 /* Emits what was counted since the last time. */
 void repeat_flush(uint64_t now_us);
 /* The same for programs that were started lately; each second. */

@@ -22,7 +22,7 @@ enum {
 #define SAMPLE_STRINGS   4u
 /* Room for four strings of a path's size and what a name may stick out. */
 #define SAMPLE_DATA_MAX 20480u
-#define SAMPLE_RING     (1u << 20)
+#define SAMPLE_RING     (512u << 10) /* counts twice in the guard's resident memory */
 #define SAMPLE_DAEMONS  4096u
 
 /* Kinds of a sample that are not events. */
