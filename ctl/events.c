@@ -60,6 +60,8 @@ format_what(const json_t *value, const json_t *item, char *buf, size_t size)
 
 		if (strcmp(paths[i], "daemonsec.lost") == 0 && *t != '\0')
 			n = put(buf, size, n, "lost:");
+		if (strcmp(paths[i], "user.name") == 0 && *t != '\0' && n > 0)
+			n = put(buf, size, n, "as");
 		n = put(buf, size, n, t);
 	}
 	if (n == 0)

@@ -26,7 +26,7 @@ def main():
             shutil.copy("/bin/sleep", path)
             daemons.append(subprocess.Popen([path, "600"], start_new_session=True))
         begun = time.monotonic()
-        agent = site.agent(monitor=",".join(f"bench{i}d" for i in range(20)))
+        agent = site.agent(monitor=",".join(os.path.join(site.dir, f"bench{i}d") for i in range(20)))
         start = site.events("event.action:agent_start")
         print(f"bench agent_connected {1000 * (time.monotonic() - begun):.0f} ms")
         wait(lambda: len(site.get("daemons")["items"]) >= 20, 20)

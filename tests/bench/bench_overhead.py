@@ -6,9 +6,9 @@ import os, shutil, subprocess, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from harness import *
 
-STORMS = [("exec", 3000, "true"), ("open", 100000, "file"), ("connect", 20000, "port"), ("udp", 200000, "port"),
+STORMS = [("exec", 1500, "true"), ("open", 100000, "file"), ("connect", 20000, "port"), ("udp", 200000, "port"),
           ("none", 1000000, "file")]
-ROUNDS = 4
+ROUNDS = 3
 
 
 def bench(name, value, unit):
@@ -53,7 +53,7 @@ def main():
             best[k] = min(best.get(k, 1e18), ns)
 
     with Site() as site:
-        agent = site.agent(monitor="stormd")
+        agent = site.agent(monitor=binaries["watched"])
         for _ in range(ROUNDS):
             keep("with", round_of(binaries, targets))
             agent.stop()
