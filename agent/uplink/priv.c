@@ -165,7 +165,7 @@ add_rules(scmp_filter_ctx filter)
 	}
 	for (size_t i = 0; r == 0 && i < DS_LEN(domains); i++)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domains[i]));
+		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domains[i], 0));
 	/* A thread, to resolve a name: never a process.  clone3() hides its flags; without it libc
 	 * takes this one. */
 	if (r == 0)

@@ -96,7 +96,8 @@ cursor_get(struct spool *s, struct ds_buf *b)
 	uint32_t magic;
 	size_t size;
 
-	if (ds_buf_get_u32(b, &magic) < 0 || magic != CURSOR_MAGIC || ds_buf_get_u64(b, &epoch) < 0)
+	if (ds_buf_get_u32(b, &magic) < 0 || magic != CURSOR_MAGIC ||
+	    ds_buf_get_u64(b, &epoch) < 0 || epoch == UNKNOWN_EPOCH)
 		return -EBADMSG;
 	for (unsigned i = 0; i < DS_LANES; i++)
 		if (ds_buf_get_u64(b, &lanes[i].next_seq) < 0 ||

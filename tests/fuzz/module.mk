@@ -105,6 +105,15 @@ tests_fuzz_fuzz_http_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_http_LDADD = $(SERVER_LIBS)
 EXTRA_DIST += tests/fuzz/seeds/http/get tests/fuzz/seeds/http/post tests/fuzz/seeds/http/chunked
 
+fuzz_replays_agent += tests/fuzz/replay_recover
+tests_fuzz_replay_recover_SOURCES = tests/fuzz/fuzz_recover.c tests/fuzz/replay.c
+tests_fuzz_replay_recover_LDADD = agent/uplink/libuplink.a $(DS_BATCH_LIBS) lib/libds.a
+fuzz_targets_agent += tests/fuzz/fuzz_recover
+tests_fuzz_fuzz_recover_SOURCES = tests/fuzz/fuzz_recover.c
+tests_fuzz_fuzz_recover_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_recover_LDADD = agent/uplink/libuplink.a $(DS_BATCH_LIBS) lib/libds.a
+EXTRA_DIST += tests/fuzz/seeds/recover/described tests/fuzz/seeds/recover/bytes
+
 # END OF LIST: add above
 all_fuzz_replays = $(fuzz_replays)
 all_fuzz_targets = $(fuzz_targets)
