@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "agent/uplink/batcher.h"
 #include "lib/batch.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ struct lane_state {
 	struct ds_batch_builder *builder;
 	struct event *timer;
 	uint32_t window_ms;
+	uint64_t flushed_at_ms;
 	struct spool_mark stored; /* of the guard's stream, in the spool */
 	struct spool_mark taken;  /* of the guard's stream, in the builder or the spool */
 	uint64_t pending_from;    /* oldest message with events in the builder, 0: none */
@@ -30,6 +32,7 @@ struct batcher {
 	struct spool *spool;
 	struct ds_buf packed, notes;
 	uint64_t last_number; /* newest complete message */
+	uint32_t held;        /* events taken since bulk was flushed */
 	bool is_stuck;
 	int (*get_notes)(struct ds_buf *ret, void *ctx);
 	void *notes_ctx;
@@ -44,8 +47,9 @@ adapt_window(struct lane_state *l, size_t len)
 		return;
 	if (len >= BATCHER_BURST_LEN)
 		l->window_ms = DS_MIN(l->window_ms * 2, BATCHER_BURST_MS);
-	else
+	else if (len < BATCHER_BURST_LEN / 2)
 		l->window_ms = DS_MAX(l->window_ms / 2, BATCHER_URGENT_MS);
+	l->flushed_at_ms = ds_clock_monotonic_ms();
 }
 
 static void
@@ -113,6 +117,8 @@ flush_lane(struct lane_state *l)
 		return r;
 	}
 	b->is_stuck = false;
+	if (l->lane == DS_LANE_BULK)
+		b->held = 0;
 	adapt_window(l, len);
 	ds_batch_builder_clear(l->builder);
 	if (b->packed.cap > (1u << 20))
@@ -136,8 +142,12 @@ on_timer(evutil_socket_t fd, short what, void *ctx)
 static void
 arm_window(struct lane_state *l)
 {
-	if (!evtimer_pending(l->timer, NULL))
-		arm(l, l->lane == DS_LANE_URGENT ? l->window_ms : BATCHER_BULK_MS);
+	if (evtimer_pending(l->timer, NULL))
+		return;
+	if (l->lane == DS_LANE_URGENT &&
+	    ds_clock_monotonic_ms() - l->flushed_at_ms > BATCHER_CALM_MS)
+		l->window_ms = BATCHER_URGENT_MS;
+	arm(l, l->lane == DS_LANE_URGENT ? l->window_ms : BATCHER_BULK_MS);
 }
 
 static int
@@ -192,6 +202,7 @@ batcher_add(struct batcher *b, const struct ds_event *ev, uint64_t number, uint3
 	l->taken = (struct spool_mark){ number - 1, part + 1 };
 	if (l->pending_from == 0)
 		l->pending_from = number;
+	b->held++;
 	return 0;
 }
 
@@ -225,6 +236,10 @@ batcher_end_message(struct batcher *b, uint64_t number)
 		if (is_large(l) && !b->is_stuck)
 			(void)flush_lane(l); /* told; the events stay for the next try */
 	}
+	if (ds_batch_builder_len(b->lanes[DS_LANE_BULK].builder) == 0)
+		b->held = 0;
+	if (b->held >= BATCHER_HELD_LEN && !b->is_stuck)
+		(void)flush_lane(&b->lanes[DS_LANE_BULK]); /* told */
 }
 
 uint64_t

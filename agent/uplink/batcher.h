@@ -19,9 +19,13 @@ struct event_base;
 #define BATCHER_BULK_SIZE (128u << 10) /* bytes before compression */
 #define BATCHER_BULK_LEN  8192u        /* events */
 #define BATCHER_BULK_MS   30000u
+/* A bulk event that waits keeps all messages after its own from being confirmed, and the guard
+ * keeps those: it waits for so many others at most. */
+#define BATCHER_HELD_LEN  2048u
 #define BATCHER_URGENT_MS 2u
 #define BATCHER_BURST_MS  64u
-#define BATCHER_BURST_LEN 64u /* events in a window that count as a burst */
+#define BATCHER_BURST_LEN 8u   /* events in a window that count as a burst */
+#define BATCHER_CALM_MS   250u /* without urgent events: the next one leaves at once again */
 
 /* stored: called after something went into the spool (then the guard can be told, the link woken).
  * NULL: no memory.  spool is borrowed. */

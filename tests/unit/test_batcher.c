@@ -294,6 +294,22 @@ large_bulk_does_not_wait(void **state)
 }
 
 static void
+a_waiting_bulk_event_does_not_hold_a_storm_for_long(void **state)
+{
+	(void)state;
+	add(1, 0, false);
+	batcher_end_message(batcher, 1);
+	for (uint64_t number = 2; number < 2 + BATCHER_HELD_LEN / 8; number++) {
+		for (uint32_t part = 0; part < 8; part++)
+			add(number, part, true);
+		batcher_end_message(batcher, number);
+	}
+	assert_int_equal(events_in(DS_LANE_BULK, NULL), 1);
+	run_until_stored();
+	assert_true(batcher_confirmed(batcher) > 1);
+}
+
+static void
 notes_travel_with_events_of_our_own(void **state)
 {
 	struct ds_event ev = make_event(true);
@@ -474,6 +490,7 @@ main(void)
 		TEST(a_message_is_confirmed_once_both_its_lanes_are_on_disk),
 		TEST(what_a_killed_uplink_had_stored_is_not_taken_twice),
 		TEST(large_bulk_does_not_wait),
+		TEST(a_waiting_bulk_event_does_not_hold_a_storm_for_long),
 		TEST(notes_travel_with_events_of_our_own),
 		TEST(the_guard_hears_where_to_begin_and_what_is_stored),
 		TEST(hostile_bytes_end_the_connection_with_a_reason),
