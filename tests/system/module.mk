@@ -37,7 +37,7 @@ EXTRA_DIST += tests/system/churn.py
 system_tests += tests/system/agent_disk.py
 sanitized_system_tests += tests/system/agent_disk.py
 
-system_tests += tests/system/scope.py tests/system/fallback_agent.py
+system_tests += tests/system/scope.py tests/system/fallback_agent.py tests/system/docker.py
 
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
