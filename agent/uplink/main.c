@@ -30,9 +30,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TICK_MS 1000
-#define SYNC_MS 150   /* what was written is on disk after so long */
-#define SAVE_MS 10000 /* where the readers stand, when no event carries it */
+#define TICK_MS     1000
+#define FAREWELL_MS 900   /* the guard waits longer than that */
+#define SYNC_MS     150   /* what was written is on disk after so long */
+#define SAVE_MS     10000 /* where the readers stand, when no event carries it */
 
 struct uplink {
 	const char *config_file;
@@ -47,6 +48,7 @@ struct uplink {
 	struct ds_hello facts;
 	struct logs *logs;
 	struct event *tick, *sync, *term, *intr, *hup;
+	struct event *farewell; /* ending: until then */
 	uint64_t saved_at_ms;
 	bool failed;
 };
@@ -115,13 +117,53 @@ on_notes(struct ds_buf *ret, void *ctx)
 
 static const struct logs_ops logs_ops = { .event = on_login, .restart = on_restart };
 
+static bool
+nothing_is_unsent(const struct uplink *u)
+{
+	struct spool_record oldest;
+
+	for (uint8_t lane = 0; lane < DS_LANES; lane++)
+		if (spool_peek(u->spool, lane, 0, &oldest) == 0)
+			return false;
+	return true;
+}
+
+static void
+on_farewell(evutil_socket_t fd, short what, void *ctx)
+{
+	struct uplink *u = ctx;
+
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(u->base);
+}
+
+/* Ends, but lets what the guard said last find its way out first: an agent that says that it stops
+ * is not one that was stopped. */
+static void
+say_farewell(struct uplink *u)
+{
+	const struct timeval wait = { 0, FAREWELL_MS * 1000 };
+
+	if (u->farewell != NULL)
+		return; /* on its way already: the guard's end and its death signal come together */
+	if (u->courier != NULL)
+		courier_drain(u->courier);
+	batcher_flush(u->batcher);
+	u->farewell = evtimer_new(u->base, on_farewell, u);
+	if (nothing_is_unsent(u) || u->farewell == NULL || evtimer_add(u->farewell, &wait) < 0)
+		event_base_loopbreak(u->base);
+	else
+		link_wake(u->link);
+}
+
 static void
 on_guard_closed(const char *why, void *ctx)
 {
 	struct uplink *u = ctx;
 
 	ds_log(INFO, "the guard's end is closed, ending", "why=\"%s\"", why);
-	event_base_loopbreak(u->base);
+	say_farewell(u);
 }
 
 static void
@@ -200,6 +242,8 @@ link_ack(uint8_t lane, uint64_t seq, void *ctx)
 	/* What waited in memory and is committed can be confirmed without a disk. */
 	if (u->courier != NULL)
 		courier_confirm(u->courier);
+	if (u->farewell != NULL && nothing_is_unsent(u))
+		event_base_loopbreak(u->base);
 }
 
 static void
@@ -268,7 +312,7 @@ on_signal(evutil_socket_t sig, short what, void *ctx)
 	if (sig == SIGHUP)
 		reload(u);
 	else
-		event_base_loopbreak(u->base);
+		say_farewell(u);
 }
 
 /* ---- start and end */
@@ -417,7 +461,7 @@ begin(struct uplink *u, int fd)
 static void
 finish(struct uplink *u)
 {
-	struct event *const events[] = { u->tick, u->sync, u->term, u->intr, u->hup };
+	struct event *const events[] = { u->tick, u->sync, u->term, u->intr, u->hup, u->farewell };
 
 	if (u->courier != NULL)
 		courier_drain(u->courier); /* a guard that was killed does not send it again */
