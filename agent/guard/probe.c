@@ -248,6 +248,7 @@ probe_open(const struct probe_topic *topic)
 {
 	struct topic_state *t = &topics[topic->sensor];
 	int r = object_open(), last = -ENOENT;
+	bool needed_missing = false;
 
 	if (r < 0)
 		return r;
@@ -259,12 +260,13 @@ probe_open(const struct probe_topic *topic)
 		if (r == 0)
 			continue;
 		last = r;
+		needed_missing = needed_missing || p->needed;
 		missing_add(t, p);
 		if (!p->optional)
 			ds_log(INFO, "a tracepoint is not here", "sensor=%s point=%s error=\"%s\"",
 			    topic->name, p->point != NULL ? p->point : p->program, strerror(-r));
 	}
-	if (t->links_len > 0)
+	if (t->links_len > 0 && !needed_missing)
 		return ring_buffer__epoll_fd(ring);
 	topic_close(t);
 	object_close();

@@ -24,6 +24,7 @@ struct probe_point {
 	const char *point; /* of syscalls: "sys_exit_openat"; NULL: the program says where */
 	uint64_t cookie;   /* CALL() */
 	bool optional;     /* this architecture or this kernel may not have it */
+	bool needed;       /* without it the topic does not run, and what stands in for it does */
 };
 
 /* A checked sample: its strings lie within it. */

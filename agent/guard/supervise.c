@@ -260,21 +260,20 @@ supervise_flush(uint64_t now_ms, bool all)
 void
 supervise_reap(uint64_t now_ms)
 {
+	pid_t pid = child;
 	int status;
-	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != child)
-			continue;
-		child = 0;
-		disconnect();
-		if (now_ms - started_ms >= STEADY_MS)
-			backoff_ms = BACKOFF_MIN_MS;
-		ds_log(WARN, "the uplink ended, starting it again", "pid=%d status=%d after_ms=%u",
-		    (int)pid, status, (unsigned)backoff_ms);
-		next_ms = now_ms + backoff_ms;
-		backoff_ms = DS_MIN(backoff_ms * 2, (uint64_t)BACKOFF_MAX_MS);
-	}
+	/* Ours only: other modules have children, too. */
+	if (pid <= 0 || waitpid(pid, &status, WNOHANG) != pid)
+		return;
+	child = 0;
+	disconnect();
+	if (now_ms - started_ms >= STEADY_MS)
+		backoff_ms = BACKOFF_MIN_MS;
+	ds_log(WARN, "the uplink ended, starting it again", "pid=%d status=%d after_ms=%u",
+	    (int)pid, status, (unsigned)backoff_ms);
+	next_ms = now_ms + backoff_ms;
+	backoff_ms = DS_MIN(backoff_ms * 2, (uint64_t)BACKOFF_MAX_MS);
 }
 
 void

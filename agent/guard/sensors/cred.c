@@ -59,13 +59,15 @@ cred_fill(const struct probe_sample *sample, struct ds_event *ev)
 }
 
 #define N CALL_NONE
-#define CHANGE(call, kind)                                                                   \
-	{                                                                                    \
-		"cred_change", "sys_exit_" call, CALL(DS_EVENT_##kind, N, N, N, N, N), false \
+#define CHANGE(call, kind)                                                                    \
+	{                                                                                     \
+		"cred_change", "sys_exit_" call, CALL(DS_EVENT_##kind, N, N, N, N, N), false, \
+		    false                                                                     \
 	}
-#define OTHER(call, kind, dir, value)                                                             \
-	{                                                                                         \
-		"cred_other", "sys_exit_" call, CALL(DS_EVENT_##kind, dir, N, value, N, N), false \
+#define OTHER(call, kind, dir, value)                                                              \
+	{                                                                                          \
+		"cred_other", "sys_exit_" call, CALL(DS_EVENT_##kind, dir, N, value, N, N), false, \
+		    false                                                                          \
 	}
 
 static const struct probe_point points[] = {
@@ -80,9 +82,9 @@ static const struct probe_point points[] = {
 	OTHER("process_vm_writev", VM_WRITE, N, 0),
 	OTHER("unshare", NAMESPACE, N, 0),
 	OTHER("setns", NAMESPACE, 0, 1),
-	{ "file_path", "sys_exit_mount", CALL(DS_EVENT_MOUNT, DIR_RAW, 0, N, N, 1), false },
-	{ "file_path", "sys_exit_move_mount", CALL(DS_EVENT_MOUNT, 0, 1, N, 2, 3), true },
-	{ NULL, NULL, 0, false },
+	{ "file_path", "sys_exit_mount", CALL(DS_EVENT_MOUNT, DIR_RAW, 0, N, N, 1), false, false },
+	{ "file_path", "sys_exit_move_mount", CALL(DS_EVENT_MOUNT, 0, 1, N, 2, 3), true, false },
+	{ NULL, NULL, 0, false, false },
 };
 
 static const struct probe_topic topic = {

@@ -85,8 +85,8 @@ exec_fill(const struct probe_sample *sample, struct ds_event *ev)
 }
 
 static const struct probe_point points[] = {
-	{ .program = "task_fork" },
-	{ .program = "task_exec" },
+	{ .program = "task_fork", .needed = true },
+	{ .program = "task_exec", .needed = true },
 	{ .program = "task_prepare", .point = "sys_enter_execve" },
 	{ .program = "task_prepare", .point = "sys_enter_execveat" },
 	{ .program = "task_exit" },

@@ -67,18 +67,20 @@ file_fill(const struct probe_sample *sample, struct ds_event *ev)
 }
 
 #define N CALL_NONE
-#define OPEN(call, needed)                                  \
-	{                                                   \
-		"file_open", "sys_exit_" call, 0, !(needed) \
+#define OPEN(call, needed)                                          \
+	{                                                           \
+		"file_open", "sys_exit_" call, 0, !(needed), needed \
 	}
-#define PATH(call, kind, ...)                                                                 \
-	{                                                                                     \
-		"file_path", "sys_exit_" call, CALL(DS_EVENT_FILE_##kind, __VA_ARGS__), false \
+#define PATH(call, kind, ...)                                                                  \
+	{                                                                                      \
+		"file_path", "sys_exit_" call, CALL(DS_EVENT_FILE_##kind, __VA_ARGS__), false, \
+		    false                                                                      \
 	}
 /* The older calls are not on every architecture, the newest not in every kernel. */
-#define OLD(call, kind, ...)                                                                 \
-	{                                                                                    \
-		"file_path", "sys_exit_" call, CALL(DS_EVENT_FILE_##kind, __VA_ARGS__), true \
+#define OLD(call, kind, ...)                                                                  \
+	{                                                                                     \
+		"file_path", "sys_exit_" call, CALL(DS_EVENT_FILE_##kind, __VA_ARGS__), true, \
+		    false                                                                     \
 	}
 
 /*                         directory, path, value, second directory, second path: arguments */
@@ -110,7 +112,7 @@ static const struct probe_point points[] = {
 	OLD("chown", CHOWN, N, 0, 1, N, N),
 	OLD("lchown", CHOWN, N, 0, 1, N, N),
 	PATH("fchown", CHOWN, 0, N, 1, N, N),
-	{ NULL, NULL, 0, false },
+	{ NULL, NULL, 0, false, false },
 };
 
 static const struct probe_topic topic = {

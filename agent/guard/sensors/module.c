@@ -30,11 +30,12 @@ module_fill(const struct probe_sample *sample, struct ds_event *ev)
 #define N CALL_NONE
 
 static const struct probe_point points[] = {
-	{ "module_load", "sys_exit_finit_module", CALL(DS_EVENT_MODULE_LOAD, 0, N, N, N, N),
+	{ "module_load", "sys_exit_finit_module", CALL(DS_EVENT_MODULE_LOAD, 0, N, N, N, N), false,
 	    false },
-	{ "module_load", "sys_exit_init_module", CALL(DS_EVENT_MODULE_LOAD, N, N, N, N, N), false },
-	{ "module_bpf", "sys_exit_bpf", 0, false },
-	{ NULL, NULL, 0, false },
+	{ "module_load", "sys_exit_init_module", CALL(DS_EVENT_MODULE_LOAD, N, N, N, N, N), false,
+	    false },
+	{ "module_bpf", "sys_exit_bpf", 0, false, false },
+	{ NULL, NULL, 0, false, false },
 };
 
 static const struct probe_topic topic = {

@@ -69,15 +69,15 @@ net_fill(const struct probe_sample *sample, struct ds_event *ev)
 #define N CALL_NONE
 
 static const struct probe_point points[] = {
-	{ "net_connect", "sys_exit_connect", 0, false },
-	{ "net_accept", "sys_exit_accept4", 0, false },
-	{ "net_accept", "sys_exit_accept", 0, false },
-	{ "net_listen", "sys_exit_listen", 0, false },
-	{ "net_bind", "sys_exit_bind", 0, false },
-	{ "net_send", "sys_exit_sendto", CALL(0, N, 4, N, N, N), false },
-	{ "net_send", "sys_exit_sendmsg", CALL(0, N, N, 1, N, N), false },
-	{ "net_send", "sys_exit_sendmmsg", CALL(0, N, N, 1, N, N), false },
-	{ NULL, NULL, 0, false },
+	{ "net_connect", "sys_exit_connect", 0, false, true },
+	{ "net_accept", "sys_exit_accept4", 0, false, false },
+	{ "net_accept", "sys_exit_accept", 0, false, false },
+	{ "net_listen", "sys_exit_listen", 0, false, false },
+	{ "net_bind", "sys_exit_bind", 0, false, false },
+	{ "net_send", "sys_exit_sendto", CALL(0, N, 4, N, N, N), false, false },
+	{ "net_send", "sys_exit_sendmsg", CALL(0, N, N, 1, N, N), false, false },
+	{ "net_send", "sys_exit_sendmmsg", CALL(0, N, N, 1, N, N), false, false },
+	{ NULL, NULL, 0, false, false },
 };
 
 static const struct probe_topic topic = {
