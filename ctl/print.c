@@ -166,7 +166,7 @@ measure(const json_t *items, const struct column *columns, size_t *widths)
 	json_t *item;
 	char buf[CELL_MAX];
 
-	for (; columns[n].title != NULL && n < COLUMNS_MAX; n++)
+	for (; n < COLUMNS_MAX && columns[n].title != NULL; n++)
 		widths[n] = width_of(columns[n].title);
 	json_array_foreach((json_t *)(uintptr_t)items, i, item)
 	{

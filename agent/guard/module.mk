@@ -1,5 +1,5 @@
 # agent/guard: sources, tests and what is installed
-EXTRA_DIST += agent/guard/.may_include
+EXTRA_DIST += agent/.may_include agent/guard/.may_include
 
 # What a daemon is on this host: linked into the guard and its tests; no BPF in here.
 noinst_LIBRARIES += agent/guard/libattrib.a

@@ -5,6 +5,7 @@
 #include "server/config.h"
 #include "server/store/writer.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,8 +90,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (open_fds[next] > 0)
 		finish(open_fds[next]);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (fd < 0)
 		abort();
+	/* libFuzzer's clock is a signal that interrupts. */
+	while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		if (errno != EINTR)
+			abort();
 	if (send(fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
 		(void)shutdown(fd, SHUT_WR);
 	open_fds[next] = fd;

@@ -24,6 +24,11 @@ if [ -e schema/api.yaml ] && [ -e server/api/routes.c ]; then
 		"$(sed -n 's/^	{ "[A-Z]*", "\([^"]*\)".*/\1/p' server/api/routes.c | sed 's#^\([^/]\)#/\1#' | sort -u |
 			while read -r r; do grep -qF "$r:" schema/api.yaml || echo "schema/api.yaml does not have $r"; done)"
 fi
+if python3 -c 'import yaml' 2>/dev/null; then
+	report "api.json is api.yaml (make api-json)" "$(python3 -c '
+import json, yaml
+if json.load(open("schema/api.json")) != yaml.safe_load(open("schema/api.yaml")): print("they differ")' 2>&1)"
+fi
 if command -v mandoc >/dev/null; then
 	report "the man pages are well formed" \
 		"$(mandoc -Tlint -Wwarning doc/*.8 "$build"/doc/*.5 2>&1 | grep -v 'cross reference to\|referenced manual not found' | head -n 20)"
