@@ -1,7 +1,7 @@
 # doc: sources, tests and what is installed
-EXTRA_DIST += doc/architecture.md doc/benchmarks.md doc/style.md doc/detection.md
+EXTRA_DIST += doc/architecture.md doc/benchmarks.md doc/detection.md doc/style.md
 dist_man_MANS += doc/daemonsec-sim.8
-EXTRA_DIST += doc/architecture.md doc/benchmarks.md doc/style.md doc/daemonsec.conf.5.in doc/daemonsec-server.conf.5.in
+EXTRA_DIST += doc/daemonsec.conf.5.in doc/daemonsec-server.conf.5.in
 dist_man_MANS += doc/daemonsec-agent.8 doc/daemonsec-server.8 doc/daemonsec-ctl.8
 
 # The option part of the pages comes from the tables that the programs read.
