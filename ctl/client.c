@@ -282,7 +282,7 @@ client_path(const char *path, ...)
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 	const char *name;
-	char join = '?';
+	char join = strchr(path, '?') ? '&' : '?';
 	va_list args;
 
 	if (out == NULL)

@@ -137,38 +137,19 @@ reversed(json_t *items)
 static int
 show_events(struct ctl *c, const char *query, const char *since, const char *until, unsigned limit)
 {
-	json_t *items = json_array();
-	char *cursor = NULL, *url;
-	int r;
+	char *path = client_path("events", "since", since, "until", until, NULL);
+	json_t *items;
+	int r = list_all(c, path, query, limit, &items);
 
-	do {
-		char page[16];
-		json_t *doc;
-
-		snprintf(page, sizeof(page), "%u",
-		    DS_MIN(limit - (unsigned)json_array_size(items), 1000u));
-		url = client_path("events", "q", query, "since", since, "until", until, "limit",
-		    page, "cursor", cursor, NULL);
-		r = client_get(c, url, &doc);
-		free(url);
-		free(cursor);
-		cursor = NULL;
-		if (r != 0)
-			break;
-		json_array_extend(items, json_object_get(doc, "items"));
-		if (json_is_string(json_object_get(doc, "next_cursor")))
-			cursor = strdup(json_string_value(json_object_get(doc, "next_cursor")));
-		json_decref(doc);
-	} while (cursor != NULL && json_array_size(items) < limit);
-	if (r == 0) {
-		items = reversed(items);
-		print_items(c, items, event_columns, "no such events");
-		if (cursor != NULL && c->output == OUTPUT_TABLE)
-			fprintf(stderr, "the newest %u; --limit N shows more\n", limit);
-	}
-	free(cursor);
+	free(path);
+	if (r != 0)
+		return r;
+	items = reversed(items);
+	print_items(c, items, event_columns, "no such events");
+	if (json_array_size(items) == limit && c->output == OUTPUT_TABLE)
+		fprintf(stderr, "the newest %u; --limit N shows more\n", limit);
 	json_decref(items);
-	return r;
+	return EXIT_OK;
 }
 
 int
