@@ -54,6 +54,7 @@ static uint64_t open_lost[LANE_COUNT];   /* what the events tell beside themselv
 static uint64_t open_duration_us;        /* of the gaps in the urgent lane */
 static struct queue waiting[LANE_COUNT]; /* not sent */
 static struct queue sent;                /* not confirmed, by number */
+static uint64_t unsure_events, unsure_number; /* dropped after they were sent; the newest */
 static struct queue again; /* sent to an uplink that is gone: by number, before all others */
 static size_t bytes, bytes_max;
 static struct gap gaps[GAP_SOURCES];
@@ -126,34 +127,60 @@ queue_done(struct queue *q)
 		message_free(m);
 }
 
-/* Bulk goes before urgent; what was sent may be in the spool already, and goes last of its lane. */
-static struct message *
-next_victim(void)
+static void
+tell_dropped(const struct message *m)
+{
+	emit_gap("emit", m->events + m->lost, m->duration_us,
+	    m->lane == LANE_BULK ? "the queue to the uplink is full: bulk events dropped"
+				 : "the queue to the uplink is full: first-seen events dropped");
+}
+
+/* Bulk goes before urgent.  What was sent goes first of its lane: it is lost only when the uplink
+ * dies before it is stored, and told then. */
+static bool
+drop_one(void)
 {
 	struct message *m = NULL;
 
 	for (int lane = LANE_BULK; m == NULL && lane >= LANE_URGENT; lane--) {
-		m = queue_pop(&waiting[lane]);
+		m = queue_take(&sent, (enum lane)lane);
+		if (m != NULL) {
+			unsure_events += m->events + m->lost;
+			unsure_number = DS_MAX(unsure_number, m->number);
+			break;
+		}
+		m = queue_take(&again, (enum lane)lane);
 		if (m == NULL)
-			m = queue_take(&again, (enum lane)lane);
-		if (m == NULL)
-			m = queue_take(&sent, (enum lane)lane);
+			m = queue_pop(&waiting[lane]);
+		if (m != NULL)
+			tell_dropped(m);
 	}
-	return m;
+	if (m == NULL)
+		return false;
+	message_free(m);
+	return true;
 }
 
 static void
 make_room(size_t size)
 {
-	struct message *m;
+	while (bytes + size > bytes_max && drop_one())
+		;
+}
 
-	while (bytes + size > bytes_max && (m = next_victim()) != NULL) {
-		emit_gap("emit", m->events + m->lost, m->duration_us,
-		    m->lane == LANE_BULK
-			? "the queue to the uplink is full: bulk events dropped"
-			: "the queue to the uplink is full: first-seen events dropped");
-		message_free(m);
+/* What was dropped after it was sent is stored by now, or never will be. */
+static void
+settle_unsure(uint64_t stored, bool restarted)
+{
+	if (unsure_events == 0)
+		return;
+	if (stored < unsure_number) {
+		if (!restarted)
+			return;
+		emit_gap("emit", unsure_events, 0,
+		    "the uplink died while the queue to it was full: events may be lost");
 	}
+	unsure_events = unsure_number = 0;
 }
 
 /* What gaps tell goes with their message; when that is dropped, it is told by the next gap. */
@@ -300,6 +327,7 @@ emit_done(void)
 	socket_fd = -1;
 	gaps_len = 0;
 	open_lost[LANE_URGENT] = open_lost[LANE_BULK] = open_duration_us = 0;
+	unsure_events = unsure_number = 0;
 	next_number = 1;
 	numbered = started = socket_full = false;
 }
@@ -348,6 +376,7 @@ emit_started(uint64_t resend_after, uint64_t last)
 		while (again.head != NULL && again.head->number <= resend_after)
 			message_free(queue_pop(&again));
 	}
+	settle_unsure(numbered ? resend_after : UINT64_MAX, true);
 	next_number = DS_MAX(next_number, last + 1);
 	numbered = started = true;
 }
@@ -358,6 +387,7 @@ emit_stored(uint64_t number)
 	if (!started || number >= next_number)
 		return -EBADMSG;
 	forget_until(number);
+	settle_unsure(number, false);
 	return 0;
 }
 

@@ -38,6 +38,10 @@ system_tests += tests/system/agent_disk.py
 sanitized_system_tests += tests/system/agent_disk.py
 
 system_tests += tests/system/scope.py tests/system/fallback_agent.py tests/system/docker.py
+system_tests += tests/system/agent_flood.py
+sanitized_system_tests += tests/system/agent_flood.py
+
+system_tests += tests/system/agent_clock.py
 
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
