@@ -165,11 +165,11 @@ class Agent:
         write_conf(self.conf, sections, options)
         self.process = None
 
-    def start(self):
+    def start(self, env=None):
         if not os.path.exists(os.path.join(self.state, "agent.pem")) and not os.path.exists(self.token):
             with open(self.token, "w") as f:
                 f.write(self.site.make_token())
-        self.process = Process([program("daemonsec-agent"), "-c", self.conf], os.path.join(self.dir, "log"))
+        self.process = Process([program("daemonsec-agent"), "-c", self.conf], os.path.join(self.dir, "log"), env=env)
         return self
 
     def stop(self):
@@ -218,8 +218,8 @@ class Site:
                     say(f"--- {p.log}\n" + p.tail(40))
         self.close()
 
-    def start(self):
-        self.process = Process([program("daemonsec-server"), "-c", self.conf], os.path.join(self.dir, "server.log"))
+    def start(self, env=None):
+        self.process = Process([program("daemonsec-server"), "-c", self.conf], os.path.join(self.dir, "server.log"), env=env)
         if not wait(lambda: self.get("status"), 20):
             raise RuntimeError("the server did not come up:\n" + self.process.tail())
         return self

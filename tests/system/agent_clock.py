@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The clock of the agent's machine, then of the server's, jumps an hour back, an hour forward, a year forward and home
+again: sessions and certificates survive, each event arrives once and is found, the days of the store stay sane.
+
+Nobody touches the real clock: a preloaded library moves CLOCK_REALTIME of the processes that have it."""
+import struct
+
+from churn import *
+
+isolate()
+if SANITIZED:
+    skip_all("a sanitizer wants to be the first library")
+HOUR, YEAR = 3600, 365 * 86400
+SHIM = r'''
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+static volatile int64_t *offset;
+__attribute__((constructor)) static void start(void) {
+	int fd = open(getenv("DS_TEST_CLOCK"), O_RDONLY | O_CLOEXEC);
+	void *p = mmap(0, 8, PROT_READ, MAP_SHARED, fd, 0);
+	if (p != MAP_FAILED) offset = p;
+	close(fd);
+}
+int clock_gettime(clockid_t id, struct timespec *ts) {
+	int r = (int)syscall(SYS_clock_gettime, id, ts);
+	if (id == CLOCK_REALTIME && offset) ts->tv_sec += *offset;
+	return r;
+}
+int gettimeofday(struct timeval *restrict tv, void *restrict zone) {
+	struct timespec ts;
+	(void)zone;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	tv->tv_sec = ts.tv_sec;
+	tv->tv_usec = ts.tv_nsec / 1000;
+	return 0;
+}
+time_t time(time_t *ret) {
+	struct timespec ts;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (ret) *ret = ts.tv_sec;
+	return ts.tv_sec;
+}'''
+
+
+class Clock:
+    """The clock of those that are started with its environment."""
+
+    def __init__(self, dir, name):
+        self.file, shim = os.path.join(dir, name + ".clock"), os.path.join(dir, "shim.so")
+        if not os.path.exists(shim):
+            subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", shim, "-xc", "-"], input=SHIM, text=True, check=True)
+        self.env = dict(os.environ, LD_PRELOAD=shim, DS_TEST_CLOCK=self.file)
+        self.set(0)
+
+    def set(self, seconds):
+        with open(self.file, "r+b" if os.path.exists(self.file) else "wb") as f:
+            f.write(struct.pack("q", seconds))
+
+
+def batch(site, churn, name, env=None):
+    """Some files; those that did not arrive once."""
+    dir = os.path.join(site.dir, name)
+    os.makedirs(dir)
+    p = churn.run("files", dir, 20, 1000, 0, env=env)
+    wanted = created(p)
+    found = wait(lambda: set(stored(site, dir + "/")) == set(wanted), 20, 0.1)
+    return found and all(n == 1 for n in stored(site, dir + "/").values())
+
+
+def times(site, name):
+    return [parse_time(e["@timestamp"]) / 1e6
+            for e in site.events(f"event.action:create and file.path:{site.dir}/{name}/*", limit=100)]
+
+
+def days(site):
+    return sorted(n for n in os.listdir(site.state + "/events") if n.endswith(".db"))
+
+
+def jumps(site, churn, clock, who, agent):
+    """While all runs, and over a new session after each jump."""
+    for n, (seconds, name) in enumerate(((-HOUR, "an hour back"), (0, "home"), (HOUR, "an hour forward"),
+                                         (YEAR, "a year forward"), (0, "home again"))):
+        clock.set(seconds)
+        wait(lambda: False, 1.2)  # stamps follow the clock once a second
+        if not site.connected():
+            comes_back(site, agent)
+        ok(batch(site, churn, f"{who}-{n}"), f"the {who}'s clock {name}: events arrive, each once, and are found")
+        stamps = times(site, f"{who}-{n}")
+        off = seconds if who == "agent" else 0
+        ok(stamps and all(abs(t - time.time() - off) < 60 for t in stamps), "with the time that the agent believes in")
+        ok(site.connected(), "the session goes on")
+        new_uplink(site, agent)
+        if who == "server" and seconds == YEAR:
+            # All certificates are a year too old for it, and it must not let them in; nothing may be lost by that.
+            locked_out(site, churn, agent)
+            continue
+        ok(wait(site.connected, 60, 0.1), "a new one begins")
+        ok(batch(site, churn, f"{who}-{n}-new"), "and carries events")
+
+
+def locked_out(site, churn, agent):
+    ok(wait(lambda: "certificate expired" in agent.process.tail(), 20), "a new one is refused, as its certificate is too old")
+    dir = os.path.join(site.dir, "locked")
+    os.makedirs(dir)
+    site.locked = created(churn.run("files", dir, 20, 1000, 0))
+
+
+def comes_back(site, agent):
+    new_uplink(site, agent)  # it would try again by itself, within minutes
+    ok(wait(site.connected, 20), "with the clock at home the agent is let in again")
+    ok(wait(lambda: stored(site, site.dir + "/locked/") == dict.fromkeys(site.locked, 1), 20, 0.1), "and nothing was lost")
+
+
+def new_uplink(site, agent):
+    pid = agent.uplink_pid()
+    os.kill(pid, signal.SIGKILL)
+    wait(lambda: agent.uplink_pid() not in (None, pid), 20)
+    wait(lambda: False, 0.3)
+
+
+def main():
+    with Site() as site:
+        churn, clock = Churn(site.dir), Clock(site.dir, "agent")
+        agent = site.agent(monitor=churn.path, start=False).start(env=clock.env)
+        ok(wait(site.connected, 20), "an agent with a clock of its own connects")
+        jumps(site, churn, clock, "agent", agent)
+        ok(len(days(site)) <= 2, f"the days of the store are the server's ({days(site)})")
+        clock.set(-HOUR)
+        agent.process.kill()
+        agent.start(env=clock.env)
+        ok(wait(lambda: [e for e in gaps(site) if "nobody watched" in e.get("message", "") and
+                         1e6 < int(e["event"].get("duration", 0)) / 1000 < 120e6], 20, 0.2),
+           "killed, and the clock an hour back: the gap is as long as it was")
+        agent.stop()
+    with Site() as site:
+        churn, clock = Churn(site.dir), Clock(site.dir, "server")
+        site.process.stop()
+        site.start(env=clock.env)
+        agent = site.agent(monitor=churn.path)
+        jumps(site, churn, clock, "server", agent)
+        ok(len(days(site)) <= 4, f"the days of the store are those it saw ({days(site)})")
+    done()
+
+
+main()
