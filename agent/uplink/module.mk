@@ -26,3 +26,9 @@ agent_uplink_daemonsec_uplink_SOURCES = agent/uplink/main.c agent/config.c agent
 agent_uplink_daemonsec_uplink_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS)
 agent_uplink_daemonsec_uplink_LDADD = agent/uplink/libuplink.a agent/uplink/libdslink.a $(DS_BATCH_LIBS) $(DS_NET_LIBS) \
 	lib/libds.a $(SECCOMP_LIBS)
+
+# The login sensor alone, for a test below a systemd.
+check_PROGRAMS += tests/system/logs_probe
+tests_system_logs_probe_SOURCES = tests/system/logs_probe.c
+tests_system_logs_probe_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS)
+tests_system_logs_probe_LDADD = agent/uplink/libuplink.a lib/libds.a $(EVENT_LIBS) $(SECCOMP_LIBS)
