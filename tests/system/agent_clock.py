@@ -67,8 +67,7 @@ class Clock:
 
 def batch(site, churn, name, env=None):
     """Some files; those that did not arrive once."""
-    dir = os.path.join(site.dir, name)
-    os.makedirs(dir)
+    dir = churn.room(name)
     p = churn.run("files", dir, 20, 1000, 0, env=env)
     wanted = created(p)
     found = wait(lambda: set(stored(site, dir + "/")) == set(wanted), 20, 0.1)
@@ -108,8 +107,7 @@ def jumps(site, churn, clock, who, agent):
 
 def locked_out(site, churn, agent):
     ok(wait(lambda: "certificate expired" in agent.process.tail(), 20), "a new one is refused, as its certificate is too old")
-    dir = os.path.join(site.dir, "locked")
-    os.makedirs(dir)
+    dir = churn.room("locked")
     site.locked = created(churn.run("files", dir, 20, 1000, 0))
 
 

@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
 	for (unsigned i = 0; !over; i++) {
 		struct timespec t;
 		clock_gettime(CLOCK_REALTIME, &t);
-		snprintf(path, sizeof path, "%s/file-%06u", argv[1], i);
+		snprintf(path, sizeof path, "%s/%02u/file-%06u", argv[1], i % 100, i);
 		int fd = open(path, O_CREAT | O_WRONLY, 0600);
 		if (fd < 0) return 1;
 		close(fd);
@@ -43,7 +43,8 @@ int main(int argc, char **argv) {
 def churn(site, name):
     """The program at work: (process, file that it notes to)."""
     files = os.path.join(site.dir, name + "-files")
-    os.makedirs(files)
+    for i in range(100):  # many new names in one directory would be told as a crowd
+        os.makedirs(f"{files}/{i:02}")
     note = open(os.path.join(site.dir, name + "-note"), "w+")
     return subprocess.Popen([os.path.join(site.dir, "churnd"), files], stdout=note), note
 
@@ -103,7 +104,7 @@ def kill_guards(site, agent):
     p.wait()
     wanted = created(note)
     files = os.path.join(site.dir, "guard-files") + "/"
-    last = sorted(wanted)[-1]
+    last = max(wanted, key=wanted.get)
     wait(lambda: last in stored(site, files), 30, every=0.5)
     got = stored(site, files)
     gaps = []

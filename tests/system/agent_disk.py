@@ -29,7 +29,7 @@ def back(site):
 
 def in_order(site, prefix):
     """Files came in the order in which they were made: who was made later did not arrive earlier."""
-    arrived = sorted((e["file"]["path"], e["event"]["ingested"])
+    arrived = sorted((os.path.basename(e["file"]["path"]), e["event"]["ingested"])
                      for e in site.events(f"event.action:create and file.path:{prefix}*", limit=1000))
     return all(a[1] <= b[1] for a, b in zip(arrived, arrived[1:]))
 
@@ -37,9 +37,7 @@ def in_order(site, prefix):
 def a_full_spool(site, agent, churn):
     """Of its own size: first-seen events stay, bulk telemetry goes."""
     away(site)
-    again, once = site.dir + "/again", site.dir + "/once"
-    os.makedirs(again)
-    os.makedirs(once)
+    again, once = churn.room("again"), churn.room("once")
     bulk = churn.start("again", again, 1500, 20, 100)
     p = churn.run("files", once, 2000, 2000, 20)
     ok(wait(lambda: spool_size(agent) > 700 << 10, 30, 0.2), "the spool fills while the server is away")
@@ -65,8 +63,7 @@ def a_full_disk(site, agent, churn):
     """The disk is smaller than the spool may be: memory takes what it can, then it is counted."""
     before = lost(site)
     away(site)
-    files = site.dir + "/storm"
-    os.makedirs(files)
+    files = churn.room("storm")
     memory = Memory(agent)
     uplink = agent.uplink_pid()
     p = churn.start("files", files, COUNT, 100, 200)

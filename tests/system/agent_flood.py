@@ -110,8 +110,7 @@ def unpacked(blob):
 
 
 def paths(site, churn, quiet, memory):
-    files = site.dir + "/paths"
-    os.makedirs(files)
+    files = churn.room("paths")
     before = lost(site)
     p = churn.start("files", files, PATHS, 0, 20)
     slowest = during(site, p, memory, quiet)

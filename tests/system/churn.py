@@ -31,10 +31,10 @@ static void pause_us(long us)
 }
 static uint64_t state = 88172645463325252ull;
 static uint64_t chance(void) { state ^= state << 13; state ^= state >> 7; return state ^= state << 17; }
-/* file-INDEX-HEX: names that no compression helps with. */
+/* NNN/file-INDEX-HEX: names that no compression helps with, in many directories: new names in one are told as a crowd. */
 static void name(char *path, const char *dir, long i, int len)
 {
-	int n = sprintf(path, "%s/file-%07ld", dir, i);
+	int n = sprintf(path, "%s/%03ld/file-%07ld", dir, i % 1000, i);
 	if (len > 0) path[n++] = '-';
 	for (int k = 0; k < len; k++) path[n++] = "0123456789abcdef"[chance() & 15];
 	path[n] = 0;
@@ -123,6 +123,13 @@ class Churn:
         p.note = note
         self.running.append(p)
         return p
+
+    def room(self, name):
+        """A directory for its files."""
+        top = os.path.join(self.dir, name)
+        for i in range(1000):
+            os.makedirs(f"{top}/{i:03}")
+        return top
 
     def run(self, *args, **kw):
         p = self.start(*args, **kw)
