@@ -218,6 +218,8 @@ db_close(struct db *db)
 {
 	for (size_t i = 0; i < DS_LEN(db->statements); i++)
 		sqlite3_finalize(db->statements[i]);
+	for (size_t i = 0; i < DS_LEN(db->own); i++)
+		sqlite3_finalize(db->own[i].st);
 	sqlite3_close_v2(db->handle);
 	*db = (struct db){ 0 };
 }
@@ -250,31 +252,63 @@ bind_one(sqlite3_stmt *st, int i, char type, va_list *args)
 	}
 }
 
-sqlite3_stmt *
-db_prepare(struct db *db, unsigned id, const char *types, ...)
+static sqlite3_stmt *
+bind_all(struct db *db, sqlite3_stmt *st, const char *types, va_list *args)
 {
-	sqlite3_stmt *st = db->statements[id];
-	va_list args;
 	int r = SQLITE_OK;
 
-	if (!st) {
-		r = sqlite3_prepare_v3(
-		    db->handle, db->sql[id], -1, SQLITE_PREPARE_PERSISTENT, &st, NULL);
-		if (r != SQLITE_OK) {
-			(void)fail(db);
-			return NULL;
-		}
-		db->statements[id] = st;
-	}
 	sqlite3_reset(st);
-	va_start(args, types);
 	for (int i = 0; types[i] && r == SQLITE_OK; i++)
-		r = bind_one(st, i + 1, types[i], &args);
-	va_end(args);
+		r = bind_one(st, i + 1, types[i], args);
 	if (r == SQLITE_OK)
 		return st;
 	(void)fail(db);
 	return NULL;
+}
+
+static bool
+prepare(struct db *db, const char *sql, sqlite3_stmt **st)
+{
+	if (*st != NULL)
+		return true;
+	if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, st, NULL) ==
+	    SQLITE_OK)
+		return true;
+	(void)fail(db);
+	return false;
+}
+
+sqlite3_stmt *
+db_prepare(struct db *db, unsigned id, const char *types, ...)
+{
+	sqlite3_stmt *st;
+	va_list args;
+
+	if (!prepare(db, db->sql[id], &db->statements[id]))
+		return NULL;
+	va_start(args, types);
+	st = bind_all(db, db->statements[id], types, &args);
+	va_end(args);
+	return st;
+}
+
+sqlite3_stmt *
+db_query(struct db *db, const char *sql, const char *types, ...)
+{
+	size_t at = ((uintptr_t)sql >> 3) * 0x9e3779b1u % DB_OWN_MAX;
+	sqlite3_stmt *st;
+	va_list args;
+
+	/* There are far fewer texts in the program than places. */
+	while (db->own[at].sql != NULL && db->own[at].sql != sql)
+		at = (at + 1) % DB_OWN_MAX;
+	db->own[at].sql = sql;
+	if (!prepare(db, sql, &db->own[at].st))
+		return NULL;
+	va_start(args, types);
+	st = bind_all(db, db->own[at].st, types, &args);
+	va_end(args);
+	return st;
 }
 
 int

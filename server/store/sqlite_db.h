@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #define DB_STATEMENTS_MAX 48
+#define DB_OWN_MAX        256 /* a power of two */
 
 enum db_plane { DB_CONTROL, DB_EVENTS };
 
@@ -23,6 +24,11 @@ struct db {
 	sqlite3 *handle;
 	const char *const *sql;                      /* by statement id; borrowed */
 	sqlite3_stmt *statements[DB_STATEMENTS_MAX]; /* prepared at first use */
+	/* statements that topics bring themselves, found by the address of their text */
+	struct {
+		const char *sql;
+		sqlite3_stmt *st;
+	} own[DB_OWN_MAX];
 	int last; /* SQLite's extended result code of the last failure */
 };
 
@@ -37,6 +43,9 @@ void db_close(struct db *db);
  * i int, d double, b blob (const void *, size_t).  NULL on failure, with db->last set.  Texts and
  * blobs are borrowed until the statement is done. */
 sqlite3_stmt *db_prepare(struct db *db, unsigned id, const char *types, ...);
+/* The same for a statement that is no row of db->sql: `sql` is a string constant (static storage),
+ * prepared once a connection.  A topic's file has its SQL beside the function that uses it. */
+sqlite3_stmt *db_query(struct db *db, const char *sql, const char *types, ...);
 /* 1: a row; 0: done, and the statement is reset; -errno: reset. */
 DS_MUST_CHECK int db_step(struct db *db, sqlite3_stmt *st);
 /* Prepare, bind, step until done. */
