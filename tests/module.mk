@@ -13,3 +13,4 @@ include tests/unit/module.mk
 include tests/fuzz/module.mk
 include tests/system/module.mk
 include tests/bench/module.mk
+include tests/eval/module.mk

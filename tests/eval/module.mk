@@ -1,0 +1,17 @@
+# Measurements on labelled data: `make eval [DATA=DIR] [EVAL=PATTERN]`. Not in the tarball: the data; each set is
+# skipped where it is absent. One file a data set; the models are the product's own.
+if SERVER
+eval_programs = tests/eval/eval
+endif
+tests_eval_eval_SOURCES = tests/eval/main.c tests/eval/eval.h tests/eval/files.c tests/eval/figures.c \
+	tests/eval/smd_asd.c tests/eval/incidents.c tests/eval/incidents.h
+tests_eval_eval_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS)
+tests_eval_eval_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS) $(ZLIB_LIBS) -lm
+EXTRA_PROGRAMS += $(eval_programs)
+CLEANFILES += $(eval_programs)
+
+# DATA is also automake's word for the files of data it installs: ours is the one that is a folder.
+eval: $(BUILT_SOURCES) $(eval_programs)
+	@set -- $(DATA); { [ $$# = 1 ] && [ -d "$$1" ]; } || set -- $(top_srcdir)/../shared/data; \
+	tests/eval/eval "$$1" '$(EVAL)'
+.PHONY: eval
