@@ -8,4 +8,7 @@
 extern const struct store_backend store_sqlite;
 extern const struct store_backend store_null;
 
+extern const struct store_reactions store_sqlite_reactions;
+extern const struct store_reactions store_null_reactions;
+
 #endif

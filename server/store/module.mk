@@ -1,12 +1,13 @@
 # server/store: everything the server keeps
-SQLITE_SCHEMA = schema/sqlite/001_control.sql schema/sqlite/001_events.sql
+SQLITE_SCHEMA = schema/sqlite/001_control.sql schema/sqlite/005_control.sql schema/sqlite/001_events.sql
 
 server_libdsserver_a_SOURCES += server/store/store.c server/store/store.h server/store/backends.h \
 	server/store/bloom.c server/store/bloom.h server/store/null.c \
 	server/store/sqlite.c server/store/sqlite.h server/store/sqlite_db.c server/store/sqlite_db.h \
 	server/store/sqlite_control.c server/store/sqlite_control_read.c server/store/sqlite_days.c \
 	server/store/sqlite_events.c server/store/sqlite_scan.c server/store/sqlite_maintain.c \
-	server/store/sqlite_compact.c server/store/writer.c server/store/writer.h server/store/rows.h
+	server/store/sqlite_compact.c server/store/writer.c server/store/writer.h server/store/rows.h \
+	server/store/reactions.h server/store/sqlite_reactions.c server/store/null_reactions.c
 nodist_server_libdsserver_a_SOURCES = server/store/sqlite_schema.inc
 
 server/store/sqlite_schema.inc: $(SQLITE_SCHEMA) server/store/sqlite_schema.awk

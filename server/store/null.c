@@ -433,4 +433,5 @@ const struct store_backend store_null = {
 	.reader_cursor = null_reader_cursor,
 	.each_segment = null_each_segment,
 	.totals = null_totals,
+	.reactions = &store_null_reactions,
 };

@@ -303,4 +303,5 @@ const struct store_backend store_sqlite = {
 	.reader_cursor = scan_cursor,
 	.each_segment = scan_segments,
 	.totals = sqlite_totals,
+	.reactions = &store_sqlite_reactions,
 };

@@ -12,6 +12,7 @@
 #ifndef SERVER_STORE_STORE_H
 #define SERVER_STORE_STORE_H
 
+#include "server/store/reactions.h"
 #include "server/store/rows.h"
 
 struct store;
@@ -106,6 +107,9 @@ struct store_backend {
 		const struct segment_row *row, const struct segment_position *at, void *ctx),
 	    void *ctx, struct scan_stats *stats);
 	int (*totals)(struct reader *r, struct store_totals *ret);
+
+	/* ---- topics with a table of their own */
+	const struct store_reactions *reactions;
 };
 
 extern const struct store_backend *const store_backends[]; /* NULL-terminated */

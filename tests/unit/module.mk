@@ -138,6 +138,11 @@ tests_unit_test_package_LDADD = $(ATTRIB_LIBS) $(TEST_LIBS)
 tests_unit_test_fold_SOURCES = tests/unit/test_fold.c
 tests_unit_test_fold_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_fold_LDADD = $(ATTRIB_LIBS) $(TEST_LIBS)
+unit_tests_server += tests/contract/test_store_reactions
+tests_contract_test_store_reactions_SOURCES = tests/contract/test_store_reactions.c tests/contract/store_fixture.c
+tests_contract_test_store_reactions_CFLAGS = $(TEST_CFLAGS)
+tests_contract_test_store_reactions_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
+
 unit_tests_server += tests/contract/test_store_faults
 tests_contract_test_store_faults_SOURCES = tests/contract/test_store_faults.c tests/contract/store_fixture.c
 tests_contract_test_store_faults_CFLAGS = $(TEST_CFLAGS)

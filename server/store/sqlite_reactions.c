@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sqlite_reactions - reactions, orders and modes in the control plane. */
+#include "server/store/backends.h"
+#include "server/store/sqlite.h"
+
+#include <errno.h>
+
+#define REACTION_COLUMNS                                                                       \
+	"id, kind, host, daemon, alert_id, target, args, mode, status, rule, reason, by_whom," \
+	" approved_by, created_us, updated_us, sent_us, applied_us, expires_us, result"
+#define ORDER_COLUMNS "id, reaction_id, host, undo, counter, created_us, expires_us, closed, bytes"
+/* Of the same thing on a host (0: any). */
+#define SAME_TARGET "target = ?1 AND kind = ?2 AND (?3 = 0 OR host = ?3)"
+
+static const char reaction_put[] =
+    "INSERT OR REPLACE INTO reaction(" REACTION_COLUMNS ")"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+static const char reaction_get[] = "SELECT " REACTION_COLUMNS " FROM reaction WHERE id = ?";
+static const char reaction_times[] = "SELECT count(*) FROM reaction WHERE " SAME_TARGET
+				     " AND created_us >= ?4 AND status <> 'failed'";
+static const char reaction_open_times[] =
+    "SELECT count(*) FROM reaction WHERE " SAME_TARGET " AND (expires_us = 0 OR expires_us > ?4)"
+    " AND status IN ('pending', 'sent', 'applied', 'verified')";
+/* What still waits is never forgotten; what is in effect only long after its lifetime. */
+static const char reaction_prune[] =
+    "DELETE FROM reaction WHERE id IN (SELECT id FROM reaction WHERE updated_us < ?1"
+    " AND expires_us < ?1 AND status NOT IN ('pending', 'sent') ORDER BY id LIMIT ?2)";
+static const char reaction_count[] =
+    "SELECT count(*), sum(status = 'dry_run'), sum(status IN ('pending', 'sent')),"
+    " sum(status IN ('applied', 'verified')), sum(status = 'failed'),"
+    " sum(status = 'expired'), sum(status = 'undone') FROM reaction";
+static const char reactions[] =
+    "SELECT " REACTION_COLUMNS
+    " FROM reaction WHERE (?1 = '' OR status = ?1) AND (?2 = '' OR id < ?2)"
+    " AND (?3 = 0 OR host = ?3) AND created_us >= ?4 ORDER BY id DESC LIMIT ?5";
+static const char reactions_of_alert[] =
+    "SELECT " REACTION_COLUMNS " FROM reaction WHERE alert_id = ? ORDER BY id DESC LIMIT ?";
+static const char order_put_sql[] = "INSERT OR REPLACE INTO signed_order(" ORDER_COLUMNS ")"
+				    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+static const char order_get[] = "SELECT " ORDER_COLUMNS " FROM signed_order WHERE id = ?";
+static const char order_closed[] = "UPDATE signed_order SET closed = 1 WHERE id = ?";
+static const char order_counter[] = "SELECT max(counter) FROM signed_order WHERE host = ?";
+static const char order_prune[] =
+    "DELETE FROM signed_order WHERE id IN (SELECT id FROM signed_order"
+    " WHERE closed AND created_us < ?1 ORDER BY id LIMIT ?2)";
+static const char orders[] =
+    "SELECT " ORDER_COLUMNS " FROM signed_order WHERE NOT closed ORDER BY host, counter";
+static const char orders_of_host[] =
+    "SELECT " ORDER_COLUMNS " FROM signed_order WHERE NOT closed AND host = ? ORDER BY counter";
+static const char mode_put_sql[] =
+    "INSERT OR REPLACE INTO mode(host, label, daemon, mode, by_whom, set_us)"
+    " VALUES (?, ?, ?, ?, ?, ?)";
+static const char mode_delete[] = "DELETE FROM mode WHERE host = ? AND label = ? AND daemon = ?";
+static const char modes[] = "SELECT host, label, daemon, mode, by_whom, set_us FROM mode"
+			    " ORDER BY host, label, daemon";
+
+/* Query, step until done. */
+#define run(db, ...) db_finish(db, db_query(db, __VA_ARGS__))
+
+static int
+put(struct store *s, const struct reaction_row *row)
+{
+	return run(&s->control, reaction_put, "ttuttttttttttuuuuut", row->id, row->kind,
+	    (uint64_t)row->host, row->daemon, row->alert_id, row->target, row->args, row->mode,
+	    row->status, row->rule, row->reason, row->by, row->approved_by, row->created_us,
+	    row->updated_us, row->sent_us, row->applied_us, row->expires_us,
+	    row->result ? row->result : "{}");
+}
+
+static void
+read_reaction(sqlite3_stmt *st, struct reaction_row *ret)
+{
+	*ret = (struct reaction_row){
+		.id = db_text(st, 0),
+		.kind = db_text(st, 1),
+		.host = (uint32_t)db_u64(st, 2),
+		.daemon = db_text(st, 3),
+		.alert_id = db_text(st, 4),
+		.target = db_text(st, 5),
+		.args = db_text(st, 6),
+		.mode = db_text(st, 7),
+		.status = db_text(st, 8),
+		.rule = db_text(st, 9),
+		.reason = db_text(st, 10),
+		.by = db_text(st, 11),
+		.approved_by = db_text(st, 12),
+		.created_us = db_u64(st, 13),
+		.updated_us = db_u64(st, 14),
+		.sent_us = db_u64(st, 15),
+		.applied_us = db_u64(st, 16),
+		.expires_us = db_u64(st, 17),
+		.result = db_text(st, 18),
+	};
+}
+
+static void
+read_order(sqlite3_stmt *st, struct order_row *ret)
+{
+	*ret = (struct order_row){
+		.id = db_text(st, 0),
+		.reaction_id = db_text(st, 1),
+		.host = (uint32_t)db_u64(st, 2),
+		.undo = sqlite3_column_int(st, 3) != 0,
+		.counter = db_u64(st, 4),
+		.created_us = db_u64(st, 5),
+		.expires_us = db_u64(st, 6),
+		.closed = sqlite3_column_int(st, 7) != 0,
+		.bytes = sqlite3_column_blob(st, 8),
+		.size = (size_t)sqlite3_column_bytes(st, 8),
+	};
+}
+
+/* 1 and the first row, or 0. */
+static int
+one_reaction(struct db *db, sqlite3_stmt *st, reaction_call call, void *ctx)
+{
+	struct reaction_row row;
+	int r = db_step(db, st);
+
+	if (r <= 0)
+		return r;
+	read_reaction(st, &row);
+	r = call(&row, ctx);
+	sqlite3_reset(st);
+	return r < 0 ? r : 1;
+}
+
+static int
+all_reactions(struct db *db, sqlite3_stmt *st, reaction_call call, void *ctx)
+{
+	struct reaction_row row;
+	int r;
+
+	while ((r = db_step(db, st)) > 0) {
+		read_reaction(st, &row);
+		r = call(&row, ctx);
+		if (r != 0)
+			break;
+	}
+	if (st)
+		sqlite3_reset(st);
+	return r;
+}
+
+/* The first number of the first row; 0 when there is none. */
+static int
+one_number(struct db *db, sqlite3_stmt *st, uint64_t *ret)
+{
+	int r = db_step(db, st);
+
+	if (r < 0)
+		return r;
+	*ret = r > 0 ? db_u64(st, 0) : 0;
+	if (r > 0)
+		sqlite3_reset(st);
+	return 0;
+}
+
+static int
+held(struct store *s, const char *id, reaction_call call, void *ctx)
+{
+	return one_reaction(&s->control, db_query(&s->control, reaction_get, "t", id), call, ctx);
+}
+
+static int
+times(struct store *s, uint32_t host, const char *kind, const char *target, uint64_t since_us,
+    bool open, uint64_t now_us, uint64_t *ret)
+{
+	struct db *db = &s->control;
+	sqlite3_stmt *st =
+	    open ? db_query(db, reaction_open_times, "ttuu", target, kind, (uint64_t)host, now_us)
+		 : db_query(db, reaction_times, "ttuu", target, kind, (uint64_t)host, since_us);
+
+	return one_number(db, st, ret);
+}
+
+static int
+order_put(struct store *s, const struct order_row *row)
+{
+	return run(&s->control, order_put_sql, "ttuiuuuib", row->id, row->reaction_id,
+	    (uint64_t)row->host, (int)row->undo, row->counter, row->created_us, row->expires_us,
+	    (int)row->closed, row->bytes, row->size);
+}
+
+static int
+order_held(struct store *s, const char *id, order_call call, void *ctx)
+{
+	sqlite3_stmt *st = db_query(&s->control, order_get, "t", id);
+	struct order_row row;
+	int r = db_step(&s->control, st);
+
+	if (r <= 0)
+		return r;
+	read_order(st, &row);
+	r = call(&row, ctx);
+	sqlite3_reset(st);
+	return r < 0 ? r : 1;
+}
+
+static int
+order_close(struct store *s, const char *id)
+{
+	return run(&s->control, order_closed, "t", id);
+}
+
+static int
+last_counter(struct store *s, uint32_t host, uint64_t *ret)
+{
+	return one_number(
+	    &s->control, db_query(&s->control, order_counter, "u", (uint64_t)host), ret);
+}
+
+static int
+mode_put(struct store *s, const struct mode_row *row)
+{
+	if (!row->mode[0])
+		return run(
+		    &s->control, mode_delete, "utt", (uint64_t)row->host, row->label, row->daemon);
+	return run(&s->control, mode_put_sql, "uttttu", (uint64_t)row->host, row->label,
+	    row->daemon, row->mode, row->by, row->set_us);
+}
+
+static int
+prune(struct store *s, uint64_t before_us, unsigned limit)
+{
+	int r = run(&s->control, reaction_prune, "uu", before_us, (uint64_t)limit), n;
+
+	if (r < 0)
+		return r;
+	n = sqlite3_changes(s->control.handle);
+	r = run(&s->control, order_prune, "uu", before_us, (uint64_t)limit);
+	return r < 0 ? r : n;
+}
+
+static int
+each(struct reader *r, const struct reaction_filter *f, reaction_call call, void *ctx)
+{
+	uint64_t max = f->limit ? f->limit : INT64_MAX;
+	struct db *db = &r->control;
+	sqlite3_stmt *st;
+
+	if (f->alert_id)
+		st = db_query(db, reactions_of_alert, "tu", f->alert_id, max);
+	else
+		st = db_query(db, reactions, "ttuuu", f->status, f->before_id, (uint64_t)f->host,
+		    f->since_us, max);
+	return all_reactions(db, st, call, ctx);
+}
+
+static int
+get(struct reader *r, const char *id, reaction_call call, void *ctx)
+{
+	return one_reaction(&r->control, db_query(&r->control, reaction_get, "t", id), call, ctx);
+}
+
+static int
+count(struct reader *r, struct reaction_counts *ret)
+{
+	sqlite3_stmt *st = db_query(&r->control, reaction_count, "");
+	int result = db_step(&r->control, st);
+
+	if (result < 0)
+		return result;
+	*ret = (struct reaction_counts){ 0 };
+	if (result == 0)
+		return 0;
+	*ret = (struct reaction_counts){
+		.total = db_u64(st, 0),
+		.dry_run = db_u64(st, 1),
+		.waiting = db_u64(st, 2),
+		.in_effect = db_u64(st, 3),
+		.failed = db_u64(st, 4),
+		.expired = db_u64(st, 5),
+		.undone = db_u64(st, 6),
+	};
+	sqlite3_reset(st);
+	return 0;
+}
+
+static int
+each_open(struct reader *r, uint32_t host, order_call call, void *ctx)
+{
+	struct db *db = &r->control;
+	sqlite3_stmt *st =
+	    host ? db_query(db, orders_of_host, "u", (uint64_t)host) : db_query(db, orders, "");
+	struct order_row row;
+	int result;
+
+	while ((result = db_step(db, st)) > 0) {
+		read_order(st, &row);
+		result = call(&row, ctx);
+		if (result != 0)
+			break;
+	}
+	if (st)
+		sqlite3_reset(st);
+	return result;
+}
+
+static int
+each_mode(struct reader *r, mode_call call, void *ctx)
+{
+	sqlite3_stmt *st = db_query(&r->control, modes, "");
+	int result;
+
+	while ((result = db_step(&r->control, st)) > 0) {
+		const struct mode_row row = {
+			.host = (uint32_t)db_u64(st, 0),
+			.label = db_text(st, 1),
+			.daemon = db_text(st, 2),
+			.mode = db_text(st, 3),
+			.by = db_text(st, 4),
+			.set_us = db_u64(st, 5),
+		};
+
+		result = call(&row, ctx);
+		if (result != 0)
+			break;
+	}
+	if (st)
+		sqlite3_reset(st);
+	return result;
+}
+
+const struct store_reactions store_sqlite_reactions = {
+	.put = put,
+	.held = held,
+	.times = times,
+	.order_put = order_put,
+	.order_held = order_held,
+	.order_close = order_close,
+	.last_counter = last_counter,
+	.mode_put = mode_put,
+	.prune = prune,
+	.each = each,
+	.get = get,
+	.count = count,
+	.each_open = each_open,
+	.each_mode = each_mode,
+};
