@@ -4,6 +4,7 @@ lib_libds_a_SOURCES = lib/compiler.h lib/buf.c lib/buf.h lib/event.c lib/event.h
 	lib/conf.c lib/conf_value.c lib/conf_value.h lib/conf.h lib/map.c lib/map.h
 lib_libds_a_SOURCES += lib/file.c lib/file.h
 lib_libds_a_SOURCES += lib/mailbox.c lib/mailbox.h lib/snapshot.c lib/snapshot.h
+lib_libds_a_SOURCES += lib/message.c lib/message.h lib/order.c lib/order.h
 lib_libds_a_SOURCES += lib/ipc.c lib/ipc.h lib/json.c lib/json.h
 
 # zlib
@@ -15,7 +16,7 @@ lib_libdsbatch_a_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS)
 
 # OpenSSL, libevent
 noinst_LIBRARIES += lib/libdsnet.a
-lib_libdsnet_a_SOURCES = lib/tls.c lib/tls_cert.c lib/tls.h lib/token.c lib/conn.c lib/conn.h lib/conn_turn.c \
+lib_libdsnet_a_SOURCES = lib/sign.c lib/sign.h lib/tls.c lib/tls_cert.c lib/tls.h lib/token.c lib/conn.c lib/conn.h lib/conn_turn.c \
 	lib/conn_turn.h
 lib_libdsnet_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 

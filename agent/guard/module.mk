@@ -1,6 +1,12 @@
 # agent/guard: sources, tests and what is installed
 EXTRA_DIST += agent/.may_include agent/guard/.may_include
 
+# nettle: the guard's half of sign.h
+noinst_LIBRARIES += lib/libdsverify.a
+lib_libdsverify_a_SOURCES = lib/verify.c lib/sign.h
+lib_libdsverify_a_CFLAGS = $(AM_CFLAGS) $(HOGWEED_CFLAGS) $(NETTLE_CFLAGS)
+DS_VERIFY_LIBS = lib/libdsverify.a $(HOGWEED_LIBS) $(NETTLE_LIBS)
+
 # What a daemon is on this host: linked into the guard and its tests; no BPF in here.
 noinst_LIBRARIES += agent/guard/libattrib.a
 agent_guard_libattrib_a_SOURCES = agent/guard/daemon.h agent/guard/daemon.c agent/guard/daemon_find.c \
@@ -39,7 +45,7 @@ agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard
 	agent/guard/attribute.c agent/guard/attribute.h agent/guard/repeat.c agent/guard/repeat.h agent/guard/crowd.c agent/guard/crowd.h \
 	agent/guard/cgroup_path.c agent/guard/cgroup_path.h agent/guard/decide.c agent/guard/decide.h \
 	agent/guard/program_table.c agent/guard/program_table.h agent/guard/path.c agent/guard/path.h \
-	agent/guard/heartbeat.c agent/guard/heartbeat.h \
+	agent/guard/heartbeat.c agent/guard/heartbeat.h agent/guard/reaction.h agent/guard/ledger.h \
 	agent/guard/notify.c agent/guard/notify.h agent/guard/user.c agent/guard/user.h agent/guard/sensor.h agent/guard/sensors/sample.h \
 	agent/guard/probe.c agent/guard/probe.h agent/guard/probe_maps.c agent/guard/probe_object.h \
 	agent/guard/probe_point.c agent/guard/probe_point.h agent/guard/secret_file.c agent/guard/secret_file.h

@@ -114,6 +114,15 @@ tests_fuzz_fuzz_recover_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_recover_LDADD = agent/uplink/libuplink.a $(DS_BATCH_LIBS) lib/libds.a
 EXTRA_DIST += tests/fuzz/seeds/recover/described tests/fuzz/seeds/recover/bytes
 
+fuzz_replays += tests/fuzz/replay_order
+tests_fuzz_replay_order_SOURCES = tests/fuzz/fuzz_order.c tests/fuzz/replay.c
+tests_fuzz_replay_order_LDADD = lib/libds.a
+fuzz_targets += tests/fuzz/fuzz_order
+tests_fuzz_fuzz_order_SOURCES = tests/fuzz/fuzz_order.c
+tests_fuzz_fuzz_order_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_order_LDADD = lib/libds.a
+EXTRA_DIST += tests/fuzz/seeds/order/message tests/fuzz/seeds/order/envelope tests/fuzz/seeds/order/result
+
 # END OF LIST: add above
 all_fuzz_replays = $(fuzz_replays)
 all_fuzz_targets = $(fuzz_targets)

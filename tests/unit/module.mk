@@ -232,6 +232,15 @@ tests_unit_test_batcher_CFLAGS = $(TEST_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_batcher_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=writev
 tests_unit_test_batcher_LDADD = agent/uplink/libuplink.a $(DS_BATCH_LIBS) $(EVENT_LIBS) $(TEST_LIBS)
 
+unit_tests += tests/unit/test_order
+tests_unit_test_order_SOURCES = tests/unit/test_order.c
+tests_unit_test_order_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_order_LDADD = $(TEST_LIBS)
+unit_tests_agent += tests/unit/test_sign
+tests_unit_test_sign_SOURCES = tests/unit/test_sign.c
+tests_unit_test_sign_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_sign_LDADD = $(DS_NET_LIBS) $(DS_VERIFY_LIBS) $(TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * reaction - what an order can do on this host: one row, one file in reactions/ each.
+ *
+ * Order of a life: check, prepare, [ledger on disk], apply, read_back; later undo, read_back.  The
+ * guard's only thread calls everything; nothing here may block for long.  All functions return 0 or
+ * -errno and put a sentence into call->why on failure.  A reaction whose effect has no inverse
+ * (kill) has no undo, and says so in help.
+ */
+#ifndef AGENT_GUARD_REACTION_H
+#define AGENT_GUARD_REACTION_H
+
+#include "agent/config.h"
+#include "lib/json.h"
+#include "lib/order.h"
+
+#define REACTION_INVERSE_MAX (16u << 10) /* bytes */
+
+/* One order being carried out or undone. */
+struct reaction_call {
+	const struct ds_order *order; /* also for undo: the one that was applied */
+	const struct agent_config *config;
+	/* What undo needs, in the reaction's own format: prepare appends, the ledger keeps it,
+	 * apply, read_back, undo and restore read it from the front. */
+	struct ds_buf inverse;
+	struct ds_json *evidence; /* prepare adds keys to the open object; NULL in undo */
+	uint64_t until_us;        /* wall clock: end of the effect's life; 0: none */
+	char why[512];            /* a sentence, for result and log */
+};
+
+struct reaction {
+	const char *name; /* the order's kind, and the word in [reaction] ceiling */
+	const char *help;
+	uint64_t lifetime_ms; /* when the order says none; 0: the effect is over at once */
+	/* Arguments are there and allowed, the target still is: -EINVAL arguments, -EPERM never on
+	 * this host, -ENOENT or -ESRCH the target is gone (told as "nothing"), else a failure. */
+	int (*check)(struct reaction_call *call);
+	/* Inverse and evidence; no effect yet. */
+	int (*prepare)(struct reaction_call *call);
+	/* After the ledger's entry is on disk.  Must be safe to call twice. */
+	int (*apply)(struct reaction_call *call);
+	/* 1: the effect is there, 0: it is not, -errno. */
+	int (*read_back)(struct reaction_call *call);
+	/* Takes the effect away; 0 also when it is gone already.  NULL: cannot be undone. */
+	int (*undo)(struct reaction_call *call);
+	/* Every second while effects of it are active (call: NULL), and once after the guard's
+	 * start for each active effect: 0 as it should be, 1 it was gone and is there again.  May
+	 * be NULL. */
+	int (*keep)(struct reaction_call *call);
+};
+
+extern const struct reaction *const reactions[]; /* ends with NULL */
+const struct reaction *reaction_find(const char *name);
+
+/* A sentence into call->why; returns error. */
+DS_PRINTF(3, 4) int reaction_fail(struct reaction_call *call, int error, const char *format, ...);
+
+#endif
