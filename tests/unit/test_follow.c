@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static char dir[64], path[128], rotated[128];
@@ -243,6 +245,91 @@ rotation_while_away_is_made_up_for(void **state)
 	assert_int_equal(lost, 0);
 }
 
+/* When a file was written last; the order of those that were rotated away follows from it. */
+static void
+set_age(const char *name, time_t seconds)
+{
+	const struct timespec times[2] = { { time(NULL) - seconds, 0 },
+		{ time(NULL) - seconds, 0 } };
+
+	assert_int_equal(utimensat(AT_FDCWD, name, times, 0), 0);
+}
+
+static void
+in_the_directory(char *ret, size_t size, const char *name)
+{
+	snprintf(ret, size, "%s/%s", dir, name);
+}
+
+static void
+several_rotations_while_away_are_made_up_for(void **state)
+{
+	char oldest[128], older[128], other[128];
+
+	(void)state;
+	in_the_directory(oldest, sizeof(oldest), "auth.log.9");
+	in_the_directory(older, sizeof(older), "auth.log.2");
+	add("a\n");
+	begin();
+	add("b\n");
+	expect("b\n");
+	add("c\n");
+	assert_int_equal(rename(path, older), 0);
+	write_to(oldest, O_TRUNC, "read long ago\n");
+	write_to(rotated, O_TRUNC, "d\ne\n");
+	set_age(oldest, 400);
+	set_age(older, 300);
+	set_age(rotated, 200);
+	/* Neither a copy of what is read, nor what is not a rotated log, comes in between. */
+	in_the_directory(other, sizeof(other), "auth.log.bak");
+	write_to(other, O_TRUNC, "not a log\n");
+	set_age(other, 250);
+	in_the_directory(other, sizeof(other), "auth.log.3");
+	write_to(other, O_TRUNC, "a\nb\n");
+	set_age(other, 240);
+	write_to(path, O_TRUNC, "f\n");
+	restart();
+	expect("c\nd\ne\nf\n");
+	add("g\n");
+	expect("g\n");
+	assert_int_equal(lost, 0);
+}
+
+static void
+a_log_of_which_nothing_was_read_may_be_rotated_too(void **state)
+{
+	(void)state;
+	add("");
+	begin();
+	expect("");
+	restart();
+	add("a\n");
+	assert_int_equal(rename(path, rotated), 0);
+	set_age(rotated, 200);
+	write_to(path, O_TRUNC, "b\n");
+	expect("a\nb\n");
+	assert_int_equal(lost, 0);
+}
+
+static void
+a_log_rotated_away_is_read_before_there_is_a_new_one(void **state)
+{
+	char older[128];
+
+	(void)state;
+	in_the_directory(older, sizeof(older), "auth.log.2");
+	add("a\n");
+	begin();
+	assert_int_equal(rename(path, older), 0);
+	write_to(rotated, O_TRUNC, "b\n");
+	set_age(older, 300);
+	set_age(rotated, 200);
+	expect("b\n");
+	add("c\n");
+	expect("c\n");
+	assert_int_equal(lost, 0);
+}
+
 static void
 what_was_rotated_out_of_sight_is_told(void **state)
 {
@@ -302,6 +389,9 @@ main(void)
 		TEST(copytruncate_loses_and_repeats_nothing),
 		TEST(a_restart_goes_on_where_it_was),
 		TEST(rotation_while_away_is_made_up_for),
+		TEST(several_rotations_while_away_are_made_up_for),
+		TEST(a_log_of_which_nothing_was_read_may_be_rotated_too),
+		TEST(a_log_rotated_away_is_read_before_there_is_a_new_one),
 		TEST(what_was_rotated_out_of_sight_is_told),
 		TEST(a_line_without_end_is_cut_and_passed_over),
 		TEST(places_that_are_damaged_are_refused),
