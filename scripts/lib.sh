@@ -18,12 +18,14 @@ debian_build="gcc make autoconf autoconf-archive automake pkg-config clang llvm 
 ubuntu_build="${debian_build/bpftool/linux-tools-common linux-tools-generic}"
 debian_test="binutils curl jq openssl sqlite3 iproute2 procps util-linux mandoc xz-utils libclang-rt-14-dev
  nginx-light libnginx-mod-http-perl fcgiwrap spawn-fcgi openssh-server openssh-client sshpass cron postgresql
- rsyslog logrotate debootstrap nftables"
+ rsyslog logrotate debootstrap nftables
+ python3-yaml php-fpm rpm"
 fedora_build="gcc make autoconf autoconf-archive automake pkgconf clang llvm bpftool libbpf-devel
  elfutils-libelf-devel libevent-devel openssl-devel sqlite-devel libmicrohttpd-devel zlib-devel libdeflate-devel
  jansson-devel nettle-devel gmp-devel libnftnl-devel libmnl-devel libcmocka-devel libseccomp-devel systemd-devel libcurl-devel python3"
 fedora_test="binutils curl jq openssl sqlite iproute procps-ng util-linux mandoc xz nginx nginx-mod-http-perl fcgiwrap
- spawn-fcgi openssh-server openssh-clients sshpass cronie postgresql-server rsyslog logrotate debootstrap nftables"
+ spawn-fcgi openssh-server openssh-clients sshpass cronie postgresql-server rsyslog logrotate debootstrap nftables
+ python3-pyyaml php-fpm rpm-build"
 
 # The packages of a list that are not installed.
 missing_debian() {
