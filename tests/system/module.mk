@@ -23,6 +23,7 @@ sanitized_system_tests += tests/system/api.py
 system_tests += tests/system/sim.py
 
 system_tests += tests/system/logins.py tests/system/logins_journal.py
+sanitized_system_tests += tests/system/logins.py
 
 system_tests += tests/system/agent_crash.py
 sanitized_system_tests += tests/system/agent_crash.py
