@@ -10,6 +10,7 @@
 #define LIB_TLS_H
 
 #include "lib/compiler.h"
+#include "lib/token.h"
 #include "lib/wire.h"
 
 #include <stdbool.h>
@@ -18,8 +19,6 @@
 
 struct ds_tls;     /* an SSL_CTX with its role */
 struct ds_tls_key; /* a private key */
-
-#define DS_PIN_SIZE 32 /* SHA-256 of a SubjectPublicKeyInfo */
 
 /* Files are PEM.  *ret_why (size bytes) gets OpenSSL's sentence on failure.
  * Server: its certificate and key; clients show a certificate signed by ca_file, or none (then only
@@ -75,15 +74,7 @@ DS_MUST_CHECK int ds_host_id_parse(const char *text, uint8_t ret[DS_HOST_ID_SIZE
 /* Random bytes from the kernel. */
 DS_MUST_CHECK int ds_random(void *ret, size_t size);
 
-/* An enrolment token as people see it: "dse1." and base64url of server addresses, the pin of the
- * CA, a token id and a secret.  The server keeps only a hash of the secret. */
-#define DS_TOKEN_TEXT_MAX 768 /* bytes, with the NUL */
-struct ds_token {
-	char address[256]; /* host:port[,host:port] */
-	uint8_t pin[DS_PIN_SIZE];
-	char id[64];
-	uint8_t secret[32];
-};
+/* See lib/token.h. */
 DS_MUST_CHECK int ds_token_format(const struct ds_token *t, char *ret, size_t size);
 DS_MUST_CHECK int ds_token_parse(const char *text, struct ds_token *ret);
 

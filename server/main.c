@@ -6,6 +6,7 @@
  * waits for signals.  Parts know each other by what main hands them and nothing else.
  */
 #include "lib/log.h"
+#include "lib/sign.h"
 #include "server/api/api.h"
 #include "server/config.h"
 #include "server/fleet/fleet.h"
@@ -30,6 +31,8 @@ struct server {
 	const struct store_backend *backend;
 	struct store_config store;
 	struct writer *writer;
+	struct ds_sign_key *order_key; /* of all orders; its public half is in tokens */
+	uint8_t order_public[DS_SIGN_PUBLIC_SIZE];
 	struct fleet *fleet;
 	struct ingest *ingest;
 	struct api *api;
@@ -113,6 +116,28 @@ static void
 stop_writer(struct server *s)
 {
 	writer_stop(s->writer);
+}
+
+static int
+start_key(struct server *s, char *why, size_t size)
+{
+	char path[4096];
+	int n = snprintf(path, sizeof(path), "%s/order.key", s->cfg.state_dir);
+
+	snprintf(why, size, "the state directory's name is too long");
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return -ENAMETOOLONG;
+	s->order_key = ds_sign_key_open(path, true, why, size);
+	if (!s->order_key)
+		return -ENOKEY;
+	ds_sign_key_public(s->order_key, s->order_public);
+	return 0;
+}
+
+static void
+stop_key(struct server *s)
+{
+	ds_sign_key_free(s->order_key);
 }
 
 static int
@@ -221,6 +246,7 @@ start_api(struct server *s, char *why, size_t size)
 		.writer = s->writer,
 		.ingest = s->ingest,
 		.ca_file = ingest_ca_file(s->ingest),
+		.order_key = s->order_public,
 	};
 
 	s->api = api_start(&cfg, why, size);
@@ -240,6 +266,7 @@ static const struct part {
 	void (*stop)(struct server *s);
 } parts[] = {
 	{ "store", start_writer, stop_writer },
+	{ "key", start_key, stop_key },
 	{ "fleet", start_fleet, stop_fleet },
 	{ "ingest", start_ingest, stop_ingest },
 	{ "watch", start_watch, stop_watch },

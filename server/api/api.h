@@ -22,7 +22,8 @@ struct api_config {
 	const struct store_config *store; /* for readers; borrowed until stop */
 	struct writer *writer;            /* borrowed until stop */
 	struct ingest *ingest;            /* borrowed until stop; NULL: no agents (tests) */
-	const char *ca_file; /* PEM of the agents' CA, whose pin goes into enrolment tokens */
+	const char *ca_file;      /* PEM of the agents' CA, whose pin goes into enrolment tokens */
+	const uint8_t *order_key; /* whose orders hosts take, into tokens; 32 bytes, or NULL */
 };
 
 /* Listens and serves.  NULL and a sentence on failure. */

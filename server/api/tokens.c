@@ -177,6 +177,8 @@ tokens_create(struct call *c)
 		return;
 	}
 	memcpy(t.pin, ca.pin, sizeof(t.pin));
+	if (c->cfg->order_key != NULL)
+		memcpy(t.order_key, c->cfg->order_key, sizeof(t.order_key));
 	if (address != NULL)
 		snprintf(t.address, sizeof(t.address), "%s", address);
 	else

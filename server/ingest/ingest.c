@@ -2,6 +2,7 @@
 #include "server/ingest/ingest.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/order.h"
 #include "server/ingest/worker.h"
 
 #include <errno.h>
@@ -166,6 +167,27 @@ ingest_forget(struct ingest *in, uint32_t host, const char *daemon)
 
 	snprintf(m.daemon, sizeof(m.daemon), "%s", daemon ? daemon : "");
 	tell_all(in, &m);
+}
+
+int
+ingest_send_order(struct ingest *in, uint32_t host, const void *data, size_t size)
+{
+	struct worker_mail *m;
+	int r;
+
+	if (size > DS_ORDER_MAX)
+		return -EFBIG;
+	m = malloc(sizeof(*m) + size);
+	if (!m)
+		return -ENOMEM;
+	*m = (struct worker_mail){
+		.kind = MAIL_ORDER, .is_owned = true, .host = host, .size = size
+	};
+	memcpy(m->data, data, size);
+	r = worker_tell(worker_of(in, host), m);
+	if (r < 0)
+		free(m);
+	return r;
 }
 
 uint16_t

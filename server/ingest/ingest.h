@@ -29,6 +29,12 @@ struct ingest_config {
 	struct detect_config detect;
 	/* [detect] silent_after: pings are asked for often enough to tell. */
 	uint64_t silent_after_us;
+	/* Of orders; on the thread of the host's worker, so they must not block.  May be NULL.
+	 * on_session: the host has a session (again), what waits for it can be sent. */
+	void (*on_session)(uint32_t host, const uint8_t host_id[DS_HOST_ID_SIZE], void *ctx);
+	/* A RESULT frame, not looked at; borrowed. */
+	void (*on_result)(uint32_t host, const void *data, size_t size, void *ctx);
+	void *order_ctx;
 };
 
 /* What is known of a session, as of at most a second ago. */
@@ -73,6 +79,11 @@ void ingest_host_changed(struct ingest *in, const uint8_t id[DS_HOST_ID_SIZE]);
 /* Any thread, after the change was committed: what was learnt of a daemon (NULL: all of the host)
  * was changed; the worker forgets it and restores it from the store. */
 void ingest_forget(struct ingest *in, uint32_t host, const char *daemon);
+/* Any thread: hands an order's bytes to the host's session.  0: they are on their way, and lost
+ * when there is no session (then on_session tells when to try again) or when the agent does not
+ * read; a result says that they came through.  -EFBIG, -ENOMEM, -ENOSPC. */
+DS_MUST_CHECK int ingest_send_order(
+    struct ingest *in, uint32_t host, const void *data, size_t size);
 void ingest_get_stats(struct ingest *in, struct ingest_stats *ret);
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/order.h"
 #include "server/ingest/worker.h"
 
 #include <errno.h>
@@ -79,6 +80,14 @@ session_resume(struct session *s)
 		return;
 	s->paused = false;
 	ds_conn_resume(s->conn);
+}
+
+void
+session_order(struct session *s, const void *data, size_t size)
+{
+	if (s->state == SESSION_OPEN && ds_conn_send(s->conn, DS_FRAME_ORDER, 0, data, size) < 0 &&
+	    ds_log_pass(&rate, 5))
+		ds_log(WARN, "an agent does not read its orders", "peer=%s", s->info.peer);
 }
 
 static int
@@ -249,7 +258,11 @@ take_hello(struct session *s, const struct ds_frame *f)
 	remember_hello(s, &hello);
 	s->state = SESSION_OPEN;
 	enrol_update_host(s, &hello);
-	return send_welcome(s, renew_after(&cert));
+	r = send_welcome(s, renew_after(&cert));
+	if (r == 0 && s->worker->ingest->cfg.on_session)
+		s->worker->ingest->cfg.on_session(
+		    s->info.host, s->info.host_id, s->worker->ingest->cfg.order_ctx);
+	return r;
 }
 
 static int
@@ -296,6 +309,18 @@ take_renew(struct session *s, const struct ds_frame *f)
 }
 
 static int
+take_result(struct session *s, const struct ds_frame *f)
+{
+	const struct ingest_config *cfg = &s->worker->ingest->cfg;
+
+	if (f->size > DS_RESULT_MAX)
+		return -EFBIG;
+	if (cfg->on_result)
+		cfg->on_result(s->info.host, f->payload, f->size, cfg->order_ctx);
+	return 0;
+}
+
+static int
 take_nothing(struct session *s, const struct ds_frame *f)
 {
 	(void)s;
@@ -315,7 +340,7 @@ static const struct {
 	{ DS_FRAME_HELLO, 1u << SESSION_HELLO, take_hello },
 	{ DS_FRAME_ENROL, 1u << SESSION_ENROLLING, take_enrol },
 	{ DS_FRAME_RENEW, 1u << SESSION_OPEN, take_renew },
-	{ DS_FRAME_RESULT, 1u << SESSION_OPEN, take_nothing },
+	{ DS_FRAME_RESULT, 1u << SESSION_OPEN, take_result },
 	{ DS_FRAME_ERROR, 1u << SESSION_OPEN | 1u << SESSION_HELLO | 1u << SESSION_ENROLLING,
 	    take_error },
 };

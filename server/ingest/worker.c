@@ -75,6 +75,16 @@ forget(struct worker *w, uint32_t number, const char *daemon)
 		    h->name);
 }
 
+/* Without a session it is lost here: the outbox sends it again when there is one. */
+static void
+send_order(struct worker *w, const struct worker_mail *m)
+{
+	struct host_state *h = host_of_number(w, m->host);
+
+	if (h && h->session)
+		session_order(h->session, m->data, m->size);
+}
+
 static void
 renew_tls(struct worker *w)
 {
@@ -105,6 +115,9 @@ read_mail(struct worker *w, struct worker_mail *m)
 		break;
 	case MAIL_DETECT:
 		detect_configure(w->detect, &m->detect);
+		break;
+	case MAIL_ORDER:
+		send_order(w, m);
 		break;
 	case MAIL_TLS:
 		renew_tls(w);

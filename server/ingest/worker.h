@@ -72,6 +72,7 @@ enum worker_mail_kind {
 	MAIL_HOST,      /* host_id: changed by an operator */
 	MAIL_FORGET,    /* host, daemon: what was learnt changed */
 	MAIL_DETECT,    /* detect: new configuration */
+	MAIL_ORDER,     /* host, data: for the agent */
 	MAIL_TLS,       /* the server's certificate was renewed */
 	MAIL_STOP,
 };
@@ -87,6 +88,8 @@ struct worker_mail {
 	uint32_t host;
 	char daemon[DS_DAEMON_MAX + 1]; /* "": all */
 	struct detect_config detect;
+	size_t size;
+	uint8_t data[];
 };
 
 struct session_list {
@@ -168,6 +171,9 @@ void session_resume(struct session *s);
 void session_check_host(struct session *s);
 /* Sends w->out, a message, as a frame. */
 int session_send(struct session *s, uint8_t type, uint8_t flags);
+
+/* An order's bytes to the agent, unread. */
+void session_order(struct session *s, const void *data, size_t size);
 
 /* host.c */
 struct host_state *host_get(struct worker *w, const struct host_row *row);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "lib/clock.h"
+#include "lib/order.h"
 #include "server/ingest/worker.h"
 #include "tests/contract/store_fixture.h"
 
@@ -392,6 +393,61 @@ a_known_host_is_welcomed(void **state)
 	assert_int_equal(welcome_seq(w, connect_as(w, &w->cert), 9), 0);
 }
 
+struct told {
+	uint32_t session, result;
+	size_t size;
+	char data[16];
+};
+
+static void
+tell_session(uint32_t host, const uint8_t host_id[DS_HOST_ID_SIZE], void *ctx)
+{
+	assert_int_equal(host_id[0], 7);
+	((struct told *)ctx)->session = host;
+}
+
+static void
+tell_result(uint32_t host, const void *data, size_t size, void *ctx)
+{
+	struct told *t = ctx;
+
+	t->result = host;
+	t->size = size;
+	assert_true(size <= sizeof(t->data));
+	memcpy(t->data, data, size);
+}
+
+static void
+an_order_goes_to_its_host_and_the_result_comes_back(void **state)
+{
+	struct world *w = *state;
+	struct told told = { 0 };
+	struct ds_frame f;
+	struct ds_conn *c;
+	struct ds_buf b;
+
+	w->in.cfg.on_session = tell_session;
+	w->in.cfg.on_result = tell_result;
+	w->in.cfg.order_ctx = &told;
+	put_host(w, HOST_APPROVED);
+	assert_int_equal(ingest_send_order(&w->in, 1, "early", 5), 0); /* nobody is there */
+	event_base_loop(w->in.workers[0].base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	c = connect_as(w, &w->cert);
+	assert_int_equal(welcome_seq(w, c, 9), 0);
+	assert_int_equal(told.session, 1);
+	assert_int_equal(ingest_send_order(&w->in, 2, "other", 5), 0);
+	assert_int_equal(ingest_send_order(&w->in, 1, "order", 5), 0);
+	f = expect(w, c, DS_FRAME_ORDER);
+	assert_int_equal(f.size, 5);
+	assert_memory_equal(f.payload, "order", 5);
+	ds_buf_view(&b, "result", 6);
+	b.len = 6;
+	assert_int_equal(give(c, DS_FRAME_RESULT, &b), 0);
+	assert_int_equal(told.result, 1);
+	assert_memory_equal(told.data, "result", 6);
+	assert_int_equal(ingest_send_order(&w->in, 1, "", DS_ORDER_MAX + 1), -EFBIG);
+}
+
 static void
 an_unknown_a_pending_and_a_revoked_host_are_told_so(void **state)
 {
@@ -628,6 +684,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_known_host_is_welcomed),
+		T(an_order_goes_to_its_host_and_the_result_comes_back),
 		T(an_unknown_a_pending_and_a_revoked_host_are_told_so),
 		T(a_batch_is_acknowledged_and_a_repeated_one_too),
 		T(a_session_goes_on_where_the_last_one_ended),

@@ -21,6 +21,7 @@ example(void)
 	for (unsigned i = 0; i < sizeof(t.pin); i++) {
 		t.pin[i] = (uint8_t)(i * 7);
 		t.secret[i] = (uint8_t)(255 - i);
+		t.order_key[i] = (uint8_t)(i + 1);
 	}
 	return t;
 }
