@@ -19,13 +19,13 @@ ubuntu_build="${debian_build/bpftool/linux-tools-common linux-tools-generic}"
 debian_test="binutils curl jq openssl sqlite3 iproute2 procps util-linux mandoc xz-utils libclang-rt-14-dev
  nginx-light libnginx-mod-http-perl fcgiwrap spawn-fcgi openssh-server openssh-client sshpass cron postgresql
  rsyslog logrotate debootstrap nftables
- python3-yaml php-fpm rpm"
+ python3-yaml php-fpm rpm chromium fonts-dejavu-core"
 fedora_build="gcc make autoconf autoconf-archive automake pkgconf clang llvm bpftool libbpf-devel
  elfutils-libelf-devel libevent-devel openssl-devel sqlite-devel libmicrohttpd-devel zlib-devel libdeflate-devel
  jansson-devel nettle-devel gmp-devel libnftnl-devel libmnl-devel libcmocka-devel libseccomp-devel systemd-devel libcurl-devel python3"
 fedora_test="binutils curl jq openssl sqlite iproute procps-ng util-linux mandoc xz nginx nginx-mod-http-perl fcgiwrap
  spawn-fcgi openssh-server openssh-clients sshpass cronie postgresql-server rsyslog logrotate debootstrap nftables
- python3-pyyaml php-fpm rpm-build"
+ python3-pyyaml php-fpm rpm-build chromium dejavu-sans-fonts"
 
 # The packages of a list that are not installed.
 missing_debian() {
@@ -73,6 +73,8 @@ install_packages() {
 	*" fedora "*|*" rhel "*) family=fedora want=$fedora_build ;;
 	*) die "unknown distribution ${ID:-}; install these by hand and run make: $fedora_build" ;;
 	esac
+	# The dashboard is bundled by npm; some packages of nodejs bring it, and then conflict with one of that name.
+	command -v npm >/dev/null || [ -e "$top/web/dist/.shipped" ] || want="$want nodejs npm"
 	if [ "$1" = test ]; then
 		if [ $family = debian ]; then want="$want $debian_test"; else want="$want $fedora_test"; fi
 	fi

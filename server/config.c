@@ -28,6 +28,8 @@ const struct ds_conf_option server_options[] = {
 	    "certificate of the HTTP API, PEM; empty: plain HTTP, for loopback only" },
 	{ "api", "tls_key", DS_CONF_STRING, AT(api_tls_key), "", 0, 0, NULL, false,
 	    "its private key, PEM" },
+	{ "api", "web_root", DS_CONF_STRING, AT(api_web_root), DS_DATADIR "/web", 0, 0, NULL, false,
+	    "directory of the dashboard's files, read at start; empty: no dashboard, only the API" },
 	{ "storage", "engine", DS_CONF_ENUM, AT(engine), "sqlite", 0, 0, "sqlite|null", false,
 	    "what stores everything; null keeps it in memory until the server ends, for tests" },
 	{ "storage", "retention", DS_CONF_DURATION, AT(retention_ms), "30d", DAY_MS, 3650 * DAY_MS,

@@ -21,6 +21,7 @@ struct server_config {
 	char *api_listen;              /* [api] address:port; empty: no HTTP */
 	char *api_unix;                /* socket path; empty: none */
 	char *api_tls_cert, *api_tls_key;
+	char *api_web_root;    /* the dashboard's files; empty: none */
 	int64_t engine;        /* [storage] enum server_engine */
 	uint64_t retention_ms; /* age at which a day's events go */
 	uint64_t max_size;     /* bytes of the event plane */

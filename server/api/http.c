@@ -16,6 +16,7 @@
 #include "server/api/request.h"
 #include "server/api/routes.h"
 #include "server/api/slots.h"
+#include "server/api/web.h"
 #include "server/config.h"
 
 #include <errno.h>
@@ -51,6 +52,7 @@ struct http {
 	_Atomic unsigned in_flight;
 	unsigned port;
 	char *tls_cert, *tls_key; /* PEM */
+	struct web *web;          /* the dashboard; NULL: none is installed */
 };
 
 /* ---- connections */
@@ -134,6 +136,24 @@ is_allowed(struct request *r, const struct route *route)
 	return false;
 }
 
+/* The dashboard's files are for everybody: what they show is asked for with a token. */
+static bool
+find_page(struct request *r, const char *url, const char *method)
+{
+	struct MHD_Connection *c = r->connection;
+	const struct web_file *f;
+
+	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+		return false;
+	f = web_find(r->http->web, url, MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept"));
+	if (f == NULL)
+		return false;
+	r->page =
+	    web_response(f, MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept-Encoding"),
+		MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-None-Match"), &r->status);
+	return true;
+}
+
 static void
 begin(struct request *r, const char *url, const char *method, const char *version)
 {
@@ -143,6 +163,8 @@ begin(struct request *r, const char *url, const char *method, const char *versio
 	if (!request_check_headers(r, method, version))
 		return;
 	r->route = route_find(method, url, r->id, sizeof(r->id), &known, r->allow);
+	if (r->route == NULL && !known && find_page(r, url, method))
+		return;
 	if (r->route == NULL && known)
 		request_problem(r, 405, "method", "this resource has other methods");
 	else if (r->route == NULL)
@@ -315,6 +337,29 @@ http_serve(struct http *h, struct follow *follow, char *why, size_t size)
 	return 0;
 }
 
+/* A server without the dashboard serves the API and says so. */
+static int
+load_web(struct http *h, char *why, size_t size)
+{
+	const char *root = h->cfg.cfg->server->api_web_root;
+	size_t bytes, files;
+	int r;
+
+	if (root[0] == '\0')
+		return 0;
+	r = web_load(root, &h->web, why, size);
+	if (r == -ENOENT) {
+		ds_log(
+		    INFO, "there is no dashboard, serving the API only", "web_root=\"%s\"", root);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	files = web_count(h->web, &bytes);
+	ds_log(DEBUG, "the dashboard is loaded", "files=%zu bytes=%zu", files, bytes);
+	return 0;
+}
+
 struct http *
 http_new(const struct http_config *cfg, char *why, size_t size)
 {
@@ -330,6 +375,8 @@ http_new(const struct http_config *cfg, char *why, size_t size)
 		r = listen_read_pem(c->api_tls_cert, &h->tls_cert, why, size);
 	if (r == 0 && c->api_tls_cert[0])
 		r = listen_read_pem(c->api_tls_key, &h->tls_key, why, size);
+	if (r == 0)
+		r = load_web(h, why, size);
 	if (r == 0)
 		r = bind_all(h, why, size);
 	if (r == 0)
@@ -368,6 +415,7 @@ http_stop(struct http *h)
 	}
 	if (h->listeners_len > 0 && h->listeners[0].is_unix)
 		listen_remove(h->cfg.cfg->server->api_unix);
+	web_free(h->web);
 	free(h->tls_cert);
 	if (h->tls_key != NULL)
 		explicit_bzero(h->tls_key, strlen(h->tls_key));

@@ -6,7 +6,7 @@ server_libdsserver_a_SOURCES += server/api/alerts.c server/api/api.c server/api/
 	server/api/query.h server/api/query_ast.h server/api/query_field.c server/api/query_hint.c server/api/query_match.c \
 	server/api/query_parse.c server/api/query_value.c server/api/request.c server/api/request.h server/api/routes.c \
 	server/api/routes.h server/api/search.c server/api/search.h server/api/slots.c server/api/slots.h server/api/state.h \
-	server/api/status.c server/api/tokens.c
+	server/api/status.c server/api/tokens.c server/api/web.c server/api/web.h
 nodist_server_libdsserver_a_SOURCES += server/api/openapi.inc
 
 # schema/api.json is schema/api.yaml in the other notation (make api-json); tests/lint/docs.sh compares them.

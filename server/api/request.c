@@ -286,6 +286,8 @@ request_answer(struct request *r, struct MHD_Connection *connection)
 	struct MHD_Response *response;
 	enum MHD_Result ok;
 
+	if (r->page != NULL)
+		return MHD_queue_response(connection, r->status, r->page);
 	if (r->follower != NULL)
 		response = MHD_create_response_from_callback(
 		    MHD_SIZE_UNKNOWN, 32u << 10, read_stream, r, NULL);

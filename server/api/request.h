@@ -36,7 +36,8 @@ struct request {
 	const char *type; /* Content-Type */
 	struct ds_buf out;
 	unsigned retry_after_s;
-	char allow[64]; /* of a 405 */
+	char allow[64];            /* of a 405 */
+	struct MHD_Response *page; /* of web.c, shared; NULL: what is in out */
 	struct follower *follower;
 };
 

@@ -123,6 +123,15 @@ tests_fuzz_fuzz_order_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_order_LDADD = lib/libds.a
 EXTRA_DIST += tests/fuzz/seeds/order/message tests/fuzz/seeds/order/envelope tests/fuzz/seeds/order/result
 
+fuzz_replays_server += tests/fuzz/replay_web
+tests_fuzz_replay_web_SOURCES = tests/fuzz/fuzz_web.c tests/fuzz/replay.c
+tests_fuzz_replay_web_LDADD = $(SERVER_LIBS)
+fuzz_targets_server += tests/fuzz/fuzz_web
+tests_fuzz_fuzz_web_SOURCES = tests/fuzz/fuzz_web.c
+tests_fuzz_fuzz_web_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_web_LDADD = $(SERVER_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/web/page tests/fuzz/seeds/web/traversal
+
 # END OF LIST: add above
 all_fuzz_replays = $(fuzz_replays)
 all_fuzz_targets = $(fuzz_targets)

@@ -1,0 +1,148 @@
+// data - what a screen asks for: kept fresh while it is looked at, quiet while it is not.
+import { useEffect, useRef } from "preact/hooks";
+import { signal, useSignal, type Signal } from "@preact/signals";
+import { ApiError, isUnavailable, lines, signedIn } from "./api";
+import { t } from "./text";
+
+export type Loaded<T> = {
+  data: T | undefined;
+  error: string;
+  unavailable: boolean; // the server has no such route
+  loading: boolean; // for the first time
+  at: number;
+};
+
+// Raised when something changed, by the stream or by an action of ours: who shows it asks again.
+const topics = new Map<string, Signal<number>>();
+const topic = (name: string) => {
+  let s = topics.get(name);
+  if (!s) topics.set(name, (s = signal(0)));
+  return s;
+};
+export const changed = (...names: string[]) => { for (const n of names) topic(n).value++; };
+
+export type Options = { every?: number; on?: string[]; skip?: boolean };
+
+// Asks at once, when a key or a topic changes, and every so many seconds while the page is visible.
+export function useData<T>(key: string, ask: (signal: AbortSignal) => Promise<T>, o: Options = {}): Loaded<T> & { again: () => void } {
+  const state = useSignal<Loaded<T> & { key: string }>({ key, data: undefined, error: "", unavailable: false, loading: true, at: 0 });
+  const kick = useRef(() => {});
+  const seen = (o.on ?? []).map((n) => topic(n).value).join();
+  const latest = useRef(ask);
+  latest.current = ask;
+  const skip = o.skip ?? false;
+  useEffect(() => {
+    if (skip) return;
+    let ended = false;
+    let timer = 0;
+    let abort = new AbortController();
+    if (state.peek().key !== key) state.value = { key, data: undefined, error: "", unavailable: false, loading: true, at: 0 };
+    const run = async () => {
+      clearTimeout(timer);
+      abort.abort();
+      const mine = (abort = new AbortController());
+      try {
+        const data = await latest.current(mine.signal);
+        if (!ended && mine === abort) state.value = { key, data, error: "", unavailable: false, loading: false, at: Date.now() };
+      } catch (e) {
+        if (ended || mine !== abort || (e as Error).name === "AbortError") return;
+        const old = state.peek();
+        state.value = { ...old, error: (e as Error).message, unavailable: isUnavailable(e), loading: false };
+        if (isUnavailable(e)) return;
+        if (!(e instanceof ApiError)) console.error(e);
+      }
+      if (!ended && o.every) timer = window.setTimeout(tick, o.every * 1000);
+    };
+    const tick = () => { if (document.visibilityState === "visible") void run(); };
+    const seenAgain = () => { if (document.visibilityState === "visible" && o.every && Date.now() - state.peek().at > o.every * 1000) void run(); };
+    kick.current = () => void run();
+    void run();
+    document.addEventListener("visibilitychange", seenAgain);
+    return () => {
+      ended = true;
+      clearTimeout(timer);
+      abort.abort();
+      document.removeEventListener("visibilitychange", seenAgain);
+    };
+  }, [key, seen, skip, o.every]);
+  const s = state.value;
+  return s.key === key ? { ...s, again: () => kick.current() }
+    : { data: undefined, error: "", unavailable: false, loading: true, at: 0, again: () => kick.current() };
+}
+
+// ---- what is small and at hand: kept in this browser
+
+export function kept<T>(name: string, fallback: T): Signal<T> {
+  const key = `daemonsec.${name}`;
+  let start = fallback;
+  try {
+    const text = localStorage.getItem(key);
+    if (text !== null) start = JSON.parse(text) as T;
+  } catch { /* a browser that keeps nothing, or something else wrote it */ }
+  const s = signal<T>(start);
+  let first = true;
+  s.subscribe((v) => {
+    if (first) { first = false; return; }
+    try { localStorage.setItem(key, JSON.stringify(v)); } catch { /* it is for convenience only */ }
+  });
+  return s;
+}
+
+// ---- the server's stream
+
+export const live = signal<"off" | "on" | "waiting">("off");
+export const announced = signal("");
+
+const topicOf: Record<string, string[]> = {
+  alert: ["alerts", "status"], reaction: ["reactions", "alerts", "status"], host: ["hosts", "status"], job: ["jobs", "models"],
+};
+
+// Server-Sent Events by fetch, because EventSource can carry no token. Comes back after a while that grows, and says
+// which event it saw last. A server without a stream is asked on each screen's own clock.
+export function startStream(): () => void {
+  const abort = new AbortController();
+  let last = "";
+  let wait = 1000;
+  let timer = 0;
+  const take = (name: string, id: string, data: string) => {
+    if (id) last = id;
+    changed(...(topicOf[name] ?? []));
+    if (name !== "alert") return;
+    try {
+      const a = JSON.parse(data) as { title?: string; severity?: string };
+      if (a.title) announced.value = t.live.alert(a.severity ?? "", a.title);
+    } catch { /* the lists tell */ }
+  };
+  const run = async () => {
+    let name = "message", id = "", data = "";
+    try {
+      for await (const line of lines("stream", abort.signal, { Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) })) {
+        const text = line.replace(/\r$/, "");
+        if (live.peek() !== "on") {
+          // What happened while we were away.
+          if (live.peek() === "waiting") changed("alerts", "reactions", "hosts", "jobs", "status");
+          live.value = "on";
+        }
+        wait = 1000;
+        if (text === "") {
+          if (data) take(name, id, data);
+          name = "message"; id = ""; data = "";
+        } else if (text.startsWith("event:")) name = text.slice(6).trim();
+        else if (text.startsWith("id:")) id = text.slice(3).trim();
+        else if (text.startsWith("data:")) data += (data ? "\n" : "") + text.slice(5).trim();
+      }
+    } catch (e) {
+      if (abort.signal.aborted) return;
+      if (isUnavailable(e) || (e instanceof ApiError && (e.status === 401 || e.status === 403))) {
+        live.value = "off";
+        return;
+      }
+    }
+    if (abort.signal.aborted || signedIn.peek() === "no") return;
+    live.value = "waiting";
+    timer = window.setTimeout(run, wait * (0.5 + Math.random()));
+    wait = Math.min(wait * 2, 30000);
+  };
+  void run();
+  return () => { clearTimeout(timer); abort.abort(); live.value = "off"; };
+}

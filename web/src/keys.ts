@@ -1,0 +1,34 @@
+// keys - single keys do what is done often; never while somebody types.
+import { useEffect, useRef } from "preact/hooks";
+
+type Handlers = Record<string, (e: KeyboardEvent) => void>;
+const stack: { current: Handlers }[] = [];
+
+const isTyping = (e: Event) => {
+  const el = e.target as HTMLElement;
+  return el.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName);
+};
+
+addEventListener("keydown", (e) => {
+  if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented) return;
+  if (document.querySelector("dialog[open]") || (isTyping(e) && e.key !== "Escape")) return;
+  // Enter and space on what has the focus are its own.
+  if ((e.key === "Enter" || e.key === " ") && (e.target as HTMLElement).closest?.("a,button,summary,[role=option]")) return;
+  for (let i = stack.length - 1; i >= 0; i--) {
+    const f = stack[i]!.current[e.key];
+    if (!f) continue;
+    e.preventDefault();
+    f(e);
+    return;
+  }
+});
+
+// The component that came last and knows the key has it.
+export function useKeys(handlers: Handlers) {
+  const mine = useRef(handlers);
+  mine.current = handlers;
+  useEffect(() => {
+    stack.push(mine);
+    return () => { stack.splice(stack.indexOf(mine), 1); };
+  }, []);
+}

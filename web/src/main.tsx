@@ -1,0 +1,65 @@
+// main - starts the dashboard: who are you, where are you, and the screen for it.
+import { Component, render, type ComponentChildren, type ComponentType } from "preact";
+import { useEffect } from "preact/hooks";
+import { signal, useSignal } from "@preact/signals";
+import { get, resume, signedIn } from "./api";
+import { startStream, useData } from "./data";
+import { status, type Status } from "./state";
+import { t } from "./text";
+import "./theme";
+import { parts } from "./url";
+import { Button, Note } from "./ui/basic";
+import { Shell } from "./ui/shell";
+import { Login } from "./screens/login";
+import { Overview } from "./screens/overview";
+
+// Screens are read when they are first looked at; a screen is a row.
+type Screen = ComponentType<{ id: string }>;
+const later = (load: () => Promise<Screen>): Screen => {
+  const loaded = signal<Screen | null>(null);
+  const failed = signal("");
+  return ({ id }) => {
+    useEffect(() => { load().then((s) => { loaded.value = s; }, (e: Error) => { failed.value = e.message; }); }, []);
+    const Loaded = loaded.value;
+    if (failed.value) return <Note kind="bad">{t.error.offline}</Note>;
+    return Loaded ? <Loaded id={id} /> : <div class="waiting" role="status" />;
+  };
+};
+const table: Record<string, Screen> = {
+  "": Overview,
+  overview: Overview,
+};
+
+class Guard extends Component<{ children: ComponentChildren; at: string }, { failed: boolean }> {
+  state = { failed: false };
+  static getDerivedStateFromError() { return { failed: true }; }
+  componentDidCatch(e: unknown) { console.error(e); }
+  componentDidUpdate(before: { at: string }) { if (before.at !== this.props.at && this.state.failed) this.setState({ failed: false }); }
+  render() {
+    return this.state.failed ? <Note kind="bad"><p>{t.error.crash}</p><Button onClick={() => this.setState({ failed: false })}>{t.error.again}</Button></Note>
+      : this.props.children;
+  }
+}
+
+function Screens() {
+  const s = useData("status", (signal) => get<Status>("status", undefined, signal), { every: 5, on: ["status"] });
+  useEffect(() => { if (s.data) status.value = s.data; }, [s.data]);
+  useEffect(startStream, []);
+  const [first = "", id = ""] = parts.value;
+  const Here = table[first];
+  return (
+    <Shell>
+      <Guard at={first + id}>{Here ? <Here id={id} /> : <Note><p>{t.error.nothing}</p><a class="button" href="/">{t.error.home}</a></Note>}</Guard>
+    </Shell>
+  );
+}
+
+function App() {
+  const started = useSignal(false);
+  useEffect(() => { void resume().finally(() => { started.value = true; }); }, []);
+  if (!started.value || signedIn.value === "asking") return null;
+  return signedIn.value === "no" ? <Login /> : <Screens />;
+}
+
+void later;
+render(<App />, document.getElementById("app")!);

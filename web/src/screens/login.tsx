@@ -1,0 +1,53 @@
+// login - a user and a password where the server has users, an API token otherwise.
+import { useSignal } from "@preact/signals";
+import { ApiError, hasSessions, signIn, signInWithToken } from "../api";
+import { t } from "../text";
+import { Button, Code, Field, Note } from "../ui/basic";
+
+export function Login() {
+  const byToken = useSignal(!hasSessions.value);
+  const failed = useSignal("");
+  const busy = useSignal(false);
+  const submit = async (e: Event) => {
+    e.preventDefault();
+    const f = new FormData(e.currentTarget as HTMLFormElement);
+    const text = (name: string) => String(f.get(name) ?? "");
+    busy.value = true;
+    failed.value = "";
+    try {
+      await (byToken.value ? signInWithToken(text("token")) : signIn(text("user"), text("password"), text("totp")));
+    } catch (x) {
+      const s = x instanceof ApiError ? x.status : 0;
+      failed.value = s === 429 ? t.login.throttled : s === 401 ? (byToken.value ? t.login.refusedToken : t.login.refused) : (x as Error).message;
+    }
+    busy.value = false;
+  };
+  return (
+    <main class="login">
+      <form onSubmit={submit}>
+        <span class="brand"><img src="/favicon.svg" alt="" />{t.name}</span>
+        <h1>{t.login.title}</h1>
+        {byToken.value ? (
+          <>
+            <p class="muted">{t.login.tokenHint}</p>
+            <Code text={t.login.tokenCommand} />
+            <Field label={t.login.token}><input key="token" name="token" type="password" autoComplete="off" spellcheck={false} required autoFocus /></Field>
+          </>
+        ) : (
+          <>
+            <Field label={t.login.user}><input key="user" name="user" autoComplete="username" required autoFocus /></Field>
+            <Field label={t.login.password}><input key="password" name="password" type="password" autoComplete="current-password" required /></Field>
+            <Field label={t.login.totp}><input key="totp" name="totp" inputMode="numeric" autoComplete="one-time-code" maxLength={8} /></Field>
+          </>
+        )}
+        {failed.value && <div role="alert"><Note kind="bad">{failed.value}</Note></div>}
+        <Button type="submit" kind="primary" busy={busy.value}>{t.login.enter}</Button>
+        {hasSessions.value && (
+          <Button kind="quiet" onClick={() => { byToken.value = !byToken.value; failed.value = ""; }}>
+            {byToken.value ? t.login.useUser : t.login.useToken}
+          </Button>
+        )}
+      </form>
+    </main>
+  );
+}

@@ -1,0 +1,189 @@
+// basic - the small pieces every screen is made of.
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { signal } from "@preact/signals";
+import { t } from "../text";
+import { ago, dateTime, plain } from "../format";
+import { Icon } from "./icon";
+import type { Loaded } from "../data";
+
+// Severity is never colour alone: a shape and a word say it too.
+export function Severity({ of, short }: { of: string; short?: boolean }) {
+  const word = t.severity[of] ?? of;
+  return <span class={`sev sev-${of}`} title={word}><Icon name={of} /><span class={short ? "unseen" : ""}>{word}</span></span>;
+}
+
+export function Chip({ kind = "", icon, children, title }: { kind?: string; icon?: string; children: ComponentChildren; title?: string }) {
+  return <span class={`chip ${kind && `chip-${kind}`}`} title={title}>{icon && <Icon name={icon} size={14} />}{children}</span>;
+}
+
+export function Time({ at, exact }: { at: string | number | undefined | null; exact?: boolean }) {
+  const v = typeof at === "number" ? new Date(at).toISOString() : at ?? undefined;
+  if (!v) return <span>–</span>;
+  return <time dateTime={v} title={dateTime(v)}>{exact ? dateTime(v) : ago(v)}</time>;
+}
+
+// Text from a host: kept apart from its surroundings, so that it cannot turn what is around it.
+export function Told({ text, mono, class: c = "" }: { text: unknown; mono?: boolean; class?: string }) {
+  return <bdi class={`told ${mono ? "mono" : ""} ${c}`}>{plain(text)}</bdi>;
+}
+
+type ButtonProps = {
+  onClick?: (e: MouseEvent) => void; icon?: string; kind?: "primary" | "danger" | "quiet" | ""; children?: ComponentChildren; label?: string;
+  disabled?: boolean; busy?: boolean; title?: string; keys?: string; type?: "button" | "submit"; pressed?: boolean; id?: string; expanded?: boolean;
+};
+export function Button({ onClick, icon, kind = "", children, label, disabled, busy, title, keys, type = "button", pressed, id, expanded }: ButtonProps) {
+  return (
+    <button id={id} type={type} class={`button ${kind}`} onClick={onClick} disabled={disabled || busy} aria-busy={busy || undefined}
+      aria-label={label} title={title ?? (keys && label ? `${label} (${keys})` : keys ? `(${keys})` : label)} aria-pressed={pressed}
+      aria-keyshortcuts={keys} aria-expanded={expanded}>
+      {icon && <Icon name={icon} />}{children && <span>{children}</span>}{keys && <kbd aria-hidden="true">{keys}</kbd>}
+    </button>
+  );
+}
+
+export function Note({ kind = "info", children }: { kind?: "info" | "warn" | "bad" | "good"; children: ComponentChildren }) {
+  return <div class={`note note-${kind}`}><Icon name={kind === "good" ? "ok" : kind === "info" ? "low" : "high"} /><div>{children}</div></div>;
+}
+
+export function Empty({ children, icon = "ok" }: { children: ComponentChildren; icon?: string }) {
+  return <div class="empty"><Icon name={icon} size={28} /><div>{children}</div></div>;
+}
+
+// What is there, or why not: one shape for every list and screen.
+export function Show<T>({ of, what, children, lines = 3 }: {
+  of: Loaded<T> & { again: () => void }; what: string; children: (data: T) => ComponentChildren; lines?: number;
+}) {
+  if (of.unavailable) return <Note>{t.error.unavailableWhy(what)}</Note>;
+  if (of.data === undefined && of.error)
+    return <Note kind="bad"><p>{t.error.failed} {what}. {of.error}</p><Button onClick={of.again}>{t.error.again}</Button></Note>;
+  if (of.data === undefined)
+    return <div class="waiting" role="status" aria-label={what}>{Array.from({ length: lines }, (_, i) => <span key={i} class="skeleton" />)}</div>;
+  return <>{of.error && <Note kind="warn">{t.error.failed} {what}. {of.error}</Note>}{children(of.data)}</>;
+}
+
+export function Section({ title, aside, children, class: c = "", id }: {
+  title: ComponentChildren; aside?: ComponentChildren; children: ComponentChildren; class?: string; id?: string;
+}) {
+  return (
+    <section class={`card ${c}`} aria-labelledby={id}>
+      <header><h2 id={id}>{title}</h2>{aside && <div class="aside">{aside}</div>}</header>
+      {children}
+    </section>
+  );
+}
+
+export function Facts({ rows }: { rows: [ComponentChildren, ComponentChildren][] }) {
+  return <dl class="facts">{rows.map(([k, v], i) => <div key={i}><dt>{k}</dt><dd>{v}</dd></div>)}</dl>;
+}
+
+export function Field({ label, hint, children }: { label: string; hint?: string; children: ComponentChildren }) {
+  return <label class="field"><span>{label}</span>{children}{hint && <small>{hint}</small>}</label>;
+}
+
+export function Meter({ value, label }: { value: number; label: string }) {
+  const v = Math.max(0, Math.min(1, value || 0));
+  return (
+    <span class="meter" role="meter" aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(v * 100)} aria-label={label} title={label}>
+      <span style={{ width: `${v * 100}%` }} class={v >= 0.99 ? "full" : ""} />
+    </span>
+  );
+}
+
+export function Code({ text, label = t.act.copy }: { text: string; label?: string }) {
+  return (
+    <div class="code"><pre tabIndex={0}><code>{text}</code></pre>
+      <Button icon="copy" kind="quiet" label={label} onClick={() => copy(text)} /></div>
+  );
+}
+
+export function Tabs({ items, current, onPick, label }: { items: [string, ComponentChildren][]; current: string; onPick: (id: string) => void; label: string }) {
+  return (
+    <div class="tabs" role="group" aria-label={label}>
+      {items.map(([id, text]) => <button key={id} type="button" aria-pressed={id === current} onClick={() => onPick(id)}>{text}</button>)}
+    </div>
+  );
+}
+
+// ---- dialogs
+
+export function Dialog({ title, onClose, children, wide }: { title: string; onClose: () => void; children: ComponentChildren; wide?: boolean }) {
+  const ref = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const d = ref.current!;
+    const before = document.activeElement as HTMLElement | null;
+    d.showModal();
+    return () => { d.close(); before?.focus?.(); };
+  }, []);
+  return (
+    <dialog ref={ref} class={wide ? "wide" : ""} aria-label={title} onCancel={(e) => { e.preventDefault(); onClose(); }}
+      onClick={(e) => { if (e.target === ref.current) onClose(); }}>
+      <header><h2>{title}</h2><Button icon="close" kind="quiet" label={t.act.close} onClick={onClose} /></header>
+      <div class="dialog-body">{children}</div>
+    </dialog>
+  );
+}
+
+// ---- what was done, said once, with a way back where there is one
+
+type Toast = { id: number; text: string; kind: "good" | "bad"; undo?: () => void };
+export const toasts = signal<Toast[]>([]);
+let toastId = 0;
+export function say(text: string, kind: "good" | "bad" = "good", undo?: () => void) {
+  const id = ++toastId;
+  toasts.value = [...toasts.value.slice(-3), { id, text, kind, undo }];
+  setTimeout(() => drop(id), kind === "bad" ? 12000 : 7000);
+}
+const drop = (id: number) => { toasts.value = toasts.value.filter((x) => x.id !== id); };
+
+export function Toasts() {
+  return (
+    <div class="toasts" role="status" aria-live="polite">
+      {toasts.value.map((x) => (
+        <div key={x.id} class={`toast toast-${x.kind}`}>
+          <Icon name={x.kind === "good" ? "ok" : "high"} /><span>{x.text}</span>
+          {x.undo && <Button kind="quiet" icon="undo" onClick={() => { drop(x.id); x.undo!(); }}>{t.act.undo}</Button>}
+          <Button kind="quiet" icon="close" label={t.act.close} onClick={() => drop(x.id)} />
+        </div>
+      ))}
+    </div>
+  );
+}
+
+// Runs an action and says how it went.
+export async function doing(what: () => Promise<unknown>, done: string, undo?: () => void): Promise<boolean> {
+  try {
+    await what();
+    say(done, "good", undo);
+    return true;
+  } catch (e) {
+    say((e as Error).message, "bad");
+    return false;
+  }
+}
+
+export async function copy(text: string, done: string = t.act.copied) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(done);
+  } catch {
+    // Without TLS, away from loopback, there is no clipboard: a selection does.
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "unseen";
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+    say(done);
+  }
+}
+
+export function save(name: string, type: string, text: string) {
+  const a = document.createElement("a");
+  a.href = URL.createObjectURL(new Blob([text], { type }));
+  a.download = name;
+  a.click();
+  setTimeout(() => URL.revokeObjectURL(a.href), 1000);
+}
+

@@ -1,0 +1,57 @@
+// types - TypeScript from the schemas of schema/api.json, so that the dashboard and the API cannot drift apart unseen.
+const pascal = (ref) => ref.replace(/^.*\//, "");
+const key = (name) => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name));
+
+function fromObject(schema, depth) {
+  const properties = Object.entries(schema.properties ?? {});
+  const pad = "  ".repeat(depth);
+  if (properties.length === 0) return "Record<string, unknown>";
+  const required = new Set(schema.required ?? []);
+  const rows = properties.map(([name, s]) => {
+    const optional = required.has(name) ? "" : "?";
+    const comment = s.description ? `${pad}  /** ${String(s.description).replace(/\*\//g, "").replace(/\s+/g, " ").trim()} */\n` : "";
+    return `${comment}${pad}  ${key(name)}${optional}: ${from(s, depth + 1)};`;
+  });
+  return `{\n${rows.join("\n")}\n${pad}}`;
+}
+
+function fromType(type, schema, depth) {
+  switch (type) {
+    case "string": return "string";
+    case "integer":
+    case "number": return "number";
+    case "boolean": return "boolean";
+    case "null": return "null";
+    case "array": {
+      const item = from(schema.items ?? {}, depth);
+      return /[|{ ]/.test(item) ? `Array<${item}>` : `${item}[]`;
+    }
+    case "object": return fromObject(schema, depth);
+    default: return "unknown";
+  }
+}
+
+function from(schema, depth = 0) {
+  if (schema === true || schema === undefined) return "unknown";
+  if (schema.$ref) return pascal(schema.$ref);
+  if (schema.enum) return schema.enum.map((v) => JSON.stringify(v)).join(" | ");
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
+  if (schema.anyOf ?? schema.oneOf) return (schema.anyOf ?? schema.oneOf).map((s) => from(s, depth)).join(" | ");
+  if (schema.allOf) return schema.allOf.map((s) => from(s, depth)).join(" & ");
+  if (Array.isArray(schema.type)) return schema.type.map((t) => fromType(t, schema, depth)).join(" | ");
+  return fromType(schema.type ?? (schema.properties ? "object" : ""), schema, depth);
+}
+
+export function typesOf(api) {
+  const out = ["// Made by types.mjs from schema/api.json; not kept.", ""];
+  for (const [name, schema] of Object.entries(api.components.schemas)) {
+    if (schema.description) out.push(`/** ${schema.description.replace(/\s+/g, " ").trim()} */`);
+    out.push(`export type ${pascal(name)} = ${from(schema)};`, "");
+  }
+  const paths = Object.keys(api.paths).filter((p) => !api.paths[p].servers);
+  const parts = Object.entries(api.paths).flatMap(([path, item]) =>
+    ["get", "post", "put", "delete", "patch"].filter((m) => item[m]).map((m) => `${m.toUpperCase()} ${path}`));
+  out.push(`export type Path = ${paths.map((p) => `\`${p.replace(/\{[^}]*\}/g, "${string}")}\``).join(" | ")};`, "");
+  out.push(`export const described: readonly string[] = ${JSON.stringify(parts)};`, "");
+  return out.join("\n");
+}
