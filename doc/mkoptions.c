@@ -40,6 +40,8 @@ type_name(const struct ds_conf_option *o)
 		return "list";
 	case DS_CONF_ENUM:
 		return o->values;
+	case DS_CONF_NAMED:
+		break;
 	}
 	return "";
 }
@@ -63,6 +65,22 @@ put_option(const struct ds_conf_option *o)
 	printf("%s.\n", o->reloadable ? "" : "; taken over at the next start");
 }
 
+static void
+put_section(const struct ds_conf_option *o)
+{
+	printf(".Ss [%s%s]\n", o->section, o->type == DS_CONF_NAMED ? "NAME" : "");
+	if (o->type == DS_CONF_NAMED) {
+		put_text(o->help);
+		printf(".\n");
+		if (*o->fallback != '\0') {
+			printf(".Bd -literal -offset indent\n");
+			put_text(o->fallback);
+			printf(".Ed\n");
+		}
+	}
+	printf(".Bl -tag -width Ds\n");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -74,10 +92,11 @@ main(int argc, char **argv)
 		if (strcmp(section, o->section) != 0) {
 			if (*section != '\0')
 				printf(".El\n");
-			printf(".Ss [%s]\n.Bl -tag -width Ds\n", o->section);
 			section = o->section;
+			put_section(o);
 		}
-		put_option(o);
+		if (o->type != DS_CONF_NAMED)
+			put_option(o);
 	}
 	printf(".El\n");
 	return 0;

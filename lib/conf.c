@@ -25,7 +25,9 @@ struct place {
 	struct ds_conf_origin *origins;
 	const char *file;
 	unsigned line;
-	char section[WORD_MAX_SIZE];
+	char section[WORD_MAX_SIZE]; /* as its rows have it */
+	char title[WORD_MAX_SIZE];   /* as the file has it: react.shell */
+	void *base;                  /* where its values are */
 	bool known_section;
 };
 
@@ -105,13 +107,13 @@ complain_unknown_key(const struct place *at, unsigned column, const char *key)
 	}
 	at->report->unknown++;
 	if (best == NULL)
-		complain(at, column, "unknown key \"%s\" in [%s]", key, at->section);
+		complain(at, column, "unknown key \"%s\" in [%s]", key, at->title);
 	else if (strcmp(best->section, at->section) == 0)
 		complain(at, column, "unknown key \"%s\" in [%s]; did you mean \"%s\"?", key,
-		    at->section, best->key);
+		    at->title, best->key);
 	else
-		complain(at, column, "unknown key \"%s\" in [%s]; did you mean \"%s\" in [%s]?",
-		    key, at->section, best->key, best->section);
+		complain(at, column, "unknown key \"%s\" in [%s]; did you mean \"%s\" in [%s%s]?",
+		    key, at->title, best->key, best->section, conf_is_named(best) ? "NAME" : "");
 }
 
 static void
@@ -167,7 +169,7 @@ set_option(struct place *at, const struct ds_conf_option *o, unsigned column, ch
 		value[len - 1] = '\0';
 		value++;
 	}
-	r = conf_value_set(o, at->target, value);
+	r = conf_value_set(o, at->base, value);
 	if (r == -ERANGE)
 		complain(at, column, "%s = %s is out of range (%lld to %lld)", o->key, value,
 		    (long long)o->min, (long long)o->max);
@@ -183,6 +185,27 @@ set_option(struct place *at, const struct ds_conf_option *o, unsigned column, ch
 	else
 		snprintf(at->origins[o - at->table].text, sizeof(at->origins[0].text), "%s:%u",
 		    at->file, at->line);
+}
+
+static void
+enter_named(struct place *at, unsigned column, const char *title)
+{
+	const struct ds_conf_option *row = conf_named_find(at->table, title);
+	struct ds_conf_named *named = (void *)((char *)at->target + row->offset);
+	const char *name = title + strlen(row->section);
+
+	at->base = conf_named_get(row, named, name);
+	at->known_section = at->base != NULL;
+	snprintf(at->section, sizeof(at->section), "%s", row->section);
+	if (at->base != NULL)
+		return;
+	at->base = at->target;
+	if (errno == E2BIG)
+		complain(
+		    at, column, "more than %d sections [%sNAME]", DS_CONF_NAMED_MAX, row->section);
+	else
+		complain(at, column + 1 + (unsigned)strlen(row->section),
+		    "expected a name of letters, digits, - and _ in [%s%s]", row->section, name);
 }
 
 static void
@@ -203,6 +226,12 @@ parse_section(struct place *at, char *text, unsigned column)
 		return;
 	}
 	snprintf(at->section, sizeof(at->section), "%s", text);
+	snprintf(at->title, sizeof(at->title), "%s", text);
+	at->base = at->target;
+	if (conf_named_find(at->table, text) != NULL) {
+		enter_named(at, column, text);
+		return;
+	}
 	at->known_section = section_exists(at->table, at->section);
 	if (!at->known_section)
 		complain_unknown_section(at, column + 1, at->section);
@@ -286,21 +315,30 @@ parse_text(struct place *at, const char *text, size_t len)
 static void
 set_defaults(struct place *at)
 {
+	at->base = at->target;
 	for (const struct ds_conf_option *o = at->table; o->section != NULL; o++) {
 		char value[512];
 
+		if (conf_is_named(o))
+			continue;
 		snprintf(value, sizeof(value), "%s", o->fallback);
 		set_option(at, o, 0, value, "default");
 	}
+	for (const struct ds_conf_option *o = at->table; o->section != NULL; o++)
+		if (o->type == DS_CONF_NAMED)
+			parse_text(at, o->fallback, strlen(o->fallback));
 }
 
 static void
 set_from_environment(struct place *at)
 {
+	at->base = at->target;
 	for (const struct ds_conf_option *o = at->table; o->section != NULL; o++) {
 		char name[2 * WORD_MAX_SIZE + 16], value[LINE_SIZE];
 		const char *text;
 
+		if (conf_is_named(o))
+			continue;
 		snprintf(name, sizeof(name), "DAEMONSEC_%s_%s", o->section, o->key);
 		for (char *p = name; *p != '\0'; p++)
 			*p = (char)toupper((unsigned char)*p);
@@ -452,7 +490,11 @@ ds_conf_free(const struct ds_conf_option *table, void *target)
 	for (; table->section != NULL; table++) {
 		void *at = (char *)target + table->offset;
 
-		if (table->type == DS_CONF_STRING) {
+		if (table->type == DS_CONF_NAMED) {
+			conf_named_free(table, at);
+		} else if (conf_is_named(table)) {
+			continue;
+		} else if (table->type == DS_CONF_STRING) {
 			free(*(char **)at);
 			*(char **)at = NULL;
 		} else if (table->type == DS_CONF_LIST) {
@@ -474,6 +516,21 @@ ds_conf_print_report(const struct ds_conf_report *report, FILE *out)
 	}
 }
 
+static void
+show_named(const struct ds_conf_option *row, const struct ds_conf_named *named, FILE *out)
+{
+	char value[LINE_SIZE];
+
+	for (size_t i = 0; i < named->len; i++) {
+		fprintf(out, "\n[%s%s]\n", row->section, named->items[i].name);
+		for (const struct ds_conf_option *o = row + 1;
+		     o->section != NULL && strcmp(o->section, row->section) == 0; o++) {
+			ds_conf_format(o, named->items[i].value, value, sizeof(value));
+			fprintf(out, "%s = %s\n", o->key, value);
+		}
+	}
+}
+
 void
 ds_conf_show(const struct ds_conf_option *table, const void *target,
     const struct ds_conf_origin *origins, FILE *out)
@@ -483,6 +540,10 @@ ds_conf_show(const struct ds_conf_option *table, const void *target,
 	for (const struct ds_conf_option *o = table; o->section != NULL; o++) {
 		char value[LINE_SIZE];
 
+		if (o->type == DS_CONF_NAMED)
+			show_named(o, (const void *)((const char *)target + o->offset), out);
+		if (conf_is_named(o))
+			continue;
 		if (strcmp(section, o->section) != 0)
 			fprintf(out, "%s[%s]\n", o == table ? "" : "\n", o->section);
 		section = o->section;

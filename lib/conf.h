@@ -26,12 +26,28 @@ enum ds_conf_type {
 	DS_CONF_BOOL,     /* bool: true/false, yes/no, on/off, 1/0 */
 	DS_CONF_LIST,     /* struct ds_conf_list: separated by commas */
 	DS_CONF_ENUM,     /* int64_t: index into `values` */
+	DS_CONF_NAMED,    /* struct ds_conf_named: see there */
 };
 
 struct ds_conf_list {
 	char **items;
 	size_t len;
 };
+
+/* Sections that may be there many times, under names: [react.shell], [react.login].  In the table
+ * they are rows of one section whose name ends with a dot, "react.".  The first has the key "",
+ * the type DS_CONF_NAMED, the size of one section's struct as `min`, and as fallback the text of
+ * the sections that are there without being said ("" for none): a file's section of the same name
+ * changes single values of them.  The offsets of the other rows are in that struct. */
+struct ds_conf_named {
+	struct ds_conf_section {
+		char name[48];
+		void *value; /* of the size said */
+	} * items;
+	size_t len;
+};
+
+#define DS_CONF_NAMED_MAX 128 /* sections of one kind */
 
 struct ds_conf_option {
 	const char *section;

@@ -224,6 +224,8 @@ conf_value_set(const struct ds_conf_option *o, void *target, const char *text)
 	case DS_CONF_SIZE:
 	case DS_CONF_DURATION:
 		return set_number(o, at, text);
+	case DS_CONF_NAMED:
+		break;
 	}
 	return -EINVAL;
 }
@@ -246,6 +248,8 @@ conf_type_expected(const struct ds_conf_option *o)
 		return "a size such as 256M or 20G";
 	case DS_CONF_DURATION:
 		return "a time such as 250ms, 10s, 5m, 1h or 30d";
+	case DS_CONF_NAMED:
+		break;
 	}
 	return "";
 }
@@ -311,6 +315,9 @@ ds_conf_format(const struct ds_conf_option *o, const void *target, char *ret, si
 		break;
 	case DS_CONF_DURATION:
 		format_with_unit(*(const uint64_t *)at, durations, ret, size);
+		break;
+	case DS_CONF_NAMED:
+		snprintf(ret, size, "%zu", ((const struct ds_conf_named *)at)->len);
 		break;
 	}
 }

@@ -17,4 +17,13 @@ void conf_list_free(struct ds_conf_list *list);
 /* "a whole number", for error sentences. */
 const char *conf_type_expected(const struct ds_conf_option *option);
 
+/* conf_named.c: the row that declares the named section that `title` ("react.shell") is one of. */
+const struct ds_conf_option *conf_named_find(const struct ds_conf_option *table, const char *title);
+/* The value of that section, made with its defaults when it is new; NULL: bad name, too many, or
+ * no memory (errno). */
+void *conf_named_get(
+    const struct ds_conf_option *row, struct ds_conf_named *named, const char *name);
+void conf_named_free(const struct ds_conf_option *row, struct ds_conf_named *named);
+bool conf_is_named(const struct ds_conf_option *row); /* one of its rows */
+
 #endif

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/config.h"
+#include "server/react/policy.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define AT(member) offsetof(struct server_config, member)
-#define DAY_MS     (24ll * 3600 * 1000)
+#define AT(member)   offsetof(struct server_config, member)
+#define RULE(member) offsetof(struct react_rule, member)
+#define DAY_MS       (24ll * 3600 * 1000)
 
 const struct ds_conf_option server_options[] = {
 	{ "server", "listen", DS_CONF_STRING, AT(listen), "0.0.0.0:7443", 0, 0, NULL, false,
@@ -47,6 +49,50 @@ const struct ds_conf_option server_options[] = {
 	    NULL, true, "an agent that says nothing for so long is reported" },
 	{ "geoip", "database", DS_CONF_STRING, AT(geoip_database), "", 0, 0, NULL, false,
 	    "a MaxMind .mmdb file; empty: no countries" },
+	{ "react", "never_block", DS_CONF_LIST, AT(react_never_block), "", 0, 0, NULL, true,
+	    "addresses and networks that are never blocked, on any host" },
+	{ "react", "daemon_max", DS_CONF_INT, AT(react_daemon_max), "20", 1, 100000, NULL, true,
+	    "reactions a minute on one daemon of a host; more, and automation rests there and tells" },
+	{ "react", "host_max", DS_CONF_INT, AT(react_host_max), "60", 1, 100000, NULL, true,
+	    "reactions a minute on one host" },
+	{ "react", "share_max", DS_CONF_INT, AT(react_share_max), "25", 1, 100, NULL, true,
+	    "per cent of the hosts with a daemon on which automation may act on it within ten minutes; "
+	    "three hosts are always allowed" },
+	{ "react", "rest", DS_CONF_DURATION, AT(react_rest_ms), "10m", 1000, DAY_MS, NULL, true,
+	    "how long automation rests after such a limit; reactions resume ends it" },
+	{ "react", "bulk_max", DS_CONF_INT, AT(react_bulk_max), "5", 1, 1000000, NULL, true,
+	    "hosts that one operator may reach with one order; for more, and to isolate, a second one "
+	    "approves" },
+	{ "react", "order_ttl", DS_CONF_DURATION, AT(react_order_ttl_ms), "5m", 1000,
+	    24ll * 3600 * 1000, NULL, true,
+	    "an order that could not be delivered for so long is dead" },
+	{ "react", "held", DS_CONF_ENUM, AT(react_held), "kill", 0, 0, "kill|allow", true,
+	    "what becomes of a program that is held, in mode prevent, when neither profile nor peers know "
+	    "it" },
+	{ "react.", "", DS_CONF_NAMED, AT(react_rules), react_builtin_rules,
+	    sizeof(struct react_rule), 0, NULL, true,
+	    "A rule: what leads to which reaction; these are built in, a section of the same name changes "
+	    "single values of one, and enabled = false ends it" },
+	{ "react.", "enabled", DS_CONF_BOOL, RULE(enabled), "true", 0, 0, NULL, true,
+	    "whether the rule is in use" },
+	{ "react.", "kinds", DS_CONF_LIST, RULE(kinds), "", 0, 0, NULL, true,
+	    "kinds of alerts, such as new_child, login, integrity; with *" },
+	{ "react.", "min_severity", DS_CONF_ENUM, RULE(min_severity), "high", 0, 0,
+	    "low|medium|high|critical", true, "from which severity on" },
+	{ "react.", "daemons", DS_CONF_LIST, RULE(daemons), "*", 0, 0, NULL, true,
+	    "names of daemons, with *" },
+	{ "react.", "labels", DS_CONF_LIST, RULE(labels), "", 0, 0, NULL, true,
+	    "on hosts with one of these labels; empty: on all" },
+	{ "react.", "reactions", DS_CONF_LIST, RULE(reactions), "", 0, 0, NULL, true,
+	    "what is done: kill, freeze, block_ip, block_port, cut, restore_file, restart, isolate" },
+	{ "react.", "ttl", DS_CONF_DURATION, RULE(ttl_ms), "10m", 0, 365 * DAY_MS, NULL, true,
+	    "lifetime of the effect; then it is taken back" },
+	{ "react.", "ttl_factor", DS_CONF_INT, RULE(ttl_factor), "4", 1, 100, NULL, true,
+	    "for who did it before within thirty days, the lifetime is multiplied by this, each time" },
+	{ "react.", "ttl_max", DS_CONF_DURATION, RULE(ttl_max_ms), "7d", 0, 365 * DAY_MS, NULL,
+	    true, "and never longer than this" },
+	{ "react.", "scope", DS_CONF_ENUM, RULE(scope), "host", 0, 0, "host|group|fleet", true,
+	    "where an address is blocked: on the host, on all hosts that share a label with it, on all" },
 	{ 0 },
 };
 
@@ -120,6 +166,8 @@ server_config_check(const struct server_config *cfg, char *ret_why, size_t size)
 		snprintf(ret_why, size, "[api] tls_cert and tls_key are needed both, or neither");
 		return -EINVAL;
 	}
+	if (react_rules_check(&cfg->react_rules, ret_why, size) < 0)
+		return -EINVAL;
 	if (!cfg->listen[0] || !cfg->state_dir[0]) {
 		snprintf(ret_why, size, "[server] listen and state_dir cannot be empty");
 		return -EINVAL;

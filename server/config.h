@@ -30,6 +30,15 @@ struct server_config {
 	char *unseen_max; /* a fraction, as text: see server_config_unseen_max() */
 	uint64_t silent_after_ms;
 	char *geoip_database; /* [geoip] */
+	/* [react]: what is done about findings, and what never is */
+	struct ds_conf_named react_rules; /* [react.NAME]: struct react_rule */
+	struct ds_conf_list react_never_block;
+	int64_t react_daemon_max, react_host_max; /* reactions a minute */
+	int64_t react_share_max;                  /* per cent of the hosts of a daemon */
+	uint64_t react_rest_ms;                   /* a breaker that tripped rests so long */
+	int64_t react_bulk_max; /* hosts that one operator may reach with one order */
+	uint64_t react_order_ttl_ms;
+	int64_t react_held; /* enum react_held: a question nobody can judge */
 };
 
 extern const struct ds_conf_option server_options[];

@@ -260,6 +260,8 @@ settings_show(struct call *c)
 
 	ds_json_object(j);
 	for (const struct ds_conf_option *o = server_options; o->section != NULL; o++) {
+		if (strchr(o->section, '.') != NULL)
+			continue; /* named sections: GET reactions/policy */
 		if (strcmp(o->section, section) != 0) {
 			if (section[0])
 				ds_json_end(j);

@@ -93,6 +93,8 @@ put_process(struct ds_json *j, const struct ds_event *ev)
 	explain_command(args, line, sizeof(line));
 	explain_user(ev, user, sizeof(user));
 	ds_json_put_uint(j, "pid", ev->num[DS_NUM_PID]);
+	if (ev->num[DS_NUM_START] > 0)
+		ds_json_put_uint(j, "start_us", ev->num[DS_NUM_START]);
 	ds_json_put_uint(j, "parent_pid", ev->num[DS_NUM_PPID]);
 	ds_json_put_bytes(j, "executable", exe.ptr, exe.len);
 	ds_json_put_string(j, "command_line", line);

@@ -29,6 +29,14 @@ tests_unit_test_map_SOURCES = tests/unit/test_map.c
 tests_unit_test_map_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_map_LDADD = $(TEST_LIBS)
 
+unit_tests_server += tests/unit/test_react_policy tests/unit/test_breaker
+tests_unit_test_react_policy_SOURCES = tests/unit/test_react_policy.c
+tests_unit_test_react_policy_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_react_policy_LDADD = server/libdsserver.a $(TEST_LIBS) $(JANSSON_LIBS)
+tests_unit_test_breaker_SOURCES = tests/unit/test_breaker.c
+tests_unit_test_breaker_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_breaker_LDADD = server/libdsserver.a $(TEST_LIBS)
+
 unit_tests_server += tests/unit/test_server_config
 tests_unit_test_server_config_SOURCES = tests/unit/test_server_config.c
 tests_unit_test_server_config_CFLAGS = $(TEST_CFLAGS)

@@ -21,6 +21,13 @@ struct config {
 	bool on;
 	struct ds_conf_list names;
 	int64_t mode;
+	struct ds_conf_named colours;
+};
+
+struct colour {
+	char *shade;
+	struct ds_conf_list uses;
+	int64_t depth;
 };
 
 #define AT(member) offsetof(struct config, member)
@@ -35,6 +42,14 @@ static const struct ds_conf_option table[] = {
 	{ "general", "monitor_daemons", DS_CONF_LIST, AT(names), "auto", 0, 0, NULL, true, "who" },
 	{ "general", "scope", DS_CONF_ENUM, AT(mode), "auto", 0, 0, "auto|machine|namespace", true,
 	    "what" },
+	{ "colour.", "", DS_CONF_NAMED, AT(colours), "[colour.sky]\nshade = light\n",
+	    sizeof(struct colour), 0, NULL, true, "Colours" },
+	{ "colour.", "shade", DS_CONF_STRING, offsetof(struct colour, shade), "dark", 0, 0, NULL,
+	    true, "how bright" },
+	{ "colour.", "uses", DS_CONF_LIST, offsetof(struct colour, uses), "all", 0, 0, NULL, true,
+	    "for what" },
+	{ "colour.", "depth", DS_CONF_INT, offsetof(struct colour, depth), "8", 1, 16, NULL, true,
+	    "bits" },
 	{ NULL, NULL, DS_CONF_STRING, 0, NULL, 0, 0, NULL, false, NULL },
 };
 
@@ -46,6 +61,66 @@ parse(struct config *c, const char *text)
 {
 	*c = (struct config){ 0 };
 	return ds_conf_parse(table, c, "test.conf", text, strlen(text), &report, origins);
+}
+
+static void
+named_sections_are_there_as_often_as_they_are_said(void **state)
+{
+	const struct colour *sky, *sea;
+	struct config c;
+
+	(void)state;
+	assert_int_equal(parse(&c, "[colour.sea]\nuses = a, b\n[colour.sky]\ndepth = 4\n"
+				   "[server]\nport = 9\n[colour.sea]\ndepth = 16\n"),
+	    0);
+	assert_int_equal(c.port, 9);
+	assert_int_equal(c.colours.len, 2);
+	assert_string_equal(c.colours.items[0].name, "sky"); /* was there without being said */
+	sky = c.colours.items[0].value;
+	sea = c.colours.items[1].value;
+	assert_string_equal(sky->shade, "light");
+	assert_int_equal(sky->depth, 4);
+	assert_string_equal(sea->shade, "dark");
+	assert_int_equal(sea->uses.len, 2);
+	assert_int_equal(sea->depth, 16);
+	ds_conf_free(table, &c);
+	assert_int_equal(c.colours.len, 0);
+}
+
+static void
+a_named_section_is_checked_like_any_other(void **state)
+{
+	struct config c;
+
+	(void)state;
+	assert_int_equal(parse(&c, "[colour.]\ndepth = 4\n"), -EINVAL);
+	assert_non_null(strstr(report.errors[0].text, "expected a name"));
+	ds_conf_free(table, &c);
+	assert_int_equal(parse(&c, "[colour.a b]\n"), -EINVAL);
+	ds_conf_free(table, &c);
+	assert_int_equal(parse(&c, "[colour.red]\nshape = round\n"), -EINVAL);
+	assert_int_equal(report.unknown, 1);
+	assert_non_null(strstr(report.errors[0].text, "[colour.red]"));
+	assert_non_null(strstr(report.errors[0].text, "\"shade\""));
+	ds_conf_free(table, &c);
+	assert_int_equal(parse(&c, "[colour.red]\ndepth = 17\n"), -EINVAL);
+	ds_conf_free(table, &c);
+}
+
+static void
+named_sections_are_bounded(void **state)
+{
+	static char text[DS_CONF_NAMED_MAX * 20];
+	struct config c;
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < DS_CONF_NAMED_MAX; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "[colour.c%d]\n", i);
+	assert_int_equal(parse(&c, text), -EINVAL);
+	assert_int_equal(report.len, 1); /* sky is one more */
+	assert_int_equal(c.colours.len, DS_CONF_NAMED_MAX);
+	ds_conf_free(table, &c);
 }
 
 static void
@@ -210,6 +285,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(named_sections_are_there_as_often_as_they_are_said),
+		cmocka_unit_test(a_named_section_is_checked_like_any_other),
+		cmocka_unit_test(named_sections_are_bounded),
 		cmocka_unit_test(defaults_hold_where_nothing_is_said),
 		cmocka_unit_test(comments_quotes_and_spaces_are_understood),
 		cmocka_unit_test(an_unknown_key_names_line_column_and_the_nearest_one),

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * kinds - what can be done on a host, what it is done to, and how that is written down.
+ *
+ * One row a reaction; the agent's side is agent/guard/reactions/.  Pure.
+ */
+#ifndef SERVER_REACT_KINDS_H
+#define SERVER_REACT_KINDS_H
+
+#include "lib/compiler.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REACT_ARGS_JSON_MAX 8192u
+#define REACT_TARGET_MAX    600u
+
+/* What a reaction may need to know; "" and 0: not known. */
+struct react_args {
+	uint32_t pid;
+	uint64_t start_us; /* of the process: a pid alone is never enough */
+	char exe[1024];
+	char address[64];
+	uint32_t port;
+	uint8_t protocol;
+	char path[1024];
+	char sha256[65];
+	char unit[256];
+	char data[512];
+};
+
+enum react_need {
+	REACT_NEEDS_NOTHING,
+	REACT_NEEDS_PROCESS, /* pid and start */
+	REACT_NEEDS_ADDRESS,
+	REACT_NEEDS_PORT,
+	REACT_NEEDS_PATH,
+	REACT_NEEDS_UNIT,    /* or a process */
+	REACT_NEEDS_TRAFFIC, /* address, port or process */
+	REACT_NEEDS_DATA,
+};
+
+struct react_kind {
+	const char *name;
+	enum react_need need;
+	bool is_lasting;     /* has a lifetime, and can be undone */
+	bool is_destructive; /* a second operator approves it always */
+	const char *help;
+};
+
+extern const struct react_kind react_kinds[]; /* ends with a row without a name */
+
+const struct react_kind *react_kind_find(const char *name); /* or NULL */
+/* Whether the arguments are there; false and a sentence. */
+bool react_args_suffice(
+    const struct react_kind *kind, const struct react_args *args, char *ret_why, size_t size);
+/* "ip:192.0.2.1", "process:7@123", ...: the same thing has the same name. */
+void react_target(
+    const struct react_kind *kind, const struct react_args *args, char ret[REACT_TARGET_MAX]);
+/* The arguments as a JSON object, and back; 0 or -EINVAL, -ENOMEM. */
+DS_MUST_CHECK int react_args_put(const struct react_args *args, char *ret, size_t size);
+DS_MUST_CHECK int react_args_get(const char *json, struct react_args *ret);
+/* What an alert's document says about process, source, file: as arguments. */
+void react_args_of_document(const char *json, struct react_args *ret);
+
+/* Whether an address ("192.0.2.1", "2001:db8::/32", "::ffff:192.0.2.1") lies in, or covers, one of
+ * the networks.  An address that is none is never allowed to be blocked: true. */
+bool react_address_listed(const char *address, const char *const *networks, size_t len);
+
+#endif

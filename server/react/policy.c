@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/react/policy.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TIMES_MAX 16u
+
+static const char *const severities[] = { "low", "medium", "high", "critical" };
+
+struct rule {
+	char name[POLICY_NAME_MAX];
+	struct react_rule r; /* its lists are copies */
+};
+
+struct policy {
+	struct rule *rules;
+	size_t len;
+	struct ds_conf_list never_block;
+};
+
+static void
+free_list(struct ds_conf_list *list)
+{
+	for (size_t i = 0; i < list->len; i++)
+		free(list->items[i]);
+	free(list->items);
+	*list = (struct ds_conf_list){ 0 };
+}
+
+static bool
+copy_list(const struct ds_conf_list *from, struct ds_conf_list *to)
+{
+	*to = (struct ds_conf_list){ calloc(from->len + 1, sizeof(char *)), 0 };
+	for (size_t i = 0; to->items != NULL && i < from->len; i++) {
+		to->items[i] = strdup(from->items[i]);
+		if (to->items[i] == NULL)
+			return false;
+		to->len++;
+	}
+	return to->items != NULL;
+}
+
+static bool
+copy_rule(const struct ds_conf_section *from, struct rule *to)
+{
+	const struct react_rule *r = from->value;
+
+	to->r = *r;
+	to->r.kinds = to->r.daemons = to->r.labels = to->r.reactions = (struct ds_conf_list){ 0 };
+	snprintf(to->name, sizeof(to->name), "%s", from->name);
+	return copy_list(&r->kinds, &to->r.kinds) && copy_list(&r->daemons, &to->r.daemons) &&
+	       copy_list(&r->labels, &to->r.labels) && copy_list(&r->reactions, &to->r.reactions);
+}
+
+struct policy *
+policy_new(const struct ds_conf_named *rules, const struct ds_conf_list *never_block)
+{
+	struct policy *p = calloc(1, sizeof(*p));
+	bool ok = p != NULL;
+
+	if (ok)
+		p->rules = calloc(rules->len + 1, sizeof(*p->rules));
+	ok = ok && p->rules != NULL && copy_list(never_block, &p->never_block);
+	for (size_t i = 0; ok && i < rules->len; i++)
+		ok = copy_rule(&rules->items[i], &p->rules[p->len++]);
+	if (ok)
+		return p;
+	policy_free(p);
+	return NULL;
+}
+
+void
+policy_free(void *policy)
+{
+	struct policy *p = policy;
+
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < p->len; i++) {
+		free_list(&p->rules[i].r.kinds);
+		free_list(&p->rules[i].r.daemons);
+		free_list(&p->rules[i].r.labels);
+		free_list(&p->rules[i].r.reactions);
+	}
+	free_list(&p->never_block);
+	free(p->rules);
+	free(p);
+}
+
+static bool
+matches(const struct ds_conf_list *patterns, const char *text)
+{
+	for (size_t i = 0; i < patterns->len; i++)
+		if (fnmatch(patterns->items[i], text, 0) == 0)
+			return true;
+	return false;
+}
+
+bool
+policy_label_in(const char *labels, const char *const *list, size_t len)
+{
+	while (labels != NULL && *labels) {
+		size_t n = strcspn(labels, ","), pad = strspn(labels, " ");
+
+		for (size_t i = 0; i < len && pad < n; i++)
+			if (strlen(list[i]) == n - pad &&
+			    strncmp(list[i], labels + pad, n - pad) == 0)
+				return true;
+		labels += n + (labels[n] == ',');
+	}
+	return false;
+}
+
+static int64_t
+rank(const char *severity)
+{
+	for (size_t i = 0; i < DS_LEN(severities); i++)
+		if (strcmp(severities[i], severity) == 0)
+			return (int64_t)i;
+	return -1;
+}
+
+static bool
+rule_applies(const struct react_rule *r, const struct policy_subject *s)
+{
+	/* "nginx*" means nginx.service too. */
+	return r->enabled && rank(s->severity) >= r->min_severity && matches(&r->kinds, s->kind) &&
+	       (r->daemons.len == 0 || matches(&r->daemons, s->daemon)) &&
+	       (r->labels.len == 0 ||
+		   policy_label_in(s->labels, (const char *const *)r->labels.items, r->labels.len));
+}
+
+bool
+policy_spares(const struct policy *p, const char *address)
+{
+	return react_address_listed(
+	    address, (const char *const *)p->never_block.items, p->never_block.len);
+}
+
+static void
+answer(const struct policy *p, const struct rule *rule, const struct react_kind *kind,
+    const struct policy_subject *s, struct policy_answer *ret)
+{
+	*ret = (struct policy_answer){
+		.kind = kind,
+		.ttl_us = kind->is_lasting ? rule->r.ttl_ms * 1000 : 0,
+		.ttl_max_us = kind->is_lasting ? rule->r.ttl_max_ms * 1000 : 0,
+		.ttl_factor = (unsigned)rule->r.ttl_factor,
+		.scope = kind->need == REACT_NEEDS_ADDRESS ? (enum react_scope)rule->r.scope
+							   : REACT_HOST,
+	};
+	snprintf(ret->rule, sizeof(ret->rule), "%s", rule->name);
+	if (!react_args_suffice(kind, s->args, ret->refused, sizeof(ret->refused)))
+		return;
+	if (kind->need == REACT_NEEDS_ADDRESS && policy_spares(p, s->args->address))
+		snprintf(ret->refused, sizeof(ret->refused),
+		    "%.60s is never blocked ([react] never_block)", s->args->address);
+}
+
+static bool
+is_answered(const struct policy_answer *answers, size_t len, const struct react_kind *kind)
+{
+	for (size_t i = 0; i < len; i++)
+		if (answers[i].kind == kind)
+			return true;
+	return false;
+}
+
+size_t
+policy_ask(const struct policy *p, const struct policy_subject *s,
+    struct policy_answer ret[POLICY_ANSWERS_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->len; i++) {
+		const struct react_rule *r = &p->rules[i].r;
+
+		for (size_t j = 0; rule_applies(r, s) && j < r->reactions.len; j++) {
+			const struct react_kind *kind = react_kind_find(r->reactions.items[j]);
+
+			if (kind != NULL && n < POLICY_ANSWERS_MAX && !is_answered(ret, n, kind))
+				answer(p, &p->rules[i], kind, s, &ret[n++]);
+		}
+	}
+	return n;
+}
+
+uint64_t
+policy_lifetime(const struct policy_answer *a, uint64_t times)
+{
+	uint64_t us = a->ttl_us;
+
+	for (uint64_t i = 0; i < DS_MIN(times, TIMES_MAX); i++) {
+		if (us > a->ttl_max_us / DS_MAX(a->ttl_factor, 1u))
+			return DS_MAX(a->ttl_max_us, a->ttl_us);
+		us *= a->ttl_factor;
+	}
+	return us;
+}
+
+size_t
+policy_len(const struct policy *p)
+{
+	return p->len;
+}
