@@ -94,6 +94,7 @@ detect_config_of(const struct server *s, const struct server_config *cfg)
 		.learn_min_us = cfg->learning_min_ms * 1000,
 		.unseen_max = server_config_unseen_max(cfg),
 		.keys_max = KEYS_MAX,
+		.alert_budget = server_config_alert_budget(cfg),
 		.fleet = s->fleet ? fleet_knowledge(s->fleet) : NULL,
 		.fleet_mail = s->fleet ? fleet_mailbox(s->fleet) : NULL,
 	};

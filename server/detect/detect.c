@@ -58,7 +58,8 @@ detect_new(const struct detect_config *cfg)
 	if (d == NULL)
 		return NULL;
 	d->memo = calloc(MEMO_LEN, sizeof(*d->memo));
-	if (d->memo == NULL || profiles_init(&d->profiles, cfg) < 0) {
+	d->evidence = evidence_new(cfg->alert_budget > 0 ? cfg->alert_budget : 1);
+	if (d->memo == NULL || d->evidence == NULL || profiles_init(&d->profiles, cfg) < 0) {
 		detect_free(d);
 		return NULL;
 	}
@@ -71,6 +72,7 @@ detect_free(struct detect *d)
 	if (d == NULL)
 		return;
 	profiles_done(&d->profiles);
+	evidence_free(d->evidence);
 	free(d->memo);
 	free(d);
 }
@@ -79,6 +81,7 @@ void
 detect_configure(struct detect *d, const struct detect_config *cfg)
 {
 	profiles_configure(&d->profiles, cfg);
+	evidence_set_budget(d->evidence, cfg->alert_budget > 0 ? cfg->alert_budget : 1);
 }
 
 void
@@ -88,6 +91,7 @@ detect_forget(struct detect *d, uint32_t host, const char *daemon)
 
 	if (h != NULL)
 		profiles_forget(&d->profiles, h, daemon);
+	evidence_forget(d->evidence, host, daemon);
 }
 
 /* ---- what the fleet knows */

@@ -84,8 +84,8 @@ explain_user(const struct ds_event *ev, char *ret, size_t size)
 		snprintf(ret, size, "uid %llu", (unsigned long long)ev->num[DS_NUM_UID]);
 }
 
-static void
-put_process(struct ds_json *j, const struct ds_event *ev)
+void
+explain_process(struct ds_json *j, const struct ds_event *ev)
 {
 	struct ds_str exe = DS_EVENT_STR(ev, DS_STR_EXE), args = DS_EVENT_STR(ev, DS_STR_ARGS);
 	char line[DS_ARGS_MAX + 1], user[64];
@@ -241,7 +241,7 @@ put_events(struct ds_json *j, const struct sighting *s)
 	ds_json_object(j);
 	ds_json_put_time(j, "time", s->time_us);
 	ds_json_put_string(j, "action", ds_kind_table[s->kind].action);
-	put_process(j, s->event);
+	explain_process(j, s->event);
 	ds_json_end(j);
 	ds_json_end(j);
 }
@@ -280,7 +280,7 @@ explain_program(struct turn *t, const struct sighting *s, const struct explained
 	put_threat(&j, s, p);
 	ds_json_key(&j, "process");
 	ds_json_object(&j);
-	put_process(&j, s->event);
+	explain_process(&j, s->event);
 	ds_json_end(&j);
 	put_record(t, &j, s, p);
 	put_behaviours(&j, s);

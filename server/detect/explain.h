@@ -25,6 +25,9 @@ struct explained_program {
 void explain_command(struct ds_str args, char *ret, size_t size);
 /* Who ran it: the account, or "uid 33". */
 void explain_user(const struct ds_event *ev, char *ret, size_t size);
+/* Members of the open object: who ran what, below whom. */
+struct ds_json;
+void explain_process(struct ds_json *j, const struct ds_event *ev);
 /* "3 days", "5 hours", "12 minutes", "40 s" */
 void explain_duration(uint64_t us, char *ret, size_t size);
 /* The document of a new program; malloc, NULL when there is no memory. */

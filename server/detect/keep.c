@@ -114,12 +114,13 @@ tick_daemon(struct profiles *p, struct daemon_profile *d, uint64_t now_us, uint6
 struct tick {
 	struct profiles *profiles;
 	uint64_t now_us, due_us;
+	size_t heard; /* hosts that are there */
 };
 
 static int
 tick_host(const void *key, size_t len, void *value, void *ctx)
 {
-	const struct tick *t = ctx;
+	struct tick *t = ctx;
 	struct host_profile *h = value;
 
 	(void)key;
@@ -127,6 +128,8 @@ tick_host(const void *key, size_t len, void *value, void *ctx)
 	/* Nothing was heard for long: nothing has changed since. */
 	if (t->now_us > h->received_us + 2 * PROFILE_QUIET_MAX_US + t->due_us)
 		return 0;
+	if (!h->stopped && t->now_us < h->received_us + 2 * PROFILE_QUIET_MAX_US)
+		t->heard++;
 	for (struct daemon_profile *d = h->first; d != NULL; d = d->next)
 		tick_daemon(t->profiles, d, t->now_us, t->due_us);
 	return 0;
@@ -136,11 +139,12 @@ int
 detect_tick(struct detect *d, uint64_t now_us, struct verdict *ret)
 {
 	uint64_t due_us = d->profiles.daemons_len * 1000000ull / ROWS_A_SECOND;
-	struct tick t = { &d->profiles, now_us, due_us > DUE_MIN_US ? due_us : DUE_MIN_US };
+	struct tick t = { &d->profiles, now_us, due_us > DUE_MIN_US ? due_us : DUE_MIN_US, 0 };
 	int r;
 
 	*ret = (struct verdict){ 0 };
 	(void)ds_map_each(d->profiles.hosts, tick_host, &t);
+	evidence_tick(d->evidence, now_us, t.heard);
 	r = verdict_rows(&d->profiles, ret, now_us);
 	if (r < 0)
 		verdict_done(ret);

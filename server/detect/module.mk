@@ -4,7 +4,8 @@ server_libdsserver_a_SOURCES += server/detect/detect.c server/detect/detect.h se
 	server/detect/ready.c server/detect/program.c server/detect/program.h server/detect/new_child.c \
 	server/detect/new_child.h server/detect/blind.c server/detect/explain.c server/detect/explain.h \
 	server/detect/explain_agent.c server/detect/explain_agent.h server/detect/knowledge.c server/detect/knowledge.h \
-	server/detect/alerts.c server/detect/alerts.h
+	server/detect/alerts.c server/detect/alerts.h server/detect/evidence.c server/detect/evidence.h \
+	server/detect/evidence_bucket.c server/detect/evidence_bucket.h
 nodist_server_libdsserver_a_SOURCES += server/detect/attack.inc
 
 # { "T1059.004", "Unix Shell" }, ...

@@ -8,6 +8,7 @@
 #ifndef SERVER_DETECT_TURN_H
 #define SERVER_DETECT_TURN_H
 
+#include "server/detect/evidence.h"
 #include "server/detect/knowledge.h"
 #include "server/detect/profile.h"
 
@@ -17,6 +18,7 @@ struct detect {
 	struct memo *memo;
 	struct ds_event scratch; /* only the fields of one key, empty in between */
 	uint64_t news_refused;   /* the fleet's mailbox was full */
+	struct evidence_pool *evidence;
 };
 
 /* A behaviour, or an event that is none, seen in the batch. */

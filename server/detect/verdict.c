@@ -79,18 +79,27 @@ make_id(struct turn *t, const struct sighting *s, const char *what, char ret[48]
 }
 
 struct finding *
-verdict_finding(
-    struct turn *t, const struct sighting *s, const char *kind, uint64_t group, const char *what)
+verdict_put_finding(struct verdict *v)
 {
-	struct verdict *v = t->verdict;
-	const char *daemon = s->daemon != NULL ? s->daemon->name : "";
-	struct finding *f;
+	struct finding *f = grow(v->findings, v->findings_len, sizeof(*f));
 
-	f = grow(v->findings, v->findings_len, sizeof(*f));
 	if (f == NULL)
 		return NULL;
 	v->findings = f;
 	f += v->findings_len++;
+	*f = (struct finding){ .severity = "low" };
+	return f;
+}
+
+struct finding *
+verdict_finding(
+    struct turn *t, const struct sighting *s, const char *kind, uint64_t group, const char *what)
+{
+	const char *daemon = s->daemon != NULL ? s->daemon->name : "";
+	struct finding *f = verdict_put_finding(t->verdict);
+
+	if (f == NULL)
+		return NULL;
 	*f = (struct finding){
 		.kind = kind, .severity = "low", .time_us = s->time_us, .count = s->count
 	};

@@ -157,6 +157,11 @@ tests_contract_test_store_faults_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_faults_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
 DETECT_TEST_LIBS = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(JANSSON_LIBS) -lm
+unit_tests_server += tests/unit/test_evidence
+tests_unit_test_evidence_SOURCES = tests/unit/test_evidence.c
+tests_unit_test_evidence_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_evidence_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(JANSSON_LIBS) -lm
+
 unit_tests_server += tests/unit/test_detect
 tests_unit_test_detect_SOURCES = tests/unit/test_detect.c tests/unit/detect_fixture.c tests/unit/detect_fixture.h
 tests_unit_test_detect_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
