@@ -55,6 +55,8 @@ int verb_events(struct ctl *c);
 int verb_alerts(struct ctl *c);
 int verb_tokens(struct ctl *c);
 int verb_api_tokens(struct ctl *c);
+int verb_users(struct ctl *c);
+int verb_audit(struct ctl *c);
 int verb_reactions(struct ctl *c);
 int verb_config(struct ctl *c);
 int verb_doctor(struct ctl *c);

@@ -9,7 +9,9 @@
 #include "lib/clock.h"
 #include "server/api/auth.h"
 #include "server/api/follow.h"
+#include "server/api/signin.h"
 #include "server/api/state.h"
+#include "server/api/users.h"
 #include "server/config.h"
 
 #include <errno.h>
@@ -25,6 +27,8 @@
 struct api {
 	struct api_config cfg;
 	struct auth *auth;
+	struct access *access;
+	struct signin signin;
 	struct follow *follow;
 	struct http *http;
 	uint64_t started_us;
@@ -74,16 +78,24 @@ name_url(struct api *api)
 		snprintf(api->url, sizeof(api->url), "unix:%s", c->api_unix);
 }
 
+/* Tokens and users; the first user where there is none. */
 static int
-read_tokens(struct api *api)
+read_callers(struct api *api)
 {
+	const struct store_backend *backend = api->cfg.backend;
 	struct reader *reader;
-	int r = api->cfg.backend->reader_open(api->cfg.store, &reader);
+	int r = backend->reader_open(api->cfg.store, &reader);
 
 	if (r < 0)
 		return r;
-	r = auth_read(api->auth, api->cfg.backend, reader);
-	api->cfg.backend->reader_close(reader);
+	r = auth_read(api->auth, backend, reader);
+	if (r == 0)
+		r = access_read(api->access, backend, reader);
+	if (r == 0 && strcmp(backend->name, "null") != 0)
+		r = users_first(&api->cfg, api->access);
+	if (r == 0)
+		r = access_read(api->access, backend, reader);
+	backend->reader_close(reader);
 	return r;
 }
 
@@ -91,16 +103,17 @@ read_tokens(struct api *api)
 static int
 start(struct api *api, char *why, size_t size)
 {
-	struct http_config http = { api, &api->cfg, NULL, THREADS };
+	struct http_config http = { .api = api, .cfg = &api->cfg, .threads = THREADS };
 	int r;
 
 	api->auth = auth_new();
-	r = api->auth != NULL ? read_tokens(api) : -ENOMEM;
+	api->access = access_new();
+	r = api->auth != NULL && api->access != NULL ? read_callers(api) : -ENOMEM;
 	if (r < 0) {
-		snprintf(why, size, "cannot read the API's tokens: %s", strerror(-r));
+		snprintf(why, size, "cannot read who may use the API: %s", strerror(-r));
 		return r;
 	}
-	http.auth = api->auth;
+	http.gate = (struct gate){ api->auth, api->access };
 	api->http = http_new(&http, why, size);
 	if (api->http == NULL)
 		return -EIO;
@@ -141,6 +154,7 @@ api_stop(struct api *api)
 	http_stop(api->http);
 	follow_free(api->follow);
 	auth_free(api->auth);
+	access_free(api->access);
 	free(api);
 }
 
@@ -174,6 +188,18 @@ struct auth *
 api_auth(const struct api *api)
 {
 	return api->auth;
+}
+
+struct access *
+api_access(const struct api *api)
+{
+	return api->access;
+}
+
+struct signin *
+api_signin(struct api *api)
+{
+	return &api->signin;
 }
 
 const struct http_stats *

@@ -18,13 +18,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SCOPES_MAX 8u
-#define SCOPE_MAX  40u
-
 struct token {
+	char id[40];
 	uint8_t hash[32];
 	uint64_t expires_us; /* 0: never */
-	char scopes[SCOPES_MAX][SCOPE_MAX];
+	char scopes[CALLER_SCOPES_MAX][CALLER_SCOPE_MAX];
 	unsigned scopes_len;
 };
 
@@ -92,6 +90,7 @@ read_token(json_t *row, struct token *ret)
 {
 	const char *hash = json_string_value(json_object_get(row, "hash"));
 	const char *expires = json_string_value(json_object_get(row, "expires"));
+	const char *id = json_string_value(json_object_get(row, "id"));
 	json_t *scopes = json_object_get(row, "scopes"), *scope;
 	size_t i;
 
@@ -101,10 +100,11 @@ read_token(json_t *row, struct token *ret)
 		return false;
 	if (expires != NULL && ds_clock_parse(expires, &ret->expires_us) < 0)
 		return false;
+	snprintf(ret->id, sizeof(ret->id), "%s", id != NULL ? id : "");
 	json_array_foreach(scopes, i, scope)
 	{
-		if (json_is_string(scope) && ret->scopes_len < SCOPES_MAX)
-			snprintf(ret->scopes[ret->scopes_len++], SCOPE_MAX, "%s",
+		if (json_is_string(scope) && ret->scopes_len < CALLER_SCOPES_MAX)
+			snprintf(ret->scopes[ret->scopes_len++], CALLER_SCOPE_MAX, "%s",
 			    json_string_value(scope));
 	}
 	return true;
@@ -159,32 +159,12 @@ auth_peer_is_admin(int fd)
 	return who.uid == 0 || who.uid == geteuid();
 }
 
-/* "*" for either part of "events:read". */
-static bool
-scope_allows(const char *have, const char *want)
-{
-	const char *have_verb = strchr(have, ':'), *want_verb = strchr(want, ':');
-	size_t len;
-
-	if (strcmp(have, "*") == 0)
-		return true;
-	if (have_verb == NULL || want_verb == NULL)
-		return false;
-	len = (size_t)(have_verb - have);
-	if (!(len == 1 && *have == '*') &&
-	    (len != (size_t)(want_verb - want) || strncmp(have, want, len) != 0))
-		return false;
-	/* Only who is allowed everything, or this by name, reads about tokens. */
-	if (len == 1 && strncmp(want, "admin:", 6) == 0)
-		return false;
-	return strcmp(have_verb, ":*") == 0 || strcmp(have_verb, want_verb) == 0;
-}
-
 bool
 auth_is_scope(const char *text)
 {
 	static const char *const subjects[] = { "*", "status", "hosts", "daemons", "alerts",
-		"events", "reactions", "enrolment", "settings", "admin" };
+		"events", "reactions", "models", "deployments", "enrolment", "settings", "admin",
+		"self" };
 	const char *verb = strchr(text, ':');
 
 	if (strcmp(text, "*") == 0)
@@ -200,7 +180,7 @@ auth_is_scope(const char *text)
 }
 
 static int
-check_token(const struct tokens *t, const uint8_t hash[32], const char *scope, uint64_t now_us)
+find_token(const struct tokens *t, const uint8_t hash[32], uint64_t now_us, struct caller *ret)
 {
 	const struct token *found = NULL;
 
@@ -210,14 +190,14 @@ check_token(const struct tokens *t, const uint8_t hash[32], const char *scope, u
 			found = &t->items[i];
 	if (found == NULL || (found->expires_us != 0 && now_us >= found->expires_us))
 		return -EACCES;
-	for (unsigned i = 0; i < found->scopes_len; i++)
-		if (scope_allows(found->scopes[i], scope))
-			return 0;
-	return -EPERM;
+	*ret = (struct caller){ .kind = CALLER_TOKEN, .scopes_len = found->scopes_len };
+	snprintf(ret->name, sizeof(ret->name), "token:%s", found->id);
+	memcpy(ret->scopes, found->scopes, sizeof(ret->scopes));
+	return 0;
 }
 
 int
-auth_check(struct auth *a, const char *authorization, const char *scope, uint64_t now_us)
+auth_token(struct auth *a, const char *authorization, uint64_t now_us, struct caller *ret)
 {
 	struct ds_version *v;
 	uint8_t hash[32];
@@ -232,7 +212,7 @@ auth_check(struct auth *a, const char *authorization, const char *scope, uint64_
 	v = ds_snapshot_acquire(a->tokens);
 	if (v == NULL)
 		return -EACCES;
-	r = check_token(ds_version_value(v), hash, scope, now_us);
+	r = find_token(ds_version_value(v), hash, now_us, ret);
 	ds_version_release(v);
 	return r;
 }

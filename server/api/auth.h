@@ -9,6 +9,7 @@
 #define SERVER_API_AUTH_H
 
 #include "lib/compiler.h"
+#include "server/api/caller.h"
 #include "server/store/store.h"
 
 #include <jansson.h>
@@ -31,10 +32,10 @@ DS_MUST_CHECK int auth_read(
     struct auth *a, const struct store_backend *backend, struct reader *reader);
 /* Whether the peer of a connected unix socket is root or the server's own user. */
 bool auth_peer_is_admin(int fd);
-/* Whether the value of an Authorization header is a token, not expired, with the scope. 0; -EACCES:
- * no such token; -EPERM: not this scope. */
-DS_MUST_CHECK int auth_check(
-    struct auth *a, const char *authorization, const char *scope, uint64_t now_us);
+/* Whose token the value of an Authorization header is, not expired.  0, or -EACCES: no such token.
+ */
+DS_MUST_CHECK int auth_token(
+    struct auth *a, const char *authorization, uint64_t now_us, struct caller *ret);
 /* A fresh token and its hash as 64 hexadecimal digits. */
 DS_MUST_CHECK int auth_make(char token[AUTH_TOKEN_TEXT], char hash[65]);
 /* Whether the text is a scope: "*", "events:read", "events:*", "*:read". */

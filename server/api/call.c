@@ -8,6 +8,9 @@
 
 #include "lib/clock.h"
 #include "lib/conf.h"
+#include "server/api/caller.h"
+#include "server/api/routes.h"
+#include "server/store/audit.h"
 #include "server/store/writer.h"
 
 #include <errno.h>
@@ -16,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#define AUDIT_DETAIL_MAX 4000u /* bytes */
 
 static const struct {
 	unsigned status;
@@ -29,6 +34,7 @@ static const struct {
 	{ 409, "Conflict" },
 	{ 413, "Content Too Large" },
 	{ 415, "Unsupported Media Type" },
+	{ 429, "Too Many Requests" },
 	{ 500, "Internal Server Error" },
 	{ 501, "Not Implemented" },
 	{ 503, "Service Unavailable" },
@@ -289,6 +295,7 @@ struct job {
 	struct ds_mailbox *replies;
 	int (*run)(const struct store_backend *backend, struct store *store, void *ctx);
 	void *ctx;
+	struct audit_row audit;
 	int result;
 };
 
@@ -296,8 +303,10 @@ static int
 run_job(struct write_request *req, const struct store_backend *backend, struct store *store)
 {
 	struct job *job = DS_CONTAINER(req, struct job, req);
+	int result = job->run(backend, store, job->ctx);
+	int r = result < 0 ? result : audit_append(backend, store, &job->audit);
 
-	return job->run(backend, store, job->ctx);
+	return r < 0 ? r : result;
 }
 
 static void
@@ -311,21 +320,59 @@ job_is_done(struct write_request *req, int result)
 		;
 }
 
+/* The body as it was sent, without its secrets; free(). */
+static char *
+audit_detail(const json_t *body)
+{
+	static const char *const secrets[] = { "password", "current", "new", "secret", "token",
+		"totp", "code", "key" };
+	json_t *copy = body != NULL ? json_copy((json_t *)(uintptr_t)body) : json_object();
+	char *text;
+
+	for (size_t i = 0; i < DS_LEN(secrets); i++)
+		if (json_object_get(copy, secrets[i]) != NULL)
+			json_object_set_new(copy, secrets[i], json_string("(not logged)"));
+	text = json_dumps(copy, JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(copy);
+	/* Cut at a place that is no half of a character. */
+	if (text != NULL && strlen(text) > AUDIT_DETAIL_MAX) {
+		size_t len = AUDIT_DETAIL_MAX;
+
+		while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+			len--;
+		text[len] = '\0';
+	}
+	return text;
+}
+
 int
 call_write(struct call *c,
     int (*run)(const struct store_backend *backend, struct store *store, void *ctx), void *ctx)
 {
 	struct job job = { .req = { .run = run_job, .done = job_is_done } };
+	char *detail = audit_detail(c->body), action[160];
 	int r;
 
+	if (detail == NULL)
+		return -ENOMEM;
+	snprintf(action, sizeof(action), "%s %s", c->route->method, c->route->path);
+	job.audit = (struct audit_row){ .time_us = ds_clock_wall_us(),
+		.actor = c->actor != NULL ? c->actor : c->caller->name,
+		.action = action,
+		.subject = c->subject != NULL ? c->subject
+			   : c->id != NULL    ? c->id
+					      : "",
+		.detail = detail };
 	job.replies = c->worker->replies;
 	job.run = run;
 	job.ctx = ctx;
 	r = writer_post(c->cfg->writer, &job.req);
-	if (r < 0)
-		return r;
-	/* The writer always answers, also when it is stopped. */
-	while (ds_mailbox_wait(job.replies, -1) == NULL)
-		;
-	return job.result;
+	if (r == 0) {
+		/* The writer always answers, also when it is stopped. */
+		while (ds_mailbox_wait(job.replies, -1) == NULL)
+			;
+		r = job.result;
+	}
+	free(detail);
+	return r;
 }

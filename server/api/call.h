@@ -15,6 +15,8 @@
 #include <jansson.h>
 
 struct call;
+struct caller;
+struct route;
 struct follow_request;
 struct writer;
 
@@ -39,12 +41,19 @@ struct call {
 	void *request;  /* of http.c */
 	const char *(*get)(void *request, const char *name); /* query parameter or NULL */
 	bool (*is_gone)(void *request);                      /* the client hung up */
+	const struct route *route;
+	const struct caller *caller; /* of kind CALLER_NOBODY where a route is open to anybody */
+	const char *cookie;          /* the secret of the caller's session, or "" */
+	char peer[64];               /* the client's address, without port */
+	/* for the audit log, where they are not the caller's name and the {id} */
+	const char *actor, *subject;
 	/* answer */
 	unsigned status;  /* HTTP */
 	const char *type; /* Content-Type */
 	struct ds_buf *out;
 	struct ds_json json; /* writes to out */
 	unsigned retry_after_s;
+	char set_cookie[160];          /* "": none */
 	struct follow_request *follow; /* set: goes on as a stream; owned by http.c from then on */
 };
 
@@ -77,7 +86,7 @@ DS_MUST_CHECK bool call_flag(struct call *c, const char *key, bool fallback, boo
 DS_MUST_CHECK bool call_ttl(struct call *c, const char *key, uint64_t fallback_us, uint64_t *ret);
 
 /* Runs `run` inside the writer's transaction and waits for the commit: what run returned, or why
- * nothing was committed. */
+ * nothing was committed.  A change that it makes is in the audit log, in the same transaction. */
 DS_MUST_CHECK int call_write(struct call *c,
     int (*run)(const struct store_backend *backend, struct store *store, void *ctx), void *ctx);
 

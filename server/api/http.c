@@ -9,7 +9,6 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "server/api/auth.h"
 #include "server/api/call.h"
 #include "server/api/listen.h"
 #include "server/api/pool.h"
@@ -106,36 +105,6 @@ on_completed(void *ctx, struct MHD_Connection *connection, void **request_ctx,
 
 /* ---- requests */
 
-static bool
-is_allowed(struct request *r, const struct route *route)
-{
-	struct http *h = r->http;
-	const char *header;
-	const union MHD_ConnectionInfo *info;
-	int result;
-
-	if (route->scope == NULL)
-		return true;
-	info = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	if (r->listener->is_unix && info != NULL && auth_peer_is_admin(info->connect_fd))
-		return true;
-	header = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Authorization");
-	result = auth_check(h->cfg.auth, header, route->scope, ds_clock_wall_us());
-	if (result == 0)
-		return true;
-	h->stats.refused++;
-	if (result == -EPERM)
-		request_problem(r, 403, "scope", "this token does not have the scope for this");
-	else if (r->listener->is_unix)
-		request_problem(r, 403, "peer",
-		    "only root and the server's own user may use this socket without a token");
-	else
-		request_problem(r, 401, "token",
-		    "an API token is needed: Authorization: Bearer dsk_..., made by "
-		    "\"daemonsec-ctl api-tokens create\"");
-	return false;
-}
-
 /* The dashboard's files are for everybody: what they show is asked for with a token. */
 static bool
 find_page(struct request *r, const char *url, const char *method)
@@ -173,8 +142,9 @@ begin(struct request *r, const char *url, const char *method, const char *versio
 		    "/api/v1/openapi.json");
 	else
 		r->allow[0] = '\0';
-	if (r->route != NULL)
-		(void)is_allowed(r, r->route); /* wrote the answer if not */
+	/* It wrote the answer if not. */
+	if (r->route != NULL && !gate_check(&r->http->cfg.gate, r, r->route, r->listener->is_unix))
+		r->http->stats.refused++;
 }
 
 static void
@@ -212,7 +182,7 @@ dispatch(struct request *r)
 		return request_answer(r, r->connection);
 	}
 	MHD_suspend_connection(r->connection);
-	if (pool_post(h->pool, &r->mail, route_writes(r->route)) < 0) {
+	if (pool_post(h->pool, &r->mail, route_is_ordered(r->route)) < 0) {
 		r->retry_after_s = 1;
 		request_problem(r, 503, "busy", "too many requests wait already");
 		let_loose(r);

@@ -11,10 +11,10 @@
 #define SERVER_API_HTTP_H
 
 #include "server/api/api.h"
+#include "server/api/gate.h"
 
 #include <stdint.h>
 
-struct auth;
 struct follow;
 struct http;
 
@@ -26,7 +26,7 @@ struct http_stats {
 struct http_config {
 	struct api *api;
 	const struct api_config *cfg;
-	struct auth *auth;
+	struct gate gate;
 	unsigned threads; /* of the pool */
 };
 

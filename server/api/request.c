@@ -11,6 +11,7 @@
 #include "server/api/follow.h"
 #include "server/api/routes.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,9 @@ request_free(struct request *r)
 	if (r == NULL)
 		return;
 	follower_close(r->follower);
+	explicit_bzero(r->cookie, sizeof(r->cookie));
+	if (r->body.data != NULL)
+		explicit_bzero(r->body.data, r->body.len);
 	ds_buf_done(&r->body);
 	ds_buf_done(&r->out);
 	free(r);
@@ -151,6 +155,23 @@ connection_fd(struct MHD_Connection *connection)
 	return info != NULL ? info->connect_fd : -1;
 }
 
+/* The address of the client, for those who fail to sign in: not the port. */
+static void
+get_peer(const struct request *r, char *ret, size_t size)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *a = info != NULL ? info->client_addr : NULL;
+
+	snprintf(ret, size, "local");
+	if (a != NULL && a->sa_family == AF_INET)
+		(void)inet_ntop(
+		    AF_INET, &((const struct sockaddr_in *)(const void *)a)->sin_addr, ret, size);
+	else if (a != NULL && a->sa_family == AF_INET6)
+		(void)inet_ntop(AF_INET6,
+		    &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, ret, size);
+}
+
 /* libmicrohttpd does not look at a suspended connection; its descriptor stays open meanwhile. */
 static bool
 is_gone(void *request)
@@ -220,6 +241,10 @@ request_work(struct request *r, struct call_worker *worker, struct follow *follo
 	c.id = r->id[0] ? r->id : NULL;
 	c.get = get_parameter;
 	c.is_gone = is_gone;
+	c.route = r->route;
+	c.caller = &r->caller;
+	c.cookie = r->cookie;
+	get_peer(r, c.peer, sizeof(c.peer));
 	c.status = 200;
 	c.type = "application/json";
 	ds_json_init(&c.json, c.out);
@@ -231,6 +256,7 @@ request_work(struct request *r, struct call_worker *worker, struct follow *follo
 	r->status = c.status;
 	r->type = c.type;
 	r->retry_after_s = c.retry_after_s;
+	memcpy(r->set_cookie, c.set_cookie, sizeof(r->set_cookie));
 	if (c.follow == NULL)
 		return;
 	r->follower = follow_add(follow, c.follow, resume, r);
@@ -255,6 +281,8 @@ add_headers(struct request *r, struct MHD_Response *response)
 	/* What is behind a request that was refused may be anything. */
 	if (r->status >= 400)
 		n += MHD_add_response_header(response, "Connection", "close");
+	if (r->set_cookie[0])
+		n += MHD_add_response_header(response, "Set-Cookie", r->set_cookie);
 	if (r->allow[0])
 		n += MHD_add_response_header(response, "Allow", r->allow);
 	if (r->retry_after_s > 0) {

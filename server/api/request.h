@@ -9,6 +9,7 @@
 
 #include "lib/buf.h"
 #include "lib/mailbox.h"
+#include "server/api/access.h"
 
 #include <microhttpd.h>
 #include <stdbool.h>
@@ -31,6 +32,8 @@ struct request {
 	char id[REQUEST_ID_MAX];
 	bool dispatched; /* a pool thread has it, or had it */
 	struct ds_buf body;
+	struct caller caller;
+	char cookie[ACCESS_SECRET_TEXT]; /* the session's secret; "": none */
 	/* answer */
 	unsigned status;  /* 0: none yet */
 	const char *type; /* Content-Type */
@@ -38,6 +41,7 @@ struct request {
 	unsigned retry_after_s;
 	char allow[64];            /* of a 405 */
 	struct MHD_Response *page; /* of web.c, shared; NULL: what is in out */
+	char set_cookie[160];
 	struct follower *follower;
 };
 

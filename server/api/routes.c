@@ -35,6 +35,18 @@ const struct route route_table[] = {
 	{ "GET", "api-tokens", api_tokens_list, "admin:read", "tokens of this API" },
 	{ "POST", "api-tokens", api_tokens_create, "admin:write", "make one" },
 	{ "DELETE", "api-tokens/{id}", api_tokens_revoke, "admin:write", "revoke one" },
+	{ "POST", "session", session_create, NULL, "sign in" },
+	{ "GET", "session", session_show, "self:read", "who asks, and what they may do" },
+	{ "DELETE", "session", session_delete, "self:write", "sign out" },
+	{ "POST", "session/confirm", session_confirm, "self:write", "give the password again" },
+	{ "POST", "session/password", session_password, "self:write", "choose another password" },
+	{ "POST", "session/totp", session_totp, "self:write", "add or remove a second factor" },
+	{ "GET", "users", users_list, "admin:read", "people who may sign in" },
+	{ "POST", "users", users_create, "admin:write", "let somebody in" },
+	{ "PATCH", "users/{id}", users_change, "admin:write", "another role, a new password" },
+	{ "DELETE", "users/{id}", users_delete, "admin:write", "remove somebody" },
+	{ "GET", "audit", audit_show, "admin:read", "who changed what" },
+	{ "GET", "audit/verify", audit_verify, "admin:read", "whether that record is whole" },
 	{ "GET", "settings", settings_show, "settings:read", "the server's options" },
 	{ "GET", "openapi.json", openapi_show, "status:read", "this API, described" },
 	{ "GET", "/healthz", health_show, NULL, "the process answers" },
@@ -90,7 +102,8 @@ route_find(const char *method, const char *url, char *ret_id, size_t size, bool 
 }
 
 bool
-route_writes(const struct route *r)
+route_is_ordered(const struct route *r)
 {
-	return strcmp(r->method, "GET") != 0;
+	return strcmp(r->method, "GET") != 0 && r->answer != session_create &&
+	       r->answer != session_confirm;
 }

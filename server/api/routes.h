@@ -20,8 +20,9 @@ extern const struct route route_table[]; /* ends with a row without a method */
  * another method would do, and ret_allow (64 bytes) which. */
 const struct route *route_find(const char *method, const char *url, char *ret_id, size_t size,
     bool *ret_path_known, char ret_allow[64]);
-/* Whether the route changes something: such requests run one after another. */
-bool route_writes(const struct route *r);
+/* Whether requests of the route run one after another: those that change something, but for signing
+ * in, which takes long and changes nothing that others change. */
+bool route_is_ordered(const struct route *r);
 
 void status_show(struct call *c);
 void hosts_list(struct call *c);
@@ -46,6 +47,18 @@ void api_tokens_create(struct call *c);
 void api_tokens_revoke(struct call *c);
 void settings_show(struct call *c);
 void reactions_list(struct call *c);
+void session_create(struct call *c);
+void session_show(struct call *c);
+void session_delete(struct call *c);
+void session_confirm(struct call *c);
+void session_password(struct call *c);
+void session_totp(struct call *c);
+void users_list(struct call *c);
+void users_create(struct call *c);
+void users_change(struct call *c);
+void users_delete(struct call *c);
+void audit_show(struct call *c);
+void audit_verify(struct call *c);
 void openapi_show(struct call *c);
 void health_show(struct call *c);
 void ready_show(struct call *c);

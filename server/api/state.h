@@ -8,7 +8,9 @@
 #include "server/api/http.h"
 #include "server/ingest/ingest.h"
 
+struct access;
 struct auth;
+struct signin;
 
 /* Counts over all hosts, daemons and alerts: at most a second old. */
 struct counts {
@@ -27,6 +29,8 @@ struct rates {
 uint64_t api_started_us(const struct api *api);
 const char *api_url(const struct api *api);
 struct auth *api_auth(const struct api *api);
+struct access *api_access(const struct api *api);
+struct signin *api_signin(struct api *api);
 const struct http_stats *api_http_stats(const struct api *api);
 unsigned api_followers(const struct api *api);
 bool api_reload_failed(const struct api *api);

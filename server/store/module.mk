@@ -1,7 +1,12 @@
 # server/store: everything the server keeps
-SQLITE_SCHEMA = schema/sqlite/001_control.sql schema/sqlite/005_control.sql schema/sqlite/001_events.sql
+# One a line, in order.
+SQLITE_SCHEMA = schema/sqlite/001_control.sql
+SQLITE_SCHEMA += schema/sqlite/005_control.sql
+SQLITE_SCHEMA += schema/sqlite/006_control.sql
+SQLITE_SCHEMA += schema/sqlite/001_events.sql
 
-server_libdsserver_a_SOURCES += server/store/store.c server/store/store.h server/store/backends.h \
+server_libdsserver_a_SOURCES += server/store/access.h server/store/access_null.c server/store/audit.c server/store/audit.h \
+	server/store/sqlite_access.c server/store/store.c server/store/store.h server/store/backends.h \
 	server/store/bloom.c server/store/bloom.h server/store/null.c \
 	server/store/sqlite.c server/store/sqlite.h server/store/sqlite_db.c server/store/sqlite_db.h \
 	server/store/sqlite_control.c server/store/sqlite_control_read.c server/store/sqlite_days.c \

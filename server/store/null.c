@@ -396,6 +396,7 @@ null_totals(struct reader *r, struct store_totals *ret)
 
 const struct store_backend store_null = {
 	.name = "null",
+	.access = &access_null,
 	.open = null_open,
 	.close = null_close,
 	.begin = null_begin,

@@ -12,6 +12,7 @@
 #ifndef SERVER_STORE_STORE_H
 #define SERVER_STORE_STORE_H
 
+#include "server/store/access.h"
 #include "server/store/reactions.h"
 #include "server/store/rows.h"
 
@@ -20,6 +21,7 @@ struct reader;
 
 struct store_backend {
 	const char *name;
+	const struct access_store *access; /* users, sessions, audit */
 
 	/* ---- writer's thread */
 	int (*open)(

@@ -208,3 +208,21 @@ fixture_count(struct fixture *f, const struct segment_filter *filter, struct seg
 		*ret = f->last;
 	return c.n;
 }
+
+int
+fixture_run(const struct CMUnitTest *tests, size_t len)
+{
+	static struct CMUnitTest all[128];
+	static char names[DS_LEN(all)][160];
+	size_t n = 0;
+
+	for (size_t i = 0; store_backends[i]; i++)
+		for (size_t j = 0; j < len && n < DS_LEN(all); j++, n++) {
+			snprintf(names[n], sizeof(names[n]), "%s: %s", store_backends[i]->name,
+			    tests[j].name);
+			all[n] = tests[j];
+			all[n].name = names[n];
+			all[n].initial_state = (void *)(uintptr_t)i;
+		}
+	return _cmocka_run_group_tests("store contract", all, n, NULL, NULL);
+}

@@ -6,6 +6,8 @@
 
 #include "server/store/store.h"
 
+struct CMUnitTest;
+
 struct fixture {
 	const struct store_backend *backend;
 	struct store_config cfg;
@@ -30,6 +32,9 @@ void fixture_begin(struct fixture *f);
 void fixture_commit(struct fixture *f);
 struct reader *fixture_reader(struct fixture *f);
 void fixture_maintain(struct fixture *f, uint64_t now_us);
+
+/* Runs each test against each backend, in one plan of TAP; cmocka's number of failures. */
+int fixture_run(const struct CMUnitTest *tests, size_t len);
 
 struct host_row fixture_host(uint8_t number);
 /* A segment whose bytes are not a batch; daemon "d<host>", string "s<host>".  Borrows from the

@@ -661,18 +661,6 @@ main(void)
 		T(a_clock_that_jumps_a_year_costs_no_history),
 		T(the_oldest_days_make_room),
 	};
-	/* Every test for every backend, in one plan of TAP. */
-	static struct CMUnitTest all[DS_LEN(tests) * 4];
-	static char names[DS_LEN(tests) * 4][160];
-	size_t n = 0;
 
-	for (size_t i = 0; store_backends[i]; i++)
-		for (size_t j = 0; j < DS_LEN(tests) && n < DS_LEN(all); j++, n++) {
-			snprintf(names[n], sizeof(names[n]), "%s: %s", store_backends[i]->name,
-			    tests[j].name);
-			all[n] = tests[j];
-			all[n].name = names[n];
-			all[n].initial_state = (void *)(uintptr_t)i;
-		}
-	return _cmocka_run_group_tests("store contract", all, n, NULL, NULL);
+	return fixture_run(tests, DS_LEN(tests));
 }

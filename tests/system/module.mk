@@ -41,6 +41,9 @@ system_tests += tests/system/agent_flood.py
 
 system_tests += tests/system/agent_clock.py
 
+system_tests += tests/system/access.py
+sanitized_system_tests += tests/system/access.py
+
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
 TESTS += $(system_tests)

@@ -258,6 +258,15 @@ unit_tests_agent += tests/unit/test_sign
 tests_unit_test_sign_SOURCES = tests/unit/test_sign.c
 tests_unit_test_sign_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_sign_LDADD = $(DS_NET_LIBS) $(DS_VERIFY_LIBS) $(TEST_LIBS)
+unit_tests_server += tests/contract/test_store_access
+tests_contract_test_store_access_SOURCES = tests/contract/test_store_access.c tests/contract/store_fixture.c
+tests_contract_test_store_access_CFLAGS = $(TEST_CFLAGS)
+tests_contract_test_store_access_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) $(SSL_LIBS) -lpthread
+
+unit_tests_server += tests/unit/test_access
+tests_unit_test_access_SOURCES = tests/unit/test_access.c
+tests_unit_test_access_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_access_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
 # END OF LIST: add above
 all_unit_tests =

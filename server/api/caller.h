@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * caller - who makes a request, and what they may do.
+ *
+ * What a route needs is one scope ("alerts:write"); tokens have scopes, users have a role, and a
+ * role is a list of scopes (role_table, the one place).  Scopes of the subject "self" are about the
+ * caller's own session and open to every caller.
+ */
+#ifndef SERVER_API_CALLER_H
+#define SERVER_API_CALLER_H
+
+#include "server/store/access.h"
+
+#define CALLER_NAME_MAX   64u
+#define CALLER_SCOPES_MAX 8u
+#define CALLER_SCOPE_MAX  40u
+
+enum caller_kind {
+	CALLER_NOBODY,
+	CALLER_PEER,    /* of the unix socket: root or the server's own user */
+	CALLER_TOKEN,   /* an API token */
+	CALLER_SESSION, /* a person, signed in */
+};
+
+struct caller {
+	enum caller_kind kind;
+	char name[CALLER_NAME_MAX]; /* for the audit log */
+	const char *role;           /* static, or NULL: tokens */
+	char scopes[CALLER_SCOPES_MAX][CALLER_SCOPE_MAX];
+	unsigned scopes_len;
+	bool must_change;                  /* only "self" until the one-time password is changed */
+	uint64_t confirmed_us, expires_us; /* of a session */
+	uint8_t session[ACCESS_HASH_SIZE];
+};
+
+struct role {
+	const char *name, *help;
+	const char *scopes[CALLER_SCOPES_MAX];
+};
+
+extern const struct role role_table[]; /* ends with a row without a name */
+
+/* NULL: there is no such role. */
+const struct role *role_find(const char *name);
+/* The caller has a role's scopes. */
+void caller_take_role(struct caller *c, const struct role *role);
+bool caller_may(const struct caller *c, const char *scope);
+/* Whether `have` ("*", "*:read", "events:*", "events:read") allows `want`. */
+bool scope_allows(const char *have, const char *want);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* gate - see gate.h; called by http.c. */
+#include "server/api/gate.h"
+
+#include "lib/clock.h"
+#include "server/api/access.h"
+#include "server/api/request.h"
+#include "server/api/routes.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* What is so far-reaching that a person gives the password again, unless that was just now. */
+static const struct {
+	const char *method, *path;
+} confirmed[] = {
+	{ "POST", "users" },
+	{ "PATCH", "users/{id}" },
+	{ "DELETE", "users/{id}" },
+	{ "POST", "api-tokens" },
+	{ "POST", "session/totp" },
+};
+
+static const char *
+header(const struct request *r, const char *name)
+{
+	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+static bool
+refuse(struct request *r, unsigned status, const char *type, const char *detail)
+{
+	request_problem(r, status, type, detail);
+	return false;
+}
+
+static bool
+is_own_origin(const struct request *r)
+{
+	const char *origin = header(r, "Origin"), *host = header(r, "Host");
+
+	if (origin == NULL)
+		return true;
+	if (host == NULL)
+		return false;
+	if (strncasecmp(origin, "https://", 8) == 0)
+		return strcasecmp(origin + 8, host) == 0;
+	return strncasecmp(origin, "http://", 7) == 0 && strcasecmp(origin + 7, host) == 0;
+}
+
+/* A form or script of another site makes the browser send the cookie, but cannot know this. */
+static bool
+has_csrf(const struct request *r, const char *secret)
+{
+	const char *given = header(r, "X-CSRF-Token");
+	char want[ACCESS_CSRF_TEXT];
+
+	access_csrf(secret, want);
+	return given != NULL && strlen(given) == sizeof(want) - 1 &&
+	       CRYPTO_memcmp(given, want, sizeof(want) - 1) == 0;
+}
+
+static bool
+is_peer(const struct request *r, struct caller *ret)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	if (info == NULL || !auth_peer_is_admin(info->connect_fd))
+		return false;
+	*ret = (struct caller){ .kind = CALLER_PEER };
+	snprintf(ret->name, sizeof(ret->name), "local");
+	caller_take_role(ret, role_find("admin"));
+	return true;
+}
+
+static bool
+identify(const struct gate *g, struct request *r, bool is_unix)
+{
+	const char *authorization = header(r, "Authorization"),
+		   *cookie =
+		       MHD_lookup_connection_value(r->connection, MHD_COOKIE_KIND, GATE_COOKIE);
+	uint64_t now_us = ds_clock_wall_us();
+
+	if (is_unix && is_peer(r, &r->caller))
+		return true;
+	if (authorization != NULL)
+		return auth_token(g->auth, authorization, now_us, &r->caller) == 0 ||
+		       refuse(r, 401, "token", "this API token is unknown, revoked or expired");
+	if (cookie != NULL && access_session(g->access, cookie, now_us, &r->caller) == 0) {
+		snprintf(r->cookie, sizeof(r->cookie), "%s", cookie);
+		return true;
+	}
+	if (is_unix)
+		return refuse(r, 403, "peer",
+		    "only root and the server's own user may use this socket without a token");
+	return refuse(r, 401, "token",
+	    "sign in, or send an API token: Authorization: Bearer dsk_..., made by "
+	    "\"daemonsec-ctl api-tokens create\"");
+}
+
+static bool
+is_confirmed(const struct request *r, const struct route *route)
+{
+	if (r->caller.kind != CALLER_SESSION ||
+	    ds_clock_wall_us() < r->caller.confirmed_us + ACCESS_CONFIRM_US)
+		return true;
+	for (size_t i = 0; i < DS_LEN(confirmed); i++)
+		if (strcmp(route->method, confirmed[i].method) == 0 &&
+		    strcmp(route->path, confirmed[i].path) == 0)
+			return false;
+	return true;
+}
+
+bool
+gate_check(const struct gate *g, struct request *r, const struct route *route, bool is_unix)
+{
+	bool writes = strcmp(route->method, "GET") != 0;
+
+	if (writes && !is_own_origin(r))
+		return refuse(r, 403, "origin", "the request comes from a page of another site");
+	if (route->scope == NULL)
+		return true;
+	if (!identify(g, r, is_unix))
+		return false;
+	if (r->caller.kind == CALLER_SESSION && writes && !has_csrf(r, r->cookie))
+		return refuse(r, 403, "csrf", "X-CSRF-Token is missing or not this session's");
+	if (r->caller.must_change && !caller_may(&r->caller, route->scope))
+		return refuse(r, 403, "password-change",
+		    "choose a password of your own first: POST session/password");
+	if (!caller_may(&r->caller, route->scope))
+		return refuse(r, 403, "scope",
+		    r->caller.kind == CALLER_TOKEN ? "this token does not have the scope for this"
+						   : "your role does not allow this");
+	return is_confirmed(r, route) ||
+	       refuse(r, 403, "confirm", "give your password again: POST session/confirm");
+}

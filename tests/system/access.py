@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""People sign in at a real server: the first administrator, roles, forged requests, waiting, a second factor, and the
+audit log that shows when it was changed."""
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import sqlite3
+import struct
+import subprocess
+import time
+
+from harness import Site, done, isolate, ok, program
+
+HTTP = ("127.0.0.1", 7480)
+NEW = "tulip sofa 42"
+
+
+class Person:
+    """A browser: keeps the cookie and the token against forgery."""
+
+    def __init__(self):
+        self.cookie = self.csrf = None
+
+    def ask(self, method, path, body=None, **headers):
+        c = http.client.HTTPConnection(*HTTP, timeout=20)
+        h = {k.replace("_", "-"): v for k, v in headers.items() if v is not None}
+        if self.cookie:
+            h["Cookie"] = self.cookie
+        if self.csrf and "X_CSRF_Token" not in headers:
+            h["X-CSRF-Token"] = self.csrf
+        if body is not None:
+            h["Content-Type"] = "application/json"
+        c.request(method, "/api/v1/" + path, None if body is None else json.dumps(body), h)
+        r = c.getresponse()
+        text = r.read()
+        if r.getheader("Set-Cookie"):
+            self.cookie = r.getheader("Set-Cookie").split(";")[0]
+            self.attributes = r.getheader("Set-Cookie")
+        c.close()
+        self.retry_after = r.getheader("Retry-After")
+        doc = json.loads(text) if text else {}
+        if isinstance(doc, dict) and "csrf" in doc:
+            self.csrf = doc["csrf"]
+        return r.status, doc
+
+    def sign_in(self, user, password, **more):
+        return self.ask("POST", "session", {"user": user, "password": password, **more})
+
+
+def kind(answer):
+    return answer[0], answer[1].get("type", "").rpartition(":")[2]
+
+
+def code_of(secret, late=0):
+    step = int(time.time()) // 30 + late
+    mac = hmac.new(base64.b32decode(secret), struct.pack(">Q", step), hashlib.sha1).digest()
+    at = mac[-1] & 15
+    return "%06d" % ((struct.unpack(">I", mac[at:at + 4])[0] & 0x7FFFFFFF) % 1000000)
+
+
+def first_admin(site):
+    path = os.path.join(site.state, "admin-password")
+    password = open(path).read().strip()
+    ok(os.stat(path).st_mode & 0o777 == 0o600, "the first start leaves a one-time password for its owner only")
+    p = Person()
+    ok(kind(p.sign_in("admin", "wrong wrong wrong")) == (401, "password"), "a wrong password is refused")
+    status, doc = p.sign_in("admin", password)
+    ok(status == 201 and doc["role"] == "admin" and doc["must_change"], "the one-time password signs in")
+    ok(all(a in p.attributes for a in ("__Host-ds=", "Secure", "HttpOnly", "SameSite=Strict", "Path=/")),
+       "the cookie is the browser's own")
+    ok(kind(p.ask("GET", "status")) == (403, "password-change"), "it opens nothing before it is changed")
+    ok(p.ask("POST", "session/password", {"current": password, "new": "short"})[0] == 400, "a weak one is refused")
+    ok(p.ask("POST", "session/password", {"current": password, "new": NEW})[0] == 200, "another one is chosen")
+    ok(p.ask("GET", "status")[0] == 200 and not os.path.exists(path), "then everything opens, and the note is gone")
+    ok(Person().sign_in("admin", password)[0] == 401, "the one-time password counted once")
+    return p
+
+
+def forged(admin):
+    body = {"name": "forged", "role": "admin"}
+    ok(kind(admin.ask("POST", "users", body, X_CSRF_Token=None)) == (403, "csrf"), "a cookie alone changes nothing")
+    ok(kind(admin.ask("POST", "users", body, X_CSRF_Token="0" * 32)) == (403, "csrf"), "nor does a guessed token")
+    ok(kind(admin.ask("POST", "users", body, Origin="https://elsewhere.example")) == (403, "origin"),
+       "nor a page of another site")
+    ok(kind(Person().ask("POST", "session", {"user": "admin", "password": NEW}, Origin="null")) == (403, "origin"),
+       "which cannot sign anybody in either")
+
+
+def roles(admin):
+    people = {}
+    for role in ("viewer", "analyst", "operator"):
+        status, doc = admin.ask("POST", "users", {"name": role, "role": role, "password": "open sesame " + role})
+        people[role] = Person()
+        ok(status == 201 and people[role].sign_in(role, "open sesame " + role)[0] == 201, f"a {role} signs in")
+    ok(admin.ask("POST", "users", {"name": "viewer"})[0] == 409, "a name is taken once")
+    writes = [("POST", "hosts/x/revoke"), ("POST", "alerts/x/ack"), ("POST", "enrolment-tokens"), ("POST", "api-tokens"),
+              ("POST", "users"), ("DELETE", "users/admin"), ("PATCH", "users/viewer")]
+    refused = [kind(people["viewer"].ask(m, p, {} if m != "DELETE" else None)) == (403, "scope") for m, p in writes]
+    ok(all(refused), "a viewer changes nothing, whatever is asked for")
+    ok(people["viewer"].ask("GET", "alerts")[0] == 200 and people["viewer"].ask("GET", "audit")[0] == 403,
+       "but sees all that is not about people")
+    ok(people["analyst"].ask("POST", "alerts/x/ack", {})[0] == 404 and
+       people["analyst"].ask("POST", "hosts/x/revoke", {})[0] == 403, "an analyst judges alerts, and no more")
+    ok(people["operator"].ask("POST", "enrolment-tokens", {})[0] == 201 and
+       people["operator"].ask("POST", "users", {"name": "me"})[0] == 403, "an operator lets hosts in, not people")
+    ok(admin.ask("PATCH", "users/viewer", {"disabled": True})[0] == 200 and
+       people["viewer"].ask("GET", "alerts")[0] == 401 and
+       Person().sign_in("viewer", "open sesame viewer")[0] == 401, "who is disabled is out at once")
+    ok(admin.ask("DELETE", "users/admin")[0] == 409 and admin.ask("PATCH", "users/admin", {"role": "viewer"})[0] == 409,
+       "the only administrator stays one")
+    return people
+
+
+def second_factor(admin):
+    ok(Person().ask("POST", "session/totp", {})[0] == 401, "a second factor is for who signed in")
+    secret = admin.ask("POST", "session/totp", {})[1]["secret"]
+    ok(kind(admin.ask("POST", "session/totp", {"secret": secret, "code": "000000"})) == (400, "totp") or
+       code_of(secret) == "000000", "a wrong code sets none")
+    ok(admin.ask("POST", "session/totp", {"secret": secret, "code": code_of(secret, -1)})[0] == 200, "a right one does")
+    ok(kind(Person().sign_in("admin", NEW)) == (401, "totp"), "the password alone is not enough then")
+    p, code = Person(), code_of(secret)
+    ok(p.sign_in("admin", NEW, totp=code)[0] == 201, "with the code it is")
+    ok(kind(Person().sign_in("admin", NEW, totp=code)) == (401, "totp"), "which counts once")
+    ok(p.ask("POST", "session/totp", {"remove": True})[0] == 200 and Person().sign_in("admin", NEW)[0] == 201,
+       "and it can be removed")
+
+
+def waiting():
+    p = Person()
+    for _ in range(6):
+        answer = p.sign_in("nobody", "guess guess guess")
+    ok(answer[0] == 401 and kind(p.sign_in("nobody", "guess guess guess")) == (429, "too-many") and
+       int(p.retry_after) >= 1, "who guesses waits, and is told how long")
+    ok(Person().sign_in("admin", NEW)[0] == 201, "which keeps nobody else out")
+
+
+def ctl(site, *args):
+    return subprocess.run([program("daemonsec-ctl"), "--server", "unix:" + site.socket, *args],
+                          capture_output=True, text=True)
+
+
+def audit(site, admin):
+    rows = admin.ask("GET", "audit?limit=1000")[1]["items"]
+    what = [(r["actor"], r["action"], r["subject"]) for r in rows]
+    ok(("server", "first administrator", "admin") in what and ("admin", "POST users", "viewer") in what and
+       ("operator", "POST enrolment-tokens", "") in what, "every change is in the audit log, with who made it")
+    ok(not any(s in json.dumps(rows) for s in (NEW, "sesame")), "which has no passwords")
+    r = ctl(site, "audit", "verify")
+    head = r.stdout.split()[-1] if r.stdout else ""
+    ok(r.returncode == 0 and f"{len(rows)} rows" in r.stdout and len(head) == 64, "daemonsec-ctl follows its chain")
+    site.process.stop()
+    db = sqlite3.connect(os.path.join(site.state, "control.db"))
+    db.execute("UPDATE audit SET actor = 'somebody' WHERE number = 3")
+    db.commit()
+    db.close()
+    site.start()
+    ok(admin.ask("GET", "status")[0] == 200, "a session outlives a restart")
+    r = ctl(site, "audit", "verify")
+    ok(r.returncode == 1 and "row 3" in r.stderr, "and finds the row that was changed")
+    ok(admin.ask("GET", "audit/verify")[1].get("broken_at") == 3, "as the server does")
+    ok(admin.ask("DELETE", "session")[0] == 200 and admin.ask("GET", "status")[0] == 401, "who signs out is out")
+
+
+isolate()
+with Site() as site:
+    admin = first_admin(site)
+    forged(admin)
+    roles(admin)
+    second_factor(admin)
+    waiting()
+    audit(site, admin)
+done()
