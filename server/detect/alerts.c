@@ -220,7 +220,7 @@ put_finding(const struct store_backend *backend, struct store *store, uint32_t h
 
 static int
 apply_one(const struct store_backend *backend, struct store *store, uint32_t host,
-    const struct finding *f, uint64_t now_us, bool once)
+    struct finding *f, uint64_t now_us, bool once)
 {
 	struct held_alert open;
 	char id[40];
@@ -249,13 +249,15 @@ apply_one(const struct store_backend *backend, struct store *store, uint32_t hos
 		held_done(&open);
 		return r;
 	}
+	snprintf(f->alert_id, sizeof(f->alert_id), "%s", id);
+	f->is_new_alert = !open.found;
 	held_done(&open);
 	return r < 0 ? r : 1;
 }
 
 int
 alerts_raise_once(const struct store_backend *backend, struct store *store, uint32_t host,
-    const struct finding *finding, uint64_t now_us)
+    struct finding *finding, uint64_t now_us)
 {
 	return apply_one(backend, store, host, finding, now_us, true);
 }
@@ -435,12 +437,12 @@ alerts_close_group(const struct store_backend *backend, struct store *store, uin
 
 int
 alerts_apply(const struct store_backend *backend, struct store *store, uint32_t host,
-    const struct finding *findings, size_t len, uint64_t now_us)
+    struct finding *findings, size_t len, uint64_t now_us)
 {
 	int n = 0;
 
 	for (size_t i = 0; i < len; i++) {
-		const struct finding *f = &findings[i];
+		struct finding *f = &findings[i];
 		int r;
 
 		if (f->closes)

@@ -14,14 +14,14 @@
 
 #define ALERTS_EVENTS_MAX 64 /* events told in an alert's document; more are only counted */
 
-/* Stores findings of a host: idempotent by finding id (what is there already adds nothing).  The
- * number that was new, or -errno. */
+/* Stores findings of a host: idempotent by finding id (what is there already adds nothing), and
+ * fills in which alert each went into.  The number that was new, or -errno. */
 DS_MUST_CHECK int alerts_apply(const struct store_backend *backend, struct store *store,
-    uint32_t host, const struct finding *findings, size_t len, uint64_t now_us);
+    uint32_t host, struct finding *findings, size_t len, uint64_t now_us);
 /* Stores one finding unless its group already has an alert that is not closed.  1 when it did, 0,
  * -errno. */
 DS_MUST_CHECK int alerts_raise_once(const struct store_backend *backend, struct store *store,
-    uint32_t host, const struct finding *finding, uint64_t now_us);
+    uint32_t host, struct finding *finding, uint64_t now_us);
 
 /* What a person (or the server itself) does to an alert. */
 struct alert_change {

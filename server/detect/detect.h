@@ -43,6 +43,9 @@ struct finding {
 	double score; /* 0..100 */
 	bool closes;  /* ends the group's alert instead of growing it; reason is the note */
 	char *json;   /* explanation, peers, process, threat, events; owned, malloc */
+	/* Filled when it is stored: the alert it went into; "": none, it was there already. */
+	char alert_id[40];
+	bool is_new_alert; /* it began that alert */
 };
 
 /* What a batch changed.  Owned by the caller, freed with verdict_done(). */

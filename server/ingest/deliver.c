@@ -9,6 +9,7 @@
  * rest. run() refuses a batch whose predecessor is not on disk, so that a cursor never skips one.
  */
 #include "lib/clock.h"
+#include "lib/ipc.h"
 #include "lib/log.h"
 #include "server/ingest/scoring.h"
 #include "server/ingest/worker.h"
@@ -28,6 +29,7 @@ struct delivery {
 	uint64_t previous_seq; /* must be on disk before this one */
 	struct verdict verdict;
 	struct batch_origin origin;
+	struct ds_buf told; /* events that others wait for */
 	int result;
 	size_t size;
 	uint8_t bytes[]; /* packed, daemons, bloom */
@@ -42,7 +44,24 @@ delivery_free(struct delivery *d)
 	if (d->host)
 		d->host->flying--;
 	verdict_done(&d->verdict);
+	ds_buf_done(&d->told);
 	free(d);
+}
+
+static void
+tell_others(const struct delivery *d)
+{
+	const struct ingest_config *cfg = &d->worker->ingest->cfg;
+	const struct ingest_news news = {
+		.from = &d->origin,
+		.findings = d->verdict.findings,
+		.findings_len = d->verdict.findings_len,
+		.events = d->told.data,
+		.events_size = d->told.len,
+	};
+
+	if (cfg->on_committed && (news.findings_len > 0 || news.events_size > 0))
+		cfg->on_committed(&news, cfg->committed_ctx);
 }
 
 static void
@@ -52,6 +71,8 @@ done(struct write_request *request, int result)
 	struct delivery *d = DS_CONTAINER(request, struct delivery, request);
 
 	d->result = result;
+	if (result >= 0)
+		tell_others(d);
 	if (worker_tell(d->worker, &d->back) < 0 && ds_log_pass(&lost, 5))
 		ds_log(ERROR, "a worker does not take its mail", "worker=%u", d->worker->index);
 }
@@ -276,6 +297,25 @@ count_lost(struct session *s, struct ds_batch *b)
 			s->info.lost += lost[i];
 }
 
+/* Keeps the events that others wait for, to tell them once they are on disk. */
+static void
+keep_told(struct delivery *d, struct ds_batch *b, uint64_t kinds)
+{
+	const uint8_t *kind = ds_batch_kinds(b);
+	struct ds_event ev;
+
+	ds_buf_init(&d->told, INGEST_TOLD_MAX);
+	if (!(ds_batch_header(b)->kinds & kinds))
+		return;
+	for (size_t i = 0; i < ds_batch_len(b); i++) {
+		if (!(kinds >> (kind[i] & 63) & 1) || ds_batch_event(b, i, &ev) < 0)
+			continue;
+		if (ds_ipc_put_event(&d->told, &ev) < 0 && ds_log_pass(&rate, 3))
+			ds_log(WARN, "too much to tell of a batch, leaving some out", "host=%u",
+			    d->row.host);
+	}
+}
+
 /* Packed bytes, set of daemons and filter, one behind the other in the delivery. */
 static struct delivery *
 make_delivery(struct session *s, const struct ds_batch_frame *m)
@@ -352,6 +392,7 @@ deliver_batch(struct session *s, const void *payload, size_t size)
 	if (!d)
 		return -ENOMEM;
 	describe(d, &m, ds_batch_header(w->batch));
+	keep_told(d, w->batch, w->ingest->cfg.told_kinds);
 	count_batch(s, &m);
 	count_lost(s, w->batch);
 	r = detect_batch(w->detect, &d->origin, w->batch, &d->verdict);

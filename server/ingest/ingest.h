@@ -17,6 +17,15 @@
 
 struct ingest;
 
+/* What is on disk now: findings with their alerts, and the events of the kinds asked for. */
+struct ingest_news {
+	const struct batch_origin *from;
+	const struct finding *findings; /* those without alert_id added nothing */
+	size_t findings_len;
+	const void *events; /* one behind the other, for ds_ipc_get_event() */
+	size_t events_size;
+};
+
 struct ingest_config {
 	const char *listen;    /* address:port, or [address]:port */
 	const char *state_dir; /* of pki */
@@ -34,8 +43,17 @@ struct ingest_config {
 	void (*on_session)(uint32_t host, const uint8_t host_id[DS_HOST_ID_SIZE], void *ctx);
 	/* A RESULT frame, not looked at; borrowed. */
 	void (*on_result)(uint32_t host, const void *data, size_t size, void *ctx);
+	/* An order was handed to the host's session; borrowed. */
+	void (*on_sent)(uint32_t host, const void *data, size_t size, void *ctx);
 	void *order_ctx;
+	/* After the commit of a batch that had any; on the writer's thread, so it must only hand
+	 * over.  Everything is borrowed.  May be NULL. */
+	void (*on_committed)(const struct ingest_news *news, void *ctx);
+	void *committed_ctx;
+	uint64_t told_kinds; /* bit k: events of kind k are told, at most INGEST_TOLD_MAX bytes */
 };
+
+#define INGEST_TOLD_MAX (1u << 20)
 
 /* What is known of a session, as of at most a second ago. */
 struct session_info {

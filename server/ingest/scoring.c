@@ -8,7 +8,7 @@
 
 static int
 put_all(const struct store_backend *b, struct store *store, const struct batch_origin *from,
-    const struct verdict *v)
+    struct verdict *v)
 {
 	int r = 0;
 
@@ -24,7 +24,7 @@ put_all(const struct store_backend *b, struct store *store, const struct batch_o
 
 int
 scoring_store(const struct store_backend *b, struct store *store, const struct batch_origin *from,
-    const struct verdict *v)
+    struct verdict *v)
 {
 	static struct ds_log_rate rate;
 	int r = put_all(b, store, from, v);

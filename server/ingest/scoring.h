@@ -9,6 +9,6 @@
 /* On the writer's thread, in a transaction.  Only what the store itself cannot do is an error; a
  * verdict that cannot be kept is logged, because its events must be. */
 DS_MUST_CHECK int scoring_store(const struct store_backend *backend, struct store *store,
-    const struct batch_origin *from, const struct verdict *v);
+    const struct batch_origin *from, struct verdict *v);
 
 #endif

@@ -85,9 +85,16 @@ session_resume(struct session *s)
 void
 session_order(struct session *s, const void *data, size_t size)
 {
-	if (s->state == SESSION_OPEN && ds_conn_send(s->conn, DS_FRAME_ORDER, 0, data, size) < 0 &&
-	    ds_log_pass(&rate, 5))
+	const struct ingest_config *cfg = &s->worker->ingest->cfg;
+
+	if (s->state != SESSION_OPEN)
+		return;
+	if (ds_conn_send(s->conn, DS_FRAME_ORDER, 0, data, size) == 0) {
+		if (cfg->on_sent)
+			cfg->on_sent(s->info.host, data, size, cfg->order_ctx);
+	} else if (ds_log_pass(&rate, 5)) {
 		ds_log(WARN, "an agent does not read its orders", "peer=%s", s->info.peer);
+	}
 }
 
 static int

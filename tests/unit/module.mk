@@ -29,6 +29,11 @@ tests_unit_test_map_SOURCES = tests/unit/test_map.c
 tests_unit_test_map_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_map_LDADD = $(TEST_LIBS)
 
+unit_tests += tests/unit/test_ulid
+tests_unit_test_ulid_SOURCES = tests/unit/test_ulid.c
+tests_unit_test_ulid_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_ulid_LDADD = $(TEST_LIBS)
+
 unit_tests_server += tests/unit/test_react_policy tests/unit/test_breaker
 tests_unit_test_react_policy_SOURCES = tests/unit/test_react_policy.c
 tests_unit_test_react_policy_CFLAGS = $(TEST_CFLAGS)

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "lib/clock.h"
+#include "lib/ipc.h"
 #include "lib/order.h"
 #include "server/ingest/worker.h"
 #include "tests/contract/store_fixture.h"
@@ -394,10 +395,63 @@ a_known_host_is_welcomed(void **state)
 }
 
 struct told {
-	uint32_t session, result;
+	uint32_t session, result, sent, host;
+	uint64_t pid;
 	size_t size;
 	char data[16];
 };
+
+static void
+tell_committed(const struct ingest_news *news, void *ctx)
+{
+	struct told *t = ctx;
+	struct ds_buf b;
+	struct ds_event ev;
+
+	ds_buf_view(&b, news->events, news->events_size);
+	while (ds_buf_left(&b) > 0) {
+		assert_int_equal(ds_ipc_get_event(&b, &ev), 0);
+		assert_int_equal(ev.kind, DS_EVENT_EXEC);
+		t->pid = ev.num[DS_NUM_PID];
+		t->host = news->from->host;
+	}
+}
+
+static void
+what_is_on_disk_is_told(void **state)
+{
+	struct world *w = *state;
+	struct told told = { 0 };
+	struct ds_conn *c;
+
+	w->in.cfg.on_committed = tell_committed;
+	w->in.cfg.committed_ctx = &told;
+	put_host(w, HOST_APPROVED);
+	c = connect_as(w, &w->cert);
+	assert_int_equal(welcome_seq(w, c, 9), 0);
+	send_batch(c, 9, 1);
+	expect_ack(w, c, 9, 1);
+	assert_int_equal(told.pid, 0); /* nobody asked for such events */
+	w->in.cfg.told_kinds = UINT64_C(1) << DS_EVENT_EXEC;
+	send_batch(c, 9, 2);
+	expect_ack(w, c, 9, 2);
+	assert_int_equal(told.pid, 2);
+	assert_int_equal(told.host, 1);
+	told.pid = 0;
+	send_batch(c, 9, 2); /* resent: told once */
+	expect_ack(w, c, 9, 2);
+	assert_int_equal(told.pid, 0);
+}
+
+static void
+tell_sent(uint32_t host, const void *data, size_t size, void *ctx)
+{
+	struct told *t = ctx;
+
+	t->sent = host;
+	assert_int_equal(size, 5);
+	assert_memory_equal(data, "order", 5);
+}
 
 static void
 tell_session(uint32_t host, const uint8_t host_id[DS_HOST_ID_SIZE], void *ctx)
@@ -428,6 +482,7 @@ an_order_goes_to_its_host_and_the_result_comes_back(void **state)
 
 	w->in.cfg.on_session = tell_session;
 	w->in.cfg.on_result = tell_result;
+	w->in.cfg.on_sent = tell_sent;
 	w->in.cfg.order_ctx = &told;
 	put_host(w, HOST_APPROVED);
 	assert_int_equal(ingest_send_order(&w->in, 1, "early", 5), 0); /* nobody is there */
@@ -440,6 +495,7 @@ an_order_goes_to_its_host_and_the_result_comes_back(void **state)
 	f = expect(w, c, DS_FRAME_ORDER);
 	assert_int_equal(f.size, 5);
 	assert_memory_equal(f.payload, "order", 5);
+	assert_int_equal(told.sent, 1);
 	ds_buf_view(&b, "result", 6);
 	b.len = 6;
 	assert_int_equal(give(c, DS_FRAME_RESULT, &b), 0);
@@ -683,6 +739,7 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		T(what_is_on_disk_is_told),
 		T(a_known_host_is_welcomed),
 		T(an_order_goes_to_its_host_and_the_result_comes_back),
 		T(an_unknown_a_pending_and_a_revoked_host_are_told_so),
