@@ -61,5 +61,9 @@ const struct ds_conf_option agent_options[] = {
 	    "read logins from the journal where there is one" },
 	{ "sensors", "log_files", DS_CONF_LIST, AT(log_files), "auto", 0, 0, NULL, false,
 	    "logs to read logins from; auto: the usual ones that are here" },
+	{ "integrity", "enabled", DS_CONF_BOOL, AT(integrity), "true", 0, 0, NULL, false,
+	    "tell when a program, library, unit or configuration file of a watched daemon changes" },
+	{ "integrity", "files", DS_CONF_LIST, AT(integrity_files), "", 0, 0, NULL, true,
+	    "more files of daemons, DAEMON=/PATH; a directory with all that is in it ends with a slash" },
 	{ NULL, NULL, DS_CONF_STRING, 0, NULL, 0, 0, NULL, false, NULL },
 };

@@ -40,7 +40,9 @@ struct agent_config {
 	uint64_t repeat_interval_ms;   /* how often counted repeats are flushed */
 	bool journal;                  /* read logins from the journal where there is one */
 	struct ds_conf_list log_files; /* auth logs to follow; auto: the usual ones that exist */
-	char *uplink;                  /* program; default: beside the guard's ../libexec */
+	bool integrity;                /* [integrity] watch files of daemons */
+	struct ds_conf_list integrity_files; /* NAME=/PATH */
+	char *uplink;                        /* program; default: beside the guard's ../libexec */
 };
 
 extern const struct ds_conf_option agent_options[];

@@ -51,7 +51,13 @@ cache_find(const struct hash_key *key)
 static void
 cache_add(const struct hash_key *key, const uint8_t hash[HASH_SIZE])
 {
-	struct known *k = &cache[cache_next++ % CACHE_LEN];
+	struct known *k = NULL;
+
+	for (size_t i = 0; i < CACHE_LEN && k == NULL; i++)
+		if (cache[i].used && hash_key_equal(&cache[i].key, key))
+			k = &cache[i];
+	if (k == NULL)
+		k = &cache[cache_next++ % CACHE_LEN];
 
 	k->key = *key;
 	memcpy(k->hash, hash, HASH_SIZE);
@@ -117,7 +123,7 @@ int
 hash_step(struct hash_job *job, size_t budget, uint8_t ret[HASH_SIZE])
 {
 	static uint8_t chunk[64u << 10]; /* one thread, one job at a time */
-	const struct known *known = cache_find(&job->key);
+	const struct known *known = job->fresh ? NULL : cache_find(&job->key);
 
 	if (known != NULL) {
 		memcpy(ret, known->hash, HASH_SIZE);

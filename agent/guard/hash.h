@@ -30,6 +30,8 @@ struct hash_job {
 	struct hash_key key;
 	struct sha256_ctx ctx;
 	uint64_t done;
+	bool fresh; /* set after hash_begin(): read it, whatever is remembered; two writes
+		       can be so close together that stat(2) says the same of both */
 };
 
 void hash_key_of(const struct stat *st, struct hash_key *ret);

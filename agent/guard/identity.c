@@ -56,8 +56,15 @@ static struct hash_job hashing = { .fd = -1 };
 static uint32_t hashing_number;    /* 0: nobody's */
 static struct package_job *asking; /* NULL: none; big, so only while needed */
 static uint32_t asking_numbers[PACKAGE_QUERIES_MAX];
-static uint64_t asking_due_ms; /* when to begin although others still wait to be hashed */
-static uint64_t born_us;       /* of the guard: what is older was found, not seen */
+static uint64_t asking_due_ms;     /* when to begin although others still wait to be hashed */
+static identity_listener listener; /* may be NULL */
+static uint64_t born_us;           /* of the guard: what is older was found, not seen */
+
+void
+identity_set_listener(identity_listener call)
+{
+	listener = call;
+}
 
 void
 identity_init(void)
@@ -149,6 +156,13 @@ event_set_facts(struct ds_event *ev, const struct facts *f)
 		ev->flags |= DS_FLAG_PARTIAL;
 }
 
+static void
+tell_listener(const struct daemon *d, const struct identity *id, pid_t pid)
+{
+	if (listener != NULL && has_executable(d))
+		listener(d->number, pid, id->root, id->told.package);
+}
+
 /* The new facts become the told ones. */
 static void
 tell(const struct daemon *d, struct identity *id)
@@ -172,6 +186,7 @@ tell(const struct daemon *d, struct identity *id)
 	id->gone = false;
 	id->initial = false;
 	id->state = IDENTITY_IDLE;
+	tell_listener(d, id, id->pid);
 }
 
 static void
@@ -186,6 +201,7 @@ tell_gone(const struct daemon *d, struct identity *id)
 	emit_event(&ev);
 	id->gone = true;
 	id->pid = 0;
+	tell_listener(d, id, 0);
 }
 
 static struct identity *
@@ -316,6 +332,8 @@ begin(uint32_t number, struct identity *id)
 	int fd = -1, r = read_process(id, &fd);
 
 	id->state = IDENTITY_IDLE;
+	if (r == 1)
+		tell_listener(daemon_get(number), id, id->pid); /* perhaps with other arguments */
 	if (r != 0)
 		return; /* gone, or nothing new: the next sweep or exec comes back to it */
 	daemon_set_executable(number, id->now.exe);

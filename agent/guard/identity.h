@@ -17,6 +17,11 @@
 
 void identity_init(void);
 void identity_done(void);
+/* Who wants to know where a daemon runs: its main process, "" or the /proc/PID/root of its own file
+ * system, and its package or "".  pid 0: it has gone. */
+typedef void (*identity_listener)(
+    uint32_t number, pid_t pid, const char *root, const char *package);
+void identity_set_listener(identity_listener call);
 /* A watched daemon has a process that was not known before, or one that executed something: call
  * it when a task is given its daemon.  Cheap, and may be called often; unwatched: ignored. */
 void identity_seen(uint32_t number, pid_t pid, bool initial);

@@ -17,6 +17,11 @@ agent_guard_libattrib_a_SOURCES = agent/guard/daemon.h agent/guard/daemon.c agen
 	agent/guard/package_rpm.c agent/guard/resource.c agent/guard/resource.h agent/guard/resource_read.c \
 	agent/guard/resource_read.h agent/guard/sensors/fold.c agent/guard/sensors/fold.h agent/guard/redact.c agent/guard/redact.h \
 	agent/guard/listeners.c agent/guard/listeners.h \
+	agent/guard/notice.c agent/guard/notice.h agent/guard/file_state.c agent/guard/file_state.h \
+	agent/guard/package_digest.c agent/guard/package_digest.h agent/guard/package_owner.c agent/guard/package_owner.h \
+	agent/guard/integrity.c agent/guard/integrity.h agent/guard/integrity_table.c agent/guard/integrity_table.h \
+	agent/guard/integrity_find.c agent/guard/integrity_find.h agent/guard/integrity_scan.c agent/guard/integrity_scan.h \
+	agent/guard/integrity_judge.c agent/guard/integrity_judge.h \
 	agent/guard/sensors/fallback.h agent/guard/sensors/exec_track.c agent/guard/sensors/exec_track.h \
 	agent/guard/sensors/exec_netlink.c agent/guard/sensors/exec_scan.c agent/guard/sensors/file_fanotify.c \
 	agent/guard/sensors/file_mounts.c agent/guard/sensors/file_mounts.h agent/guard/sensors/net_diag.c \

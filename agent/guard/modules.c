@@ -8,6 +8,7 @@
 #include "agent/guard/attribute.h"
 #include "agent/guard/daemon.h"
 #include "agent/guard/identity.h"
+#include "agent/guard/integrity.h"
 #include "agent/guard/listeners.h"
 #include "agent/guard/probe.h"
 #include "agent/guard/repeat.h"
@@ -35,7 +36,10 @@ modules_init(const struct agent_config *config)
 		r = repeat_init(&counts, REPEATS_MAX, REPEATS_BYTES);
 	if (r == 0)
 		r = attribute_init();
+	if (r == 0)
+		r = integrity_init(config);
 	identity_init();
+	identity_set_listener(integrity_daemon);
 	fold_init(config->repeat_interval_ms);
 	(void)listeners_adopt(); /* without it they are found when they start something */
 	return r;
@@ -49,6 +53,7 @@ modules_done(void)
 	fold_done();
 	resource_done();
 	identity_done();
+	integrity_done();
 	daemon_done();
 }
 
@@ -58,6 +63,7 @@ modules_reload(const struct agent_config *config)
 	if (daemon_init(&config->monitor_daemons) < 0)
 		ds_log(ERROR, "cannot take over the list of daemons", "error=\"no memory\"");
 	fold_init(config->repeat_interval_ms);
+	integrity_configure(config);
 	(void)listeners_adopt();
 }
 

@@ -25,6 +25,7 @@ const struct sensor *const sensor_table[] = {
 	&sensor_net,
 	&sensor_cred,
 	&sensor_module,
+	&sensor_integrity,
 	&sensor_exec_netlink,
 	&sensor_exec_scan,
 	&sensor_file_fanotify,
@@ -81,7 +82,7 @@ sensors_open(bool fallback)
 	for (unsigned i = 0; sensor_table[i] != NULL; i++) {
 		if (sensor_table[i]->replaces != NULL)
 			continue;
-		if (fallback)
+		if (fallback && !sensor_table[i]->plain)
 			fail(sensor_table[i]);
 		else
 			try_open(sensor_table[i]);

@@ -17,10 +17,11 @@
 struct sensor {
 	const char *name;     /* "exec", "exec_netlink" */
 	const char *replaces; /* the sensor it stands in for; NULL: a first choice */
+	bool plain;           /* needs no BPF: a first choice also with sensors = fallback */
 	uint64_t kinds;       /* bit k: can report events of kind k (enum ds_event_kind) */
-	const char *blind;    /* what it cannot see: "blind to ..." in `status`; NULL: nothing known */
-	int (*open)(void);    /* an fd to poll for reading, or -errno: it cannot run here */
-	int (*drain)(void);   /* reads what is there, emits events; how many, or -errno */
+	const char *blind; /* what it cannot see: "blind to ..." in `status`; NULL: nothing known */
+	int (*open)(void); /* an fd to poll for reading, or -errno: it cannot run here */
+	int (*drain)(void);            /* reads what is there, emits events; how many, or -errno */
 	void (*tick)(uint64_t now_ms); /* about once a second: flush counted repeats; may be NULL */
 	uint64_t (*lost)(void);        /* samples lost since open, in total */
 	void (*close)(void);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * fuzz_attrib - text that the guard reads from /proc and from engines' files: cgroups, containers'
- * configurations, command lines.  The first byte chooses.
+ * configurations, command lines, mappings.  The first byte chooses.
  */
 #include "agent/guard/cgroup.h"
 #include "agent/guard/container.h"
 #include "agent/guard/emit.h"
+#include "agent/guard/integrity_find.h"
 #include "agent/guard/program.h"
 #include "agent/guard/redact.h"
 
@@ -68,6 +69,14 @@ run_args(char *text, size_t len)
 		abort();
 }
 
+static void
+on_found(void *ctx, const char *path, enum file_class class, bool tree)
+{
+	(void)ctx;
+	if (path[0] != '/' || tree || class != FILE_LIBRARY)
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -80,7 +89,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	memcpy(text, data + 1, len - 1);
 	text[len - 1] = '\0';
-	if (data[0] % 3 == 0)
+	if (data[0] == 3)
+		integrity_find_maps(text, "/usr/sbin/nginx", on_found, NULL);
+	else if (data[0] % 3 == 0)
 		run_cgroup(text);
 	else if (data[0] % 3 == 1)
 		run_json(text, len - 1);

@@ -86,7 +86,7 @@ fuzz_targets_agent += tests/fuzz/fuzz_attrib
 tests_fuzz_fuzz_attrib_SOURCES = tests/fuzz/fuzz_attrib.c
 tests_fuzz_fuzz_attrib_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_attrib_LDADD = $(ATTRIB_LIBS)
-EXTRA_DIST += tests/fuzz/seeds/attrib/cgroup tests/fuzz/seeds/attrib/json tests/fuzz/seeds/attrib/args
+EXTRA_DIST += tests/fuzz/seeds/attrib/cgroup tests/fuzz/seeds/attrib/json tests/fuzz/seeds/attrib/args tests/fuzz/seeds/attrib/maps
 fuzz_replays_agent += tests/fuzz/replay_login
 tests_fuzz_replay_login_SOURCES = tests/fuzz/fuzz_login.c tests/fuzz/replay.c
 tests_fuzz_replay_login_LDADD = agent/uplink/libuplink.a lib/libds.a

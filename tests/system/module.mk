@@ -43,6 +43,7 @@ system_tests += tests/system/agent_clock.py
 
 system_tests += tests/system/access.py
 sanitized_system_tests += tests/system/access.py
+system_tests += tests/system/integrity.py
 
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)

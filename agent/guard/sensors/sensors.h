@@ -12,4 +12,7 @@ extern const struct sensor sensor_net;
 extern const struct sensor sensor_cred;
 extern const struct sensor sensor_module;
 
+/* fanotify, inotify and /proc: agent/guard/integrity.c */
+extern const struct sensor sensor_integrity;
+
 #endif
