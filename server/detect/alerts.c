@@ -108,17 +108,16 @@ append(json_t *to, const json_t *from, const char *key)
 	}
 }
 
-/* What a verdict would accept is a set. */
+/* As a set: what a verdict would accept, the techniques. */
 static void
-append_behaviours(json_t *to, json_t *from)
+append_new(json_t *to, json_t *from, const char *key)
 {
-	json_t *list = json_object_get(to, "behaviours"),
-	       *more = json_object_get(from, "behaviours");
+	json_t *list = json_object_get(to, key), *more = json_object_get(from, key);
 	json_t *mine, *theirs;
 	size_t i, j;
 
 	if (!json_is_array(list) || !json_is_array(more)) {
-		append(to, from, "behaviours");
+		append(to, from, key);
 		return;
 	}
 	json_array_foreach(more, i, theirs)
@@ -141,7 +140,8 @@ grown_document(const char *was, const char *finding)
 
 	if (json_is_object(to) && json_is_object(from)) {
 		append(to, from, "events");
-		append_behaviours(to, from);
+		append_new(to, from, "behaviours");
+		append_new(to, from, "threat");
 		if (json_is_object(json_object_get(from, "peers")))
 			json_object_set(to, "peers", json_object_get(from, "peers"));
 		text = json_dumps(to, JSON_COMPACT);
@@ -160,7 +160,7 @@ begin_alert(const struct store_backend *backend, struct store *store, uint32_t h
 		.host = host,
 		.daemon = f->daemon,
 		.kind = f->kind,
-		.status = "open",
+		.status = f->notice ? "acknowledged" : "open",
 		.severity = f->severity,
 		.title = f->title,
 		.reason = f->reason,
@@ -179,6 +179,18 @@ begin_alert(const struct store_backend *backend, struct store *store, uint32_t h
 }
 
 static int
+rank(const char *severity)
+{
+	static const char *const ranks[] = { "low", "medium", "high", "critical" };
+
+	for (size_t i = 0; severity != NULL && i < DS_LEN(ranks); i++)
+		if (strcmp(ranks[i], severity) == 0)
+			return (int)i;
+	return -1;
+}
+
+/* The first score stays; how grave it is may become clear later. */
+static int
 grow_alert(const struct store_backend *backend, struct store *store, struct alert_row *row,
     const struct finding *f, uint64_t now_us)
 {
@@ -190,6 +202,8 @@ grow_alert(const struct store_backend *backend, struct store *store, struct aler
 		return -ENOMEM;
 	grown.json = json;
 	grown.count += f->count;
+	if (rank(f->severity) > rank(grown.severity))
+		grown.severity = f->severity;
 	grown.updated_us = now_us;
 	if (f->time_us < grown.first_us)
 		grown.first_us = f->time_us;

@@ -169,6 +169,6 @@ const struct detector detect_blind = {
 	.name = "blind",
 	.kinds = UINT64_C(1) << DS_EVENT_GAP | UINT64_C(1) << DS_EVENT_AGENT_START |
 		 UINT64_C(1) << DS_EVENT_AGENT_STOP,
-	.is_strange = NULL,
+	.judge = NULL,
 	.tell = tell,
 };

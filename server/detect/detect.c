@@ -9,14 +9,18 @@
 #include "server/detect/detect.h"
 
 #include "lib/map.h"
+#include "server/detect/changed_by.h"
 #include "server/detect/new_child.h"
+#include "server/detect/tier.h"
 #include "server/detect/turn.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct detector *const detector_table[] = { &detect_new_child, &detect_blind };
+static const struct detector *const detector_table[] = { &detect_new_child, &detect_blind,
+	&detect_new_file, &detect_new_destination, &detect_new_listener, &detect_privilege,
+	&detect_integrity };
 
 #define MEMO_LEN  8192u /* a power of two */
 #define NO_DAEMON (&no_daemon)
@@ -28,7 +32,7 @@ static struct daemon_profile no_daemon; /* of names that there is no room for; n
 struct memo {
 	uint64_t turn; /* of which batch; others do not count */
 	uint32_t daemon, str[3];
-	uint64_t num[2];
+	uint64_t num[3];
 	uint32_t kind;
 	bool initial;
 	struct behaviour *behaviour; /* NULL: not kept */
@@ -41,6 +45,7 @@ struct kind_columns {
 	const uint64_t *num[2];
 	const uint64_t *ppid; /* of programs: whether it is 1 matters */
 	const uint64_t *pid;
+	const uint64_t *input; /* whether the network is their standard input */
 };
 
 struct columns {
@@ -96,26 +101,38 @@ detect_forget(struct detect *d, uint32_t host, const char *daemon)
 
 /* ---- what the fleet knows */
 
-void
-turn_news(struct turn *t, const struct daemon_profile *d, uint8_t kind, const struct key *key,
-    bool learnt)
+bool
+detect_send_news(struct detect *d, const struct daemon_profile *of, uint8_t kind, const void *key,
+    size_t key_size, bool learnt)
 {
-	struct ds_mailbox *to = t->detect->profiles.cfg.fleet_mail;
+	struct ds_mailbox *to = d->profiles.cfg.fleet_mail;
 	struct knowledge_news *news;
 
 	if (to == NULL)
-		return;
+		return true;
 	news = malloc(sizeof(*news));
 	if (news == NULL) {
-		t->detect->news_refused++;
-		return;
+		d->news_refused++;
+		return false;
 	}
-	*news = (struct knowledge_news){ { NULL },
-		knowledge_fact(d->class, kind, key->data, key->size), t->from->host, learnt };
+	*news = (struct knowledge_news){ { NULL }, knowledge_fact(of->class, kind, key, key_size),
+		of->host->number, learnt };
 	if (ds_mailbox_put(to, &news->mail) < 0) {
-		t->detect->news_refused++;
+		d->news_refused++;
 		free(news);
+		return false;
 	}
+	return true;
+}
+
+/* Only a learnt daemon's habits count for others: what a young one does is merely seen. */
+void
+turn_news(struct turn *t, struct behaviour *b)
+{
+	bool learnt = b->learnt && b->daemon->ready;
+
+	if (detect_send_news(t->detect, b->daemon, b->kind, b->key, b->key_size, learnt))
+		b->shared = learnt;
 }
 
 struct prevalence
@@ -135,6 +152,13 @@ turn_peers(struct turn *t, const struct daemon_profile *d, uint8_t kind, const s
 	if (own_seen && p.seen > 0)
 		p.seen--;
 	return p;
+}
+
+/* One host could be somebody's: two that are independent of each other are needed. */
+bool
+turn_is_common(struct turn *t, const struct sighting *s)
+{
+	return turn_peers(t, s->daemon, s->kind, &s->key, false).learnt >= TIER_HOSTS_MIN;
 }
 
 /* ---- daemons */
@@ -173,11 +197,12 @@ declare(struct turn *t, const struct sighting *s)
 	daemon_add_own(d, path, key_path(DS_EVENT_STR(ev, DS_STR_EXE), path, sizeof(path)));
 	key_class(d->name, daemon_text(d, TEXT_IMAGE), d->class, sizeof(d->class));
 	d->pid = (uint32_t)ev->num[DS_NUM_PID];
+	d->uid = (uint32_t)ev->num[DS_NUM_UID];
 	d->inode = ev->num[DS_NUM_INODE];
 	d->device = ev->num[DS_NUM_DEVICE];
 	d->declared = true;
 	d->gone = false;
-	turn_news(t, d, 0, &class, true);
+	(void)detect_send_news(t->detect, d, 0, class.data, class.size, true);
 	profiles_mark_daemon(&t->detect->profiles, d);
 }
 
@@ -244,10 +269,13 @@ make_key(struct turn *t, struct sighting *s, const struct kind_columns *k)
 		return 0;
 	}
 	r = load_event(t, s);
-	if (r == 0)
-		key_of_program(DS_EVENT_STR(s->event, DS_STR_EXE),
-		    new_child_sort(s->daemon, s->event), &s->key);
-	return r;
+	if (r < 0)
+		return r;
+	key_of_program(
+	    DS_EVENT_STR(s->event, DS_STR_EXE), new_child_sort(s->daemon, s->event), &s->key);
+	if (s->key.data[0] == KEY_CONTROL)
+		s->daemon->start_until_us = s->time_us + PROFILE_START_US;
+	return 0;
 }
 
 /* Tells, if a detector finds the behaviour strange. */
@@ -257,7 +285,7 @@ tell(struct turn *t, struct sighting *s)
 	const struct detector *by = detector_of(s->kind);
 	int r = 0;
 
-	if (by == NULL || by->is_strange == NULL)
+	if (by == NULL || by->judge == NULL)
 		return 0;
 	if (s->event == NULL)
 		r = load_event(t, s);
@@ -268,14 +296,45 @@ tell(struct turn *t, struct sighting *s)
 	return r < 0 ? r : by->tell(t, s);
 }
 
-static bool
-is_strange(struct turn *t, const struct sighting *s)
+/* Also says whether the daemon is learnt. */
+static int
+judge(struct turn *t, struct sighting *s, enum novelty *ret)
 {
 	const struct detector *by = detector_of(s->kind);
+	bool ready;
+	int r = 0;
 
-	if (by == NULL || by->is_strange == NULL || (s->flags & DS_FLAG_INITIAL))
-		return false;
-	return daemon_refresh(&t->detect->profiles, s->daemon, s->time_us) && by->is_strange(t, s);
+	*ret = NOVEL_LEARN;
+	if (by == NULL || by->judge == NULL || (s->flags & DS_FLAG_INITIAL))
+		return 0;
+	if (s->event == NULL)
+		r = load_event(t, s);
+	if (r < 0)
+		return r;
+	ready = daemon_refresh(&t->detect->profiles, s->daemon, s->time_us);
+	*ret = tier_of(s->daemon, by->judge(t, s, ready), s->time_us);
+	return 0;
+}
+
+/* Who changes a file is remembered for those who find it changed. */
+static int
+note_change(struct turn *t, struct sighting *s)
+{
+	const uint64_t kinds = UINT64_C(1) << DS_EVENT_FILE_WRITE |
+			       UINT64_C(1) << DS_EVENT_FILE_CREATE |
+			       UINT64_C(1) << DS_EVENT_FILE_RENAME;
+	const char *path = (const char *)s->key.data + 1;
+	int r = 0;
+
+	if (!(kinds >> s->kind & 1) || s->key.size < 5 || memcmp(path, "/var", 4) == 0 ||
+	    memcmp(path, "/tmp", 4) == 0 || memcmp(path, "/run", 4) == 0)
+		return 0;
+	if (s->event == NULL)
+		r = load_event(t, s);
+	if (r == 0)
+		changed_note(
+		    s->daemon, s->event, s->time_us, s->behaviour != NULL && s->behaviour->learnt);
+	return r;
 }
 
 /* A behaviour that is not in the memo: known to the profile, or new. */
@@ -283,20 +342,23 @@ static int
 look_up(struct turn *t, struct sighting *s, const struct kind_columns *k)
 {
 	struct profiles *p = &t->detect->profiles;
-	bool strange;
+	enum novelty is;
 	int r = make_key(t, s, k);
 
 	if (r < 0)
 		return r;
 	s->behaviour = profiles_find(p, s->daemon, s->kind, &s->key);
-	if (s->behaviour != NULL)
-		return 0;
-	strange = is_strange(t, s);
-	s->behaviour = profiles_add(p, s->daemon, s->kind, &s->key, s->time_us, !strange);
-	if (s->behaviour != NULL)
-		turn_news(t, s->daemon, s->kind, &s->key, !strange);
-	else if (strange)
-		return tell(t, s); /* no room: not known, so said each time */
+	r = note_change(t, s);
+	if (r < 0 || s->behaviour != NULL)
+		return r;
+	r = judge(t, s, &is);
+	if (r < 0)
+		return r;
+	s->behaviour = profiles_add(p, s->daemon, s->kind, &s->key, s->time_us, is == NOVEL_LEARN);
+	if (s->behaviour == NULL) /* no room: not known, so said each time */
+		return is == NOVEL_TELL ? tell(t, s) : 0;
+	s->behaviour->waits = is == NOVEL_WAIT;
+	turn_news(t, s->behaviour);
 	return 0;
 }
 
@@ -312,7 +374,8 @@ load_columns(struct ds_batch *b, uint8_t kind, struct kind_columns *ret)
 		strs |= UINT64_C(1) << (DS_STR_ANCESTORS - DS_STR_FIRST);
 		ret->ppid = ds_batch_nums(b, DS_NUM_PPID);
 		ret->pid = ds_batch_nums(b, DS_NUM_PID);
-		if (ret->ppid == NULL || ret->pid == NULL)
+		ret->input = ds_batch_nums(b, DS_NUM_INPUT);
+		if (ret->ppid == NULL || ret->pid == NULL || ret->input == NULL)
 			return -ENOMEM;
 	}
 	for (unsigned f = 0; f < 64; f++) {
@@ -342,6 +405,7 @@ fill_memo(struct memo *m, const struct kind_columns *k, const struct sighting *s
 	if (k->ppid != NULL) {
 		m->num[0] = k->ppid[s->index] == 1;
 		m->num[1] = s->daemon->pid != 0 && k->pid[s->index] == s->daemon->pid;
+		m->num[2] = k->input[s->index];
 	}
 	m->initial = (s->flags & DS_FLAG_INITIAL) != 0;
 }
@@ -351,7 +415,7 @@ memo_equal(const struct memo *a, const struct memo *b)
 {
 	return a->daemon == b->daemon && a->kind == b->kind && a->str[0] == b->str[0] &&
 	       a->str[1] == b->str[1] && a->str[2] == b->str[2] && a->num[0] == b->num[0] &&
-	       a->num[1] == b->num[1] && a->initial == b->initial;
+	       a->num[1] == b->num[1] && a->num[2] == b->num[2] && a->initial == b->initial;
 }
 
 static size_t
@@ -362,6 +426,23 @@ memo_slot(const struct memo *m)
 	h = (h ^ m->str[0] ^ (uint64_t)m->str[1] << 32) * 0x9e3779b97f4a7c15ull;
 	h = (h ^ h >> 29 ^ m->str[2] ^ m->num[0] << 20 ^ m->num[1]) * 0xbf58476d1ce4e5b9ull;
 	return (h >> 40) & (MEMO_LEN - 1);
+}
+
+/* What is kept apart becomes normal when it has been seen often and widely enough. */
+static int
+wait_on(struct turn *t, struct sighting *s)
+{
+	struct behaviour *b = s->behaviour;
+
+	if (!tier_is_over(b, s->time_us))
+		return 0;
+	s->key.size = b->key_size;
+	memcpy(s->key.data, b->key, b->key_size);
+	if (!tier_is_confirmed(b, turn_peers(t, s->daemon, s->kind, &s->key, true)))
+		return 0;
+	profiles_accept(&t->detect->profiles, b);
+	turn_news(t, b);
+	return 0;
 }
 
 static int
@@ -391,7 +472,11 @@ behave(struct turn *t, struct sighting *s, struct kind_columns *k, uint32_t daem
 	if (s->behaviour == NULL)
 		return 0;
 	profiles_count(&d->profiles, s->behaviour, s->time_us, s->count, initial);
-	return s->behaviour->learnt ? 0 : tell(t, s);
+	if (s->behaviour->learnt)
+		return 0;
+	if (!s->behaviour->waits)
+		return tell(t, s);
+	return wait_on(t, s);
 }
 
 /* ---- a batch */

@@ -41,6 +41,7 @@ struct finding {
 	uint64_t time_us;
 	uint64_t count;
 	double score; /* 0..100 */
+	bool notice;  /* explained: kept for those who look, asks nobody to act */
 	bool closes;  /* ends the group's alert instead of growing it; reason is the note */
 	char *json;   /* explanation, peers, process, threat, events; owned, malloc */
 	/* Filled when it is stored: the alert it went into; "": none, it was there already. */

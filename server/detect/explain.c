@@ -4,12 +4,10 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DOCUMENT_MAX (64u << 10)
-#define MODEL        "novelty-1"
 
 void
 explain_command(struct ds_str args, char *ret, size_t size)
@@ -102,9 +100,9 @@ explain_process(struct ds_json *j, const struct ds_event *ev)
 	put_parents(j, ev);
 }
 
-static void
-put_feature(struct ds_json *j, const char *feature, const char *baseline, const char *observed,
-    double weight)
+void
+explain_put_feature(struct ds_json *j, const char *feature, const char *baseline,
+    const char *observed, double weight)
 {
 	ds_json_object(j);
 	ds_json_put_string(j, "feature", feature);
@@ -143,27 +141,28 @@ put_features(struct ds_json *j, const struct sighting *s, const struct explained
 	ds_json_key(j, "explanation");
 	ds_json_array(j);
 	known_programs(d, baseline, sizeof(baseline));
-	put_feature(j, s->kind == DS_EVENT_EXEC ? "child executable" : "program not in any file",
-	    baseline, p->shown, 0.6);
+	explain_put_feature(j,
+	    s->kind == DS_EVENT_EXEC ? "child executable" : "program not in any file", baseline,
+	    p->shown, 0.6);
 	snprintf(baseline, sizeof(baseline), "%llu starts of programs, %u different, on this host",
 	    (unsigned long long)d->family[KEY_PROCESS].n, (unsigned)p->known);
-	put_feature(
+	explain_put_feature(
 	    j, "times seen before", baseline, p->repeated ? "not accepted before" : "never", 0.15);
 	if (p->peers_of > 0) {
 		snprintf(baseline, sizeof(baseline), "%u of %u other hosts with %s",
 		    p->peers.learnt, p->peers_of, d->class);
 		snprintf(observed, sizeof(observed), "%u of %u have shown it", p->peers.seen,
 		    p->peers_of);
-		put_feature(j, "peers", baseline, observed, 0.15);
+		explain_put_feature(j, "peers", baseline, observed, 0.15);
 	}
 	snprintf(observed, sizeof(observed), "%s%s", p->info.what,
 	    program_is_anybodys(p->path) ? ", in a place where anybody may write" : "");
-	put_feature(j, "sort of program", "judged by its name and place", observed, 0.1);
+	explain_put_feature(j, "sort of program", "judged by its name and place", observed, 0.1);
 	ds_json_end(j);
 }
 
-static void
-put_technique(struct ds_json *j, const char *id)
+void
+explain_put_technique(struct ds_json *j, const char *id)
 {
 	ds_json_object(j);
 	ds_json_put_string(j, "id", id);
@@ -177,13 +176,15 @@ put_threat(struct ds_json *j, const struct sighting *s, const struct explained_p
 	ds_json_key(j, "threat");
 	ds_json_array(j);
 	if (s->kind == DS_EVENT_EXEC_MEMORY)
-		put_technique(j, "T1620");
+		explain_put_technique(j, "T1620");
 	if (s->kind == DS_EVENT_EXEC_DELETED)
-		put_technique(j, "T1070.004");
+		explain_put_technique(j, "T1070.004");
+	if (s->key.data[0] == KEY_REMOTE)
+		explain_put_technique(j, "T1095");
 	if (p->info.technique != NULL)
-		put_technique(j, p->info.technique);
+		explain_put_technique(j, p->info.technique);
 	if (p->info.sort == PROGRAM_SHELL && program_is_web(s->daemon->class))
-		put_technique(j, "T1505.003");
+		explain_put_technique(j, "T1505.003");
 	ds_json_end(j);
 }
 
@@ -209,16 +210,15 @@ put_record(
 	ds_json_put_double(j, "coverage", daemon_coverage(all, s->daemon, s->time_us));
 	ds_json_put_uint(j, "observations", s->daemon->family[KEY_PROCESS].n);
 	ds_json_put_uint(j, "watched_s", watched / DS_US_PER_S);
-	ds_json_put_string(j, "model", MODEL);
+	ds_json_put_string(j, "model", EXPLAIN_MODEL);
 	ds_json_put_string(j, "clears",
 	    "a verdict of benign_expected or false_positive makes it part of what is normal for this "
 	    "daemon on this host");
 	ds_json_end(j);
 }
 
-/* What a verdict would make normal: alerts.c reads it. */
-static void
-put_behaviours(struct ds_json *j, const struct sighting *s)
+void
+explain_put_behaviours(struct ds_json *j, const struct sighting *s)
 {
 	char hex[2 * KEY_MAX + 1];
 
@@ -234,7 +234,40 @@ put_behaviours(struct ds_json *j, const struct sighting *s)
 }
 
 static void
-put_events(struct ds_json *j, const struct sighting *s)
+put_address(struct ds_json *j, const char *key, struct ds_str a)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (a.len == 4 || a.len == 16)
+		inet_ntop(a.len == 4 ? AF_INET : AF_INET6, a.ptr, text, sizeof(text));
+	if (text[0] != '\0')
+		ds_json_put_string(j, key, text);
+}
+
+/* What the event says besides its process. */
+static void
+put_rest(struct ds_json *j, const struct ds_event *ev)
+{
+	static const uint8_t strs[] = { DS_STR_PATH, DS_STR_TARGET_PATH, DS_STR_DADDR,
+		DS_STR_SADDR };
+	static const uint8_t nums[] = { DS_NUM_DPORT, DS_NUM_MODE, DS_NUM_NEW_UID,
+		DS_NUM_TARGET_PID, DS_NUM_CAPABILITIES, DS_NUM_NS_FLAGS };
+
+	for (size_t i = 0; i < DS_LEN(strs); i++) {
+		struct ds_str s = DS_EVENT_STR(ev, strs[i]);
+
+		if (s.len > 0 && ds_field_table[strs[i]].type == DS_TYPE_ADDR)
+			put_address(j, ds_field_table[strs[i]].ecs, s);
+		else if (s.len > 0)
+			ds_json_put_bytes(j, ds_field_table[strs[i]].ecs, s.ptr, s.len);
+	}
+	for (size_t i = 0; i < DS_LEN(nums); i++)
+		if (ev->num[nums[i]] != 0)
+			ds_json_put_uint(j, ds_field_table[nums[i]].ecs, ev->num[nums[i]]);
+}
+
+void
+explain_put_events(struct ds_json *j, const struct sighting *s)
 {
 	ds_json_key(j, "events");
 	ds_json_array(j);
@@ -242,13 +275,13 @@ put_events(struct ds_json *j, const struct sighting *s)
 	ds_json_put_time(j, "time", s->time_us);
 	ds_json_put_string(j, "action", ds_kind_table[s->kind].action);
 	explain_process(j, s->event);
+	put_rest(j, s->event);
 	ds_json_end(j);
 	ds_json_end(j);
 }
 
-/* The text that a finished writer left in `buf`, or NULL. */
-static char *
-finish(struct ds_json *j, struct ds_buf *buf)
+char *
+explain_finish(struct ds_json *j, struct ds_buf *buf)
 {
 	int r;
 
@@ -268,7 +301,7 @@ explain_program(struct turn *t, const struct sighting *s, const struct explained
 	struct ds_buf buf;
 	struct ds_json j;
 
-	ds_buf_init(&buf, DOCUMENT_MAX);
+	ds_buf_init(&buf, EXPLAIN_MAX);
 	ds_json_init(&j, &buf);
 	ds_json_object(&j);
 	put_features(&j, s, p);
@@ -283,8 +316,8 @@ explain_program(struct turn *t, const struct sighting *s, const struct explained
 	explain_process(&j, s->event);
 	ds_json_end(&j);
 	put_record(t, &j, s, p);
-	put_behaviours(&j, s);
+	explain_put_behaviours(&j, s);
 	if (!p->repeated)
-		put_events(&j, s);
-	return finish(&j, &buf);
+		explain_put_events(&j, s);
+	return explain_finish(&j, &buf);
 }

@@ -6,8 +6,12 @@
 #ifndef SERVER_DETECT_EXPLAIN_H
 #define SERVER_DETECT_EXPLAIN_H
 
+#include "lib/json.h"
 #include "server/detect/program.h"
 #include "server/detect/turn.h"
+
+#define EXPLAIN_MAX   (64u << 10) /* bytes of a document */
+#define EXPLAIN_MODEL "novelty-2"
 
 /* What a new program means, put together once for title, reason and document. */
 struct explained_program {
@@ -32,5 +36,16 @@ void explain_process(struct ds_json *j, const struct ds_event *ev);
 void explain_duration(uint64_t us, char *ret, size_t size);
 /* The document of a new program; malloc, NULL when there is no memory. */
 char *explain_program(struct turn *t, const struct sighting *s, const struct explained_program *p);
+
+/* ---- parts of a document, for those who write one */
+void explain_put_feature(struct ds_json *j, const char *feature, const char *baseline,
+    const char *observed, double weight);
+/* An element of "threat". */
+void explain_put_technique(struct ds_json *j, const char *id);
+/* What a verdict would make normal: alerts.c reads it. */
+void explain_put_behaviours(struct ds_json *j, const struct sighting *s);
+void explain_put_events(struct ds_json *j, const struct sighting *s);
+/* Ends the object; the text that is in `buf`, malloc, or NULL. */
+char *explain_finish(struct ds_json *j, struct ds_buf *buf);
 
 #endif

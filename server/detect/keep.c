@@ -10,6 +10,7 @@
 #define ROWS_A_SECOND    200u /* of daemons whose counts only have grown */
 #define DUE_MIN_US       (5 * 1000000ull)
 #define BEHAVIOUR_DUE_US (300 * 1000000ull)
+#define DAY_US           (24 * 3600 * 1000000ull)
 
 static struct ds_str
 text(const char *s)
@@ -75,7 +76,10 @@ detect_restore_profile(struct detect *d, const struct profile_row *row)
 	b = profiles_add(p, daemon, row->kind, &key, row->first_us, row->learnt);
 	if (b == NULL)
 		return 0;
-	b->told = !row->learnt;
+	b->told = !row->learnt && !row->waits;
+	b->waits = row->waits;
+	b->days = (uint8_t)row->days;
+	b->day = (uint32_t)(row->last_us / DAY_US);
 	b->stored_count = row->count; /* so that counting does not mark it */
 	profiles_count(p, b, row->first_us, row->count, false);
 	if (row->last_us > row->first_us)
@@ -96,6 +100,23 @@ is_due(const struct profiles *p, const struct daemon_profile *d, uint64_t now_us
 	return now_us >= d->stored_us + due_us || (!d->ready && percent != d->told_percent);
 }
 
+/* A daemon that has become ready: what it does counts for its peers from now on.  What the fleet's
+ * mailbox has no room for is told at the next tick. */
+static void
+share(struct detect *detect, struct daemon_profile *d)
+{
+	if (!d->ready || d->shared)
+		return;
+	for (struct behaviour *b = d->behaviours; b != NULL; b = b->next) {
+		if (!b->learnt || b->shared)
+			continue;
+		if (!detect_send_news(detect, d, b->kind, b->key, b->key_size, true))
+			return;
+		b->shared = true;
+	}
+	d->shared = true;
+}
+
 static void
 tick_daemon(struct profiles *p, struct daemon_profile *d, uint64_t now_us, uint64_t due_us)
 {
@@ -112,6 +133,7 @@ tick_daemon(struct profiles *p, struct daemon_profile *d, uint64_t now_us, uint6
 }
 
 struct tick {
+	struct detect *detect;
 	struct profiles *profiles;
 	uint64_t now_us, due_us;
 	size_t heard; /* hosts that are there */
@@ -130,8 +152,10 @@ tick_host(const void *key, size_t len, void *value, void *ctx)
 		return 0;
 	if (!h->stopped && t->now_us < h->received_us + 2 * PROFILE_QUIET_MAX_US)
 		t->heard++;
-	for (struct daemon_profile *d = h->first; d != NULL; d = d->next)
+	for (struct daemon_profile *d = h->first; d != NULL; d = d->next) {
 		tick_daemon(t->profiles, d, t->now_us, t->due_us);
+		share(t->detect, d);
+	}
 	return 0;
 }
 
@@ -139,7 +163,7 @@ int
 detect_tick(struct detect *d, uint64_t now_us, struct verdict *ret)
 {
 	uint64_t due_us = d->profiles.daemons_len * 1000000ull / ROWS_A_SECOND;
-	struct tick t = { &d->profiles, now_us, due_us > DUE_MIN_US ? due_us : DUE_MIN_US, 0 };
+	struct tick t = { d, &d->profiles, now_us, due_us > DUE_MIN_US ? due_us : DUE_MIN_US, 0 };
 	int r;
 
 	*ret = (struct verdict){ 0 };

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/detect/key.h"
 
+#include "server/detect/keeper.h"
+#include "server/detect/place.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -9,7 +12,7 @@
 #define NUM(symbol) (UINT64_C(1) << DS_NUM_##symbol)
 #define STR(symbol) (UINT64_C(1) << (DS_STR_##symbol - DS_STR_FIRST))
 
-enum shape { SHAPE_NONE, SHAPE_PROGRAM, SHAPE_PEER, SHAPE_PORT, SHAPE_DIR, SHAPE_PATH, SHAPE_NUM };
+enum shape { SHAPE_NONE, SHAPE_PROGRAM, SHAPE_PEER, SHAPE_PORT, SHAPE_FILE, SHAPE_PATH, SHAPE_NUM };
 
 /* One row a kind: where its behaviour is. */
 static const struct {
@@ -25,13 +28,14 @@ static const struct {
 	[DS_EVENT_SEND] = { KEY_NETWORK, SHAPE_PEER, NUM(DPORT) | NUM(PROTO), STR(DADDR) },
 	[DS_EVENT_ACCEPT] = { KEY_NETWORK, SHAPE_PORT, NUM(DPORT) | NUM(PROTO), STR(PATH) },
 	[DS_EVENT_LISTEN] = { KEY_NETWORK, SHAPE_PORT, NUM(DPORT) | NUM(PROTO), STR(PATH) },
-	[DS_EVENT_FILE_WRITE] = { KEY_FILE, SHAPE_DIR, 0, STR(PATH) },
-	[DS_EVENT_FILE_CREATE] = { KEY_FILE, SHAPE_DIR, 0, STR(PATH) },
-	[DS_EVENT_FILE_RENAME] = { KEY_FILE, SHAPE_DIR, 0, STR(PATH) },
-	[DS_EVENT_FILE_UNLINK] = { KEY_FILE, SHAPE_DIR, 0, STR(PATH) },
-	[DS_EVENT_FILE_CHMOD] = { KEY_FILE, SHAPE_DIR, 0, STR(PATH) },
-	[DS_EVENT_FILE_CHOWN] = { KEY_FILE, SHAPE_DIR, 0, STR(PATH) },
-	[DS_EVENT_FILE_READ] = { KEY_FILE, SHAPE_PATH, 0, STR(PATH) },
+	[DS_EVENT_FILE_WRITE] = { KEY_FILE, SHAPE_FILE, NUM(OPEN_FLAGS), STR(EXE) | STR(PATH) },
+	[DS_EVENT_FILE_CREATE] = { KEY_FILE, SHAPE_FILE, 0, STR(EXE) | STR(PATH) },
+	[DS_EVENT_FILE_RENAME] = { KEY_FILE, SHAPE_FILE, 0,
+	    STR(EXE) | STR(PATH) | STR(TARGET_PATH) },
+	[DS_EVENT_FILE_UNLINK] = { KEY_FILE, SHAPE_FILE, 0, STR(EXE) | STR(PATH) },
+	[DS_EVENT_FILE_CHMOD] = { KEY_FILE, SHAPE_FILE, NUM(MODE), STR(EXE) | STR(PATH) },
+	[DS_EVENT_FILE_CHOWN] = { KEY_FILE, SHAPE_FILE, 0, STR(EXE) | STR(PATH) },
+	[DS_EVENT_FILE_READ] = { KEY_FILE, SHAPE_FILE, 0, STR(EXE) | STR(PATH) },
 	[DS_EVENT_SETUID] = { KEY_PRIVILEGE, SHAPE_NUM, NUM(NEW_UID), 0 },
 	[DS_EVENT_SETGID] = { KEY_PRIVILEGE, SHAPE_NUM, NUM(NEW_GID), 0 },
 	[DS_EVENT_CAPSET] = { KEY_PRIVILEGE, SHAPE_NUM, NUM(CAPABILITIES), 0 },
@@ -254,6 +258,39 @@ put_peer(struct out *o, const struct ds_event *ev)
 	put_port(o, ev);
 }
 
+/* The directory, four deep, and whether it was a program of a web server; in a place that counts
+ * the file itself and what is done to it. */
+static void
+put_file(const struct ds_event *ev, struct key *ret, struct out *o)
+{
+	struct ds_str path;
+	unsigned op = place_op(ev, &path);
+	const struct place *place = place_find(path, op);
+	const char *ending = NULL;
+
+	/* What a keeper does is no excuse for others, nor the other way round. */
+	if (place != NULL) {
+		ret->data[0] = keeper_of(DS_EVENT_STR(ev, DS_STR_EXE)) & place->keepers ? KEY_KEEPER
+											: KEY_PLACE;
+		put_text(o, place_done(op));
+		put_text(o, " ");
+	}
+	if ((place != NULL && op != PLACE_EXECUTE) || op == PLACE_READ) {
+		put_path(o, path, 0);
+		return;
+	}
+	if (place == NULL && (op & PLACE_WRITE))
+		ending = place_script(path);
+	while (path.len > 1 && path.ptr[path.len - 1] != '/')
+		path.len--;
+	if (path.len > 0)
+		put_path(o, path, DIR_DEPTH);
+	if (ending != NULL) {
+		put_text(o, "*");
+		put_text(o, ending);
+	}
+}
+
 void
 key_of_event(const struct ds_event *ev, struct key *ret)
 {
@@ -278,11 +315,8 @@ key_of_event(const struct ds_event *ev, struct key *ret)
 			put_port(&o, ev);
 		}
 		break;
-	case SHAPE_DIR:
-		while (path.len > 1 && path.ptr[path.len - 1] != '/')
-			path.len--;
-		if (path.len > 0)
-			put_path(&o, path, DIR_DEPTH);
+	case SHAPE_FILE:
+		put_file(ev, ret, &o);
 		break;
 	case SHAPE_PATH:
 		if (ev->kind == DS_EVENT_MOUNT)
@@ -305,9 +339,10 @@ key_text(uint8_t kind, const uint8_t *key, size_t key_size, char *ret, size_t si
 	const char *more = "";
 
 	if (key_size > 0 && key_family(kind) == KEY_PROCESS)
-		more = key[0] == KEY_CONTROL ? " (by the service manager)"
-		       : key[0] == KEY_SELF  ? " (itself)"
-					     : "";
+		more = key[0] == KEY_CONTROL  ? " (by the service manager)"
+		       : key[0] == KEY_SELF   ? " (itself)"
+		       : key[0] == KEY_REMOTE ? " (its input is the network)"
+					      : "";
 	snprintf(ret, size, "%.*s%s", key_size > 0 ? (int)(key_size - 1) : 0,
 	    key_size > 0 ? (const char *)key + 1 : "", more);
 }

@@ -23,6 +23,9 @@ enum key_family { KEY_PROCESS, KEY_NETWORK, KEY_FILE, KEY_PRIVILEGE, KEY_FAMILIE
 enum key_sort {
 	KEY_CHILD = 'c',   /* a program that the daemon started */
 	KEY_SELF = 's',    /* the daemon's own program, again */
+	KEY_REMOTE = 'r',  /* a shell or interpreter whose standard input is the network */
+	KEY_PLACE = '!',   /* something done in a place that counts (place.h), by its full path */
+	KEY_KEEPER = 'k',  /* the same by a program whose work it is (keeper.h) */
 	KEY_CONTROL = 'm', /* started by the service manager: ExecStartPre, ExecReload, the start */
 	KEY_PLAIN = '=',   /* everything that is not the start of a program */
 };

@@ -12,15 +12,14 @@
 
 #include "lib/clock.h"
 #include "server/detect/explain.h"
+#include "server/detect/keeper.h"
+#include "server/detect/lineage.h"
 #include "server/detect/turn.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#define LINEAGE_US  (3600 * DS_US_PER_S)
-#define GROUP_MANY  1 /* of findings beyond as many alerts as a daemon may have in an hour */
-#define GROUP_FLOOD 2 /* of programs that had no room in the profile */
+#include <sys/socket.h>
 
 /* Calls `is` for the parent, then for the programs above, until it says other than 0. */
 static int
@@ -53,6 +52,17 @@ own_or_manager(const struct daemon_profile *d, const char *path, size_t len, voi
 	return program_is_manager(path, len) ? KEY_CONTROL : 0;
 }
 
+/* A shell or an interpreter that takes its orders from an internet socket. */
+static bool
+is_remote(const struct ds_event *ev, const char *path)
+{
+	enum program_sort sort = program_info(path).sort;
+	uint64_t family = ev->num[DS_NUM_INPUT];
+
+	return (family == AF_INET || family == AF_INET6) &&
+	       (sort == PROGRAM_SHELL || sort == PROGRAM_INTERPRETER);
+}
+
 enum key_sort
 new_child_sort(const struct daemon_profile *d, const struct ds_event *ev)
 {
@@ -61,6 +71,8 @@ new_child_sort(const struct daemon_profile *d, const struct ds_event *ev)
 	size_t len = key_path(exe, path, sizeof(path));
 	int above;
 
+	if (ev->kind == DS_EVENT_EXEC && is_remote(ev, path))
+		return KEY_REMOTE;
 	/* A program outside of any file is never only "itself again". */
 	if (ev->kind == DS_EVENT_EXEC &&
 	    (daemon_is_own(d, path, len) || ds_str_equal(exe, DS_EVENT_STR(ev, DS_STR_PARENT_EXE))))
@@ -118,19 +130,34 @@ path_of(const struct key *key, char ret[KEY_MAX])
 	ret[len] = '\0';
 }
 
+/* Of sessions and jobs only this counts: a program that was never in any file.  Container runtimes
+ * start themselves so. */
 static bool
-is_strange(struct turn *t, const struct sighting *s)
+is_from_memory(const struct sighting *s)
+{
+	return s->kind == DS_EVENT_EXEC_MEMORY &&
+	       !(keeper_of(DS_EVENT_STR(s->event, DS_STR_PARENT_EXE)) & KEEPER_RUNTIME);
+}
+
+static enum novelty
+judge(struct turn *t, const struct sighting *s, bool ready)
 {
 	char path[KEY_MAX];
 
-	if (s->key.data[0] != KEY_CHILD || !daemon_is_judged(s->daemon))
-		return false;
+	if (s->key.data[0] == KEY_REMOTE)
+		return NOVEL_TELL;
+	if (!daemon_is_judged(s->daemon))
+		return is_from_memory(s) ? NOVEL_TELL : NOVEL_LEARN;
+	if (s->key.data[0] != KEY_CHILD)
+		return NOVEL_LEARN;
+	if (!ready)
+		return NOVEL_LEARN;
 	path_of(&s->key, path);
 	if (s->kind == DS_EVENT_EXEC &&
 	    (is_sibling(s->daemon, path) ||
 		(s->time_us < s->daemon->warm_until_us && is_namesake(s->daemon, path))))
-		return false;
-	return turn_peers(t, s->daemon, s->kind, &s->key, false).learnt == 0;
+		return NOVEL_LEARN;
+	return turn_is_common(t, s) ? NOVEL_LEARN : NOVEL_TELL;
 }
 
 /* ---- which alert it belongs to */
@@ -160,57 +187,14 @@ find_unknown(const struct daemon_profile *d, const char *path, size_t len, void 
 static uint64_t
 root_of(struct turn *t, const struct sighting *s)
 {
-	struct daemon_profile *d = s->daemon;
 	struct ancestry a = { &t->detect->profiles, 0 };
-	uint64_t pid = s->event->num[DS_NUM_PID], ppid = s->event->num[DS_NUM_PPID];
+	uint64_t root = lineage_find(
+	    s->daemon, s->event->num[DS_NUM_PID], s->event->num[DS_NUM_PPID], s->time_us);
 
-	for (size_t i = 0; i < PROFILE_LINEAGES_MAX && pid != 0; i++) {
-		const struct lineage *l = &d->lineages[i];
-
-		/* The same process executing on (sh -c id), or a child of one that was told. */
-		if (l->pid != 0 && (l->pid == pid || l->pid == ppid) &&
-		    l->time_us + LINEAGE_US > s->time_us)
-			return l->root;
-	}
-	(void)each_above(s->event, find_unknown, d, &a);
+	if (root != 0)
+		return root;
+	(void)each_above(s->event, find_unknown, s->daemon, &a);
 	return a.root != 0 ? a.root : key_hash(2, s->key.data, s->key.size);
-}
-
-static void
-remember_lineage(struct daemon_profile *d, const struct sighting *s, uint64_t root)
-{
-	uint32_t pid = (uint32_t)s->event->num[DS_NUM_PID];
-	struct lineage *l = NULL;
-
-	if (pid == 0)
-		return;
-	for (size_t i = 0; i < PROFILE_LINEAGES_MAX; i++)
-		if (d->lineages[i].pid == pid)
-			l = &d->lineages[i];
-	if (l == NULL)
-		l = &d->lineages[d->lineage_at++ % PROFILE_LINEAGES_MAX];
-	*l = (struct lineage){ pid, root, s->time_us };
-}
-
-/* A daemon has so many alerts an hour; what is more goes into one. */
-static uint64_t
-bounded_root(struct daemon_profile *d, uint64_t root, uint64_t time_us)
-{
-	size_t free_slot = DS_LEN(d->roots);
-
-	for (size_t i = 0; i < DS_LEN(d->roots); i++) {
-		if (d->roots[i] == root) {
-			d->root_us[i] = time_us;
-			return root;
-		}
-		if (d->roots[i] == 0 || d->root_us[i] + LINEAGE_US < time_us)
-			free_slot = i;
-	}
-	if (free_slot == DS_LEN(d->roots))
-		return GROUP_MANY;
-	d->roots[free_slot] = root;
-	d->root_us[free_slot] = time_us;
-	return root;
 }
 
 /* ---- what is said */
@@ -233,7 +217,7 @@ shown_name(const struct sighting *s, const char *path, char *ret, size_t size)
 }
 
 static void
-judge(const struct sighting *s, const struct explained_program *p, struct finding *f)
+weigh(const struct sighting *s, const struct explained_program *p, struct finding *f)
 {
 	double sure = daemon_watched_us(s->daemon, s->time_us) >= 86400 * DS_US_PER_S ? 1 : 0.95;
 	double score = 65;
@@ -249,7 +233,7 @@ judge(const struct sighting *s, const struct explained_program *p, struct findin
 		f->severity = "high";
 		score = 92;
 	}
-	if (s->kind != DS_EVENT_EXEC) {
+	if (s->kind != DS_EVENT_EXEC || s->key.data[0] == KEY_REMOTE) {
 		f->severity = "critical";
 		score = 96;
 	}
@@ -263,6 +247,7 @@ say_title(const struct sighting *s, const struct explained_program *p, struct fi
 {
 	const char *from = s->kind == DS_EVENT_EXEC_MEMORY    ? " from memory"
 			   : s->kind == DS_EVENT_EXEC_DELETED ? " from a deleted file"
+			   : s->key.data[0] == KEY_REMOTE     ? " that obeys a network connection"
 							      : "";
 
 	snprintf(
@@ -313,50 +298,30 @@ explained(struct turn *t, const struct sighting *s, const char *path, struct exp
 		snprintf(ret->command, sizeof(ret->command), "%.200s", ret->shown);
 }
 
-/* More of what this batch has told already. */
-static bool
-joins_finding(struct turn *t, const struct sighting *s)
-{
-	struct behaviour *b = s->behaviour;
-	size_t at;
-
-	if (b != NULL && b->turn == t->detect->turn)
-		at = b->finding;
-	else if (b == NULL && t->flood > 0)
-		at = t->flood - 1;
-	else
-		return false;
-	t->verdict->findings[at].count += s->count;
-	return true;
-}
-
 static int
 tell(struct turn *t, const struct sighting *s)
 {
 	struct explained_program p;
 	char path[KEY_MAX];
-	uint64_t root = s->behaviour != NULL ? root_of(t, s) : GROUP_FLOOD;
+	uint64_t root = s->behaviour != NULL ? root_of(t, s) : LINEAGE_FLOOD;
 	struct finding *f;
 
 	if (s->behaviour != NULL)
-		remember_lineage(s->daemon, s, root);
-	if (joins_finding(t, s))
+		lineage_remember(s->daemon, s->event->num[DS_NUM_PID], root, s->time_us);
+	if (lineage_joins(t, s))
 		return 0;
 	path_of(&s->key, path);
 	explained(t, s, path, &p);
-	if (root != GROUP_FLOOD)
-		root = bounded_root(s->daemon, root, s->time_us);
+	if (root != LINEAGE_FLOOD)
+		root = lineage_bounded(s->daemon, root, s->time_us);
 	f = verdict_finding(
 	    t, s, s->kind == DS_EVENT_EXEC ? "new_child" : "privilege", root, "child");
 	if (f == NULL)
 		return -ENOMEM;
-	if (s->behaviour != NULL) {
-		s->behaviour->turn = t->detect->turn;
-		s->behaviour->finding = t->verdict->findings_len - 1;
-		s->behaviour->told = true;
-	} else
-		t->flood = t->verdict->findings_len;
-	judge(s, &p, f);
+	if (root != LINEAGE_FLOOD && s->kind != DS_EVENT_EXEC)
+		verdict_group(t, f, "new_child", root);
+	lineage_told(t, s);
+	weigh(s, &p, f);
 	say_title(s, &p, f);
 	say_reason(t, s, &p, f);
 	f->json = explain_program(t, s, &p);
@@ -367,6 +332,6 @@ const struct detector detect_new_child = {
 	.name = "new_child",
 	.kinds = UINT64_C(1) << DS_EVENT_EXEC | UINT64_C(1) << DS_EVENT_EXEC_MEMORY |
 		 UINT64_C(1) << DS_EVENT_EXEC_DELETED,
-	.is_strange = is_strange,
+	.judge = judge,
 	.tell = tell,
 };

@@ -2,6 +2,7 @@
 #include "server/detect/profile.h"
 
 #include "lib/map.h"
+#include "server/detect/tier.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -82,6 +83,8 @@ host_free(const void *key, size_t len, void *value, void *ctx)
 		daemon_free(ctx, d);
 	}
 	ds_map_free(h->daemons, NULL);
+	free(h->ports);
+	free(h->changes);
 	free(h);
 	return 0;
 }
@@ -188,6 +191,30 @@ profiles_find(
 	return ds_map_get(p->behaviours, c.data, c.size);
 }
 
+/* "=tcp port 8080" */
+static void
+note_port(struct host_profile *h, const struct key *key)
+{
+	static const char word[] = " port ";
+	char text[40];
+	const char *at;
+	unsigned long port;
+	size_t len = key->size - 1;
+
+	if (key->size < 2 || len >= sizeof(text))
+		return;
+	memcpy(text, key->data + 1, len);
+	text[len] = '\0';
+	at = strstr(text, word);
+	port = at != NULL ? strtoul(at + sizeof(word) - 1, NULL, 10) : 0;
+	if (port == 0 || port > 65535)
+		return;
+	if (h->ports == NULL)
+		h->ports = calloc(65536 / 64, sizeof(*h->ports));
+	if (h->ports != NULL)
+		h->ports[port / 64] |= UINT64_C(1) << (port % 64);
+}
+
 struct behaviour *
 profiles_add(struct profiles *p, struct daemon_profile *d, uint8_t kind, const struct key *key,
     uint64_t time_us, bool learnt)
@@ -220,10 +247,18 @@ profiles_add(struct profiles *p, struct daemon_profile *d, uint8_t kind, const s
 	b->interval = (uint32_t)(time_us / p->interval_us);
 	b->key_size = (uint16_t)key->size;
 	memcpy(b->key, key->data, key->size);
+	if (kind == DS_EVENT_LISTEN && learnt)
+		note_port(d->host, key);
 	b->next = d->behaviours;
 	d->behaviours = b;
 	f->keys++;
 	return b;
+}
+
+bool
+host_listens(const struct host_profile *h, uint64_t port)
+{
+	return h->ports != NULL && port < 65536 && (h->ports[port / 64] >> (port % 64) & 1);
 }
 
 /* n, n1 and q1 without this key, or with it again. */
@@ -257,8 +292,24 @@ profiles_count(
 	weigh(b, true);
 	if (time_us > b->last_us)
 		b->last_us = time_us;
+	if (b->waits)
+		tier_count(b, time_us);
 	if (b->count >= b->stored_count * 2)
 		profiles_mark_behaviour(p, b);
+}
+
+void
+profiles_accept(struct profiles *p, struct behaviour *b)
+{
+	weigh(b, false);
+	b->learnt = true;
+	b->waits = false;
+	/* Seen on other days or hosts: no singleton. */
+	if (b->count < 2)
+		b->count = 2;
+	b->once = false;
+	weigh(b, true);
+	profiles_mark_behaviour(p, b);
 }
 
 void
@@ -323,20 +374,37 @@ daemon_add_own(struct daemon_profile *d, const void *path, size_t len)
 }
 
 /* Before a daemon has declared its role, its name tells: sshd/session, cron/job, dpkg/script. */
+static bool
+is_called(const struct daemon_profile *d, const char *role, const char *end)
+{
+	const char *declared = daemon_text(d, TEXT_ROLE), *slash = strrchr(d->name, '/');
+
+	if (declared[0] != '\0')
+		return strcmp(declared, role) == 0;
+	return slash != NULL && strcmp(slash, end) == 0;
+}
+
+bool
+daemon_is_job(const struct daemon_profile *d)
+{
+	return is_called(d, "job", "/job");
+}
+
+bool
+daemon_is_package(const struct daemon_profile *d)
+{
+	return is_called(d, "package", "/script");
+}
+
 bool
 daemon_is_judged(const struct daemon_profile *d)
 {
 	static const char *const roles[] = { "service", "container", "process" };
-	static const char *const ends[] = { "/session", "/job", "/script" };
-	const char *role = daemon_text(d, TEXT_ROLE), *slash = strrchr(d->name, '/');
+	const char *role = daemon_text(d, TEXT_ROLE);
 
 	for (size_t i = 0; i < DS_LEN(roles); i++)
 		if (strcmp(role, roles[i]) == 0)
 			return true;
-	if (role[0] != '\0')
-		return false;
-	for (size_t i = 0; slash != NULL && i < DS_LEN(ends); i++)
-		if (strcmp(slash, ends[i]) == 0)
-			return false;
-	return true;
+	return role[0] == '\0' && !is_called(d, "session", "/session") && !daemon_is_job(d) &&
+	       !daemon_is_package(d);
 }

@@ -28,9 +28,11 @@
 #define PROFILE_INTERVAL_MAX_US  (10 * 1000000ull)
 #define PROFILE_OWN_MAX          4u /* executables that are the daemon itself: now and before upgrades */
 #define PROFILE_LINEAGES_MAX     32u
+#define PROFILE_START_US         (30 * 1000000ull) /* a start takes at most so long */
 #define PROFILE_QUIET_MAX_US     (45 * 1000000ull) /* a connected host may be quiet so long */
 
 struct daemon_profile;
+struct changes;
 
 struct behaviour {
 	struct behaviour *next;  /* of the daemon */
@@ -44,8 +46,12 @@ struct behaviour {
 	uint32_t interval;     /* in which it was first seen */
 	uint8_t kind;
 	bool learnt;
-	bool told; /* has been a finding before */
-	bool once; /* seen in one interval only */
+	bool waits;   /* neither learnt nor told: kept apart (tier.h) */
+	bool shared;  /* the fleet knows that it is learnt here */
+	uint8_t days; /* on which it was seen, counted while it waits */
+	uint32_t day; /* the last of them, since the epoch */
+	bool told;    /* has been a finding before */
+	bool once;    /* seen in one interval only */
 	bool is_dirty;
 	uint16_t key_size;
 	uint8_t key[];
@@ -91,13 +97,19 @@ struct daemon_profile {
 	uint32_t pid;
 	uint64_t first_us, last_us, blind_at_first_us;
 	uint64_t events, stored_events, stored_us;
-	uint64_t warm_until_us; /* after an upgrade */
+	uint64_t warm_until_us;  /* after an upgrade */
+	uint64_t start_until_us; /* the service manager has just started something of it */
+	uint64_t told_us;        /* the newest finding: what comes with it is not learnt at once */
+	uint32_t learn_day;      /* on which so many new behaviours were learnt since it is ready */
+	uint32_t learnt_today;
+	uint32_t uid; /* of its main process, when declared */
 	struct behaviour *behaviours;
 	struct family_counts family[KEY_FAMILIES];
 	struct lineage lineages[PROFILE_LINEAGES_MAX];
 	uint8_t lineage_at;
 	uint64_t roots[16], root_us[16]; /* alerts' roots of the last hour */
 	bool declared, gone, ready, is_dirty;
+	bool shared;           /* the fleet knows all that is learnt */
 	unsigned told_percent; /* coverage as last stored */
 };
 
@@ -110,6 +122,8 @@ struct host_profile {
 	uint64_t blind_us;    /* altogether */
 	uint64_t refused;     /* daemons that did not fit */
 	bool heard, stopped;
+	struct changes *changes; /* of files, lately (changed_by.h); NULL: none */
+	uint64_t *ports; /* bits: where daemons of this host are known to listen; NULL: nowhere */
 };
 
 struct profiles {
@@ -140,6 +154,8 @@ struct behaviour *profiles_add(struct profiles *p, struct daemon_profile *d, uin
 /* Happened `count` times; initial: it was there when the agent started, as good as seen twice. */
 void profiles_count(
     struct profiles *p, struct behaviour *b, uint64_t time_us, uint64_t count, bool initial);
+/* A behaviour that waited is normal from now on. */
+void profiles_accept(struct profiles *p, struct behaviour *b);
 /* To be stored with the next verdict. */
 void profiles_mark_daemon(struct profiles *p, struct daemon_profile *d);
 void profiles_mark_behaviour(struct profiles *p, struct behaviour *b);
@@ -151,6 +167,11 @@ bool daemon_is_own(const struct daemon_profile *d, const void *path, size_t len)
 void daemon_add_own(struct daemon_profile *d, const void *path, size_t len);
 /* Service, container or process; people and jobs start what they like. */
 bool daemon_is_judged(const struct daemon_profile *d);
+bool daemon_is_job(const struct daemon_profile *d);
+/* Installs software: whatever it does to files. */
+bool daemon_is_package(const struct daemon_profile *d);
+/* Whether some daemon of the host is known to listen on the port. */
+bool host_listens(const struct host_profile *h, uint64_t port);
 
 /* ---- readiness */
 uint64_t host_now(const struct host_profile *h, uint64_t server_us);

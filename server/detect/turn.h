@@ -47,29 +47,44 @@ struct turn {
 	size_t flood;                    /* finding + 1 of what had no room in the profile */
 };
 
+/* What a behaviour is that a daemon never showed. */
+enum novelty {
+	NOVEL_LEARN, /* part of what is normal from now on */
+	NOVEL_WAIT,  /* kept apart: learnt when other days or hosts show it (tier.h) */
+	NOVEL_TELL,  /* a finding each time, until a person accepts it */
+};
+
 struct detector {
 	const char *name;
 	uint64_t kinds; /* bits */
-	/* Of a ready daemon, for a behaviour it never showed: false: it becomes part of what is
-	 * normal.  NULL: the detector looks at every event of its kinds. */
-	bool (*is_strange)(struct turn *t, const struct sighting *s);
+	/* For a behaviour that the daemon never showed; the event is loaded.  ready: the daemon is
+	 * learnt.  NULL: the detector looks at every event of its kinds. */
+	enum novelty (*judge)(struct turn *t, const struct sighting *s, bool ready);
 	/* Says so: for a strange behaviour, each time it is seen until somebody accepts it. */
 	int (*tell)(struct turn *t, const struct sighting *s);
 };
 
-extern const struct detector detect_new_child, detect_blind;
+extern const struct detector detect_new_child, detect_blind, detect_new_file,
+    detect_new_destination, detect_new_listener, detect_privilege, detect_integrity;
 
 /* A new finding, with id, time, group and daemon filled in; NULL when there is no memory.  `what`
  * tells findings of one event apart. */
 struct finding *verdict_finding(
     struct turn *t, const struct sighting *s, const char *kind, uint64_t group, const char *what);
+/* The finding's group: of this kind and root. */
+void verdict_group(struct turn *t, struct finding *f, const char *kind, uint64_t group);
 /* Rows of everything marked in the profiles. */
 DS_MUST_CHECK int verdict_rows(struct profiles *p, struct verdict *v, uint64_t server_us);
 /* How many hosts, this one left out. */
 struct prevalence turn_peers(struct turn *t, const struct daemon_profile *d, uint8_t kind,
     const struct key *key, bool own_seen);
-/* Tells the fleet; what does not fit into its mailbox is counted. */
-void turn_news(struct turn *t, const struct daemon_profile *d, uint8_t kind, const struct key *key,
-    bool learnt);
+/* Whether enough other hosts are known to do it: normal here as well. */
+bool turn_is_common(struct turn *t, const struct sighting *s);
+/* Tells the fleet of a behaviour; what does not fit into its mailbox is counted and told again by
+ * detect_tick(). */
+void turn_news(struct turn *t, struct behaviour *b);
+/* False: no room, counted. */
+bool detect_send_news(struct detect *d, const struct daemon_profile *of, uint8_t kind,
+    const void *key, size_t key_size, bool learnt);
 
 #endif

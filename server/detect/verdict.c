@@ -78,6 +78,14 @@ make_id(struct turn *t, const struct sighting *s, const char *what, char ret[48]
 	    (unsigned long long)(b ^ key_hash(6, what, strlen(what))));
 }
 
+void
+verdict_group(struct turn *t, struct finding *f, const char *kind, uint64_t group)
+{
+	snprintf(f->group, sizeof(f->group), "%s:%u:%016llx:%016llx", kind, t->from->host,
+	    (unsigned long long)key_hash(7, f->daemon, strlen(f->daemon)),
+	    (unsigned long long)group);
+}
+
 struct finding *
 verdict_put_finding(struct verdict *v)
 {
@@ -105,8 +113,7 @@ verdict_finding(
 	};
 	make_id(t, s, what, f->id);
 	snprintf(f->daemon, sizeof(f->daemon), "%s", daemon);
-	snprintf(f->group, sizeof(f->group), "%s:%u:%016llx:%016llx", kind, t->from->host,
-	    (unsigned long long)key_hash(7, daemon, strlen(daemon)), (unsigned long long)group);
+	verdict_group(t, f, kind, group);
 	return f;
 }
 
@@ -132,6 +139,8 @@ put_behaviour(struct verdict *v, struct behaviour *b, uint64_t server_us)
 		.first_us = b->first_us,
 		.last_us = b->last_us,
 		.learnt = b->learnt,
+		.waits = b->waits,
+		.days = b->days,
 	};
 	b->stored_count = b->count;
 	b->stored_us = server_us;

@@ -1,6 +1,7 @@
 # server/store: everything the server keeps
 # One a line, in order.
 SQLITE_SCHEMA = schema/sqlite/001_control.sql
+SQLITE_SCHEMA += schema/sqlite/004_control.sql
 SQLITE_SCHEMA += schema/sqlite/005_control.sql
 SQLITE_SCHEMA += schema/sqlite/006_control.sql
 SQLITE_SCHEMA += schema/sqlite/001_events.sql

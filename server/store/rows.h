@@ -70,6 +70,8 @@ struct profile_row {
 	uint64_t count;
 	uint64_t first_us, last_us;
 	bool learnt; /* false: seen, alerted, not acknowledged: not part of what is normal */
+	bool waits;  /* neither learnt nor alerted: kept apart until days or hosts speak for it */
+	unsigned days; /* on which it was seen while it waited */
 };
 
 struct finding_row {

@@ -13,7 +13,7 @@
 	"number, host, name, role, unit, instance, exe, package, package_version, container,"       \
 	" container_name, image, sha256, inode, device, first_seen_us, last_seen_us, events, gone," \
 	" pid, state, coverage, blockers"
-#define PROFILE_COLUMNS "host, daemon, kind, key, count, first_us, last_us, learnt"
+#define PROFILE_COLUMNS "host, daemon, kind, key, count, first_us, last_us, learnt, days"
 #define FINDING_COLUMNS "id, alert_id, host, daemon, kind, json, time_us, score"
 #define ALERT_COLUMNS                                                                      \
 	"id, key, host, daemon, kind, status, severity, title, reason, score, created_us," \
@@ -65,9 +65,9 @@ const char
 	    [CONTROL_DAEMONS_OF_HOST] =
 		"SELECT " DAEMON_COLUMNS " FROM daemon WHERE host = ? ORDER BY number",
 	    [CONTROL_PROFILE_PUT] =
-		"INSERT INTO profile(" PROFILE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+		"INSERT INTO profile(" PROFILE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 		" ON CONFLICT(host, daemon, kind, key) DO UPDATE SET " SAME(
-		    count) ", first_us = min(first_us, excluded.first_us), " SAME(last_us) ", " SAME(learnt),
+		    count) ", first_us = min(first_us, excluded.first_us), " SAME(last_us) ", " SAME(learnt) ", " SAME(days),
 	    [CONTROL_PROFILE_DELETE] = "DELETE FROM profile WHERE host = ? AND daemon = ?",
 	    [CONTROL_PROFILE_DELETE_HOST] = "DELETE FROM profile WHERE host = ?",
 	    [CONTROL_PROFILES] = "SELECT " PROFILE_COLUMNS " FROM profile",
@@ -205,9 +205,9 @@ control_daemon_put(struct store *s, const struct daemon_row *row)
 int
 control_profile_put(struct store *s, const struct profile_row *row)
 {
-	return db_run(&s->control, CONTROL_PROFILE_PUT, "utibuuui", (uint64_t)row->host,
+	return db_run(&s->control, CONTROL_PROFILE_PUT, "utibuuuii", (uint64_t)row->host,
 	    row->daemon, (int)row->kind, row->key, row->key_size, row->count, row->first_us,
-	    row->last_us, (int)row->learnt);
+	    row->last_us, row->waits ? 2 : (int)row->learnt, (int)row->days);
 }
 
 int

@@ -87,7 +87,9 @@ read_profile(sqlite3_stmt *st, struct profile_row *ret)
 		.count = db_u64(st, 4),
 		.first_us = db_u64(st, 5),
 		.last_us = db_u64(st, 6),
-		.learnt = sqlite3_column_int(st, 7) != 0,
+		.learnt = sqlite3_column_int(st, 7) == 1,
+		.waits = sqlite3_column_int(st, 7) == 2,
+		.days = (unsigned)sqlite3_column_int(st, 8),
 	};
 }
 

@@ -475,8 +475,13 @@ what_other_hosts_do_is_not_strange(void **state)
 	for (uint32_t host = 1; host <= 13; host++)
 		assert_int_equal(
 		    knowledge_add(k, knowledge_fact("nginx", 0, "", 0), host, true), 1);
+	for (uint32_t host = 1; host <= 2; host++)
+		assert_int_equal(
+		    knowledge_add(k, knowledge_fact("nginx", DS_EVENT_EXEC, "c/usr/bin/perl", 14),
+			host, true),
+		    1);
 	assert_int_equal(
-	    knowledge_add(k, knowledge_fact("nginx", DS_EVENT_EXEC, "c/usr/bin/perl", 14), 1, true),
+	    knowledge_add(k, knowledge_fact("nginx", DS_EVENT_EXEC, "c/usr/bin/curl", 14), 3, true),
 	    1);
 	assert_int_equal(
 	    knowledge_add(k, knowledge_fact("nginx", DS_EVENT_EXEC, "c/usr/bin/id", 12), 2, false),
@@ -486,6 +491,8 @@ what_other_hosts_do_is_not_strange(void **state)
 	detect_configure(f->detect, &f->cfg);
 	fixture_ready_nginx(f);
 	assert_int_equal(send_exec(f, "/usr/bin/perl", "/usr/sbin/nginx", NULL), 0);
+	/* One host could be anybody's. */
+	assert_int_equal(send_exec(f, "/usr/bin/curl", "/usr/sbin/nginx", NULL), 1);
 	assert_int_equal(send_exec(f, "/usr/bin/dash", "/usr/sbin/nginx", "sh"), 1);
 	assert_non_null(strstr(f->verdict.findings[0].reason, "none of 12 peers has"));
 	/* Seen on another host, but not accepted there either. */

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is told of files, destinations, listeners and privileges, and what everyday life is. */
+#include "tests/unit/detect_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NGINX   "nginx.service"
+#define SESSION "sshd/session"
+#define DAY     (86400 * S)
+
+static void
+set(struct ds_event *ev, enum ds_str_field field, const char *text)
+{
+	ds_event_set_str(ev, field, text, strlen(text));
+}
+
+static size_t
+file(struct fixture *f, const char *daemon, uint8_t kind, const char *exe, const char *path,
+    uint64_t value)
+{
+	struct ds_event ev = fixture_event(f, kind, daemon);
+
+	ev.flags = DS_FLAG_FIRST;
+	ev.num[DS_NUM_PID] = 4242;
+	ev.num[kind == DS_EVENT_FILE_CHMOD ? DS_NUM_MODE : DS_NUM_OPEN_FLAGS] = value;
+	set(&ev, DS_STR_EXE, exe);
+	set(&ev, DS_STR_PATH, path);
+	fixture_add(f, &ev);
+	return fixture_send(f);
+}
+
+static size_t
+wrote(struct fixture *f, const char *daemon, const char *exe, const char *path)
+{
+	return file(f, daemon, DS_EVENT_FILE_WRITE, exe, path, O_WRONLY | O_CREAT);
+}
+
+static size_t
+net(struct fixture *f, const char *daemon, uint8_t kind, const char *exe, const char *address,
+    unsigned port)
+{
+	struct ds_event ev = fixture_event(f, kind, daemon);
+	uint8_t raw[4];
+
+	assert_int_equal(inet_pton(AF_INET, address, raw), 1);
+	ev.num[DS_NUM_PID] = 4242;
+	ev.num[DS_NUM_PROTO] = 6;
+	ev.num[DS_NUM_DPORT] = port;
+	set(&ev, DS_STR_EXE, exe);
+	ds_event_set_str(&ev, DS_STR_DADDR, raw, 4);
+	fixture_add(f, &ev);
+	return fixture_send(f);
+}
+
+static size_t
+did(struct fixture *f, const char *daemon, uint8_t kind, const char *exe, enum ds_num_field field,
+    uint64_t value)
+{
+	struct ds_event ev = fixture_event(f, kind, daemon);
+
+	ev.num[DS_NUM_PID] = 4242;
+	ev.num[field] = value;
+	set(&ev, DS_STR_EXE, exe);
+	fixture_add(f, &ev);
+	return fixture_send(f);
+}
+
+static void
+ready(struct fixture *f, const char *daemon, const char *exe)
+{
+	fixture_declare(f, daemon, "service", exe, "1", 1);
+	assert_int_equal(fixture_send(f), 0);
+	fixture_watch(f, daemon, 100);
+}
+
+static const struct finding *
+only(const struct fixture *f, const char *kind, const char *severity)
+{
+	const struct finding *found = &f->verdict.findings[0];
+
+	assert_int_equal(f->verdict.findings_len, 1);
+	assert_string_equal(found->kind, kind);
+	assert_string_equal(found->severity, severity);
+	assert_non_null(found->json);
+	return found;
+}
+
+static void
+a_daemon_that_adds_a_scheduled_job_is_told_with_its_reasons(void **state)
+{
+	struct fixture *f = *state;
+	const struct finding *found;
+	json_t *doc;
+
+	fixture_ready_nginx(f);
+	wrote(f, NGINX, "/usr/sbin/nginx", "/etc/cron.d/update");
+	found = only(f, "new_file", "high");
+	assert_string_equal(found->title, "nginx has changed /etc/cron.d/update");
+	assert_non_null(strstr(found->reason, "has never written /etc/cron.d/update"));
+	assert_non_null(strstr(found->reason, "a list of scheduled jobs"));
+	doc = json_loads(found->json, 0, NULL);
+	assert_non_null(doc);
+	assert_string_equal(json_string_value(json_object_get(
+				json_array_get(json_object_get(doc, "threat"), 0), "id")),
+	    "T1053.003");
+	assert_true(json_array_size(json_object_get(doc, "explanation")) >= 3);
+	assert_int_equal(json_array_size(json_object_get(doc, "behaviours")), 1);
+	assert_string_equal(json_string_value(json_object_get(
+				json_array_get(json_object_get(doc, "events"), 0), "file.path")),
+	    "/etc/cron.d/update");
+	assert_non_null(json_object_get(json_object_get(doc, "record"), "clears"));
+	json_decref(doc);
+	/* The same again is one more of it, in the same alert. */
+	assert_int_equal(wrote(f, NGINX, "/usr/sbin/nginx", "/etc/cron.d/update"), 1);
+}
+
+static void
+everyday_files_are_no_finding(void **state)
+{
+	static const char *const paths[] = { "/var/log/nginx/newsite.log", "/var/log/nginx/a.log.1",
+		"/tmp/tmp.Xa81kQweZ", "/run/nginx.pid", "/var/lib/nginx/body/0000000001",
+		"/var/cache/nginx/1/2/3", "/etc/letsencrypt/live/new.example.org/fullchain.pem",
+		"/srv/uploads/2026/photo.jpg", "/home/www/data.txt" };
+	struct fixture *f = *state;
+
+	fixture_ready_nginx(f);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		assert_int_equal(wrote(f, NGINX, "/usr/sbin/nginx", paths[i]), 0);
+	assert_int_equal(
+	    file(f, NGINX, DS_EVENT_FILE_READ, "/usr/sbin/nginx", "/etc/ssl/private/new.key", 0),
+	    0);
+	assert_int_equal(
+	    file(f, NGINX, DS_EVENT_FILE_UNLINK, "/usr/sbin/nginx", "/var/log/nginx/old.log", 0),
+	    0);
+	assert_int_equal(
+	    file(f, NGINX, DS_EVENT_FILE_CHMOD, "/usr/sbin/nginx", "/var/lib/nginx/x", 0640), 0);
+}
+
+static void
+programs_whose_work_it_is_are_left_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	ready(f, "apt-daily-upgrade.service", "/usr/bin/dash");
+	assert_int_equal(
+	    wrote(f, "apt-daily-upgrade.service", "/usr/bin/dpkg", "/usr/bin/curl"), 0);
+	assert_int_equal(
+	    wrote(f, "apt-daily-upgrade.service", "/usr/bin/dpkg", "/etc/cron.d/php"), 0);
+	ready(f, "logrotate.service", "/usr/sbin/logrotate");
+	assert_int_equal(file(f, "logrotate.service", DS_EVENT_FILE_UNLINK, "/usr/sbin/logrotate",
+			     "/var/log/wtmp", 0),
+	    0);
+	ready(f, "ssh.service", "/usr/sbin/sshd");
+	assert_int_equal(
+	    file(f, "ssh.service", DS_EVENT_FILE_READ, "/usr/sbin/sshd", "/etc/shadow", 0), 0);
+	/* The name alone is not enough. */
+	assert_int_equal(
+	    file(f, "ssh.service", DS_EVENT_FILE_READ, "/tmp/sshd", "/etc/shadow", 0), 1);
+	only(f, "new_file", "high");
+}
+
+static void
+a_script_for_the_web_server_is_told_where_pictures_are_not(void **state)
+{
+	struct fixture *f = *state;
+
+	ready(f, "php8.2-fpm.service", "/usr/sbin/php-fpm8.2");
+	assert_int_equal(
+	    wrote(f, "php8.2-fpm.service", "/usr/sbin/php-fpm8.2", "/var/www/html/up/a.jpg"), 0);
+	assert_int_equal(
+	    wrote(f, "php8.2-fpm.service", "/usr/sbin/php-fpm8.2", "/var/www/html/up/a.php"), 1);
+	assert_non_null(strstr(only(f, "new_file", "high")->json, "T1505.003"));
+}
+
+static void
+people_change_what_they_like_but_not_everything(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_watch(f, SESSION, 100);
+	assert_int_equal(wrote(f, SESSION, "/usr/bin/vim", "/etc/cron.d/backup"), 0);
+	assert_int_equal(wrote(f, SESSION, "/usr/bin/dash", "/home/u/.ssh/authorized_keys"), 0);
+	assert_int_equal(wrote(f, SESSION, "/usr/bin/vim", "/etc/ld.so.preload"), 1);
+	assert_true(strstr(only(f, "new_file", "critical")->reason, "T1574") == NULL);
+	assert_int_equal(
+	    file(f, SESSION, DS_EVENT_FILE_UNLINK, "/usr/bin/rm", "/var/log/auth.log", 0), 1);
+	assert_int_equal(file(f, SESSION, DS_EVENT_FILE_WRITE, "/usr/bin/bash", "/var/log/wtmp",
+			     O_WRONLY | O_TRUNC),
+	    1);
+	assert_int_equal(
+	    file(f, SESSION, DS_EVENT_FILE_CHMOD, "/usr/bin/chmod", "/tmp/rootbash", 04755), 1);
+	/* A backup brings setuid programs along. */
+	assert_int_equal(
+	    file(f, SESSION, DS_EVENT_FILE_CHMOD, "/usr/bin/rsync", "/backup/usr/bin/sudo", 04755),
+	    0);
+	assert_int_equal(
+	    file(f, SESSION, DS_EVENT_FILE_CHMOD, "/usr/bin/tar", "/tmp/rootbash2", 04755), 1);
+}
+
+static void
+a_key_that_a_job_adds_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_watch(f, "cron/job", 20);
+	assert_int_equal(wrote(f, "cron/job", "/usr/bin/dash", "/root/.ssh/authorized_keys"), 1);
+	assert_int_equal(wrote(f, "dpkg/script", "/usr/bin/dash", "/etc/passwd"), 0);
+}
+
+static void
+what_happens_below_a_strange_program_is_in_its_alert(void **state)
+{
+	struct fixture *f = *state;
+	struct ds_event ev;
+	char group[200];
+
+	fixture_ready_nginx(f);
+	ev = fixture_exec(f, NGINX, "/usr/bin/dash", "/usr/sbin/nginx", "sh -c x");
+	ev.num[DS_NUM_PID] = 4242;
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 1);
+	snprintf(group, sizeof(group), "%s", f->verdict.findings[0].group);
+	assert_int_equal(wrote(f, NGINX, "/usr/bin/dash", "/etc/crontab"), 1);
+	assert_string_equal(only(f, "new_file", "high")->group, group);
+	assert_int_equal(net(f, NGINX, DS_EVENT_CONNECT, "/usr/bin/dash", "198.51.100.7", 4444), 1);
+	assert_string_equal(only(f, "new_destination", "high")->group, group);
+}
+
+static void
+a_port_that_nobody_knows_is_told_and_a_common_one_waits(void **state)
+{
+	struct fixture *f = *state;
+
+	ready(f, "postgresql@15-main.service", "/usr/lib/postgresql/15/bin/postgres");
+	assert_int_equal(net(f, "postgresql@15-main.service", DS_EVENT_CONNECT,
+			     "/usr/lib/postgresql/15/bin/postgres", "203.0.113.9", 443),
+	    0);
+	assert_int_equal(net(f, "postgresql@15-main.service", DS_EVENT_CONNECT,
+			     "/usr/lib/postgresql/15/bin/postgres", "203.0.113.9", 4444),
+	    1);
+	assert_non_null(strstr(only(f, "new_destination", "medium")->title, "203.0.113.9:4444"));
+	/* A proxy goes where its configuration says. */
+	fixture_ready_nginx(f);
+	assert_int_equal(net(f, NGINX, DS_EVENT_CONNECT, "/usr/sbin/nginx", "127.0.0.1", 9123), 0);
+}
+
+static void
+networks_generalise(void **state)
+{
+	struct fixture *f = *state;
+	const char *d = "app.service", *exe = "/opt/app/app";
+	char address[32];
+
+	fixture_declare(f, d, "service", exe, "1", 1);
+	fixture_send(f);
+	for (int i = 1; i <= 3; i++) {
+		snprintf(address, sizeof(address), "203.0.%d.9", i);
+		assert_int_equal(net(f, d, DS_EVENT_CONNECT, exe, address, 4433), 0);
+	}
+	fixture_watch(f, d, 100);
+	assert_int_equal(net(f, d, DS_EVENT_CONNECT, exe, "203.0.77.1", 4433), 0);
+	assert_true(f->verdict.profiles[0].learnt);
+	/* The port is known, the network is not near: kept apart. */
+	assert_int_equal(net(f, d, DS_EVENT_CONNECT, exe, "198.51.100.1", 4433), 0);
+	assert_false(f->verdict.profiles[0].learnt);
+	assert_true(f->verdict.profiles[0].waits);
+	assert_int_equal(net(f, d, DS_EVENT_CONNECT, exe, "198.51.100.1", 5555), 1);
+}
+
+static void
+a_shell_that_connects_is_told_whoever_runs_it(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_watch(f, SESSION, 20);
+	assert_int_equal(
+	    net(f, SESSION, DS_EVENT_CONNECT, "/usr/bin/curl", "198.51.100.7", 4443), 0);
+	assert_int_equal(
+	    net(f, SESSION, DS_EVENT_CONNECT, "/usr/bin/bash", "198.51.100.7", 4444), 1);
+	only(f, "new_destination", "high");
+	assert_int_equal(net(f, SESSION, DS_EVENT_CONNECT, "/usr/bin/bash", "192.0.2.1", 389), 0);
+}
+
+static void
+a_shell_that_reads_from_the_network_is_critical(void **state)
+{
+	struct fixture *f = *state;
+	struct ds_event ev;
+
+	fixture_watch(f, SESSION, 20);
+	ev = fixture_exec(f, SESSION, "/usr/bin/dash", "/usr/bin/python3.11", "sh -i");
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 0);
+	ev.num[DS_NUM_INPUT] = AF_INET;
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 1);
+	assert_non_null(strstr(only(f, "new_child", "critical")->title, "network"));
+}
+
+static void
+a_new_listener_is_told_but_not_at_a_start(void **state)
+{
+	struct fixture *f = *state;
+	const char *d = "app.service", *exe = "/opt/app/app";
+	struct ds_event ev;
+
+	ready(f, d, exe);
+	assert_int_equal(net(f, d, DS_EVENT_LISTEN, exe, "0.0.0.0", 4444), 1);
+	only(f, "new_listener", "medium");
+	/* The manager starts it with another configuration. */
+	ev = fixture_exec(f, d, exe, "/usr/lib/systemd/systemd", "app");
+	ev.num[DS_NUM_PPID] = 1;
+	ev.num[DS_NUM_PID] = 900;
+	set(&ev, DS_STR_EXE, "/usr/bin/env");
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 0);
+	assert_int_equal(net(f, d, DS_EVENT_LISTEN, exe, "0.0.0.0", 8081), 0);
+	f->now_us += 60 * S;
+	assert_int_equal(net(f, d, DS_EVENT_LISTEN, exe, "0.0.0.0", 8082), 1);
+}
+
+static void
+privileges_are_told_of_daemons_and_ordinary_in_sessions(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_watch(f, SESSION, 20);
+	assert_int_equal(did(f, SESSION, DS_EVENT_PTRACE, "/usr/bin/gdb", DS_NUM_TARGET_PID, 7), 0);
+	fixture_ready_nginx(f);
+	assert_int_equal(
+	    did(f, NGINX, DS_EVENT_PTRACE, "/usr/sbin/nginx", DS_NUM_TARGET_PID, 7), 1);
+	assert_non_null(strstr(only(f, "privilege", "high")->title, "attached to process 7"));
+	ready(f, "docker.service", "/usr/bin/dockerd");
+	assert_int_equal(
+	    did(f, "docker.service", DS_EVENT_NAMESPACE, "/usr/bin/runc", DS_NUM_NS_FLAGS, 99), 0);
+	assert_int_equal(
+	    file(f, SESSION, DS_EVENT_MODULE_LOAD, "/usr/bin/kmod", "/tmp/x.ko", 0), 1);
+	only(f, "privilege", "critical");
+	assert_int_equal(file(f, SESSION, DS_EVENT_MODULE_LOAD, "/usr/bin/kmod",
+			     "/lib/modules/6.1/kernel/x.ko", 0),
+	    0);
+}
+
+static void
+what_waits_is_normal_after_three_days(void **state)
+{
+	struct fixture *f = *state;
+	bool learnt = false;
+
+	fixture_ready_nginx(f);
+	for (int day = 0; day < 4; day++) {
+		assert_int_equal(wrote(f, NGINX, "/usr/sbin/nginx", "/srv/elsewhere/x"), 0);
+		learnt = f->verdict.profiles_len > 0 && f->verdict.profiles[0].learnt;
+		assert_int_equal(learnt, day >= 2);
+		if (learnt)
+			break;
+		f->now_us += DAY;
+	}
+	assert_true(learnt);
+}
+
+static void
+a_patient_attacker_is_told_on_day_15(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_ready_nginx(f);
+	for (int day = 1; day <= 15; day++) {
+		assert_int_equal(wrote(f, NGINX, "/usr/sbin/nginx", "/etc/cron.d/x"), 1);
+		assert_int_equal(
+		    net(f, NGINX, DS_EVENT_CONNECT, "/usr/bin/bash", "198.51.100.7", 4444), 1);
+		f->now_us += DAY;
+		fixture_watch(f, NGINX, 30);
+	}
+}
+
+static void
+what_comes_with_an_alert_is_not_learnt_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_ready_nginx(f);
+	assert_int_equal(wrote(f, NGINX, "/usr/sbin/nginx", "/etc/cron.d/x"), 1);
+	assert_int_equal(wrote(f, NGINX, "/usr/sbin/nginx", "/var/cache/nginx/a/b"), 0);
+	assert_true(f->verdict.profiles[0].waits);
+}
+
+static void
+a_young_daemon_teaches_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct ds_mailbox *mail = ds_mailbox_new(1000);
+	struct ds_mail *m, *next;
+	size_t learnt[2] = { 0, 0 };
+	struct ds_event ev;
+
+	f->cfg.fleet_mail = mail;
+	detect_configure(f->detect, &f->cfg);
+	fixture_declare(f, NGINX, "service", "/usr/sbin/nginx", "1", 1);
+	ev = fixture_exec(f, NGINX, "/usr/bin/dash", "/usr/sbin/nginx", "sh");
+	ev.count = 2000;
+	fixture_add(f, &ev);
+	fixture_send(f);
+	for (int round = 0; round < 2; round++) {
+		for (m = ds_mailbox_take(mail); m != NULL; m = next) {
+			struct knowledge_news *n = DS_CONTAINER(m, struct knowledge_news, mail);
+
+			next = m->next;
+			learnt[round] += n->learnt;
+			free(n);
+		}
+		fixture_watch(f, NGINX, 120);
+		verdict_done(&f->verdict);
+		assert_int_equal(detect_tick(f->detect, f->now_us, &f->verdict), 0);
+	}
+	assert_int_equal(learnt[0], 1); /* that it is there at all */
+	assert_int_equal(learnt[1], 1); /* the shell, now that the daemon is learnt */
+	for (m = ds_mailbox_take(mail); m != NULL; m = next) {
+		next = m->next;
+		free(DS_CONTAINER(m, struct knowledge_news, mail));
+	}
+	ds_mailbox_free(mail);
+}
+
+static size_t
+changed(struct fixture *f, const char *path, uint64_t outcome, uint64_t mode)
+{
+	struct ds_event ev = fixture_event(f, DS_EVENT_INTEGRITY, "");
+	uint8_t hash[32] = { 1, 2, 3 };
+
+	ev.num[DS_NUM_OUTCOME] = outcome;
+	ev.num[DS_NUM_MODE] = mode;
+	set(&ev, DS_STR_PATH, path);
+	ds_event_set_str(&ev, DS_STR_SHA256, hash, sizeof(hash));
+	if (outcome == 1) {
+		set(&ev, DS_STR_PACKAGE, "nginx-core");
+		set(&ev, DS_STR_PACKAGE_VERSION, "1.24-1");
+	}
+	fixture_add(f, &ev);
+	return fixture_send(f);
+}
+
+static void
+a_changed_file_is_a_notice_when_something_explains_it(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_ready_nginx(f);
+	assert_int_equal(changed(f, "/usr/sbin/nginx", 1, 0100755), 1);
+	assert_true(f->verdict.findings[0].notice);
+	assert_string_equal(f->verdict.findings[0].group, "integrity:package:nginx-core:1.24-1");
+	assert_int_equal(changed(f, "/usr/sbin/nginx", 2, 0100755), 1);
+	assert_false(only(f, "integrity", "high")->notice);
+	/* Nobody watches what people do here: it may have been one of them. */
+	assert_int_equal(changed(f, "/etc/nginx/sites-enabled/a", 2, 0100644), 1);
+	assert_true(f->verdict.findings[0].notice);
+	fixture_watch(f, SESSION, 10);
+	assert_int_equal(changed(f, "/etc/nginx/sites-enabled/b", 2, 0100644), 1);
+	only(f, "integrity", "medium");
+	assert_int_equal(wrote(f, SESSION, "/usr/bin/vim", "/etc/nginx/sites-enabled/c"), 0);
+	assert_int_equal(changed(f, "/etc/nginx/sites-enabled/c", 2, 0100644), 1);
+	assert_true(f->verdict.findings[0].notice);
+	assert_non_null(strstr(f->verdict.findings[0].reason, "sshd/session changed it"));
+	assert_int_equal(wrote(f, NGINX, "/usr/sbin/nginx", "/etc/nginx/sites-enabled/d"), 0);
+	assert_int_equal(changed(f, "/etc/nginx/sites-enabled/d", 2, 0100644), 1);
+	only(f, "integrity", "high");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_daemon_that_adds_a_scheduled_job_is_told_with_its_reasons),
+		TEST(everyday_files_are_no_finding),
+		TEST(programs_whose_work_it_is_are_left_alone),
+		TEST(a_script_for_the_web_server_is_told_where_pictures_are_not),
+		TEST(people_change_what_they_like_but_not_everything),
+		TEST(a_key_that_a_job_adds_is_told),
+		TEST(what_happens_below_a_strange_program_is_in_its_alert),
+		TEST(a_port_that_nobody_knows_is_told_and_a_common_one_waits),
+		TEST(networks_generalise),
+		TEST(a_shell_that_connects_is_told_whoever_runs_it),
+		TEST(a_shell_that_reads_from_the_network_is_critical),
+		TEST(a_new_listener_is_told_but_not_at_a_start),
+		TEST(privileges_are_told_of_daemons_and_ordinary_in_sessions),
+		TEST(what_waits_is_normal_after_three_days),
+		TEST(a_patient_attacker_is_told_on_day_15),
+		TEST(what_comes_with_an_alert_is_not_learnt_at_once),
+		TEST(a_young_daemon_teaches_nobody),
+		TEST(a_changed_file_is_a_notice_when_something_explains_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
