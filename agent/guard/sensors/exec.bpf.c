@@ -261,19 +261,39 @@ put_ancestors(struct scratch *c, const struct task_state *st)
 	c->s.len[2] = sizeof(st->ancestors);
 }
 
+/* AF_INET or AF_INET6 when the standard input is such a socket: who obeys the network gives itself away. */
+static __always_inline __u32
+input_family(struct task_struct *task)
+{
+	struct file **fds = BPF_CORE_READ(task, files, fdt, fd), *file = NULL;
+	struct socket *sock;
+	__u32 family;
+
+	bpf_probe_read_kernel(&file, sizeof(file), fds);
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & 0170000) != 0140000)
+		return 0;
+	sock = BPF_CORE_READ(file, private_data);
+	family = BPF_CORE_READ(sock, sk, __sk_common.skc_family);
+	return family == 2 || family == 10 ? family : 0;
+}
+
 static __always_inline void
 send_exec(struct scratch *c, struct task_state *st, struct file *file, __u64 args, __u64 before_key)
 {
 	__u32 flags = c->s.flags, folded, args_len = c->s.len[0];
 	struct inode *inode = file->f_inode;
 	__u64 key, count, base = mix(mix(mix(mix(hash_seed, DS_EVENT_EXEC), st->exe), args), st->ancestors[0]);
+	__u32 family = input_family(bpf_get_current_task_btf());
 
+	if (family)
+		base = mix(base, family);
 	if (fold_exec(st, base, &key, &folded, &count))
 		return;
 	sample_start(&c->s, st, DS_EVENT_EXEC, SENSOR_EXEC);
 	c->s.key = key;
 	c->s.count = count;
 	c->s.arg[0] = before_key;
+	c->s.arg[2] = family;
 	c->s.flags |= flags | folded;
 	c->s.inode = inode->i_ino;
 	c->s.device = inode->i_sb->s_dev;

@@ -51,6 +51,7 @@ fill_exec(const struct probe_sample *sample, struct ds_event *ev)
 	len = path_of_names(sample->str[1], exe, sizeof(exe));
 	ds_event_set_str(ev, DS_STR_EXE, exe, len);
 	set_ancestors(sample->str[2], ev);
+	ev->num[DS_NUM_INPUT] = sample->s->arg[2];
 	user = user_name((uint32_t)ev->num[DS_NUM_UID]);
 	if (user != NULL)
 		ds_event_set_str(ev, DS_STR_USER, user, strlen(user));
