@@ -39,8 +39,9 @@ struct call {
 	const char *id; /* the {id} of the path; NULL: none */
 	json_t *body;   /* an object, or NULL when the request has none */
 	void *request;  /* of http.c */
-	const char *(*get)(void *request, const char *name); /* query parameter or NULL */
-	bool (*is_gone)(void *request);                      /* the client hung up */
+	const char *(*get)(void *request, const char *name);    /* query parameter or NULL */
+	const char *(*header)(void *request, const char *name); /* or NULL */
+	bool (*is_gone)(void *request);                         /* the client hung up */
 	const struct route *route;
 	const struct caller *caller; /* of kind CALLER_NOBODY where a route is open to anybody */
 	const char *cookie;          /* the secret of the caller's session, or "" */

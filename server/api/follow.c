@@ -13,6 +13,7 @@
 #include "server/api/api.h"
 #include "server/api/ecs.h"
 #include "server/api/search.h"
+#include "server/api/stream.h"
 #include "server/store/writer.h"
 
 #include <errno.h>
@@ -65,9 +66,10 @@ struct follow {
 	struct ds_mailbox *added;
 	struct reader *reader;
 	struct searcher *searcher;
+	struct stream *stream;
 	struct follower *followers[FOLLOWERS_MAX];
 	unsigned len;
-	_Atomic unsigned count; /* of both sides, for the limit */
+	_Atomic unsigned count, events; /* of both sides, for the limits */
 	_Atomic bool stop;
 	pthread_t thread;
 	bool started;
@@ -103,6 +105,7 @@ let_go(struct follower *w)
 	if (atomic_fetch_sub(&w->holders, 1) > 1)
 		return;
 	w->follow->count--;
+	w->follow->events -= w->request->topics == 0;
 	free_chunks(ds_mailbox_take(w->chunks));
 	free_chunks(w->reading ? &w->reading->mail : NULL);
 	ds_mailbox_free(w->chunks);
@@ -170,18 +173,33 @@ is_behind(const struct segment_position *a, const struct segment_position *b)
 }
 
 static void
-advance(struct follow *f, struct follower *w)
+end(struct follower *w)
+{
+	w->ended = true;
+	wake(w);
+}
+
+static void
+advance_changes(struct follow *f, struct follower *w)
+{
+	int r =
+	    stream_read(f->stream, w->request->topics, &w->request->change, &w->out, CHUNK_SIZE);
+
+	w->behind = r > 0;
+	if (r < 0)
+		end(w);
+	else if (w->out.len > 0 && put_chunk(w) < 0)
+		w->behind = true;
+}
+
+static void
+advance_events(struct follow *f, struct follower *w)
 {
 	struct search what = { .query = w->request->query, .limit = TURN_EVENTS };
 	struct segment_position newest;
 	struct search_result result;
 	int r;
 
-	w->behind = false;
-	if (w->out.len > 0 && put_chunk(w) < 0) {
-		w->behind = true;
-		return;
-	}
 	what.oldest_first = true;
 	what.skip_compacted = w->caught_up;
 	what.time_min_us = w->request->time_min_us;
@@ -193,8 +211,7 @@ advance(struct follow *f, struct follower *w)
 	if (r == 0)
 		r = searcher_run(f->searcher, &what, &result);
 	if (r < 0) {
-		w->ended = true;
-		wake(w);
+		end(w);
 		return;
 	}
 	w->at = result.next;
@@ -208,10 +225,25 @@ advance(struct follow *f, struct follower *w)
 }
 
 static void
+advance(struct follow *f, struct follower *w)
+{
+	w->behind = false;
+	if (w->out.len > 0 && put_chunk(w) < 0)
+		w->behind = true;
+	else if (w->request->topics != 0)
+		advance_changes(f, w);
+	else
+		advance_events(f, w);
+}
+
+/* An empty line, or for changes a comment (Server-Sent Events begin those with a colon). */
+static void
 beat(struct follower *w)
 {
+	bool comment = w->request->topics != 0;
+
 	if (w->out.len == 0 && ds_clock_monotonic_ms() - w->last_ms > HEARTBEAT_MS &&
-	    ds_buf_put(&w->out, "\n", 1) == 0)
+	    ds_buf_put(&w->out, comment ? ":\n\n" : "\n", comment ? 3 : 1) == 0)
 		(void)put_chunk(w); /* no room: the client is slow, not idle */
 }
 
@@ -298,6 +330,8 @@ follow_start(const struct api_config *cfg, void (*tick)(void *ctx), void *ctx)
 	if (f->added != NULL && cfg->backend->reader_open(cfg->store, &f->reader) == 0)
 		f->searcher = searcher_new(cfg->backend, f->reader);
 	if (f->searcher != NULL)
+		f->stream = stream_new(cfg, f->reader, f->searcher);
+	if (f->stream != NULL)
 		f->started = pthread_create(&f->thread, NULL, follow_main, f) == 0;
 	if (!f->started) {
 		follow_stop(f);
@@ -314,10 +348,12 @@ follow_stop(struct follow *f)
 	f->stop = true;
 	if (f->started)
 		pthread_join(f->thread, NULL);
+	stream_free(f->stream);
 	searcher_free(f->searcher);
 	if (f->reader != NULL)
 		f->cfg->backend->reader_close(f->reader);
 	f->started = false;
+	f->stream = NULL;
 	f->searcher = NULL;
 	f->reader = NULL;
 }
@@ -336,10 +372,13 @@ follow_add(struct follow *f, struct follow_request *req, void (*wake_call)(void 
 {
 	struct follower *w = NULL;
 
-	if (atomic_fetch_add(&f->count, 1) < FOLLOWERS_MAX && !f->stop)
+	f->events += req->topics == 0;
+	if (atomic_fetch_add(&f->count, 1) < FOLLOWERS_MAX && f->events <= FOLLOWERS_EVENTS_MAX &&
+	    !f->stop)
 		w = calloc(1, sizeof(*w));
 	if (w == NULL) {
 		f->count--;
+		f->events -= req->topics == 0;
 		follow_request_free(req);
 		return NULL;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * follow - streams of events as they are stored, one JSON document a line.
+ * follow - streams of events as they are stored, one JSON document a line, and of changes
+ * (stream.h).
  *
  * One thread with a reader of its own looks for new segments when the writer has committed, and
  * fills each follower's queue of chunks.  A follower whose client reads slowly is not advanced: it
@@ -15,14 +16,17 @@
 
 #include <sys/types.h>
 
-#define FOLLOWERS_MAX 32u
+#define FOLLOWERS_MAX        512u /* of changes; */
+#define FOLLOWERS_EVENTS_MAX 32u  /* of events, which cost a search each */
 
 struct api_config;
 struct follow;
 struct follower;
 
 struct follow_request {
-	struct query *query;           /* taken */
+	unsigned topics;               /* of changes (stream_topic()); 0: a stream of events */
+	uint64_t change;               /* changes: begins behind it */
+	struct query *query;           /* events: taken */
 	struct segment_position after; /* begins behind it */
 	uint64_t time_min_us;          /* not what happened before; 0: open */
 };

@@ -26,8 +26,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX 400u /* of each listener */
-#define PER_ADDRESS_MAX 128u
+#define CONNECTIONS_MAX 1000u /* of each listener */
+#define PER_ADDRESS_MAX 512u
 #define CONNECTION_MEM  (32u << 10) /* bytes: request line and headers must fit */
 #define IDLE_S          60u
 #define REQUEST_MS      20000u /* from the first byte to the end of the body */

@@ -9,7 +9,7 @@ server_libdsserver_a_SOURCES += server/api/alerts.c server/api/api.c server/api/
 	server/api/status.c server/api/tokens.c server/api/web.c server/api/web.h
 server_libdsserver_a_SOURCES += server/api/access.c server/api/access.h server/api/audit_list.c server/api/caller.c \
 	server/api/caller.h server/api/gate.c server/api/gate.h server/api/password.c server/api/password.h \
-	server/api/session.c server/api/signin.h server/api/throttle.c server/api/throttle.h server/api/users.c \
+	server/api/session.c server/api/signin.h server/api/stream.c server/api/stream.h server/api/throttle.c server/api/throttle.h server/api/users.c \
 	server/api/users.h
 nodist_server_libdsserver_a_SOURCES += server/api/openapi.inc
 

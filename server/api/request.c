@@ -146,6 +146,14 @@ get_parameter(void *request, const char *name)
 	return MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+static const char *
+get_header(void *request, const char *name)
+{
+	struct request *r = request;
+
+	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
 static int
 connection_fd(struct MHD_Connection *connection)
 {
@@ -240,6 +248,7 @@ request_work(struct request *r, struct call_worker *worker, struct follow *follo
 
 	c.id = r->id[0] ? r->id : NULL;
 	c.get = get_parameter;
+	c.header = get_header;
 	c.is_gone = is_gone;
 	c.route = r->route;
 	c.caller = &r->caller;

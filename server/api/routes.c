@@ -35,6 +35,7 @@ const struct route route_table[] = {
 	{ "GET", "api-tokens", api_tokens_list, "admin:read", "tokens of this API" },
 	{ "POST", "api-tokens", api_tokens_create, "admin:write", "make one" },
 	{ "DELETE", "api-tokens/{id}", api_tokens_revoke, "admin:write", "revoke one" },
+	{ "GET", "stream", stream_follow, "alerts:read", "what changes, as Server-Sent Events" },
 	{ "POST", "session", session_create, NULL, "sign in" },
 	{ "GET", "session", session_show, "self:read", "who asks, and what they may do" },
 	{ "DELETE", "session", session_delete, "self:write", "sign out" },

@@ -47,6 +47,7 @@ void api_tokens_create(struct call *c);
 void api_tokens_revoke(struct call *c);
 void settings_show(struct call *c);
 void reactions_list(struct call *c);
+void stream_follow(struct call *c);
 void session_create(struct call *c);
 void session_show(struct call *c);
 void session_delete(struct call *c);

@@ -394,6 +394,26 @@ null_totals(struct reader *r, struct store_totals *ret)
 	return 0;
 }
 
+static int
+null_each_change(struct reader *r, uint64_t after, unsigned limit,
+    int (*call)(const struct change_row *row, void *ctx), void *ctx)
+{
+	(void)r;
+	(void)after;
+	(void)limit;
+	(void)call;
+	(void)ctx;
+	return 0;
+}
+
+static int
+null_change_span(struct reader *r, uint64_t *ret_oldest, uint64_t *ret_newest)
+{
+	(void)r;
+	*ret_oldest = *ret_newest = 0;
+	return 0;
+}
+
 const struct store_backend store_null = {
 	.name = "null",
 	.access = &access_null,
@@ -431,6 +451,8 @@ const struct store_backend store_null = {
 	.alert_get = null_alert_get,
 	.each_finding = null_each_finding,
 	.setting_get = null_setting_get,
+	.each_change = null_each_change,
+	.change_span = null_change_span,
 	.reader_cursor = null_reader_cursor,
 	.each_segment = null_each_segment,
 	.totals = null_totals,

@@ -103,6 +103,12 @@ struct setting_row {
 	const char *key, *value;
 };
 
+/* Something that those who look on are told: see schema/sqlite/009_control.sql. */
+struct change_row {
+	uint64_t seq; /* grows by each change, never reused */
+	const char *topic, *id;
+};
+
 /* A segment: a packed batch as it came, and what an index needs to exclude it. */
 struct segment_row {
 	int64_t number; /* within its day */

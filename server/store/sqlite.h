@@ -136,6 +136,9 @@ int control_alert_by_key(struct store *s, const char *key,
     int (*call)(const struct alert_row *row, void *ctx), void *ctx);
 int control_setting_put(struct store *s, const struct setting_row *row);
 
+int control_each_change(struct reader *r, uint64_t after, unsigned limit,
+    int (*call)(const struct change_row *row, void *ctx), void *ctx);
+int control_change_span(struct reader *r, uint64_t *ret_oldest, uint64_t *ret_newest);
 int control_host_get(struct reader *r, const uint8_t id[DS_HOST_ID_SIZE],
     int (*call)(const struct host_row *row, void *ctx), void *ctx);
 int control_each_host_like(struct reader *r, const uint8_t pin[32], const char *machine_id,

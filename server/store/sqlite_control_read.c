@@ -285,3 +285,39 @@ control_setting_get(struct reader *r, const char *key, char *ret, size_t size)
 	sqlite3_reset(st);
 	return n < 0 || (size_t)n >= size ? -ENOBUFS : 0;
 }
+
+int
+control_each_change(struct reader *r, uint64_t after, unsigned limit,
+    int (*call)(const struct change_row *row, void *ctx), void *ctx)
+{
+	static const char sql[] =
+	    "SELECT seq, topic, id FROM change WHERE seq > ? ORDER BY seq LIMIT ?";
+	sqlite3_stmt *st = db_query(&r->control, sql, "uu", after, (uint64_t)limit);
+	int result;
+
+	while ((result = db_step(&r->control, st)) > 0) {
+		struct change_row row = { db_u64(st, 0), db_text(st, 1), db_text(st, 2) };
+
+		result = call(&row, ctx);
+		if (result != 0)
+			break;
+	}
+	sqlite3_reset(st);
+	return result;
+}
+
+int
+control_change_span(struct reader *r, uint64_t *ret_oldest, uint64_t *ret_newest)
+{
+	static const char sql[] = "SELECT ifnull((SELECT seq FROM change ORDER BY seq LIMIT 1), 0),"
+				  " ifnull((SELECT seq FROM change ORDER BY seq DESC LIMIT 1), 0)";
+	sqlite3_stmt *st = db_query(&r->control, sql, "");
+	int result = db_step(&r->control, st);
+
+	if (result <= 0)
+		return result < 0 ? result : -EIO;
+	*ret_oldest = db_u64(st, 0);
+	*ret_newest = db_u64(st, 1);
+	sqlite3_reset(st);
+	return 0;
+}

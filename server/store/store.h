@@ -100,6 +100,11 @@ struct store_backend {
 	int (*each_finding)(struct reader *r, const char *alert_id,
 	    int (*call)(const struct finding_row *row, void *ctx), void *ctx);
 	int (*setting_get)(struct reader *r, const char *key, char *ret, size_t size); /* -ENOENT */
+	/* Changes after a sequence number, in order. */
+	int (*each_change)(struct reader *r, uint64_t after, unsigned limit,
+	    int (*call)(const struct change_row *row, void *ctx), void *ctx);
+	/* The oldest that is kept and the newest; 0: there are none. */
+	int (*change_span)(struct reader *r, uint64_t *ret_oldest, uint64_t *ret_newest);
 	/* Of what is committed. */
 	int (*reader_cursor)(struct reader *r, uint32_t host, uint8_t lane, struct ds_cursor *ret);
 	/* Calls until it returns other than 0, which is returned; what the index excludes is not

@@ -326,6 +326,62 @@ def hammer(site, token):
     ok(not failures, f"400 requests of 16 clients are answered {failures[:3]}")
 
 
+class Stream:
+    """A client of GET stream, over HTTP as a browser."""
+
+    def __init__(self, token, query="", last=None):
+        self.s = socket.create_connection(HTTP, 10)
+        head = f"GET /api/v1/stream{query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        self.s.sendall((head + (f"Last-Event-ID: {last}\r\n" if last else "") + "\r\n").encode())
+        self.text = b""
+
+    def event(self, seconds=10):
+        """The next event as (name, document, id), or None."""
+        self.s.settimeout(seconds)
+        try:
+            while True:
+                begin = max(self.text.find(b"id: "), self.text.find(b"event: reset"))
+                end = self.text.find(b"\n\n", begin)
+                if begin >= 0 and end > 0:
+                    lines = dict(l.split(": ", 1) for l in self.text[begin:end].decode().splitlines() if ": " in l)
+                    self.text = self.text[end + 2:]
+                    return lines["event"], json.loads(lines["data"]), lines.get("id")
+                more = self.s.recv(65536)
+                if not more:
+                    return None
+                self.text += more
+        except (socket.timeout, ConnectionError):
+            return None
+
+    def close(self):
+        self.s.close()
+
+
+def stream(site, token):
+    one = Stream(token, "?topics=alert,host")
+    wait(lambda: site.get("status")["ingest"]["followers"] == 1, 5)
+    site.post("hosts/db1/label", {"labels": "a, b"})
+    name, doc, seq = one.event()
+    ok(name == "host" and doc["name"] == "db1" and doc["labels"] == ["a", "b"], "a change arrives as the whole resource")
+    site.post("alerts/alr_01/ack", {"note": "mine"})
+    name, doc, _ = one.event()
+    ok(name == "alert" and doc["id"] == "alr_01" and doc["status"] == "acknowledged", "alerts, too")
+    one.close()
+    again = Stream(token, "?topics=alert", last=seq)
+    ok(again.event()[1]["id"] == "alr_01", "who comes back with the last id misses nothing")
+    again.close()
+    ok(Stream(token, last="99999999").event()[0] == "reset", "who missed too much is told to read everything again")
+    ok(problem(lambda: site.get("stream", topics="alert,weather"), 400, "topics"), "other topics are refused")
+    many = [Stream(token) for _ in range(200)]
+    ok(wait(lambda: site.get("status")["ingest"]["followers"] >= 200, 10), "200 clients look on")
+    for c in many[::2]:
+        c.close()
+    site.post("hosts/db1/label", {"labels": "c"})
+    ok(all(c.event()[1].get("labels") == ["c"] for c in many[1::2]), "half of them vanish, the others are told")
+    for c in many[1::2]:
+        c.close()
+
+
 def main():
     isolate()
     for tool in (STORE_EVENTS, LOAD_AGENT):
@@ -343,9 +399,10 @@ def main():
         hammer(site, token)
         follow(site)
         slow_clients(site)
+        stream(site, token)
         followers = UnixConnection(site.socket, timeout=5)
         followers.request("GET", "/api/v1/events?follow=1")
-        wait(lambda: site.get("status")["ingest"]["followers"] == 1, 5)
+        wait(lambda: site.get("status")["ingest"]["followers"] >= 1, 5)
         ok(site.process.stop(10), "the server stops with a follower connected")
         ok(site.process.p.returncode == 0, "and ends well")
         ok(not os.path.exists(site.socket), "and takes its socket with it")
