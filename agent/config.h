@@ -11,6 +11,7 @@
 #include "lib/conf.h"
 
 enum agent_scope { AGENT_SCOPE_AUTO, AGENT_SCOPE_MACHINE, AGENT_SCOPE_NAMESPACE };
+enum agent_hold { AGENT_HOLD_ALLOW, AGENT_HOLD_KILL };
 enum agent_sensors { AGENT_SENSORS_AUTO, AGENT_SENSORS_FALLBACK };
 
 struct agent_config {
@@ -22,6 +23,7 @@ struct agent_config {
 	int64_t sensors;   /* enum agent_sensors */
 	int64_t log_level; /* enum ds_log_level */
 	char *state_dir;   /* key, certificate, spool, cursors of the log readers */
+	char *guard_dir;   /* order key and ledger; default: guard beside state_dir */
 	char *run_dir;     /* pid file */
 	char *user;        /* of the uplink */
 	char *address;     /* [server] host:port[,host:port] */
@@ -31,7 +33,11 @@ struct agent_config {
 	char *model_path;
 	struct ds_conf_list ceiling; /* [reaction] */
 	struct ds_conf_list never_block;
-	bool prometheus; /* [exporters] */
+	struct ds_conf_list never_touch;
+	bool hold;
+	uint64_t hold_timeout_ms;
+	int64_t hold_default; /* enum agent_hold */
+	bool prometheus;      /* [exporters] */
 	int64_t prometheus_port;
 	char *prometheus_listen;
 	uint64_t spool_max_size;       /* [spool] bytes */

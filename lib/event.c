@@ -42,6 +42,8 @@ ds_event_is_urgent(const struct ds_event *ev)
 	case DS_EVENT_AGENT_START:
 	case DS_EVENT_AGENT_STOP:
 	case DS_EVENT_GAP:
+	case DS_EVENT_RESULT:
+	case DS_EVENT_HELD:
 		return true;
 	default:
 		return (ev->flags & DS_FLAG_FIRST) != 0;

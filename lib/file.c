@@ -27,8 +27,8 @@ write_all(int fd, const uint8_t *data, size_t size)
 	return 0;
 }
 
-static int
-sync_directory_of(const char *path)
+int
+ds_file_sync_directory(const char *path)
 {
 	char dir[PATH_MAX];
 	char *slash;
@@ -83,7 +83,7 @@ ds_file_replace(const char *path, const void *data, size_t size, mode_t mode)
 		(void)unlink(tmp);
 		return r;
 	}
-	return sync_directory_of(path);
+	return ds_file_sync_directory(path);
 }
 
 int

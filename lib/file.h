@@ -18,6 +18,8 @@ DS_MUST_CHECK int ds_file_replace(const char *path, const void *data, size_t siz
 /* Reads a file of at most max bytes; *ret has a NUL behind its *ret_size bytes, free() it.  -EFBIG.
  */
 DS_MUST_CHECK int ds_file_read(const char *path, size_t max, char **ret, size_t *ret_size);
+/* Syncs the directory that a file is in. */
+DS_MUST_CHECK int ds_file_sync_directory(const char *path);
 /* Overwrites a file with zeros, syncs, and removes it: for secrets that were used. */
 DS_MUST_CHECK int ds_file_wipe(const char *path);
 

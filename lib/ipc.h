@@ -21,14 +21,16 @@
 enum ds_ipc_type {
 	DS_IPC_EVENTS = 1, /* guard -> uplink: u64 number, then events */
 	DS_IPC_STORED = 2, /* uplink -> guard: u64 number: everything up to it is in the spool */
-	/* uplink -> guard, first message: u64 resend everything above this that you still have, u64 the
-	 * highest number in the spool: a guard that has just started numbers its messages from there */
+	/* uplink -> guard, first message: u64 resend everything above this that you still have, u64
+	 * the highest number in the spool: a guard that has just started numbers its messages from
+	 * there */
 	DS_IPC_START = 3,
 	DS_IPC_SENSORS = 4, /* guard -> uplink: text for ds_hello.sensors */
 	DS_IPC_STATUS = 5,  /* uplink -> guard: u64 pairs, see agent/uplink/health.c */
 	DS_IPC_ORDER = 6,   /* uplink -> guard: opaque signed bytes */
 	DS_IPC_RESULT = 7,  /* guard -> uplink: opaque bytes */
 	DS_IPC_RELOAD = 8,  /* guard -> uplink: configuration changed */
+	DS_IPC_HOST = 9,    /* uplink -> guard: 16 bytes, the host id of our certificate */
 };
 
 /* Begins a message in `b` and returns its offset for ds_ipc_end(), or -errno. */

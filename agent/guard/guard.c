@@ -172,6 +172,7 @@ start_uplink(void)
 	supervise_init(&(struct supervise_options){ .program = guard.uplink,
 	    .conf = guard.file,
 	    .sensors = guard.sensors,
+	    .config = guard.config,
 	    .epoll_fd = guard.epoll_fd,
 	    .tag = TAG_UPLINK });
 }

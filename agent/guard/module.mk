@@ -40,7 +40,13 @@ agent_daemonsec_agent_SOURCES = agent/guard/main.c agent/guard/sensor.c agent/gu
 	agent/guard/sensors/exec.c agent/guard/sensors/file.c agent/guard/sensors/net.c agent/guard/sensors/cred.c \
 	agent/guard/sensors/module.c
 agent_daemonsec_agent_CFLAGS = $(AM_CFLAGS) $(BPF_CFLAGS)
-agent_daemonsec_agent_LDADD = agent/guard/libguard.a $(ATTRIB_LIBS) $(BPF_LIBS)
+agent_daemonsec_agent_LDADD = agent/guard/libguard.a $(GUARD_LIBS)
+GUARD_LIBS = $(ATTRIB_LIBS) $(BPF_LIBS) $(DS_VERIFY_LIBS) $(NFT_LIBS)
+
+# What orders can do here, a file each, and what some of them share.
+guard_reactions = agent/guard/reactions/reactions.h agent/guard/reactions/kill.c agent/guard/reactions/freeze.c \
+	agent/guard/reactions/tree.c agent/guard/reactions/tree.h agent/guard/reactions/freezer.c \
+	agent/guard/reactions/freezer.h
 
 # Everything of it that tests link, too.
 noinst_LIBRARIES += agent/guard/libguard.a
@@ -50,12 +56,17 @@ agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard
 	agent/guard/attribute.c agent/guard/attribute.h agent/guard/repeat.c agent/guard/repeat.h agent/guard/crowd.c agent/guard/crowd.h \
 	agent/guard/cgroup_path.c agent/guard/cgroup_path.h agent/guard/decide.c agent/guard/decide.h \
 	agent/guard/program_table.c agent/guard/program_table.h agent/guard/path.c agent/guard/path.h \
-	agent/guard/heartbeat.c agent/guard/heartbeat.h agent/guard/reaction.h agent/guard/ledger.h \
+	agent/guard/heartbeat.c agent/guard/heartbeat.h \
+	agent/guard/order.c agent/guard/order.h agent/guard/order_job.h agent/guard/order_check.c agent/guard/order_kind.c \
+	agent/guard/order_life.c agent/guard/order_tell.c agent/guard/binding.c agent/guard/binding.h \
+	agent/guard/ledger.c agent/guard/ledger.h agent/guard/ledger_file.c agent/guard/ledger_file.h \
+	agent/guard/reaction.c agent/guard/reaction.h agent/guard/target.c agent/guard/target.h \
+	agent/guard/evidence.c agent/guard/evidence.h $(guard_reactions) \
 	agent/guard/notify.c agent/guard/notify.h agent/guard/user.c agent/guard/user.h agent/guard/sensor.h agent/guard/sensors/sample.h \
 	agent/guard/probe.c agent/guard/probe.h agent/guard/probe_maps.c agent/guard/probe_object.h \
 	agent/guard/probe_point.c agent/guard/probe_point.h agent/guard/secret_file.c agent/guard/secret_file.h
 nodist_agent_guard_libguard_a_SOURCES = agent/guard/sensors/sensors.skel.h
-agent_guard_libguard_a_CFLAGS = $(AM_CFLAGS) $(BPF_CFLAGS)
+agent_guard_libguard_a_CFLAGS = $(AM_CFLAGS) $(BPF_CFLAGS) $(NETTLE_CFLAGS) $(HOGWEED_CFLAGS) $(NFT_CFLAGS)
 
 # The kernel side: one object of all sensors, so that they share their maps.
 bpf_headers = agent/guard/sensors/kernel.bpf.h agent/guard/sensors/maps.bpf.h agent/guard/sensors/common.bpf.h agent/guard/sensors/text.bpf.h

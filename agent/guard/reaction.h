@@ -24,14 +24,18 @@ struct reaction_call {
 	 * apply, read_back, undo and restore read it from the front. */
 	struct ds_buf inverse;
 	struct ds_json *evidence; /* prepare adds keys to the open object; NULL in undo */
-	uint64_t until_us;        /* wall clock: end of the effect's life; 0: none */
-	char why[512];            /* a sentence, for result and log */
+	int exe_fd;        /* prepare may leave a program's file here: hashed after the effect */
+	uint64_t until_us; /* wall clock: end of the effect's life; 0: none */
+	char why[512];     /* a sentence, for result and log */
 };
 
 struct reaction {
 	const char *name; /* the order's kind, and the word in [reaction] ceiling */
 	const char *help;
 	uint64_t lifetime_ms; /* when the order says none; 0: the effect is over at once */
+	/* The breaker: automation may do so many a minute for one daemon, four times as many on the
+	 * host; 0: 30. */
+	unsigned per_minute;
 	/* Arguments are there and allowed, the target still is: -EINVAL arguments, -EPERM never on
 	 * this host, -ENOENT or -ESRCH the target is gone (told as "nothing"), else a failure. */
 	int (*check)(struct reaction_call *call);
@@ -43,8 +47,12 @@ struct reaction {
 	int (*read_back)(struct reaction_call *call);
 	/* Takes the effect away; 0 also when it is gone already.  NULL: cannot be undone. */
 	int (*undo)(struct reaction_call *call);
-	/* Every second while effects of it are active (call: NULL), and once after the guard's
-	 * start for each active effect: 0 as it should be, 1 it was gone and is there again.  May
+	/* After the guard's start, for an effect that should be there: puts it back if it is gone
+	 * (a reboot).  May be NULL: such an effect ends with a reboot.  -ENOENT, -ESRCH: it cannot
+	 * be. */
+	int (*restore)(struct reaction_call *call);
+	/* About once a second while effects of it are active: looks whether they still are.  0; 1:
+	 * somebody took them away, they are put back; -ECANCELED: undo them all, why says why.  May
 	 * be NULL. */
 	int (*keep)(struct reaction_call *call);
 };

@@ -6,6 +6,8 @@
  */
 #include "agent/guard/supervise.h"
 #include "agent/guard/emit.h"
+#include "agent/guard/order.h"
+#include "agent/guard/target.h"
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/ipc.h"
@@ -29,12 +31,14 @@
 #define BACKOFF_WORKED_MS 250u   /* at most, after one that did its work for a while */
 #define STEADY_MS         60000u /* one that lived this long was well */
 #define STOP_MS           3000u
+#define ORDER_TICK_MS     1000u
 #define READ_SIZE         (64u << 10)
 
 static struct supervise_options options;
 static pid_t child;
 static int fd = -1;
 static struct ds_buf in;
+static uint64_t next_order_ms;
 static uint64_t started_ms, next_ms, backoff_ms = BACKOFF_MIN_MS;
 static uint32_t watched; /* EPOLL* of the socket now */
 
@@ -43,6 +47,8 @@ supervise_init(const struct supervise_options *o)
 {
 	options = *o;
 	ds_buf_init(&in, DS_IPC_MESSAGE_MAX + READ_SIZE);
+	if (order_init(options.config) < 0)
+		ds_log(WARN, "going on without orders", "%s", "");
 }
 
 pid_t
@@ -91,6 +97,7 @@ start(uint64_t now_ms)
 	pid_t parent = getpid();
 	int pair[2];
 
+	order_look(); /* the uplink wipes the token */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	child = fork();
@@ -110,6 +117,7 @@ start(uint64_t now_ms)
 		&(struct epoll_event){ .events = watched, .data.u32 = options.tag }) < 0)
 		return -errno;
 	emit_attach(fd);
+	target_set_uplink(child);
 	ds_log(INFO, "uplink started", "pid=%d", (int)child);
 	return 0;
 }
@@ -119,6 +127,10 @@ supervise_tick(uint64_t now_ms)
 {
 	int r;
 
+	if (now_ms >= next_order_ms) {
+		order_tick();
+		next_order_ms = now_ms + ORDER_TICK_MS;
+	}
 	if (child > 0)
 		return UINT64_MAX;
 	if (now_ms < next_ms)
@@ -168,6 +180,15 @@ get_start(const uint8_t *body, size_t size, uint64_t *ret_resend_after, uint64_t
 }
 
 static int
+tell_sensors(void)
+{
+	char text[2048];
+	int n = snprintf(text, sizeof(text), "%s; %s", options.sensors, order_status());
+
+	return emit_control(DS_IPC_SENSORS, text, DS_MIN((size_t)n, sizeof(text) - 1));
+}
+
+static int
 handle(uint8_t type, const uint8_t *body, size_t size)
 {
 	uint64_t number, last;
@@ -179,14 +200,17 @@ handle(uint8_t type, const uint8_t *body, size_t size)
 		if (r < 0)
 			return r;
 		emit_started(number, last);
-		return emit_control(DS_IPC_SENSORS, options.sensors, strlen(options.sensors));
+		return tell_sensors();
 	case DS_IPC_STORED:
 		r = get_number(body, size, &number);
 		backoff_ms = DS_MIN(backoff_ms, BACKOFF_WORKED_MS); /* it does its work */
 		return r < 0 ? r : emit_stored(number);
 	case DS_IPC_STATUS:
+		return 0; /* nothing here acts on it yet */
 	case DS_IPC_ORDER:
-		return 0; /* nothing here acts on them yet */
+		return order_take(body, size);
+	case DS_IPC_HOST:
+		return order_host(body, size);
 	default:
 		return -EBADMSG;
 	}
@@ -236,6 +260,7 @@ supervise_ready(uint64_t now_ms)
 		return;
 	}
 	ds_buf_compact(&in);
+	order_run();
 	supervise_flush(now_ms, false);
 }
 
@@ -279,6 +304,7 @@ supervise_reap(uint64_t now_ms)
 void
 supervise_reload(void)
 {
+	order_reload();
 	if (emit_control(DS_IPC_RELOAD, NULL, 0) < 0)
 		end_uplink("it does not read");
 }
@@ -320,5 +346,6 @@ supervise_done(void)
 		(void)waitpid(child, NULL, 0);
 		child = 0;
 	}
+	order_done();
 	ds_buf_done(&in);
 }

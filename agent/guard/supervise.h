@@ -8,7 +8,7 @@
 #ifndef AGENT_GUARD_SUPERVISE_H
 #define AGENT_GUARD_SUPERVISE_H
 
-#include "lib/compiler.h"
+#include "agent/config.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,9 +16,10 @@
 
 /* All strings are borrowed until supervise_done(). */
 struct supervise_options {
-	const char *program; /* daemonsec-uplink */
-	const char *conf;    /* given to it with -c */
-	const char *sensors; /* text for its hello */
+	const char *program;               /* daemonsec-uplink */
+	const char *conf;                  /* given to it with -c */
+	const char *sensors;               /* text for its hello */
+	const struct agent_config *config; /* for orders */
 	int epoll_fd;
 	uint32_t tag; /* data.u32 of its socket in the epoll set */
 };

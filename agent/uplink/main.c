@@ -48,7 +48,8 @@ struct uplink {
 	struct ds_hello facts;
 	struct logs *logs;
 	struct event *tick, *sync, *term, *intr, *hup;
-	struct event *farewell; /* ending: until then */
+	struct event *farewell;           /* ending: until then */
+	uint8_t host_id[DS_HOST_ID_SIZE]; /* as told to the guard */
 	uint64_t saved_at_ms;
 	bool failed;
 };
@@ -257,11 +258,26 @@ link_hello(struct ds_hello *ret, void *ctx)
 	snprintf(ret->labels, sizeof(ret->labels), "%s", u->cfg.labels);
 }
 
+/* The guard has to know who we are before it takes an order. */
+static void
+tell_host(struct uplink *u)
+{
+	struct link_status status;
+
+	link_get_status(u->link, &status);
+	if (!status.is_enrolled || u->courier == NULL ||
+	    memcmp(status.host_id, u->host_id, sizeof(u->host_id)) == 0)
+		return;
+	if (courier_send(u->courier, DS_IPC_HOST, status.host_id, sizeof(status.host_id)) == 0)
+		memcpy(u->host_id, status.host_id, sizeof(u->host_id));
+}
+
 static void
 link_order(const void *data, size_t size, void *ctx)
 {
 	struct uplink *u = ctx;
 
+	tell_host(u);
 	if (courier_send(u->courier, DS_IPC_ORDER, data, size) < 0)
 		ds_log(WARN, "an order could not be handed to the guard, leaving it out",
 		    "size=%zu", size);
@@ -285,6 +301,7 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
 	if (spool_waits(u->spool) > 0 && spool_retry(u->spool))
 		on_stored(u);
 	(void)spool_sync(u->spool); /* health tells */
+	tell_host(u);
 	health_tick(&u->health, u->spool, u->batcher);
 	if (ds_clock_monotonic_ms() - u->saved_at_ms < SAVE_MS)
 		return;

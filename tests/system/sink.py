@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """sink - stands in for the uplink: takes the guard's events from the socket, confirms them, and appends each as a line
-of JSON to CONF.events. Byte strings are written as latin-1, so that any byte arrives as it was."""
-import json, os, re, socket, struct, sys
+of JSON to CONF.events. Byte strings are written as latin-1, so that any byte arrives as it was. Datagrams to CONF.in (a
+type and a body) go to the guard as messages, and its results as lines of hex to CONF.results."""
+import json, os, re, select, socket, struct, sys
 
 TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", ".."))
 
@@ -51,8 +52,20 @@ def main():
     number = int(open(state).read()) if os.path.exists(state) else 0
     s.sendall(struct.pack(">IBQQ", 17, 3, number, number))
     out = open(conf + ".events", "a")
+    results = open(conf + ".results", "a")
+    orders = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    orders.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    if os.path.exists(conf + ".in"):
+        os.unlink(conf + ".in")
+    orders.bind(conf + ".in")
     buf = b""
     while True:
+        ready = select.select([s, orders], [], [])[0]
+        if orders in ready:
+            message = orders.recv(1 << 18)
+            s.sendall(struct.pack(">I", len(message)) + message)
+        if s not in ready:
+            continue
         data = s.recv(1 << 20)
         if not data:
             return
@@ -62,6 +75,9 @@ def main():
             kind, body, buf = buf[4], buf[5:4 + size], buf[4 + size:]
             if kind == 4:
                 open(conf + ".sensors", "wb").write(body)
+            if kind == 7:
+                results.write(body.hex() + "\n")
+                results.flush()
             if kind != 1:
                 continue
             number, at = struct.unpack(">Q", body[:8])[0], 8

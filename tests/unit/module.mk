@@ -233,7 +233,7 @@ tests_unit_test_web_SOURCES = tests/unit/test_web.c
 tests_unit_test_web_CFLAGS = $(TEST_CFLAGS) $(MHD_CFLAGS)
 tests_unit_test_web_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
-GUARD_TEST_LIBS = agent/guard/libguard.a $(ATTRIB_LIBS) $(BPF_LIBS) $(TEST_LIBS)
+GUARD_TEST_LIBS = agent/guard/libguard.a $(GUARD_LIBS) $(TEST_LIBS)
 unit_tests_agent += tests/unit/test_redact tests/unit/test_path tests/unit/test_layout tests/unit/test_repeat \
 	tests/unit/test_emit
 tests_unit_test_redact_SOURCES = tests/unit/test_redact.c

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * evidence - what is kept of a process before something is done to it.
+ *
+ * Called by the reactions' prepare and by order.  Bounded: texts are cut, lists end, so that all of
+ * it fits into an event.
+ */
+#include "agent/guard/evidence.h"
+#include "agent/guard/process.h"
+#include "agent/guard/redact.h"
+#include "agent/guard/target.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <nettle/sha2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TEXT_MAX  300u /* bytes of a path or of arguments */
+#define ABOVE_MAX 8u
+#define BELOW_MAX 16u
+#define FILES_MAX 32u
+#define FILE_SKIP 2048u /* descriptors looked at */
+#define HASH_MAX  (8u << 20)
+#define LIST_MAX  6000u
+
+static bool
+has_room(const struct reaction_call *call)
+{
+	return call->evidence->out->len < LIST_MAX && call->evidence->error == 0;
+}
+
+static void
+put_args(struct ds_json *j, pid_t pid)
+{
+	static char clean[PROCESS_ARGS_MAX + 1];
+	struct process_args args;
+	ssize_t n;
+
+	n = process_read(pid, "cmdline", args.text, sizeof(args.text));
+	if (n <= 0)
+		return;
+	n = (ssize_t)redact_args(args.text, (size_t)n, clean, sizeof(clean) - 1);
+	for (ssize_t i = 0; i < n; i++)
+		if (clean[i] == '\0')
+			clean[i] = ' ';
+	ds_json_put_bytes(j, "args", clean, DS_MIN((size_t)n, (size_t)TEXT_MAX));
+}
+
+static void
+put_one(struct ds_json *j, pid_t pid, bool with_args)
+{
+	char exe[PROCESS_PATH_MAX];
+	struct process_stat st;
+	uint32_t uid;
+	bool deleted;
+
+	ds_json_put_int(j, "pid", pid);
+	if (process_stat(pid, &st) == 0)
+		ds_json_put_time(j, "start", process_start_us(st.start_ticks));
+	if (process_exe(pid, exe, sizeof(exe), &deleted) == 0) {
+		ds_json_put_bytes(j, "exe", exe, DS_MIN(strlen(exe), (size_t)TEXT_MAX));
+		if (deleted)
+			ds_json_put_bool(j, "deleted", true);
+	}
+	if (process_uid(pid, &uid) == 0)
+		ds_json_put_uint(j, "uid", uid);
+	if (with_args)
+		put_args(j, pid);
+}
+
+static void
+put_above(struct reaction_call *call, pid_t pid)
+{
+	struct ds_json *j = call->evidence;
+	struct process_stat st;
+
+	ds_json_key(j, "above");
+	ds_json_array(j);
+	for (unsigned i = 0;
+	     i < ABOVE_MAX && process_stat(pid, &st) == 0 && st.ppid > 0 && has_room(call); i++) {
+		pid = st.ppid;
+		ds_json_object(j);
+		put_one(j, pid, i < 2);
+		ds_json_end(j);
+	}
+	ds_json_end(j);
+}
+
+static void
+put_below(struct reaction_call *call, pid_t pid)
+{
+	struct target_process root, tree[BELOW_MAX + 1];
+	struct ds_json *j = call->evidence;
+	size_t n = target_of(pid, &root) == 0 ? target_tree(&root, tree, DS_LEN(tree)) : 0;
+
+	ds_json_key(j, "below");
+	ds_json_array(j);
+	for (size_t i = 1; i < n && has_room(call); i++) {
+		ds_json_object(j);
+		put_one(j, tree[i].pid, true);
+		ds_json_end(j);
+	}
+	ds_json_end(j);
+}
+
+/* The line of /proc/PID/net/tcp that has the inode, as it is: local, remote, state. */
+static bool
+find_socket(const char *table, const char *inode, char *ret, size_t size)
+{
+	const char *line = table, *end;
+	char local[64], remote[64], state[8], number[32];
+
+	for (; *line != '\0'; line = *end != '\0' ? end + 1 : end) {
+		end = strchr(line, '\n');
+		if (end == NULL)
+			end = line + strlen(line);
+		if (sscanf(line, " %*d: %63s %63s %7s %*s %*s %*s %*s %*s %31s", local, remote,
+			state, number) == 4 &&
+		    strcmp(number, inode) == 0) {
+			(void)snprintf(ret, size, "%s %s %s", local, remote, state);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+put_socket(struct ds_json *j, pid_t pid, const char *target)
+{
+	static const char *const tables[] = { "net/tcp", "net/tcp6", "net/udp" };
+	static char text[64 << 10];
+	char inode[32], found[160];
+
+	(void)snprintf(inode, sizeof(inode), "%.*s", (int)strcspn(target + 8, "]"), target + 8);
+	for (size_t i = 0; i < DS_LEN(tables); i++)
+		if (process_read(pid, tables[i], text, sizeof(text)) > 0 &&
+		    find_socket(text, inode, found, sizeof(found))) {
+			ds_json_put_string(j, tables[i] + 4, found);
+			return;
+		}
+}
+
+static void
+put_files(struct reaction_call *call, pid_t pid)
+{
+	struct ds_json *j = call->evidence;
+	int fd = process_open(pid, "fd");
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	unsigned files = 0, seen = 0;
+	struct dirent *entry;
+
+	if (dir == NULL) {
+		if (fd >= 0)
+			(void)close(fd);
+		return;
+	}
+	ds_json_key(j, "files");
+	ds_json_array(j);
+	while (has_room(call) && files < FILES_MAX && seen++ < FILE_SKIP &&
+	       (entry = readdir(dir)) != NULL) {
+		char target[TEXT_MAX + 1];
+		ssize_t n;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		n = readlinkat(fd, entry->d_name, target, sizeof(target) - 1);
+		if (n <= 0)
+			continue;
+		target[n] = '\0';
+		ds_json_object(j);
+		ds_json_put_string(j, "fd", entry->d_name);
+		ds_json_put_string(j, "path", target);
+		if (strncmp(target, "socket:[", 8) == 0)
+			put_socket(j, pid, target);
+		ds_json_end(j);
+		files++;
+	}
+	ds_json_end(j);
+	(void)closedir(dir);
+}
+
+static void
+put_cwd(struct ds_json *j, pid_t pid)
+{
+	char path[64], cwd[TEXT_MAX + 1];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cwd", (int)pid);
+	n = readlink(path, cwd, sizeof(cwd) - 1);
+	if (n > 0)
+		ds_json_put_bytes(j, "cwd", cwd, (size_t)n);
+}
+
+void
+evidence_process(struct reaction_call *call, pid_t pid)
+{
+	struct ds_json *j = call->evidence;
+	char path[64];
+
+	if (j == NULL)
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	call->exe_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	put_one(j, pid, true);
+	put_cwd(j, pid);
+	put_above(call, pid);
+	put_below(call, pid);
+	put_files(call, pid);
+}
+
+void
+evidence_hash(struct reaction_call *call)
+{
+	static uint8_t data[64 << 10];
+	char text[2 * SHA256_DIGEST_SIZE + 1];
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx sha;
+	struct stat st;
+	ssize_t n = -1;
+	size_t done = 0;
+
+	if (call->exe_fd < 0)
+		return;
+	sha256_init(&sha);
+	if (fstat(call->exe_fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= (off_t)HASH_MAX)
+		while ((n = read(call->exe_fd, data, sizeof(data))) > 0 && done < HASH_MAX) {
+			sha256_update(&sha, (size_t)n, data);
+			done += (size_t)n;
+		}
+	(void)close(call->exe_fd);
+	call->exe_fd = -1;
+	if (n != 0)
+		return;
+	sha256_digest(&sha, sizeof(digest), digest);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		(void)snprintf(text + 2 * i, 3, "%02x", digest[i]);
+	ds_json_put_string(call->evidence, "exe_sha256", text);
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * order - takes signed orders, checks them, has them carried out, and answers.
+ *
+ * Called by guard and supervise.  Owns the orders that were taken and not carried out yet.
+ */
+#include "agent/guard/order.h"
+#include "agent/guard/binding.h"
+#include "agent/guard/evidence.h"
+#include "agent/guard/order_job.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_MAX    64u
+#define EVIDENCE_MAX 8000u /* bytes: it has to fit into an event */
+#define FORGED_MAX   32u   /* a minute: more, and the uplink is ended */
+
+static const struct agent_config *config;
+static struct order_job *jobs[BATCH_MAX];
+static size_t jobs_len;
+static int broken; /* -errno of order_init() */
+static char status[256];
+static unsigned forged;
+static uint64_t forged_since_ms;
+
+int
+order_dir(const struct agent_config *c, char *ret, size_t size)
+{
+	const char *slash = strrchr(c->state_dir, '/');
+	int n;
+
+	if (c->guard_dir[0] != '\0')
+		n = snprintf(ret, size, "%s", c->guard_dir);
+	else
+		n = snprintf(ret, size, "%.*s/guard",
+		    slash != NULL ? (int)(slash - c->state_dir) : 1,
+		    slash != NULL ? c->state_dir : ".");
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+static void
+job_free(struct order_job *job)
+{
+	if (job == NULL)
+		return;
+	ds_buf_done(&job->call.inverse);
+	ds_buf_done(&job->evidence);
+	free(job);
+}
+
+static struct order_job *
+job_new(const struct ds_order *order)
+{
+	struct order_job *job = calloc(1, sizeof(*job));
+
+	if (job == NULL)
+		return NULL;
+	job->order = *order;
+	job->arrived_us = ds_clock_boot_us();
+	ds_buf_init(&job->evidence, EVIDENCE_MAX);
+	ds_json_init(&job->json, &job->evidence);
+	ds_json_object(&job->json);
+	job->call = (struct reaction_call){
+		.order = &job->order, .config = config, .evidence = &job->json, .exe_fd = -1
+	};
+	ds_buf_init(&job->call.inverse, REACTION_INVERSE_MAX);
+	memcpy(job->result.order, order->id, sizeof(job->result.order));
+	memcpy(job->result.kind, order->kind, sizeof(job->result.kind));
+	return job;
+}
+
+static void
+set_outcome(struct order_job *job, enum ds_outcome outcome, int error)
+{
+	job->result.outcome = (uint8_t)outcome;
+	job->result.error = error < 0 ? (uint32_t)-error : 0;
+	(void)snprintf(job->result.text, sizeof(job->result.text), "%s",
+	    job->call.why[0] != '\0' ? job->call.why
+	    : error < 0              ? strerror(-error)
+				     : "done");
+}
+
+/* ---- before the effect */
+
+/* Checks, and writes what is to be done into the ledger, which is not synced yet. */
+static void
+begin(struct order_job *job)
+{
+	enum ledger_state state = LEDGER_INTENT;
+	uint64_t until_us = 0;
+	int r = order_check(job);
+
+	if (r < 0) {
+		set_outcome(
+		    job, r == -ESRCH || r == -ENOENT ? DS_OUTCOME_NOTHING : DS_OUTCOME_REFUSED, r);
+		state = LEDGER_OVER;
+	} else if (job->order.mode == DS_ORDER_DRY_RUN) {
+		set_outcome(job, DS_OUTCOME_WOULD, 0);
+		return; /* has no effect however often it comes */
+	} else {
+		until_us = job->call.until_us = life_until(job->reaction, &job->order);
+		r = job->reaction->prepare(&job->call);
+		if (r < 0) {
+			set_outcome(job, r == -ESRCH ? DS_OUTCOME_NOTHING : DS_OUTCOME_FAILED, r);
+			state = LEDGER_OVER;
+		}
+	}
+	if (memcmp(job->order.host_id, binding_get()->host_id, sizeof(job->order.host_id)) != 0)
+		return; /* not ours to remember */
+	r = ledger_add(&job->order, state, state == LEDGER_INTENT ? until_us : 0,
+	    state == LEDGER_INTENT ? &job->call.inverse : NULL, &job->entry);
+	if (r < 0 && state == LEDGER_INTENT) {
+		(void)reaction_fail(&job->call, r, "the ledger has no room: %s", strerror(-r));
+		set_outcome(job, DS_OUTCOME_FAILED, r);
+	}
+}
+
+/* The disk does not take it: then nothing is done. */
+static void
+give_up(struct order_job *job, int error)
+{
+	if (job->entry != NULL)
+		ledger_drop(job->entry);
+	job->entry = NULL;
+	if (job->result.outcome != 0)
+		return;
+	(void)reaction_fail(&job->call, error, "nothing was done: the ledger cannot be written: %s",
+	    strerror(-error));
+	set_outcome(job, DS_OUTCOME_FAILED, error);
+}
+
+/* ---- the effect */
+
+static void
+carry_out(struct order_job *job)
+{
+	int r;
+
+	job->call.inverse.pos = 0;
+	r = job->reaction->apply(&job->call);
+	if (r < 0) {
+		set_outcome(
+		    job, r == -ESRCH || r == -ENOENT ? DS_OUTCOME_NOTHING : DS_OUTCOME_FAILED, r);
+		return;
+	}
+	job->call.inverse.pos = 0;
+	r = job->reaction->read_back(&job->call);
+	job->result.took_us = ds_clock_boot_us() - job->arrived_us;
+	job->result.is_verified = r == 1;
+	if (r != 1 && job->call.why[0] == '\0')
+		(void)reaction_fail(&job->call, r, "it was done and is not there");
+	set_outcome(job, r == 1 ? DS_OUTCOME_DONE : DS_OUTCOME_FAILED,
+	    r < 0    ? r
+	    : r == 1 ? 0
+		     : -EIO);
+}
+
+static void
+finish(struct order_job *job)
+{
+	enum ledger_state state = LEDGER_OVER;
+
+	if (job->result.outcome == DS_OUTCOME_DONE && job->reaction->undo != NULL) {
+		state = LEDGER_ACTIVE;
+		job->result.until_us = job->entry->until_us;
+	}
+	/* What could not be read back may be there: it is taken away at the end of its life. */
+	if (job->result.outcome == DS_OUTCOME_FAILED && job->result.took_us > 0 &&
+	    job->reaction->undo != NULL)
+		state = LEDGER_ACTIVE;
+	evidence_hash(&job->call);
+	ds_json_end(&job->json);
+	if (ds_json_done(&job->json) == 0 && job->evidence.len > 2) {
+		job->result.evidence = (const char *)job->evidence.data;
+		job->result.evidence_size = job->evidence.len;
+	}
+	order_tell(job->entry, state, &job->result, &job->order);
+}
+
+static void
+sync_later(void)
+{
+	int r = ledger_sync();
+
+	if (r < 0)
+		ds_log(WARN, "results are not on disk, going on", "error=\"%s\"", strerror(-r));
+}
+
+void
+order_run(void)
+{
+	uint64_t newest_us = 0;
+	int r;
+
+	if (jobs_len == 0)
+		return;
+	for (size_t i = 0; i < jobs_len; i++)
+		begin(jobs[i]);
+	r = ledger_sync();
+	for (size_t i = 0; i < jobs_len; i++) {
+		if (r < 0)
+			give_up(jobs[i], r);
+		if (jobs[i]->result.outcome == 0)
+			carry_out(jobs[i]);
+		if (jobs[i]->result.error != EAGAIN && jobs[i]->result.error != EPERM)
+			newest_us = DS_MAX(newest_us, jobs[i]->order.not_before_us);
+		finish(jobs[i]);
+		job_free(jobs[i]);
+	}
+	jobs_len = 0;
+	sync_later();
+	/* Now and then is enough: it keeps clocks from going back for hours, not seconds. */
+	if (newest_us > binding_get()->newest_us + 60 * DS_US_PER_S &&
+	    binding_advance(0, newest_us) < 0)
+		ds_log(WARN, "cannot keep the time of orders", "error=\"%s\"", strerror(EIO));
+}
+
+/* ---- taking */
+
+/* Somebody between the server and us makes up orders, or the server has another key. */
+static int
+count_forged(const char *why)
+{
+	uint64_t now_ms = ds_clock_monotonic_ms();
+
+	if (now_ms - forged_since_ms >= 60000) {
+		forged_since_ms = now_ms;
+		forged = 0;
+	}
+	if (forged++ == 0) {
+		ds_log(WARN, "an order is refused", "reason=\"%s\"", why);
+		order_tell_text("", why);
+	}
+	return forged > FORGED_MAX ? -EBADMSG : 0;
+}
+
+int
+order_take(const void *data, size_t size)
+{
+	static struct ds_order order;
+	const struct binding *b = binding_get();
+	const struct ledger_entry *known;
+	struct ds_envelope e;
+
+	if (broken < 0 || !binding_is_bound())
+		return count_forged(
+		    "no key of orders was pinned on this host: no orders are taken");
+	if (ds_envelope_get(data, size, &e) < 0)
+		return count_forged("what came as an order is none");
+	if (memcmp(e.key_id, b->key_id, sizeof(b->key_id)) != 0)
+		return count_forged("an order is signed with a key that this host does not take");
+	if (!ds_verify(b->key, e.signed_data, e.signed_size, e.signature))
+		return count_forged("the signature of an order is wrong");
+	if (ds_order_get(&e, &order) < 0)
+		return count_forged("an order is signed and cannot be read: is the agent too old?");
+	known = ledger_find(order.id);
+	if (known != NULL) {
+		if (memcmp(order.host_id, b->host_id, sizeof(order.host_id)) == 0)
+			order_tell_again(known);
+		return 0;
+	}
+	for (size_t i = 0; i < jobs_len; i++)
+		if (memcmp(jobs[i]->order.id, order.id, sizeof(order.id)) == 0)
+			return 0; /* twice in one turn */
+	if (jobs_len == BATCH_MAX)
+		order_run();
+	jobs[jobs_len] = job_new(&order);
+	if (jobs[jobs_len] == NULL)
+		return 0; /* no memory: it will come again */
+	jobs_len++;
+	return 0;
+}
+
+int
+order_host(const void *data, size_t size)
+{
+	static struct ds_log_rate rate;
+	int r;
+
+	if (size != 16)
+		return -EBADMSG;
+	r = broken < 0 ? 0 : binding_set_host(data);
+	if (r < 0 && ds_log_pass(&rate, 1))
+		ds_log(WARN, "the uplink says that this is another host, ignoring", "error=\"%s\"",
+		    strerror(-r));
+	return 0;
+}
+
+/* ---- life */
+
+void
+order_look(void)
+{
+	if (broken == 0 && binding_look(config->token_file))
+		ds_log(INFO, "the key of orders is pinned", "file=\"%s\"", config->token_file);
+}
+
+void
+order_tick(void)
+{
+	order_look();
+	if (broken < 0)
+		return;
+	life_tick(config);
+	sync_later();
+}
+
+void
+order_reload(void)
+{
+	if (broken < 0)
+		return;
+	sync_later();
+}
+
+const char *
+order_status(void)
+{
+	if (broken < 0)
+		(void)snprintf(
+		    status, sizeof(status), "orders: none (guard_dir: %s)", strerror(-broken));
+	else if (!binding_is_bound())
+		(void)snprintf(
+		    status, sizeof(status), "orders: none (enrolled without a key of orders)");
+	else if (order_is_paused())
+		(void)snprintf(status, sizeof(status), "orders: of operators only (paused here)");
+	else
+		(void)snprintf(status, sizeof(status), "orders: taken");
+	return status;
+}
+
+int
+order_init(const struct agent_config *c)
+{
+	char dir[4096];
+	unsigned damaged = 0;
+
+	config = c;
+	broken = order_dir(c, dir, sizeof(dir));
+	if (broken == 0)
+		broken = binding_open(dir);
+	if (broken == 0)
+		broken = ledger_open(dir, &damaged);
+	if (broken < 0) {
+		ds_log(ERROR, "no orders are taken", "guard_dir=\"%s\" error=\"%s\"", dir,
+		    strerror(-broken));
+		return broken;
+	}
+	if (damaged > 0)
+		ds_log(ERROR,
+		    "the ledger was damaged; effects of orders may stay that nobody knows of",
+		    "kept=\"%s/ledger.damaged\"", dir);
+	order_check_init(dir);
+	order_look();
+	life_recover(config);
+	sync_later();
+	return 0;
+}
+
+void
+order_done(void)
+{
+	for (size_t i = 0; i < jobs_len; i++)
+		job_free(jobs[i]);
+	jobs_len = 0;
+	if (broken == 0)
+		sync_later();
+	ledger_close();
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* order_job - what the files of order share; nobody else includes it. */
+#ifndef AGENT_GUARD_ORDER_JOB_H
+#define AGENT_GUARD_ORDER_JOB_H
+
+#include "agent/guard/ledger.h"
+#include "agent/guard/reaction.h"
+
+/* One order on its way. */
+struct order_job {
+	struct ds_order order;
+	const struct reaction *reaction;
+	struct reaction_call call;
+	struct ds_buf evidence;
+	struct ds_json json;
+	struct ledger_entry *entry; /* when there is one */
+	uint64_t arrived_us;        /* boot clock */
+	struct ds_result result;
+};
+
+/* order_check.c: 0, or -errno with the refusal in job->call.why. */
+void order_check_init(const char *guard_dir);
+DS_MUST_CHECK int order_check(struct order_job *job);
+bool order_is_paused(void);
+
+/* order_kind.c: kinds that are not reactions: undo, answer, key; NULL: none of them. */
+const struct reaction *order_kind_find(const char *name);
+
+/* order_life.c: what happens to effects later. */
+/* After the start. */
+void life_recover(const struct agent_config *config);
+/* Ends what is over, looks whether the rest is there. */
+void life_tick(const struct agent_config *config);
+/* Undoes all effects of a kind for which `which` (NULL: always) is true. */
+void life_undo_all(const struct agent_config *config, const char *kind,
+    bool (*which)(const struct ds_order *order), const char *why);
+/* Undoes one, tells; by: the order that wants it, or NULL.  0 or -errno. */
+DS_MUST_CHECK int life_undo(const struct agent_config *config, struct ledger_entry *e,
+    const uint8_t by[DS_ORDER_ID_SIZE], const char *why);
+/* How long the effect of an order lasts: wall clock, 0: until undone, or nothing to undo. */
+uint64_t life_until(const struct reaction *r, const struct ds_order *order);
+
+/* order_tell.c: the result to the ledger's entry (may be NULL), the uplink, and as an event. */
+void order_tell(struct ledger_entry *e, enum ledger_state state, struct ds_result *result,
+    const struct ds_order *order);
+/* An order that came again: the answer it got. */
+void order_tell_again(const struct ledger_entry *e);
+/* Something that has no order: a forged one. */
+void order_tell_text(const char *kind, const char *text);
+
+/* A call to a reaction about an effect of the ledger; the inverse borrows. */
+void order_call_init(struct reaction_call *call, const struct agent_config *config,
+    const struct ds_order *order, const struct ledger_entry *e);
+
+#endif

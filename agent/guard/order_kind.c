@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * order_kind - orders that are about other orders, questions or keys; written like reactions.
+ *
+ * Called by order.  No ceiling, pause or breaker keeps them back.
+ */
+#include "agent/guard/binding.h"
+#include "agent/guard/order_job.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int
+undo_check(struct reaction_call *call)
+{
+	struct ledger_entry *e = ledger_find(call->order->target);
+	const struct reaction *r = e != NULL ? reaction_find(e->kind) : NULL;
+
+	if (e == NULL || e->state == LEDGER_OVER)
+		return reaction_fail(call, -ENOENT, "there is no effect of that order (any more)");
+	if (r == NULL || r->undo == NULL)
+		return reaction_fail(call, -EOPNOTSUPP, "a %s cannot be undone", e->kind);
+	return 0;
+}
+
+/* Both are on disk before the undo: after a crash it is finished. */
+static int
+undo_prepare(struct reaction_call *call)
+{
+	struct ledger_entry *e = ledger_find(call->order->target);
+
+	return e != NULL ? ledger_change(e, LEDGER_UNDOING, NULL) : -ENOENT;
+}
+
+static int
+undo_apply(struct reaction_call *call)
+{
+	struct ledger_entry *e = ledger_find(call->order->target);
+	int r =
+	    e != NULL ? life_undo(call->config, e, call->order->id, "undone by order") : -ENOENT;
+
+	if (r < 0)
+		return reaction_fail(call, r, "it could not be undone: %s", strerror(-r));
+	(void)reaction_fail(call, 0, "undone");
+	return 0;
+}
+
+static int
+undo_read_back(struct reaction_call *call)
+{
+	struct ledger_entry *e = ledger_find(call->order->target);
+
+	return e == NULL || e->state == LEDGER_OVER; /* life_undo has read it back */
+}
+
+static int
+key_check(struct reaction_call *call)
+{
+	(void)call;
+	return 0;
+}
+
+static int
+nothing(struct reaction_call *call)
+{
+	(void)call;
+	return 0;
+}
+
+static int
+key_apply(struct reaction_call *call)
+{
+	int r = binding_set_key(call->order->key);
+
+	if (r < 0)
+		return reaction_fail(call, r, "the key cannot be kept: %s", strerror(-r));
+	(void)reaction_fail(call, 0, "orders are signed with another key from now on");
+	return 0;
+}
+
+static int
+key_read_back(struct reaction_call *call)
+{
+	return memcmp(binding_get()->key, call->order->key, DS_SIGN_PUBLIC_SIZE) == 0;
+}
+
+static const struct reaction kinds[] = {
+	{ .name = DS_ORDER_UNDO,
+	    .help = "end the effect of an order",
+	    .check = undo_check,
+	    .prepare = undo_prepare,
+	    .apply = undo_apply,
+	    .read_back = undo_read_back },
+	{ .name = DS_ORDER_KEY,
+	    .help = "replace the key that orders are signed with",
+	    .check = key_check,
+	    .prepare = nothing,
+	    .apply = key_apply,
+	    .read_back = key_read_back },
+};
+
+const struct reaction *
+order_kind_find(const char *name)
+{
+	for (size_t i = 0; i < DS_LEN(kinds); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	return NULL;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* reaction - the table of what orders can do here. */
+#include "agent/guard/reaction.h"
+#include "agent/guard/reactions/reactions.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct reaction *const reactions[] = {
+	&reaction_kill,
+	&reaction_freeze,
+	NULL,
+};
+
+const struct reaction *
+reaction_find(const char *name)
+{
+	for (size_t i = 0; reactions[i] != NULL; i++)
+		if (strcmp(reactions[i]->name, name) == 0)
+			return reactions[i];
+	return NULL;
+}
+
+int
+reaction_fail(struct reaction_call *call, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(call->why, sizeof(call->why), format, args);
+	va_end(args);
+	return error;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* reactions - one row each; the table is agent/guard/reaction.c. */
+#ifndef AGENT_GUARD_REACTIONS_REACTIONS_H
+#define AGENT_GUARD_REACTIONS_REACTIONS_H
+
+#include "agent/guard/reaction.h"
+
+extern const struct reaction reaction_kill;
+extern const struct reaction reaction_freeze;
+
+#endif

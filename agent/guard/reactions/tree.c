@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tree - signals to a process and everything below it.
+ *
+ * Called by kill and freeze.
+ */
+#include "agent/guard/reactions/tree.h"
+#include "agent/guard/process.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define ROUNDS_MAX 50u
+#define ROUND_MS   1 /* a signal takes effect when its process comes out of the kernel */
+
+int
+tree_signal_one(const struct target_process *p, int sig)
+{
+	int fd = target_open(p), r;
+
+	if (fd < 0)
+		return fd;
+	r = syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0) < 0 ? -errno : 0;
+	(void)close(fd);
+	return r;
+}
+
+int
+tree_is_stopped(const struct target_process *p)
+{
+	char text[1024];
+	const char *at;
+
+	if (!target_is_there(p))
+		return -ESRCH;
+	if (process_read(p->pid, "stat", text, sizeof(text)) < 0)
+		return -ESRCH;
+	at = strrchr(text, ')');
+	return at != NULL && at[1] == ' ' && (at[2] == 'T' || at[2] == 't');
+}
+
+/* Stops what is not stopped yet; how many of the tree are new since the last round. */
+static size_t
+stop_round(struct reaction_call *call, const struct target_process *root,
+    struct target_process *tree, size_t *ret_len)
+{
+	size_t n = target_tree(root, tree, TARGET_TREE_MAX), fresh = 0, kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0 && target_may(call, tree[i].pid) < 0)
+			continue;
+		tree[kept++] = tree[i];
+		if (tree_is_stopped(&tree[i]) == 0 && tree_signal_one(&tree[i], SIGSTOP) == 0)
+			fresh++;
+	}
+	*ret_len = kept;
+	return fresh;
+}
+
+int
+tree_signal(struct reaction_call *call, const struct target_process *root, int sig)
+{
+	struct target_process *tree = calloc(TARGET_TREE_MAX, sizeof(*tree));
+	size_t n = 0;
+	int done = 0;
+
+	if (tree == NULL)
+		return reaction_fail(call, -ENOMEM, "no memory");
+	for (unsigned i = 0; i < ROUNDS_MAX && stop_round(call, root, tree, &n) > 0; i++)
+		if (i > 0)
+			(void)poll(NULL, 0, ROUND_MS);
+	for (size_t i = 0; i < n; i++)
+		done += sig == SIGSTOP || tree_signal_one(&tree[i], sig) == 0;
+	free(tree);
+	if (done == 0)
+		return reaction_fail(call, -ESRCH, "process %d has ended", (int)root->pid);
+	return done;
+}

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Orders at a guard: what is forged, old, for others or twice has no effect; kill and freeze do what they say, are on
+disk before they do it, and are undone by order, in time, and after a crash."""
+import json
+
+from harness import *
+
+isolate()
+from orders import *
+
+
+def victim(guard, code="import time\nprint(1, flush=True)\ntime.sleep(600)"):
+    """A process of the watched daemon that has begun."""
+    p = subprocess.Popen([guard.watched, "/usr/bin/python3", "-c", code], stdout=subprocess.PIPE, cwd="/")
+    p.stdout.readline()
+    return p
+
+
+def state(pid):
+    try:
+        return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0]
+    except OSError:
+        return None
+
+
+def gone(p):
+    return wait(lambda: p.poll() is not None, 3)
+
+
+def who(p):
+    return {"pid": p.pid, "start": start_us(p.pid)}
+
+
+TREE = """import subprocess, time
+p = subprocess.Popen(["/bin/sh", "-c", "sleep 600 & sleep 600"])
+time.sleep(0.2); print(p.pid, flush=True); time.sleep(600)"""
+
+
+def check_refusals(g):
+    p = victim(g)
+    id, data = g.order("kill", **who(p))
+    for name, bad in (("forged", data[:-1] + bytes([data[-1] ^ 1])), ("truncated", data[:-40]),
+                      ("changed", data.replace(b"a test", b"A test")), ("empty", b""), ("random", os.urandom(300))):
+        g.say(6, bad)
+    other = Signer(os.path.join(g.dir, "other.key"))
+    now = time.time_ns() // 1000
+    g.say(6, other.envelope(host_id=g.host_id, id=os.urandom(16), kind="kill", counter=9, not_before=now,
+                            expires=now + MINUTE, mode=1, **who(p)))
+    other.close()
+    for name, values in (("for another host", {"host_id": os.urandom(16)}),
+                         ("that has expired", {"not_before": now - 2 * MINUTE, "expires": now - MINUTE}),
+                         ("of the future", {"not_before": now + 20 * MINUTE, "expires": now + 30 * MINUTE}),
+                         ("valid for ever", {"expires": now + 10**15}),
+                         ("of a kind that there is not", {"kind": "dance"})):
+        values = {"kind": "kill", **who(p), **values}
+        r = g.do(values.pop("kind"), **values)
+        ok(r["outcome"] == "refused", f"an order {name} is refused: {r['text']}")
+    r = g.do("kill", pid=p.pid, start=start_us(p.pid) - 10**7)
+    ok(r["outcome"] == "nothing", f"a pid that is another process by now is left alone: {r['text']}")
+    r = g.do("kill", exe="/bin/other", **who(p))
+    ok(r["outcome"] == "nothing", f"a process that runs another program by now, too: {r['text']}")
+    r = g.do("kill", mode=DRY_RUN, **who(p))
+    ok(r["outcome"] == "would", "a dry run says what it would do")
+    r = g.do("kill", session_pid=p.pid, **who(p))
+    ok(r["outcome"] == "refused", f"who asked is not killed: {r['text']}")
+    for pid in (1, g.process.pid):
+        r = g.do("kill", pid=pid, start=start_us(pid))
+        ok(r["outcome"] == "refused", f"never: {r['text']}")
+    ok(p.poll() is None and state(p.pid) == "S", "none of all that had an effect")
+    ok(wait(lambda: [e for e in g.find("RESULT") if "signature" in e.get("MESSAGE", "") or
+                     "none" in e.get("MESSAGE", "")]), "forged orders are told")
+    return p, id, data
+
+
+def check_kill(g, p, id, data):
+    g.say(6, data)
+    r = g.result(id)
+    ok(r["outcome"] == "done" and r["verified"] == 1 and gone(p), f"a kill kills: {r['text']}, {r['took']} us")
+    e = json.loads(r["evidence"])
+    ok(e["exe"] == os.path.realpath("/usr/bin/python3") and e["above"] and e["files"] and len(e["exe_sha256"]) == 64,
+       "its evidence has program, ancestors, files and hash")
+    before = len([x for x in g.results() if x["order"] == id])
+    g.say(6, data)
+    ok(wait(lambda: len([x for x in g.results() if x["order"] == id]) == before + 1),
+       "the same order again is answered again")
+    ok(len(g.find("RESULT", ORDER=id.hex())) == 1, "and has one effect, one event")
+    p = victim(g, TREE)
+    shell = [int(x) for x in open(f"/proc/{p.pid}/task/{p.pid}/children").read().split()][0]
+    below = [int(x) for x in open(f"/proc/{shell}/task/{shell}/children").read().split()]
+    r = g.do("kill", **who(p))
+    ok(r["outcome"] == "done" and wait(lambda: all(state(x) in (None, "Z") for x in [shell, *below])),
+       f"a kill takes all that is below: {r['text']}")
+
+
+def check_freeze(g):
+    p = victim(g, TREE)
+    shell = [int(x) for x in open(f"/proc/{p.pid}/task/{p.pid}/children").read().split()][0]
+    r = g.do("freeze", **who(p))
+    ok(r["outcome"] == "done" and r["verified"] and state(p.pid) == "T" and state(shell) == "T" and r["until"],
+       f"a freeze stops all that is below: {r['took']} us")
+    u = g.do("undo", target=r["order"])
+    ok(u["outcome"] == "done" and state(p.pid) == "S" and state(shell) == "S", "and undo lets it go on")
+    ok(g.result(r["order"], outcome="undone", by=u["order"]), "the effect is told as undone, by that order")
+    r = g.do("undo", target=r["order"])
+    ok(r["outcome"] == "nothing", f"a second undo finds nothing: {r['text']}")
+    r = g.do("undo", target=os.urandom(16))
+    ok(r["outcome"] == "nothing", "nor does the undo of what there never was")
+    r = g.do("freeze", lifetime_ms=300, **who(p))
+    ok(state(p.pid) == "T" and g.result(r["order"], outcome="undone") and state(p.pid) == "S",
+       "a freeze ends by itself when its time is over")
+    return p
+
+
+def check_crash(g, p):
+    r = g.do("freeze", lifetime_ms=600000, **who(p))
+    ok(state(p.pid) == "T", "frozen")
+    g.kill()
+    g.start()
+    u = g.do("undo", target=r["order"])
+    ok(u["outcome"] == "done" and wait(lambda: state(p.pid) == "S"), "a guard that was killed knows how to undo")
+    r = g.do("freeze", lifetime_ms=1000, **who(p))
+    g.kill()
+    time.sleep(1.2)  # the time of the effect runs out while nobody is there
+    g.start()
+    ok(wait(lambda: state(p.pid) == "S"), "an effect whose time ran out while the guard was away ends with its start")
+    id, data = g.order("kill", **who(p))
+    g.say(6, data)
+    ok(g.result(id) and gone(p), "killed")
+    g.kill()
+    g.start()
+    before = len(g.results())
+    g.say(6, data)
+    ok(wait(lambda: [r for r in g.results()[before:] if r["order"] == id and r["outcome"] == "done"]),
+       "a guard that was killed answers an order that it carried out before")
+
+
+def check_limits(g):
+    open(os.path.join(g.dir, "guard", "pause"), "w").close()
+    p = victim(g)
+    r = g.do("freeze", mode=ACTIVE, **who(p))
+    ok(r["outcome"] == "refused" and "pause" in r["text"], f"a file pauses automation: {r['text']}")
+    r = g.do("freeze", lifetime_ms=100, **who(p))
+    ok(r["outcome"] in ("done", "undone"), f"but not people: {r}")
+    os.unlink(os.path.join(g.dir, "guard", "pause"))
+    results = [g.do("freeze", mode=ACTIVE, daemon="x", lifetime_ms=50, **who(p)) for _ in range(35)]
+    ok([r["outcome"] for r in results].count("refused") == 5 and "breaker" in results[-1]["text"],
+       f"the breaker opens: {results[-1]['text']}")
+    p.kill()
+
+
+def check_keys(g):
+    new = Signer(os.path.join(g.dir, "new.key"))
+    r = g.do("key", key=new.public)
+    old, g.signer = g.signer, new
+    p = victim(g)
+    r2 = g.do("freeze", lifetime_ms=100, **who(p))
+    ok(r["outcome"] == "done" and r2["outcome"] in ("done", "undone"), f"a new key, signed with the old one, is taken: {r2}")
+    g.signer = old
+    id, data = g.order("kill", **who(p))
+    g.say(6, data)
+    g.signer = new
+    g.do("undo", target=bytes(16))
+    ok(p.poll() is None and not g.result(id, 0), "the old one is not taken any more")
+    old.close()
+    p.kill()
+
+
+with OrderGuard() as g:
+    ok("orders: taken" in g.sensors(), "the token pins the key of orders")
+    check_kill(g, *check_refusals(g))
+    check_crash(g, check_freeze(g))
+    check_limits(g)
+    check_keys(g)
+done()
