@@ -21,6 +21,7 @@ struct eval_dataset {
 	int (*run)(const char *name, const char *dir);
 };
 
+int eval_schonlau_sea(const char *name, const char *dir);
 int eval_smd_asd(const char *name, const char *dir);
 
 /* `eval DATASET METRIC VALUE`; what is no number is printed as "nan". */

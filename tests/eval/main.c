@@ -12,6 +12,7 @@
 
 /* One more data set: a file, a row here, a prototype in eval.h, a line in module.mk. */
 static const struct eval_dataset datasets[] = {
+	{ "schonlau-sea", "schonlau-sea", eval_schonlau_sea },
 	{ "smd_asd", "smd-asd", eval_smd_asd },
 };
 
