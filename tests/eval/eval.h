@@ -22,6 +22,8 @@ struct eval_dataset {
 };
 
 int eval_schonlau_sea(const char *name, const char *dir);
+int eval_unm_mit(const char *name, const char *dir);
+int eval_adfa_ld(const char *name, const char *dir);
 int eval_smd_asd(const char *name, const char *dir);
 
 /* `eval DATASET METRIC VALUE`; what is no number is printed as "nan". */

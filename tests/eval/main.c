@@ -13,6 +13,8 @@
 /* One more data set: a file, a row here, a prototype in eval.h, a line in module.mk. */
 static const struct eval_dataset datasets[] = {
 	{ "schonlau-sea", "schonlau-sea", eval_schonlau_sea },
+	{ "unm-mit-syscalls", "unm-mit-syscalls", eval_unm_mit },
+	{ "adfa-ld", "adfa-ld", eval_adfa_ld },
 	{ "smd_asd", "smd-asd", eval_smd_asd },
 };
 

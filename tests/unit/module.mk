@@ -166,6 +166,11 @@ tests_contract_test_store_faults_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_faults_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
 DETECT_TEST_LIBS = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(JANSSON_LIBS) -lm
+unit_tests_server += tests/unit/test_chain
+tests_unit_test_chain_SOURCES = tests/unit/test_chain.c
+tests_unit_test_chain_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_chain_LDADD = server/libdsserver.a $(TEST_LIBS) -lm
+
 unit_tests_server += tests/unit/test_evidence
 tests_unit_test_evidence_SOURCES = tests/unit/test_evidence.c
 tests_unit_test_evidence_CFLAGS = $(TEST_CFLAGS)

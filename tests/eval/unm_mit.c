@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * unm_mit - system calls of daemons, some of whose processes were broken into.
+ *
+ * Below the folder, every directory with a `normal` and an `intrusion` one is a daemon; a file
+ * holds lines "PID CALL".  A normal process is scored by a model that has seen the other nine
+ * tenths.  A process's score is its worst frame of 20 steps.
+ * DAEMON_found_at_1: the share of intrusions (files) with a process above the threshold that at
+ * most 1 % of the normal processes are above; ..._processes_at_1 the same for processes.
+ */
+#include "tests/eval/eval.h"
+#include "tests/eval/traces.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define GRAMS_MAX   (1u << 20)
+#define DAEMONS_MAX 64u
+#define FOLDS       10u
+
+struct program {
+	char name[64], path[512];
+	struct traces normal, intrusion;
+	unsigned files; /* with intrusions */
+};
+
+struct programs {
+	struct program at[DAEMONS_MAX];
+	size_t len;
+};
+
+/* "…/UNM/5.xlock/normal/…": the directory above "normal"; false: neither normal nor intrusion. */
+static bool
+place(const char *path, char *ret_daemon, size_t size, bool *ret_intrusion)
+{
+	const char *at = path, *slash;
+
+	for (; (slash = strchr(at, '/')) != NULL; at = slash + 1) {
+		size_t len = (size_t)(slash - at);
+
+		*ret_intrusion = len >= 9 && strncasecmp(at, "intrusion", 9) == 0;
+		if (!*ret_intrusion && !(len >= 6 && strncasecmp(at, "normal", 6) == 0))
+			continue;
+		if (at == path || (size_t)(at - path) > size)
+			return false;
+		memcpy(ret_daemon, path, (size_t)(at - path) - 1);
+		ret_daemon[at - path - 1] = '\0';
+		return true;
+	}
+	return false;
+}
+
+static int
+read_file(const char *path, unsigned group, struct traces *to)
+{
+	struct eval_reader *r = eval_reader_open(path);
+	size_t first = to->len, at = first;
+	char *line;
+	int e = 0;
+
+	if (r == NULL)
+		return -ENOENT;
+	while (e == 0 && (line = eval_reader_line(r)) != NULL) {
+		char *end;
+		long process = strtol(line, &end, 10), call;
+		char *rest = end;
+
+		call = strtol(rest, &end, 10);
+		if (rest == line || end == rest || call < 0)
+			continue;
+		if (at >= to->len || to->at[at].process != process)
+			for (at = first; at < to->len && to->at[at].process != process; at++)
+				;
+		if (at == to->len) {
+			struct trace *t = traces_add(to);
+
+			if (t == NULL)
+				e = -ENOMEM;
+			else
+				*t = (struct trace){ .process = process, .group = group };
+		}
+		if (e == 0)
+			e = trace_put(&to->at[at], (uint32_t)call + 1);
+	}
+	eval_reader_close(r);
+	return e;
+}
+
+/* "5.xlock" -> "xlock", "4._Live_lpr" -> "live_lpr" */
+static void
+make_name(const char *path, char *ret, size_t size)
+{
+	const char *name = strrchr(path, '/');
+	size_t n = 0;
+
+	for (name = name != NULL ? name + 1 : path; *name && !isalpha((unsigned char)*name); name++)
+		;
+	for (; *name && n + 1 < size; name++)
+		ret[n++] =
+		    isalnum((unsigned char)*name) ? (char)tolower((unsigned char)*name) : '_';
+	ret[n] = '\0';
+}
+
+static struct program *
+program_of(struct programs *all, const char *path)
+{
+	struct program *d = &all->at[all->len];
+
+	for (size_t i = 0; i < all->len; i++)
+		if (strcmp(all->at[i].path, path) == 0)
+			return &all->at[i];
+	if (all->len == DAEMONS_MAX)
+		return NULL;
+	snprintf(d->path, sizeof(d->path), "%s", path);
+	make_name(path, d->name, sizeof(d->name));
+	all->len++;
+	return d;
+}
+
+/* ---- scores */
+
+/* What the daemon does, but for one fold of its processes. */
+static int
+fit(const struct program *d, size_t fold, struct grams *ret)
+{
+	int r = grams_init(ret, GRAMS_MAX);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < d->normal.len; i++)
+		if (i % FOLDS != fold)
+			trace_learn(ret, &d->normal.at[i]);
+	return 0;
+}
+
+/* Held out in turn: [0, normal.len) the normal ones, then the intrusions by all that is normal. */
+static int
+score(const struct program *d, double (*ret)[TRACE_MODELS])
+{
+	struct grams g;
+	int r = 0;
+
+	for (size_t fold = 0; r == 0 && fold <= FOLDS; fold++) {
+		r = fit(d, fold, &g);
+		for (size_t i = fold; r == 0 && fold < FOLDS && i < d->normal.len; i += FOLDS)
+			trace_score(&g, &d->normal.at[i], true, ret[i]);
+		for (size_t i = 0; r == 0 && fold == FOLDS && i < d->intrusion.len; i++)
+			trace_score(&g, &d->intrusion.at[i], true, ret[d->normal.len + i]);
+		grams_done(&g);
+	}
+	return r;
+}
+
+/* Both models together: how far above what is normal, on the scale of what is normal. */
+static void
+fuse(const struct program *d, double (*scores)[TRACE_MODELS], double *ret)
+{
+	size_t len = d->normal.len;
+
+	for (size_t i = 0; i < len + d->intrusion.len; i++)
+		ret[i] = 0;
+	for (int m = 0; m < TRACE_MODELS; m++) {
+		double mean = 0, squares = 0, deviation;
+
+		for (size_t i = 0; i < len; i++)
+			mean += scores[i][m] / (double)len;
+		for (size_t i = 0; i < len; i++)
+			squares += pow(scores[i][m] - mean, 2);
+		deviation = sqrt(squares / (double)len) + 1e-6;
+		for (size_t i = 0; i < len + d->intrusion.len; i++)
+			ret[i] += (scores[i][m] - mean) / deviation;
+	}
+}
+
+/* The best score of each file's processes. */
+static size_t
+by_file(const struct program *d, const double *scores, double *ret)
+{
+	for (unsigned f = 0; f < d->files; f++) {
+		ret[f] = -INFINITY;
+		for (size_t i = 0; i < d->intrusion.len; i++)
+			if (d->intrusion.at[i].group == f && scores[i] > ret[f])
+				ret[f] = scores[i];
+	}
+	return d->files;
+}
+
+static void
+print(const char *name, const struct program *d, const char *model, const double *hits,
+    const double *normals, size_t normals_len)
+{
+	double *files = calloc(d->files, sizeof(*files));
+	char metric[200];
+
+	if (files == NULL)
+		return;
+	by_file(d, hits, files);
+	snprintf(metric, sizeof(metric), "%s_found_at_1_%s", d->name, model);
+	eval_print(
+	    name, metric, 100 * eval_detected_at(files, d->files, normals, normals_len, 0.01));
+	snprintf(metric, sizeof(metric), "%s_processes_at_1_%s", d->name, model);
+	eval_print(name, metric,
+	    100 * eval_detected_at(hits, d->intrusion.len, normals, normals_len, 0.01));
+	snprintf(metric, sizeof(metric), "%s_auc_%s", d->name, model);
+	eval_print(name, metric, eval_auc(hits, d->intrusion.len, normals, normals_len));
+	free(files);
+}
+
+static int
+measure(const char *name, const struct program *d)
+{
+	size_t len = d->normal.len + d->intrusion.len;
+	double(*scores)[TRACE_MODELS] = calloc(len, sizeof(*scores));
+	double *one = calloc(len, sizeof(*one));
+	int r = scores != NULL && one != NULL ? score(d, scores) : -ENOMEM;
+
+	printf("# %s: %zu normal processes, %zu in %u intrusions\n", d->name, d->normal.len,
+	    d->intrusion.len, d->files);
+	for (int m = 0; r == 0 && m <= TRACE_MODELS; m++) {
+		for (size_t i = 0; m < TRACE_MODELS && i < len; i++)
+			one[i] = scores[i][m];
+		if (m == TRACE_MODELS)
+			fuse(d, scores, one);
+		print(name, d, m < TRACE_MODELS ? trace_model_names[m] : "fused",
+		    one + d->normal.len, one, d->normal.len);
+	}
+	free(scores);
+	free(one);
+	return r;
+}
+
+int
+eval_unm_mit(const char *name, const char *dir)
+{
+	struct programs *all = calloc(1, sizeof(*all));
+	struct eval_files files;
+	int r = all != NULL ? eval_files_find(dir, "", &files) : -ENOMEM, usable = 0;
+
+	for (size_t i = 0; r == 0 && i < files.len; i++) {
+		const char *path = files.paths[i];
+		bool intrusion;
+		char where[512];
+		struct program *d = NULL;
+
+		if (strstr(path, ".tar") == NULL && place(path, where, sizeof(where), &intrusion))
+			d = program_of(all, where);
+		if (d == NULL)
+			continue;
+		r = read_file(path, d->files, intrusion ? &d->intrusion : &d->normal);
+		if (intrusion && d->intrusion.len > 0)
+			d->files += d->intrusion.at[d->intrusion.len - 1].group == d->files;
+	}
+	for (size_t i = 0; r == 0 && i < all->len; i++)
+		if (all->at[i].normal.len >= 2 && all->at[i].intrusion.len > 0) {
+			r = measure(name, &all->at[i]);
+			usable++;
+		}
+	for (size_t i = 0; all != NULL && i < all->len; i++) {
+		traces_free(&all->at[i].normal);
+		traces_free(&all->at[i].intrusion);
+	}
+	if (all != NULL)
+		eval_files_free(&files);
+	free(all);
+	return r < 0 ? r : usable > 0 ? 0 : -ENOENT;
+}
