@@ -43,9 +43,10 @@ grams_find(const struct grams *g, uint64_t key)
 	return g->slots[at].key != 0 ? &g->slots[at] : NULL;
 }
 
-/* Into a table of another size, everything shifted down by `halve`. */
+/* Into a table of another size, without what was seen less than `least` times, counts shifted down
+ * by `halve`. */
 static int
-rebuild(struct grams *g, uint32_t size, unsigned halve)
+rebuild(struct grams *g, uint32_t size, uint32_t least, unsigned halve)
 {
 	struct gram *old = g->slots;
 	uint32_t old_size = g->size;
@@ -60,13 +61,12 @@ rebuild(struct grams *g, uint32_t size, unsigned halve)
 	for (uint32_t i = 0; i < old_size; i++) {
 		struct gram *to;
 
-		if (old[i].key == 0 || old[i].count >> halve == 0)
+		if (old[i].key == 0 || old[i].count < least)
 			continue;
 		to = &g->slots[slot_of(g, old[i].key)];
 		*to = old[i];
 		to->count >>= halve;
-		/* Half of what followed is gone too, as an estimate; never more than was counted.
-		 */
+		/* Some of what followed is gone too; never more than was counted. */
 		to->types = to->types > to->count ? to->count : to->types;
 		g->len++;
 	}
@@ -74,15 +74,17 @@ rebuild(struct grams *g, uint32_t size, unsigned halve)
 	return 0;
 }
 
-/* Room for one more; when there is no memory for a larger table, or none is allowed, what is rare
- * goes. */
+/* Room for one more: a larger table; or else what was seen once goes, as a flood of sequences is,
+ * and only when that is not enough what is seen often counts for less. */
 static void
 make_room(struct grams *g)
 {
-	if (g->size < g->size_max && rebuild(g, g->size * 2, 0) == 0)
+	if (g->size < g->size_max && rebuild(g, g->size * 2, 1, 0) == 0)
 		return;
-	g->halved++;
-	if (rebuild(g, g->size, 1) == 0 && g->len < g->size / 4 * 3)
+	g->cleared++;
+	if (rebuild(g, g->size, 2, 0) == 0 && g->len < g->size / 2)
+		return;
+	if (rebuild(g, g->size, 2, 1) == 0 && g->len < g->size / 4 * 3)
 		return;
 	for (uint32_t i = 0; i < g->size; i++)
 		g->slots[i] = (struct gram){ 0 };

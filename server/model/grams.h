@@ -4,7 +4,7 @@
  *
  * A key is a hash of scope and symbols: for a context how often it was seen (count) and by how many
  * different symbols it was followed (types), for a whole sequence how often it was seen.  When the
- * table is full what was seen least goes: all counts are halved.
+ * table is full, what was seen once goes.
  */
 #ifndef SERVER_MODEL_GRAMS_H
 #define SERVER_MODEL_GRAMS_H
@@ -23,7 +23,7 @@ struct grams {
 	struct gram *slots;
 	uint32_t size, len; /* a power of two; in use */
 	uint32_t size_max;
-	uint64_t halved; /* how often */
+	uint64_t cleared; /* how often room was made */
 };
 
 /* At most `max` keys, rounded up to a power of two; the table grows to that. -ENOMEM. */
