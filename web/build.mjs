@@ -3,14 +3,17 @@ import { build } from "esbuild";
 import { readFile, writeFile, mkdir, rm, readdir, copyFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import path from "node:path";
-import { typesOf } from "./types.mjs";
+import { fieldsOf, typesOf } from "./types.mjs";
 
 // Bytes compressed; more fails the build. JS of the first page, all JS, CSS.
 const budget = { initial: 70 << 10, total: 150 << 10, css: 15 << 10 };
 const textual = /\.(js|css|html|svg|json|txt|webmanifest)$/;
 
-const api = JSON.parse(await readFile(process.argv[2] ?? "../schema/api.json", "utf8"));
+const top = process.argv[2] ?? "..";
+const api = JSON.parse(await readFile(`${top}/schema/api.json`, "utf8"));
 await writeFile("src/api.gen.ts", typesOf(api));
+await writeFile("src/fields.gen.ts",
+  fieldsOf(await readFile(`${top}/schema/events.def`, "utf8"), await readFile(`${top}/server/api/query_field.c`, "utf8")));
 await rm("dist", { recursive: true, force: true });
 await mkdir("dist/assets", { recursive: true });
 

@@ -6,7 +6,7 @@ src=$1 npm=$2 node=$3
 mkdir -p web
 stamp=web/.built
 if [ -e $stamp ] && [ -z "$(find "$src/web" -path "$src/web/node_modules" -prune -o -path "$src/web/dist" -prune -o \
-	-type f -newer $stamp -print 2>/dev/null | head -n 1)" ] && [ -z "$(find "$src/schema/api.json" -newer $stamp)" ]; then
+	-type f -newer $stamp -print 2>/dev/null | head -n 1)" ] && [ -z "$(find "$src/schema/api.json" "$src/schema/events.def" "$src/server/api/query_field.c" -newer $stamp)" ]; then
 	exit 0
 fi
 echo "  WEB      web/dist"
@@ -24,5 +24,5 @@ if ! cmp -s web/package-lock.json web/.installed; then
 	fi
 	cp web/package-lock.json web/.installed
 fi
-(cd web && "$node" build.mjs "$src/schema/api.json")
+(cd web && "$node" build.mjs "$src")
 touch $stamp

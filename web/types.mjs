@@ -53,5 +53,42 @@ export function typesOf(api) {
     ["get", "post", "put", "delete", "patch"].filter((m) => item[m]).map((m) => `${m.toUpperCase()} ${path}`));
   out.push(`export type Path = ${paths.map((p) => `\`${p.replace(/\{[^}]*\}/g, "${string}")}\``).join(" | ")};`, "");
   out.push(`export const described: readonly string[] = ${JSON.stringify(parts)};`, "");
+  const bodies = Object.entries(api.paths).flatMap(([path, item]) => Object.entries(item)
+    .filter(([m, o]) => ["post", "put", "patch"].includes(m) && o.requestBody)
+    .map(([m, o]) => [`${m.toUpperCase()} ${path}`, Object.keys(bodyOf(api, o.requestBody)?.properties ?? {})]));
+  out.push("/** What the bodies of requests may have. */");
+  out.push(`export const bodies: Record<string, readonly string[]> = ${JSON.stringify(Object.fromEntries(bodies))};`, "");
   return out.join("\n");
+}
+
+function resolve(api, schema) {
+  return schema?.$ref ? resolve(api, schema.$ref.slice(2).split("/").reduce((o, k) => o[k], api)) : schema;
+}
+const bodyOf = (api, body) => resolve(api, resolve(api, body)?.content?.["application/json"]?.schema);
+
+// What queries may name, from the tables that the server's parser is made of.
+export function fieldsOf(events, table) {
+  const all = (text, re) => [...text.matchAll(re)].map((m) => [m[1], m[2]]);
+  const part = (name) => new RegExp(`${name}\\[\\] = \\{([\\s\\S]*?)\\n\\};`).exec(table)?.[1] ?? "";
+  const record = /RECORD\("([^"]+)", \w+, \w+,\s*"([^"]*)"\)/g;
+  const sets = {
+    events: [
+      ...all(part("event_fields"), /\{ "([^"]+)",[^}]*?"([^"]*)" \}/g),
+      ...all(events, /^DS_NUM_FIELD\(\d+, \w+, "([^"]+)",\s*"([^"]*)"\)/gm),
+      ...all(events, /^DS_STR_FIELD\(\d+, \w+, "([^"]+)", \w+,\s*"([^"]*)"\)/gm),
+    ],
+    alerts: all(part("alert_fields"), record),
+    hosts: all(part("host_fields"), record),
+    daemons: all(part("daemon_fields"), record),
+  };
+  const actions = [...events.matchAll(/^DS_KIND\(\d+, \w+, "[^"]*", "([^"]+)"/gm)].map((m) => m[1]);
+  for (const [name, rows] of Object.entries(sets))
+    if (rows.length < 5) throw new Error(`no fields of ${name} were found in the parser's tables`);
+  if (actions.length < 5) throw new Error("no actions were found in events.def");
+  const unique = (rows) => [...new Map(rows).entries()];
+  return `// Made by types.mjs from schema/events.def and server/api/query_field.c; not kept.
+export type FieldSet = ${Object.keys(sets).map((n) => JSON.stringify(n)).join(" | ")};
+export const fields: Record<FieldSet, readonly (readonly [string, string])[]> = ${JSON.stringify(Object.fromEntries(Object.entries(sets).map(([n, r]) => [n, unique(r)])))};
+export const actions: readonly string[] = ${JSON.stringify([...new Set(actions)])};
+`;
 }

@@ -16,6 +16,9 @@
 #define SEARCH_MS    8000u      /* of one page */
 #define SEARCH_BYTES (2u << 30) /* packed, of one page */
 #define ANSWER_STOP  (CALL_ANSWER_MAX / 2)
+#define BUCKETS_MAX  500u
+#define BUCKETS      60u
+#define SPAN_US      (UINT64_C(3600) * 1000000) /* of a histogram without since */
 
 static int
 write_hit(void *ctx, const struct search_hit *hit)
@@ -123,4 +126,106 @@ events_list(struct call *c)
 	what.query = q;
 	search(c, &what);
 	query_free(q);
+}
+
+/* ---- how many when */
+
+struct histogram {
+	struct call *c;
+	uint64_t since_us, until_us;
+	unsigned len;
+	uint64_t counts[BUCKETS_MAX];
+};
+
+static int
+count_hit(void *ctx, const struct search_hit *hit)
+{
+	struct histogram *h = ctx;
+	uint64_t t = hit->event->time_us;
+
+	if (t < h->since_us || t > h->until_us)
+		return 0;
+	t = (uint64_t)((double)(t - h->since_us) / (double)(h->until_us - h->since_us + 1) *
+		       h->len);
+	h->counts[DS_MIN(t, h->len - 1)]++;
+	return 0;
+}
+
+static bool
+is_gone(void *ctx)
+{
+	struct histogram *h = ctx;
+
+	return h->c->is_gone(h->c->request);
+}
+
+static void
+put_histogram(struct histogram *h, const struct search_result *result)
+{
+	struct ds_json *j = &h->c->json;
+
+	ds_json_object(j);
+	ds_json_put_time(j, "since", h->since_us);
+	ds_json_put_time(j, "until", h->until_us);
+	ds_json_key(j, "buckets");
+	ds_json_array(j);
+	for (unsigned i = 0; i < h->len; i++)
+		ds_json_uint(j, h->counts[i]);
+	ds_json_end(j);
+	put_search(j, result);
+	ds_json_end(j);
+}
+
+/* Range and number of buckets; false and a problem. */
+static bool
+read_histogram(struct call *c, struct histogram *h)
+{
+	uint64_t now_us = ds_clock_wall_us();
+	const char *text = c->get(c->request, "buckets");
+	unsigned long n = text != NULL && *text ? strtoul(text, NULL, 10) : BUCKETS;
+
+	*h = (struct histogram){ .c = c };
+	if (!call_time(c, "since", &h->since_us) || !call_time(c, "until", &h->until_us))
+		return false;
+	if (h->until_us == 0)
+		h->until_us = now_us;
+	if (h->since_us == 0)
+		h->since_us = h->until_us > SPAN_US ? h->until_us - SPAN_US : 0;
+	if (n < 1 || n > BUCKETS_MAX || h->since_us >= h->until_us) {
+		call_problem(c, 400, "parameter",
+		    "expected since before until, and buckets from 1 to %u", BUCKETS_MAX);
+		return false;
+	}
+	h->len = (unsigned)n;
+	return true;
+}
+
+/* As bounded as a search; what it could not read it says. */
+void
+events_histogram(struct call *c)
+{
+	struct search what = { .limit = UINT32_MAX, .bytes_max = SEARCH_BYTES };
+	struct search_result result;
+	struct histogram h;
+	struct query *q;
+	int r;
+
+	if (!read_histogram(c, &h))
+		return;
+	q = call_query(c, &query_events);
+	if (q == NULL)
+		return;
+	what.query = q;
+	what.time_min_us = h.since_us;
+	what.time_max_us = h.until_us;
+	what.deadline_ms = ds_clock_monotonic_ms() + SEARCH_MS / 2;
+	what.call = count_hit;
+	what.is_cancelled = is_gone;
+	what.ctx = &h;
+	r = searcher_run(c->worker->searcher, &what, &result);
+	query_free(q);
+	if (r < 0)
+		call_error(c, r, "the search failed");
+	else
+		put_histogram(&h, &result);
 }

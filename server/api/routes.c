@@ -28,6 +28,7 @@ const struct route route_table[] = {
 	{ "POST", "alerts/{id}/close", alerts_close, "alerts:write", "it is dealt with" },
 	{ "POST", "alerts/{id}/verdict", alerts_verdict, "alerts:write", "whether it was right" },
 	{ "GET", "events", events_list, "events:read", "events, newest first; follow=1 streams" },
+	{ "GET", "events/histogram", events_histogram, "events:read", "how many events when" },
 	{ "GET", "reactions", reactions_list, "reactions:read", "reactions, none in this version" },
 	{ "GET", "enrolment-tokens", tokens_list, "enrolment:read", "tokens that let hosts in" },
 	{ "POST", "enrolment-tokens", tokens_create, "enrolment:write", "make one" },

@@ -39,6 +39,7 @@ void alerts_ack(struct call *c);
 void alerts_close(struct call *c);
 void alerts_verdict(struct call *c);
 void events_list(struct call *c);
+void events_histogram(struct call *c);
 void tokens_list(struct call *c);
 void tokens_create(struct call *c);
 void tokens_revoke(struct call *c);

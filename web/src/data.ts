@@ -7,6 +7,7 @@ import { t } from "./text";
 export type Loaded<T> = {
   data: T | undefined;
   error: string;
+  why: unknown; // the error itself
   unavailable: boolean; // the server has no such route
   loading: boolean; // for the first time
   at: number;
@@ -25,7 +26,7 @@ export type Options = { every?: number; on?: string[]; skip?: boolean };
 
 // Asks at once, when a key or a topic changes, and every so many seconds while the page is visible.
 export function useData<T>(key: string, ask: (signal: AbortSignal) => Promise<T>, o: Options = {}): Loaded<T> & { again: () => void } {
-  const state = useSignal<Loaded<T> & { key: string }>({ key, data: undefined, error: "", unavailable: false, loading: true, at: 0 });
+  const state = useSignal<Loaded<T> & { key: string }>({ key, data: undefined, error: "", why: undefined, unavailable: false, loading: true, at: 0 });
   const kick = useRef(() => {});
   const seen = (o.on ?? []).map((n) => topic(n).value).join();
   const latest = useRef(ask);
@@ -36,18 +37,18 @@ export function useData<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
     let ended = false;
     let timer = 0;
     let abort = new AbortController();
-    if (state.peek().key !== key) state.value = { key, data: undefined, error: "", unavailable: false, loading: true, at: 0 };
+    if (state.peek().key !== key) state.value = { key, data: undefined, error: "", why: undefined, unavailable: false, loading: true, at: 0 };
     const run = async () => {
       clearTimeout(timer);
       abort.abort();
       const mine = (abort = new AbortController());
       try {
         const data = await latest.current(mine.signal);
-        if (!ended && mine === abort) state.value = { key, data, error: "", unavailable: false, loading: false, at: Date.now() };
+        if (!ended && mine === abort) state.value = { key, data, error: "", why: undefined, unavailable: false, loading: false, at: Date.now() };
       } catch (e) {
         if (ended || mine !== abort || (e as Error).name === "AbortError") return;
         const old = state.peek();
-        state.value = { ...old, error: (e as Error).message, unavailable: isUnavailable(e), loading: false };
+        state.value = { ...old, error: (e as Error).message, why: e, unavailable: isUnavailable(e), loading: false };
         if (isUnavailable(e)) return;
         if (!(e instanceof ApiError)) console.error(e);
       }
@@ -67,7 +68,7 @@ export function useData<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
   }, [key, seen, skip, o.every]);
   const s = state.value;
   return s.key === key ? { ...s, again: () => kick.current() }
-    : { data: undefined, error: "", unavailable: false, loading: true, at: 0, again: () => kick.current() };
+    : { data: undefined, error: "", why: undefined, unavailable: false, loading: true, at: 0, again: () => kick.current() };
 }
 
 // ---- what is small and at hand: kept in this browser

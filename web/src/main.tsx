@@ -11,6 +11,7 @@ import { parts } from "./url";
 import { Button, Note } from "./ui/basic";
 import { Shell } from "./ui/shell";
 import { Login } from "./screens/login";
+import { Alerts } from "./screens/alerts";
 import { Overview } from "./screens/overview";
 
 // Screens are read when they are first looked at; a screen is a row.
@@ -28,6 +29,15 @@ const later = (load: () => Promise<Screen>): Screen => {
 const table: Record<string, Screen> = {
   "": Overview,
   overview: Overview,
+  alerts: Alerts,
+  events: later(() => import("./screens/events").then((m) => m.Events)),
+  fleet: later(() => import("./screens/fleet").then((m) => m.Fleet)),
+  hosts: later(() => import("./screens/host").then((m) => m.Host)),
+  daemons: later(() => import("./screens/daemon").then((m) => m.DaemonOrAll)),
+  reactions: later(() => import("./screens/reactions").then((m) => m.Reactions)),
+  models: later(() => import("./screens/models").then((m) => m.Models)),
+  rollout: later(() => import("./screens/rollout").then((m) => m.Rollout)),
+  settings: later(() => import("./screens/settings").then((m) => m.Settings)),
 };
 
 class Guard extends Component<{ children: ComponentChildren; at: string }, { failed: boolean }> {
@@ -61,5 +71,4 @@ function App() {
   return signedIn.value === "no" ? <Login /> : <Screens />;
 }
 
-void later;
 render(<App />, document.getElementById("app")!);

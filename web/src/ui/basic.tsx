@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
+import { ApiError } from "../api";
 import { t } from "../text";
 import { ago, dateTime, plain } from "../format";
 import { Icon } from "./icon";
@@ -55,11 +56,14 @@ export function Show<T>({ of, what, children, lines = 3 }: {
   of: Loaded<T> & { again: () => void }; what: string; children: (data: T) => ComponentChildren; lines?: number;
 }) {
   if (of.unavailable) return <Note>{t.error.unavailableWhy(what)}</Note>;
+  // A query that is not understood is told where it was typed.
+  const typed = of.why instanceof ApiError && of.why.problem.column !== undefined;
+  if (typed && of.data === undefined) return null;
   if (of.data === undefined && of.error)
     return <Note kind="bad"><p>{t.error.failed} {what}. {of.error}</p><Button onClick={of.again}>{t.error.again}</Button></Note>;
   if (of.data === undefined)
     return <div class="waiting" role="status" aria-label={what}>{Array.from({ length: lines }, (_, i) => <span key={i} class="skeleton" />)}</div>;
-  return <>{of.error && <Note kind="warn">{t.error.failed} {what}. {of.error}</Note>}{children(of.data)}</>;
+  return <>{of.error && !typed && <Note kind="warn">{t.error.failed} {what}. {of.error}</Note>}{children(of.data)}</>;
 }
 
 export function Section({ title, aside, children, class: c = "", id }: {

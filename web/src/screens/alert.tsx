@@ -1,0 +1,238 @@
+// alert - one alert: why it was raised, what was done, and what to do now.
+import { useSignal } from "@preact/signals";
+import { bodies } from "../api.gen";
+import { get, may, offers, post, session, type PageOf } from "../api";
+import { changed, useData } from "../data";
+import { cut, dateTime, ms, plain, quoted } from "../format";
+import { useKeys } from "../keys";
+import { canUndo, causeOf, treeOf, type Alert, type Doc } from "../model";
+import { status } from "../state";
+import { t } from "../text";
+import { link } from "../url";
+import { Button, Chip, copy, Dialog, doing, Facts, Field, Meter, Severity, Show, Time, Told } from "../ui/basic";
+import { EventLine } from "../ui/event";
+import { ReactionList, undo } from "../ui/reaction";
+import { Tree } from "../ui/tree";
+
+const iso = (v: number) => new Date(v).toISOString();
+const path = (a: Alert, verb: string) => `alerts/${encodeURIComponent(a.id)}/${verb}`;
+const after = () => changed("alerts", "status", "profile");
+
+export const acknowledge = (list: Alert[]) => doing(() => Promise.all(list.map((a) => post(path(a, "ack")))), t.alerts.acked).then(after);
+export const close = (list: Alert[]) => doing(() => Promise.all(list.map((a) => post(path(a, "close")))), t.alerts.closed).then(after);
+const share = (a: Alert) => copy(location.origin + link.alert(a.id), t.alerts.linked);
+
+export function AlertPanel({ id, all, onClose }: { id: string; all: Alert[]; onClose: () => void }) {
+  const one = useData(`alert ${id}`, (s) => get<Alert>(`alerts/${encodeURIComponent(id)}`, undefined, s), { every: 10, on: ["alerts"] });
+  return (
+    <aside class="panel" aria-label={t.alerts.panel}>
+      <Show of={one} what={t.alerts.panel} lines={6}>{(a) => <Body key={a.id} a={a} all={all} onClose={onClose} />}</Show>
+      {one.error && !one.data && <Button onClick={onClose}>{t.act.close}</Button>}
+    </aside>
+  );
+}
+
+function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void }) {
+  const dialog = useSignal<"" | "normal" | "note" | "assign">("");
+  const undoable = a.reactions.filter(canUndo);
+  const write = may("analyst");
+  const open = a.status !== "closed";
+  const doUndo = () => { if (undoable.length) void undo(undoable); };
+  useKeys({
+    e: () => { if (write && a.status === "open") void acknowledge([a]); },
+    c: () => { if (write && open) void close([a]); },
+    n: () => { if (write) dialog.value = "normal"; },
+    u: doUndo,
+    s: () => void share(a),
+    Escape: onClose,
+  });
+  return (
+    <>
+      <header class="panel-head">
+        <div class="row spread">
+          <span class="row"><Severity of={a.severity} /><Chip kind={a.status === "open" ? "bad" : a.status === "acknowledged" ? "accent" : ""}>{t.status[a.status] ?? a.status}</Chip>
+            {a.assignee && <Chip icon="user">{a.assignee}</Chip>}</span>
+          <Button icon="close" kind="quiet" label={t.act.close} keys="Esc" onClick={onClose} />
+        </div>
+        <h2><Told text={a.title} /></h2>
+        <p class="row tight muted">
+          <Time at={a.last_seen} /> ·
+          {a.host?.id ? <a href={link.host(a.host.id)}><Told text={a.host.name} /></a> : <Told text={a.host?.name} />} ·
+          {a.daemon?.id ? <a href={link.daemon(a.daemon.id)}><Told text={a.daemon.name} /></a> : <Told text={a.daemon?.name} />}
+          {a.count > 1 && <> · {t.alerts.times(a.count)}</>}
+        </p>
+        <div class="actions">
+          {write && a.status === "open" && <Button kind="primary" icon="check" keys="e" onClick={() => void acknowledge([a])}>{t.alerts.ack}</Button>}
+          {undoable.length > 0 && write && <Button icon="undo" keys="u" onClick={doUndo}>{t.alerts.undo}</Button>}
+          {write && <Button icon="ok" keys="n" onClick={() => { dialog.value = "normal"; }}>{t.alerts.normal}</Button>}
+          {write && open && <Button keys="c" onClick={() => void close([a])}>{t.alerts.close}</Button>}
+          {write && a.verdict === null && <Button onClick={() => void doing(() => post(path(a, "verdict"), { verdict: "true_positive" }), t.alerts.realDone).then(after)}>{t.alerts.real}</Button>}
+          {write && offers("POST", "/alerts/{id}/assign") && <Button icon="user" onClick={() => { dialog.value = "assign"; }}>{t.alerts.assign}</Button>}
+          {write && open && <Button onClick={() => { dialog.value = "note"; }}>{t.alerts.note}</Button>}
+          <Button icon="link" keys="s" onClick={() => void share(a)}>{t.alerts.share}</Button>
+        </div>
+      </header>
+      <p class="reason"><Told text={a.reason} /></p>
+
+      <section><h3>{t.alerts.what}</h3>
+        <ReactionList list={a.reactions} none={status.value?.mode === "monitor" ? t.alerts.did : t.alerts.didNot} />
+      </section>
+
+      <section><h3>{t.alerts.why}</h3>
+        <div class="table-wrap">
+          <table class="explain">
+            <thead><tr><th>{t.alerts.feature}</th><th>{t.alerts.baseline}</th><th>{t.alerts.observed}</th><th>{t.alerts.weight}</th></tr></thead>
+            <tbody>{a.explanation.map((x, i) => (
+              <tr key={i}><th scope="row"><Told text={x.feature} /></th><td><Told text={show(x.baseline)} /></td><td class="seen"><Told text={show(x.observed)} /></td>
+                <td><Meter value={x.weight ?? 0} label={`${Math.round((x.weight ?? 0) * 100)} %`} /></td></tr>
+            ))}</tbody>
+          </table>
+        </div>
+        <p class="peers"><strong>{t.alerts.peers(a.peers.seen ?? 0, a.peers.of ?? 0, plain(a.daemon?.name))}</strong></p>
+        {a.record?.clears && <p class="muted">{t.alerts.clears}: <Told text={a.record.clears} />.</p>}
+      </section>
+
+      <Around a={a} />
+
+      {a.threat.length > 0 && (
+        <section><h3>{t.alerts.attack}</h3>
+          <p class="row">{a.threat.map((x) => (
+            <a key={x.id} class="chip" target="_blank" rel="noreferrer" href={`https://attack.mitre.org/techniques/${encodeURIComponent(x.id ?? "").replace(".", "/")}/`}>
+              <span class="mono">{x.id}</span> <Told text={x.name} /></a>
+          ))}</p>
+        </section>
+      )}
+
+      <section><h3>{t.alerts.notes}</h3>
+        {a.verdict?.verdict && <p><Chip kind="good" icon="ok">{t.alerts.verdicts[a.verdict.verdict] ?? a.verdict.verdict}</Chip> {a.verdict.by && <span class="muted">{t.alerts.by(a.verdict.by)}</span>} {a.verdict.note && <Told text={a.verdict.note} />}</p>}
+        {(a.notes ?? []).map((x, i) => <p key={i}><Told text={x.note} /> <small>{t.alerts.by(x.by ?? "")}{x.time_us ? `, ${dateTime(x.time_us / 1000)}` : ""}</small></p>)}
+        {!a.verdict && !a.notes?.length && <p class="muted">{t.alerts.noNotes}</p>}
+      </section>
+
+      <details><summary>{t.alerts.facts}</summary>
+        <Facts rows={[
+          [t.alerts.kind, t.alerts.kinds[a.kind] ?? a.kind], [t.alerts.score, a.score], [t.alerts.count, a.count.toLocaleString()],
+          [t.alerts.first, <Time at={a.first_seen} exact />], [t.alerts.last, <Time at={a.last_seen} exact />],
+          [t.alerts.basis, <Told text={a.record?.scope ?? "–"} />], [t.alerts.model, <Told text={a.record?.model ?? "–"} />], [t.alerts.id, <Told text={a.id} mono />],
+        ]} />
+      </details>
+      {dialog.value === "normal" && <Normal a={a} all={all} onClose={() => { dialog.value = ""; }} />}
+      {dialog.value === "note" && <Noting a={a} onClose={() => { dialog.value = ""; }} />}
+      {dialog.value === "assign" && <Assigning a={a} onClose={() => { dialog.value = ""; }} />}
+    </>
+  );
+}
+
+const show = (v: unknown) => (typeof v === "string" || typeof v === "number" ? v : v === null || v === undefined ? "–" : JSON.stringify(v));
+
+// The events from a minute before to two minutes after, as a tree and as a list.
+function Around({ a }: { a: Alert }) {
+  const from = iso(ms(a.first_seen) - 60e3), to = iso(Math.min(ms(a.last_seen), ms(a.first_seen) + 600e3) + 120e3);
+  const q = [a.host?.name && `host.name:${quoted(a.host.name)}`, a.daemon?.name && `service.name:${quoted(a.daemon.name)}`].filter(Boolean).join(" and ");
+  const near = useData(`near ${a.id} ${to}`, (s) => get<PageOf<Doc>>("events", { q, since: from, until: to, limit: 300 }, s));
+  const tree = treeOf(a, near.data?.items ?? []);
+  const first = ms(a.first_seen) - 500, last = ms(a.last_seen) + 500;
+  const isHot = (d: Doc) => { const v = ms(String(d["@timestamp"])); return v >= first && v <= last; };
+  const list = [...(near.data?.items ?? [])].reverse();
+  const at = Math.max(0, list.findIndex(isHot) - 8);
+  return (
+    <>
+      <section><h3>{t.alerts.tree}</h3>
+        {tree.roots.length > 0 ? <Tree above={tree.above} roots={tree.roots} /> : <p class="muted">{t.alerts.noTree}</p>}
+      </section>
+      <section>
+        <div class="row spread"><h3>{t.alerts.around}</h3><a href={link.events(q, from, to)}>{t.alerts.aroundAll}</a></div>
+        <Show of={near} what={t.alerts.around}>{() => (list.length === 0 ? <p class="muted">{t.alerts.noEvents}</p>
+          : <ol class="event-lines">{list.slice(at, at + 40).map((d, i) => <li key={i} class={isHot(d) ? "hot" : ""}><EventLine doc={d} /></li>)}</ol>)}</Show>
+      </section>
+    </>
+  );
+}
+
+type Preview = { hidden?: number; alerts?: { id: string; title?: string }[]; matches?: number; would_hide?: number } & Record<string, unknown>;
+const takes = (name: string) => (bodies["POST /alerts/{id}/verdict"] ?? []).includes(name);
+
+function Normal({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void }) {
+  const verdict = useSignal("benign_expected");
+  const scope = useSignal("host");
+  const expires = useSignal("30d");
+  const busy = useSignal(false);
+  const body = (extra = {}) => ({
+    verdict: verdict.value, ...(takes("scope") ? { scope: scope.value } : {}), ...(takes("expires") && expires.value ? { expires: expires.value } : {}), ...extra,
+  });
+  const preview = useData(`preview ${a.id} ${verdict.value} ${scope.value} ${expires.value}`,
+    () => post<Preview>(path(a, "verdict"), body({ preview: true })), { skip: !takes("preview") });
+  const same = all.filter((x) => x.id !== a.id && causeOf(x) === causeOf(a));
+  const submit = async (e: Event) => {
+    e.preventDefault();
+    const note = String(new FormData(e.currentTarget as HTMLFormElement).get("note") ?? "").trim();
+    busy.value = true;
+    const ok = await doing(() => post(path(a, "verdict"), body(note ? { note } : {})), t.alerts.judged);
+    busy.value = false;
+    after();
+    if (ok) onClose();
+  };
+  const p = preview.data;
+  const hidden = p?.would_hide ?? p?.hidden ?? p?.matches ?? p?.alerts?.length;
+  return (
+    <Dialog title={t.normal.title} onClose={onClose}>
+      <form class="stack" onSubmit={submit}>
+        <p><strong><Told text={a.title} /></strong></p>
+        <fieldset class="choice"><legend>{t.normal.which}</legend>
+          {([["benign_expected", t.normal.expected], ["false_positive", t.normal.mistaken]] as const).map(([v, text]) => (
+            <label key={v} class="checks"><input type="radio" name="verdict" value={v} checked={verdict.value === v} onChange={() => { verdict.value = v; }} />{text}</label>
+          ))}
+        </fieldset>
+        {takes("scope") && <Field label={t.normal.where}><select value={scope.value} onChange={(e) => { scope.value = e.currentTarget.value; }}>
+          {Object.entries(t.normal.scopes).map(([v, text]) => <option key={v} value={v}>{text}</option>)}</select></Field>}
+        {takes("expires") && <Field label={t.normal.until}><select value={expires.value} onChange={(e) => { expires.value = e.currentTarget.value; }}>
+          {[7, 30, 90].map((d) => <option key={d} value={`${d}d`}>{t.normal.days(d)}</option>)}<option value="">{t.normal.forever}</option></select></Field>}
+        <Field label={t.normal.note}><textarea name="note" maxLength={2000} /></Field>
+        <section class="preview" aria-live="polite"><h3>{t.normal.preview}</h3>
+          {!takes("scope") && <p>{t.normal.here}</p>}
+          {takes("preview") && (p === undefined ? <p class="muted">{preview.error || t.normal.seeing}</p> : <p>{hidden === undefined ? plain(JSON.stringify(p)) : t.normal.hidden(hidden)}</p>)}
+          <p>{t.normal.same(same.length)}</p>
+          {same.length > 0 && <ul class="lines">{same.slice(0, 5).map((x) => <li key={x.id}><Severity of={x.severity} short /> <Told text={cut(x.title, 90)} /> · <Told text={x.host?.name} /> · <Time at={x.last_seen} /></li>)}</ul>}
+        </section>
+        <div class="actions end"><Button onClick={onClose}>{t.act.cancel}</Button><Button type="submit" kind="primary" busy={busy.value}>{t.normal.go}</Button></div>
+      </form>
+    </Dialog>
+  );
+}
+
+function Noting({ a, onClose }: { a: Alert; onClose: () => void }) {
+  const submit = async (e: Event) => {
+    e.preventDefault();
+    const note = String(new FormData(e.currentTarget as HTMLFormElement).get("note") ?? "").trim();
+    if (!note) return;
+    if (await doing(() => post(path(a, "ack"), { note }), t.alerts.noted)) onClose();
+    after();
+  };
+  return (
+    <Dialog title={t.alerts.note} onClose={onClose}>
+      <form class="stack" onSubmit={submit}>
+        <Field label={t.alerts.note}><textarea name="note" maxLength={2000} required autoFocus /></Field>
+        <div class="actions end"><Button onClick={onClose}>{t.act.cancel}</Button><Button type="submit" kind="primary">{t.act.save}</Button></div>
+      </form>
+    </Dialog>
+  );
+}
+
+function Assigning({ a, onClose }: { a: Alert; onClose: () => void }) {
+  const me = session.value?.user;
+  const submit = async (e: Event) => {
+    e.preventDefault();
+    const assignee = String(new FormData(e.currentTarget as HTMLFormElement).get("assignee") ?? "").trim();
+    if (await doing(() => post(path(a, "assign"), { assignee }), t.alerts.assigned)) onClose();
+    after();
+  };
+  return (
+    <Dialog title={t.alerts.assign} onClose={onClose}>
+      <form class="stack" onSubmit={submit}>
+        <Field label={t.alerts.assignTo}><input name="assignee" maxLength={80} defaultValue={a.assignee ?? (typeof me === "string" ? me : me?.name) ?? ""} autoFocus /></Field>
+        <div class="actions end"><Button onClick={onClose}>{t.act.cancel}</Button><Button type="submit" kind="primary">{t.act.save}</Button></div>
+      </form>
+    </Dialog>
+  );
+}
+

@@ -1,0 +1,46 @@
+// reaction - what was done or would have been, and the way back.
+import type { ComponentChildren } from "preact";
+import { may, post } from "../api";
+import { changed } from "../data";
+import { canUndo, type Reaction } from "../model";
+import { t } from "../text";
+import { Button, Chip, doing, Time, Told } from "./basic";
+
+const look: Record<string, [string, string]> = {
+  dry_run: ["", "search"], pending: ["accent", "clock"], sent: ["accent", "clock"], applied: ["warn", "reactions"], verified: ["warn", "check"], failed: ["bad", "high"],
+  expired: ["", "clock"], undone: ["", "undo"],
+};
+
+export function ReactionState({ r }: { r: Reaction }) {
+  const [kind, icon] = look[r.status] ?? ["", "clock"];
+  return <Chip kind={kind} icon={icon}>{t.reaction.states[r.status] ?? r.status}</Chip>;
+}
+
+export const kindOf = (r: Reaction) => t.reaction.kinds[r.kind] ?? r.kind.replace(/_/g, " ");
+
+export async function undo(list: Reaction[]) {
+  const ok = await doing(() => Promise.all(list.map((r) => post(`reactions/${encodeURIComponent(r.id)}/undo`))), t.alerts.undone);
+  changed("reactions", "alerts", "status");
+  return ok;
+}
+
+export function Ends({ r }: { r: Reaction }) {
+  if (!r.expires) return <span class="muted">–</span>;
+  return canUndo(r) ? <span>{t.reaction.until} <Time at={r.expires} /></span> : <span class="muted">{t.reaction.ended} <Time at={r.expires} /></span>;
+}
+
+export function ReactionList({ list, none }: { list: Reaction[]; none: ComponentChildren }) {
+  if (list.length === 0) return <p class="muted">{none}</p>;
+  return (
+    <ul class="lines">
+      {list.map((r) => (
+        <li key={r.id} class="row spread">
+          <span class="row tight grow">
+            <ReactionState r={r} /><strong>{kindOf(r)}</strong>{r.target && <Told text={r.target} mono />}<Ends r={r} />
+          </span>
+          {canUndo(r) && may("analyst") && <Button icon="undo" onClick={() => void undo([r])}>{t.act.undo}</Button>}
+        </li>
+      ))}
+    </ul>
+  );
+}
