@@ -4,8 +4,10 @@
 import http.client
 import json
 import os
+import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -106,6 +108,64 @@ def queries(site):
     ok(problem(lambda: site.get("events", q="procss.executable:x"), 400, '"column":1', "process.executable"),
        "an unknown field names the nearest")
     ok(problem(lambda: site.get("events", since="yesterday"), 400, "since"), "a time that is none is refused")
+
+
+def histogram(site):
+    times = [e["@timestamp"] for e in site.events(limit=1000)]
+    h = site.get("events/histogram", since=times[-1], until=times[0], buckets="10")
+    ok(len(h["buckets"]) == 10 and sum(h["buckets"]) == len(times) and h["search"]["complete"],
+       f"every event is counted in one part of the range {h['buckets']}")
+    middle = times[len(times) // 2]
+    halves = [site.get("events/histogram", since=a, until=b, buckets="1")["buckets"][0]
+              for a, b in ((times[-1], middle), (middle, times[0]))]
+    ok(sum(halves) == len(times) + times.count(middle), f"two ranges that meet count what is between once {halves}")
+    execs = len(site.events(q="event.action:exec", limit=1000))
+    h = site.get("events/histogram", q="event.action:exec", since=times[-1], until=times[0])
+    ok(sum(h["buckets"]) == execs, "a query counts what it finds")
+    ok(problem(lambda: site.get("events/histogram", buckets="501"), 400, "buckets") and
+       problem(lambda: site.get("events/histogram", since=times[0], until=times[-1]), 400, "since"),
+       "too many parts and a range that ends before it begins are refused")
+
+
+def make_dashboard(web):
+    os.mkdir(os.path.join(web, "assets"))
+    for name, text in (("index.html", "<!doctype html>"), ("assets/a-1.js", "run()"), ("assets/a-1.js.gz", "packed"), (".hidden", "no")):
+        with open(os.path.join(web, name), "w") as f:
+            f.write(text)
+    os.symlink("/etc/passwd", os.path.join(web, "link.txt"))
+
+
+def dashboard(site, web):
+    """What a browser asks for, over the socket: files from memory, and nothing else of the file system."""
+    def ask(path, **headers):
+        c = UnixConnection(site.socket, timeout=5)
+        c.putrequest("GET", path, skip_accept_encoding=True)
+        for k, v in headers.items():
+            c.putheader(k.replace("_", "-"), v)
+        c.endheaders()
+        r = c.getresponse()
+        text = r.read()
+        c.close()
+        return r, text
+
+    page = "text/html,*/*;q=0.8"
+    r, text = ask("/", Accept=page)
+    ok(r.status == 200 and text == b"<!doctype html>" and "default-src 'none'" in r.headers["Content-Security-Policy"],
+       "the dashboard's page is served with its policy")
+    ok(ask("/alerts/alr_1?status=all", Accept=page)[1] == text, "and for every path that is its own")
+    ok(ask("/", Accept=page, If_None_Match=r.headers["ETag"])[0].status == 304, "what the browser has is not sent again")
+    r, text = ask("/assets/a-1.js", Accept_Encoding="gzip")
+    ok(r.headers["Content-Encoding"] == "gzip" and text == b"packed" and "immutable" in r.headers["Cache-Control"],
+       "a packed form goes to who takes it")
+    open(os.path.join(web, "late.txt"), "w").close()
+    ways = ["/late.txt", "/../server.conf", "/assets/../../server.conf", "/%2e%2e/server.conf", "/assets/..%2f..%2fserver.conf",
+            "//etc/passwd", "/link.txt", "/.hidden", "/api/v1/../../index.html"]
+    got = [(w, ask(w)[0].status) for w in ways]
+    ok(all(status == 404 for _, status in got), f"nothing beside what was read at the start is served {got}")
+    c = UnixConnection(site.socket, timeout=5)
+    c.request("POST", "/", body="{}", headers={"Content-Type": "application/json"})
+    ok(c.getresponse().status == 404, "and nothing is taken there")
+    c.close()
 
 
 def follow(site):
@@ -387,11 +447,15 @@ def main():
     for tool in (STORE_EVENTS, LOAD_AGENT):
         if not os.path.exists(tool):
             skip_all(f"{tool} was not built")
-    site = Site()
+    web = tempfile.mkdtemp(prefix="daemonsec-web.")
+    make_dashboard(web)
+    site = Site({"api.web_root": web})
     subprocess.run([STORE_EVENTS, site.state, str(SEGMENTS), str(EVENTS)], check=True)
     with site:
         pages(site)
         queries(site)
+        histogram(site)
+        dashboard(site, web)
         resources(site)
         alerts(site)
         token = tokens(site)
@@ -406,6 +470,7 @@ def main():
         ok(site.process.stop(10), "the server stops with a follower connected")
         ok(site.process.p.returncode == 0, "and ends well")
         ok(not os.path.exists(site.socket), "and takes its socket with it")
+    shutil.rmtree(web)
     done()
 
 

@@ -1,11 +1,9 @@
 // api - the one way to the server: who asks, errors as sentences, streams, and routes that this server does not have.
 import { signal } from "@preact/signals";
-import { described, type Problem } from "./api.gen";
+import { bodies, described, type Problem, type Session } from "./api.gen";
 import { t } from "./text";
 
 export const prefix = "/api/v1/";
-
-export type Session = { user?: { name?: string } | string; role?: string; csrf?: string };
 
 // An API token lives here and nowhere else: a reload asks for it again. A session lives in a cookie that no script sees.
 let token = "";
@@ -30,6 +28,8 @@ export const isUnavailable = (e: unknown) =>
 
 // The server of this build has what schema/api.yaml describes; what it does not have is not asked for.
 export const offers = (method: string, path: string) => described.includes(`${method} ${path}`);
+
+export const bodiesOf = (method: string, path: string) => bodies[`${method} ${path}`] ?? [];
 
 type Params = Record<string, string | number | boolean | undefined | null>;
 
@@ -69,19 +69,36 @@ export async function raw(path: string, init: RequestInit = {}): Promise<Respons
   return r;
 }
 
-async function send<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const write = method !== "GET";
+// Far-reaching changes want the password again: whoever shows the question resolves this with whether it was given.
+export const confirming = signal<((given: boolean) => void) | null>(null);
+const wantsConfirm = (e: unknown) => e instanceof ApiError && e.status === 403 && (e.problem.type ?? "").endsWith(":confirm");
+
+async function once<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const r = await raw(path, {
     method,
-    headers: headers(write, body !== undefined),
+    headers: headers(method !== "GET", body !== undefined),
     body: body === undefined ? undefined : JSON.stringify(body),
     signal,
   });
   return (r.status === 204 ? undefined : await r.json()) as T;
 }
 
+async function send<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  try {
+    return await once<T>(method, path, body, signal);
+  } catch (e) {
+    if (!wantsConfirm(e)) throw e;
+    confirming.peek()?.(false);
+    const given = await new Promise<boolean>((resolve) => { confirming.value = resolve; });
+    confirming.value = null;
+    if (!given) throw e;
+    return once<T>(method, path, body, signal);
+  }
+}
+
 export const get = <T>(path: string, params?: Params, signal?: AbortSignal) => send<T>("GET", path + query(params), undefined, signal);
 export const post = <T>(path: string, body?: unknown) => send<T>("POST", path, body ?? {});
+export const patch = <T>(path: string, body: unknown) => send<T>("PATCH", path, body);
 export const del = <T>(path: string) => send<T>("DELETE", path);
 
 export type PageOf<T> = { items: T[]; next_cursor: string | null };
@@ -100,26 +117,37 @@ export async function all<T>(path: string, params: Params = {}, max = 10000, sig
 
 // ---- who asks
 
+const hint = "daemonsec.session";
+const remember = (on: boolean) => {
+  try {
+    if (on) localStorage.setItem(hint, "1");
+    else localStorage.removeItem(hint);
+  } catch { /* then one is asked to sign in again */ }
+};
+const remembered = () => { try { return localStorage.getItem(hint) !== null; } catch { return false; } };
+
+function take(s: Session) {
+  session.value = s;
+  csrf = s.csrf ?? "";
+  signedIn.value = s.kind === "token" ? "token" : "session";
+  remember(s.kind === "session");
+}
+
 function signOutHere() {
+  remember(false);
   token = csrf = "";
   session.value = null;
   signedIn.value = "no";
 }
 
 export async function resume(): Promise<void> {
-  if (!offers("GET", "/session")) {
-    signedIn.value = "no";
-    return;
-  }
+  hasSessions.value = offers("GET", "/session");
   try {
-    const s = await send<Session>("GET", "session");
-    hasSessions.value = true;
-    session.value = s;
-    csrf = s.csrf ?? "";
-    signedIn.value = "session";
-  } catch (e) {
-    // Without a token 401 is said of known routes only; a server without sessions has no such route.
-    hasSessions.value = e instanceof ApiError && e.status === 401;
+    // Whoever was not here before is not asked for.
+    if (!hasSessions.value || !remembered()) throw new ApiError(401, "");
+    take(await send<Session>("GET", "session"));
+  } catch {
+    remember(false);
     signedIn.value = "no";
   }
 }
@@ -127,8 +155,11 @@ export async function resume(): Promise<void> {
 export async function signInWithToken(text: string): Promise<void> {
   token = text.trim();
   try {
-    await send("GET", "status");
-    signedIn.value = "token";
+    if (hasSessions.value) take(await send<Session>("GET", "session"));
+    else {
+      await send("GET", "status");
+      signedIn.value = "token";
+    }
   } catch (e) {
     token = "";
     throw e;
@@ -136,10 +167,15 @@ export async function signInWithToken(text: string): Promise<void> {
 }
 
 export async function signIn(user: string, password: string, totp: string): Promise<void> {
-  const s = await send<Session>("POST", "session", totp ? { user, password, totp } : { user, password });
-  session.value = s;
-  csrf = s.csrf ?? "";
-  signedIn.value = "session";
+  take(await once<Session>("POST", "session", totp ? { user, password, totp } : { user, password }));
+}
+
+export async function choosePassword(current: string, next: string, totp: string): Promise<void> {
+  take(await once<Session>("POST", "session/password", { current, new: next, ...(totp ? { totp } : {}) }));
+}
+
+export async function confirm(password: string, totp: string): Promise<void> {
+  take(await once<Session>("POST", "session/confirm", { password, ...(totp ? { totp } : {}) }));
 }
 
 export async function signOut(): Promise<void> {
@@ -147,9 +183,13 @@ export async function signOut(): Promise<void> {
   signOutHere();
 }
 
-const rank = ["viewer", "analyst", "operator", "admin"];
-// What the person may do: a token's scopes are the server's to tell, so with a token everything is offered.
-export const may = (role: string) => signedIn.value === "token" || rank.indexOf(session.value?.role ?? "") >= rank.indexOf(role);
+// What the caller's role or token allows; where the server does not say, everything is offered and it decides.
+export function may(scope: string): boolean {
+  const scopes = session.value?.scopes;
+  if (!scopes) return true;
+  const [subject, verb] = scope.split(":");
+  return scopes.some((s) => s === "*" || s === scope || s === `${subject}:*` || s === `*:${verb}` || s === "*:*");
+}
 
 // ---- streams
 

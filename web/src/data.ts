@@ -1,7 +1,7 @@
 // data - what a screen asks for: kept fresh while it is looked at, quiet while it is not.
 import { useEffect, useRef } from "preact/hooks";
 import { signal, useSignal, type Signal } from "@preact/signals";
-import { ApiError, isUnavailable, lines, signedIn } from "./api";
+import { ApiError, isUnavailable, lines, offers, signedIn } from "./api";
 import { t } from "./text";
 
 export type Loaded<T> = {
@@ -101,6 +101,7 @@ const topicOf: Record<string, string[]> = {
 // Server-Sent Events by fetch, because EventSource can carry no token. Comes back after a while that grows, and says
 // which event it saw last. A server without a stream is asked on each screen's own clock.
 export function startStream(): () => void {
+  if (!offers("GET", "/stream")) return () => {};
   const abort = new AbortController();
   let last = "";
   let wait = 1000;

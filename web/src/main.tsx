@@ -2,7 +2,7 @@
 import { Component, render, type ComponentChildren, type ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 import { signal, useSignal } from "@preact/signals";
-import { get, resume, signedIn } from "./api";
+import { get, resume, session, signedIn } from "./api";
 import { startStream, useData } from "./data";
 import { status, type Status } from "./state";
 import { t } from "./text";
@@ -10,7 +10,7 @@ import "./theme";
 import { parts } from "./url";
 import { Button, Note } from "./ui/basic";
 import { Shell } from "./ui/shell";
-import { Login } from "./screens/login";
+import { ChoosePassword, Login } from "./screens/login";
 import { Alerts } from "./screens/alerts";
 import { Overview } from "./screens/overview";
 
@@ -68,7 +68,8 @@ function App() {
   const started = useSignal(false);
   useEffect(() => { void resume().finally(() => { started.value = true; }); }, []);
   if (!started.value || signedIn.value === "asking") return null;
-  return signedIn.value === "no" ? <Login /> : <Screens />;
+  if (signedIn.value === "no") return <Login />;
+  return session.value?.must_change ? <ChoosePassword /> : <Screens />;
 }
 
 render(<App />, document.getElementById("app")!);

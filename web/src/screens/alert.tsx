@@ -35,7 +35,7 @@ export function AlertPanel({ id, all, onClose }: { id: string; all: Alert[]; onC
 function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void }) {
   const dialog = useSignal<"" | "normal" | "note" | "assign">("");
   const undoable = a.reactions.filter(canUndo);
-  const write = may("analyst");
+  const write = may("alerts:write");
   const open = a.status !== "closed";
   const doUndo = () => { if (undoable.length) void undo(undoable); };
   useKeys({
@@ -219,7 +219,6 @@ function Noting({ a, onClose }: { a: Alert; onClose: () => void }) {
 }
 
 function Assigning({ a, onClose }: { a: Alert; onClose: () => void }) {
-  const me = session.value?.user;
   const submit = async (e: Event) => {
     e.preventDefault();
     const assignee = String(new FormData(e.currentTarget as HTMLFormElement).get("assignee") ?? "").trim();
@@ -229,7 +228,7 @@ function Assigning({ a, onClose }: { a: Alert; onClose: () => void }) {
   return (
     <Dialog title={t.alerts.assign} onClose={onClose}>
       <form class="stack" onSubmit={submit}>
-        <Field label={t.alerts.assignTo}><input name="assignee" maxLength={80} defaultValue={a.assignee ?? (typeof me === "string" ? me : me?.name) ?? ""} autoFocus /></Field>
+        <Field label={t.alerts.assignTo}><input name="assignee" maxLength={80} defaultValue={a.assignee ?? session.value?.user ?? ""} autoFocus /></Field>
         <div class="actions end"><Button onClick={onClose}>{t.act.cancel}</Button><Button type="submit" kind="primary">{t.act.save}</Button></div>
       </form>
     </Dialog>

@@ -90,8 +90,8 @@ function Queue({ items, id, onOpen, filtered }: { items: Alert[]; id: string; on
   useKeys({
     j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1),
     Enter: () => { const r = rows[at.value]; if (r) onOpen(r.alert ?? sorted(r.cause)[0]!); },
-    e: () => { const r = rows[here]; if (r && may("analyst")) void acknowledge(r.alert ? [r.alert] : r.cause.alerts); },
-    c: () => { const r = rows[here]; if (r && may("analyst")) void close(r.alert ? [r.alert] : r.cause.alerts); },
+    e: () => { const r = rows[here]; if (r && may("alerts:write")) void acknowledge(r.alert ? [r.alert] : r.cause.alerts); },
+    c: () => { const r = rows[here]; if (r && may("alerts:write")) void close(r.alert ? [r.alert] : r.cause.alerts); },
   });
   if (items.length === 0) return <Empty>{filtered ? t.alerts.noneSuch : t.alerts.none}</Empty>;
   return (
@@ -120,7 +120,7 @@ function Queue({ items, id, onOpen, filtered }: { items: Alert[]; id: string; on
               <span class="state"><span class="badge">{c.alerts.length}</span></span>
               <span class="when"><Time at={c.last} /></span>
             </button>
-            {openNow && may("analyst") && (
+            {openNow && may("alerts:write") && (
               <div class="actions cause-actions">
                 <Button kind="quiet" icon="check" onClick={() => void acknowledge(c.alerts)}>{t.alerts.ackAll(c.alerts.length)}</Button>
                 <Button kind="quiet" onClick={() => void close(c.alerts)}>{t.alerts.closeAll(c.alerts.length)}</Button>

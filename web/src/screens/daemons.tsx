@@ -18,11 +18,11 @@ export function DaemonState({ d }: { d: Daemon }) {
 export const daemonColumns = (host: boolean): Column<Daemon>[] => [
   { id: "name", title: t.daemons.name, width: "26%", sort: (d) => d.name, cell: (d) => <a href={link.daemon(d.id)}><Told text={d.name} /></a> },
   ...(host ? [{ id: "host", title: t.daemons.host, width: "18%", sort: (d: Daemon) => d.host?.name ?? "", cell: (d: Daemon) => <a href={link.host(d.host?.id ?? "")}><Told text={d.host?.name} /></a> }] : []),
-  { id: "state", title: t.daemons.state, width: "120px", sort: (d) => d.state ?? "", cell: (d) => <DaemonState d={d} /> },
-  { id: "coverage", title: t.daemons.coverage, width: "150px", sort: (d) => d.coverage ?? 0, cell: (d) => <span class="row tight nowrap"><Meter value={d.coverage ?? 0} label={`${t.daemons.coverage}: ${percent(d.coverage)}`} /><small>{percent(d.coverage)}</small></span> },
-  { id: "events", title: t.daemons.events, width: "96px", num: true, sort: (d) => d.events ?? 0, cell: (d) => count(d.events) },
+  { id: "state", title: t.daemons.state, width: "112px", sort: (d) => d.state ?? "", cell: (d) => <DaemonState d={d} /> },
+  { id: "coverage", title: t.daemons.coverage, width: "146px", sort: (d) => d.coverage ?? 0, cell: (d) => <span class="row tight nowrap"><Meter value={d.coverage ?? 0} label={`${t.daemons.coverage}: ${percent(d.coverage)}`} /><small>{percent(d.coverage)}</small></span> },
+  { id: "events", title: t.daemons.events, width: "84px", num: true, sort: (d) => d.events ?? 0, cell: (d) => count(d.events) },
   { id: "program", title: t.daemons.program, sort: (d) => d.executable ?? "", cell: (d) => <Told text={d.executable ?? d.container_name ?? d.image ?? ""} mono /> },
-  { id: "seen", title: t.daemons.seen, width: "112px", sort: (d) => d.last_seen ?? "", cell: (d) => <Time at={d.last_seen} /> },
+  { id: "seen", title: t.daemons.seen, width: "104px", sort: (d) => d.last_seen ?? "", cell: (d) => <Time at={d.last_seen} /> },
 ];
 
 export function Daemons() {

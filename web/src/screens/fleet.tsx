@@ -58,7 +58,7 @@ export function Fleet() {
       {hosts.length > 0 && (
         <div class="bulk card" role="region" aria-label={t.fleet.picked(hosts.length)}>
           <strong>{t.fleet.picked(hosts.length)}</strong>
-          {may("operator") && <>
+          {may("hosts:write") && <>
             <Button icon="tag" onClick={() => { dialog.value = "label"; }}>{t.fleet.label}</Button>
             {offers("POST", "/modes") && <Button onClick={() => { dialog.value = "mode"; }}>{t.fleet.mode}</Button>}
             <Button icon="check" onClick={() => void decide(hosts, "approve").then(done)}>{t.fleet.approve}</Button>

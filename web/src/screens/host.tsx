@@ -39,7 +39,7 @@ function Body({ h }: { h: HostT }) {
         <h1><Told text={h.name} /></h1><HostState h={h} />
         {(h.labels ?? []).map((l) => <Chip key={l} icon="tag"><Told text={l} /></Chip>)}
         <a class="button" href={link.events(q)}>{t.host.events}</a>
-        {offers("POST", "/reactions") && may("operator") && <Button kind="danger" onClick={() => { isolate.value = true; }}>{t.host.isolate}</Button>}
+        {offers("POST", "/reactions") && may("reactions:write") && <Button kind="danger" onClick={() => { isolate.value = true; }}>{t.host.isolate}</Button>}
       </div>
       <div class="overview">
         <div class="stack">
@@ -52,7 +52,7 @@ function Body({ h }: { h: HostT }) {
           </Section>
           <Section title={t.host.daemons}>
             <Show of={daemons} what={t.host.daemons}>{(rows) => (
-              <VirtualTable rows={rows} columns={daemonColumns(false)} rowKey={(d) => d.id} label={t.host.daemons} empty={t.host.noDaemons} minWidth={760} onOpen={(d) => go(link.daemon(d.id))} initialSort={["name", 1]} />
+              <VirtualTable rows={rows} columns={daemonColumns(false)} rowKey={(d) => d.id} label={t.host.daemons} empty={t.host.noDaemons} minWidth={640} onOpen={(d) => go(link.daemon(d.id))} initialSort={["name", 1]} />
             )}</Show>
           </Section>
           <Section title={t.host.processes} aside={<a href={link.events(`${q} and event.action:exec`)}>{t.alerts.aroundAll}</a>}>

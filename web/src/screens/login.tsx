@@ -1,6 +1,6 @@
 // login - a user and a password where the server has users, an API token otherwise.
 import { useSignal } from "@preact/signals";
-import { ApiError, hasSessions, signIn, signInWithToken } from "../api";
+import { ApiError, choosePassword, hasSessions, session, signIn, signInWithToken, signOut } from "../api";
 import { t } from "../text";
 import { Button, Code, Field, Note } from "../ui/basic";
 
@@ -47,6 +47,42 @@ export function Login() {
             {byToken.value ? t.login.useUser : t.login.useToken}
           </Button>
         )}
+      </form>
+    </main>
+  );
+}
+
+// A one-time password is good for this only.
+export function ChoosePassword() {
+  const failed = useSignal("");
+  const busy = useSignal(false);
+  const submit = async (e: Event) => {
+    e.preventDefault();
+    const f = new FormData(e.currentTarget as HTMLFormElement);
+    const text = (name: string) => String(f.get(name) ?? "");
+    failed.value = "";
+    if (text("new") !== text("again")) { failed.value = t.login.differ; return; }
+    busy.value = true;
+    try {
+      await choosePassword(text("current"), text("new"), "");
+    } catch (x) {
+      failed.value = (x as Error).message;
+    }
+    busy.value = false;
+  };
+  return (
+    <main class="login">
+      <form onSubmit={submit}>
+        <span class="brand"><img src="/favicon.svg" alt="" />{t.name}</span>
+        <h1>{t.login.choose}</h1>
+        <p class="muted">{t.login.chooseWhy}</p>
+        <input type="text" name="user" autoComplete="username" value={session.value?.user ?? ""} hidden readOnly />
+        <Field label={t.login.current}><input name="current" type="password" autoComplete="current-password" required autoFocus /></Field>
+        <Field label={t.login.next} hint={t.login.nextHint}><input name="new" type="password" autoComplete="new-password" minLength={10} required /></Field>
+        <Field label={t.login.again}><input name="again" type="password" autoComplete="new-password" minLength={10} required /></Field>
+        {failed.value && <div role="alert"><Note kind="bad">{failed.value}</Note></div>}
+        <Button type="submit" kind="primary" busy={busy.value}>{t.act.save}</Button>
+        <Button kind="quiet" onClick={() => void signOut()}>{t.login.out}</Button>
       </form>
     </main>
   );

@@ -78,7 +78,7 @@ function Posture({ s, alerts }: { s: Status | null; alerts: Alert[] | undefined 
       <div class="actions">
         {top && <a class="button primary" href={link.alert(top.id)}>{t.overview.look}</a>}
         {s.counts.hosts.total === 0 && <a class="button primary" href="/rollout">{t.overview.enrol}</a>}
-        {offers("POST", "/reactions/pause") && may("operator") && (s.paused
+        {offers("POST", "/reactions/pause") && may("reactions:write") && (s.paused
           ? <Button icon="play" onClick={() => act("resume", t.overview.resumed)}>{t.overview.resume}</Button>
           : <Button icon="pause" kind="danger" onClick={() => act("pause", t.overview.paused)}>{t.overview.pause}</Button>)}
       </div>

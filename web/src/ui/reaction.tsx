@@ -38,7 +38,7 @@ export function ReactionList({ list, none }: { list: Reaction[]; none: Component
           <span class="row tight grow">
             <ReactionState r={r} /><strong>{kindOf(r)}</strong>{r.target && <Told text={r.target} mono />}<Ends r={r} />
           </span>
-          {canUndo(r) && may("analyst") && <Button icon="undo" onClick={() => void undo([r])}>{t.act.undo}</Button>}
+          {canUndo(r) && may("reactions:write") && <Button icon="undo" onClick={() => void undo([r])}>{t.act.undo}</Button>}
         </li>
       ))}
     </ul>

@@ -3,14 +3,14 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { t } from "../text";
-import { online, session, signOut, signedIn } from "../api";
+import { confirm, confirming, online, session, signOut, signedIn } from "../api";
 import { announced, live } from "../data";
 import { utc } from "../format";
 import { useKeys } from "../keys";
 import { status } from "../state";
 import { theme, type Theme } from "../theme";
 import { go, path } from "../url";
-import { Button, Chip, Dialog, Toasts } from "./basic";
+import { Button, Chip, Dialog, Field, Note, Toasts } from "./basic";
 import { Icon } from "./icon";
 
 export const screens: [string, string][] = [
@@ -39,6 +39,33 @@ function Freshness() {
     <span class="row tight" title={state === "down" ? t.error.offlineLong : undefined}>
       <span class={`dot ${state === "down" ? "bad" : state === "waiting" ? "" : "on"}`} /><span class="muted">{t.live[state]}</span>
     </span>
+  );
+}
+
+// Asks for the password again, for what reaches far.
+function Confirm() {
+  const failed = useSignal("");
+  const submit = async (e: Event) => {
+    e.preventDefault();
+    const f = new FormData(e.currentTarget as HTMLFormElement);
+    try {
+      await confirm(String(f.get("password") ?? ""), String(f.get("totp") ?? ""));
+      confirming.value?.(true);
+    } catch (x) {
+      failed.value = (x as Error).message;
+    }
+  };
+  const no = () => confirming.value?.(false);
+  return (
+    <Dialog title={t.login.confirm} onClose={no}>
+      <form class="stack" onSubmit={submit}>
+        <p>{t.login.confirmWhy}</p>
+        <Field label={t.login.password}><input name="password" type="password" autoComplete="current-password" required autoFocus /></Field>
+        {session.value?.totp && <Field label={t.login.code}><input name="totp" inputMode="numeric" autoComplete="one-time-code" required /></Field>}
+        {failed.value && <Note kind="bad">{failed.value}</Note>}
+        <div class="actions end"><Button onClick={no}>{t.act.cancel}</Button><Button type="submit" kind="primary">{t.act.yes}</Button></div>
+      </form>
+    </Dialog>
   );
 }
 
@@ -81,7 +108,7 @@ function Rail({ open, onClose }: { open: boolean; onClose: () => void }) {
 function who() {
   const s = session.value;
   if (signedIn.value !== "session" || !s) return t.login.byToken;
-  return t.login.as(typeof s.user === "string" ? s.user : s.user?.name ?? "", s.role ?? "");
+  return t.login.as(s.user, s.role ?? "");
 }
 
 export function Shell({ children }: { children: ComponentChildren }) {
@@ -117,6 +144,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
         <main id="main" ref={main} tabIndex={-1}>{children}</main>
       </div>
       <div class="unseen" aria-live="assertive">{announced.value}</div>
+      {confirming.value && <Confirm />}
       {help.value && <Keys onClose={() => { help.value = false; }} />}
       <Toasts />
     </div>

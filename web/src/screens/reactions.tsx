@@ -1,0 +1,79 @@
+// reactions - what was done or would have been, why, by whom, until when; and the way back from each.
+import { useSignal } from "@preact/signals";
+import { all, may } from "../api";
+import { useData } from "../data";
+import { plain } from "../format";
+import { canUndo, type Reaction } from "../model";
+import { status } from "../state";
+import { t } from "../text";
+import { link, param, setParams } from "../url";
+import { Button, Dialog, Facts, Note, Show, Tabs, Time, Told } from "../ui/basic";
+import { Ends, kindOf, ReactionState, undo } from "../ui/reaction";
+import { VirtualTable, type Column } from "../ui/table";
+
+const filters: Record<string, (r: Reaction) => boolean> = {
+  all: () => true, effect: canUndo, would: (r) => r.status === "dry_run" || r.mode === "dry_run", failed: (r) => r.status === "failed",
+  ended: (r) => r.status === "expired" || r.status === "undone",
+};
+const alertOf = (r: Reaction) => r.alert_id ?? (typeof r.alert === "string" ? r.alert : r.alert?.id) ?? "";
+const daemonOf = (r: Reaction) => (typeof r.daemon === "string" ? r.daemon : r.daemon?.name) ?? "";
+
+export function Reactions({ id }: { id: string }) {
+  const which = param("show") || "all";
+  const list = useData("reactions", (s) => all<Reaction>("reactions", {}, 5000, s), { every: 10, on: ["reactions"] });
+  const picked = useSignal<Set<string>>(new Set());
+  const sure = useSignal<Reaction[]>([]);
+  const open = useSignal(id);
+  const columns: Column<Reaction>[] = [
+    { id: "state", title: t.reactions.state, width: "180px", sort: (r) => r.status, cell: (r) => <ReactionState r={r} /> },
+    { id: "what", title: t.reactions.what, width: "140px", sort: kindOf, cell: (r) => <strong>{kindOf(r)}</strong> },
+    { id: "target", title: t.reactions.target, width: "18%", sort: (r) => r.target ?? "", cell: (r) => <Told text={r.target ?? daemonOf(r)} mono /> },
+    { id: "host", title: t.reactions.host, width: "13%", sort: (r) => r.host?.name ?? "", cell: (r) => (r.host?.id ? <a href={link.host(r.host.id)}><Told text={r.host.name} /></a> : <Told text={r.host?.name ?? ""} />) },
+    { id: "why", title: t.reactions.why, cell: (r) => <Told text={r.reason ?? ""} /> },
+    { id: "by", title: t.reactions.by, width: "110px", sort: (r) => r.by ?? "", cell: (r) => <Told text={r.by ?? r.rule ?? ""} /> },
+    { id: "ends", title: t.reactions.ends, width: "130px", sort: (r) => r.expires ?? "", cell: (r) => <Ends r={r} /> },
+    { id: "when", title: t.reactions.when, width: "110px", sort: (r) => r.created ?? "", cell: (r) => <Time at={r.created} /> },
+    { id: "undo", title: "", width: "92px", cell: (r) => (canUndo(r) && may("reactions:write") ? <Button icon="undo" onClick={() => void undo([r])}>{t.act.undo}</Button> : "") },
+  ];
+  const items = list.data ?? [];
+  const chosen = items.filter((r) => picked.value.has(r.id) && canUndo(r));
+  const active = items.filter(canUndo);
+  const one = items.find((r) => r.id === open.value);
+  return (
+    <div class="screen">
+      <div class="screen-head"><h1>{t.reactions.title}</h1>
+        <Tabs label={t.reactions.state} current={which} onPick={(v) => setParams({ show: v === "all" ? "" : v })} items={Object.keys(filters).map((k) => [k, t.reactions.filters[k]!])} />
+        {may("reactions:write") && chosen.length > 0 && <Button icon="undo" kind="primary" onClick={() => { sure.value = chosen; }}>{t.reactions.undoMany(chosen.length)}</Button>}
+        {may("reactions:write") && chosen.length === 0 && active.length > 1 && <Button icon="undo" onClick={() => { sure.value = active; }}>{t.reactions.undoAll}</Button>}
+      </div>
+      {status.value?.mode === "monitor" && <Note>{t.reactions.monitor}</Note>}
+      <Show of={list} what={t.reactions.title} lines={8}>{() => (
+        <section class="card">
+          <VirtualTable rows={items.filter(filters[which] ?? filters["all"]!)} columns={columns} rowKey={(r) => r.id} label={t.reactions.title} minWidth={1180} rowHeight={42}
+            empty={items.length === 0 ? t.reactions.none : t.reactions.noneSuch} picked={picked.value} onPicked={(s) => { picked.value = s; }} initialSort={["when", -1]} onOpen={(r) => { open.value = r.id; }} />
+        </section>
+      )}</Show>
+      {sure.value.length > 0 && (
+        <Dialog title={t.act.undo} onClose={() => { sure.value = []; }}>
+          <p>{t.reactions.sure(sure.value.length)}</p>
+          <ul class="lines">{sure.value.slice(0, 12).map((r) => <li key={r.id}>{kindOf(r)} <Told text={r.target ?? ""} mono /> · {plain(r.host?.name)}</li>)}</ul>
+          <div class="actions end"><Button onClick={() => { sure.value = []; }}>{t.act.cancel}</Button>
+            <Button kind="primary" icon="undo" onClick={() => void undo(sure.value).then(() => { sure.value = []; picked.value = new Set(); })}>{t.act.undo}</Button></div>
+        </Dialog>
+      )}
+      {one && (
+        <Dialog title={`${kindOf(one)}: ${plain(one.target ?? "")}`} onClose={() => { open.value = ""; }} wide>
+          <Facts rows={[
+            [t.reactions.state, <ReactionState r={one} />], [t.reactions.why, <Told text={one.reason ?? "–"} />], [t.reactions.host, <Told text={one.host?.name ?? "–"} />], [t.nav.daemons, <Told text={daemonOf(one) || "–"} />],
+            [t.reactions.by, <Told text={one.by ?? "–"} />], [t.reactions.rule, <Told text={one.rule || "–"} />], [t.reactions.when, <Time at={one.created} exact />], [t.reactions.ends, <Ends r={one} />],
+            [t.reactions.alert, alertOf(one) ? <a href={link.alert(alertOf(one))}>{alertOf(one)}</a> : "–"],
+            [t.reactions.details, one.result ? <pre class="result" tabIndex={0}>{plain2(one.result)}</pre> : "–"],
+          ]} />
+          {canUndo(one) && may("reactions:write") && <div class="actions end"><Button kind="primary" icon="undo" onClick={() => void undo([one]).then(() => { open.value = ""; })}>{t.act.undo}</Button></div>}
+        </Dialog>
+      )}
+    </div>
+  );
+}
+
+const plain2 = (v: unknown) => (typeof v === "string" ? v : JSON.stringify(v, null, 1)).split("\n").map(plain).join("\n");
