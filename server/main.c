@@ -11,6 +11,7 @@
 #include "server/config.h"
 #include "server/fleet/fleet.h"
 #include "server/ingest/ingest.h"
+#include "server/react/react.h"
 #include "server/service.h"
 
 #include <errno.h>
@@ -34,6 +35,7 @@ struct server {
 	struct ds_sign_key *order_key; /* of all orders; its public half is in tokens */
 	uint8_t order_public[DS_SIGN_PUBLIC_SIZE];
 	struct fleet *fleet;
+	struct react *react;
 	struct ingest *ingest;
 	struct api *api;
 	int lock_fd;
@@ -169,6 +171,90 @@ workers_of(const struct server_config *cfg)
 	return (unsigned)DS_MAX(1, DS_MIN(processors, WORKERS_AUTO));
 }
 
+/* The caller has the policy. */
+static struct react_settings
+react_settings_of(const struct server_config *cfg)
+{
+	return (struct react_settings){
+		.policy = policy_new(&cfg->react_rules, &cfg->react_never_block),
+		.breaker = { (unsigned)cfg->react_daemon_max, (unsigned)cfg->react_host_max,
+		    (unsigned)cfg->react_share_max, cfg->react_rest_ms },
+		.order_ttl_us = cfg->react_order_ttl_ms * 1000,
+		.held = (enum react_held)cfg->react_held,
+	};
+}
+
+static int
+start_react(struct server *s, char *why, size_t size)
+{
+	struct react_config cfg = {
+		.backend = s->backend, .store = &s->store, .writer = s->writer, .key = s->order_key
+	};
+	struct react_settings settings = react_settings_of(&s->cfg);
+
+	s->react = react_new(&cfg, &settings, why, size);
+	return s->react ? 0 : -EIO;
+}
+
+static void
+stop_react(struct server *s)
+{
+	react_free(s->react);
+}
+
+/* What ingest tells, for whom it is. */
+static void
+on_committed(const struct ingest_news *news, void *ctx)
+{
+	struct server *s = ctx;
+
+	for (size_t i = 0; i < news->findings_len; i++)
+		react_finding(s->react, news->from->host, &news->findings[i]);
+	if (news->events_size > 0)
+		react_event(s->react, news->from->host, news->events, news->events_size);
+}
+
+static void
+on_session(uint32_t host, const uint8_t host_id[DS_HOST_ID_SIZE], void *ctx)
+{
+	(void)host_id;
+	react_session(((struct server *)ctx)->react, host);
+}
+
+static void
+on_result(uint32_t host, const void *data, size_t size, void *ctx)
+{
+	react_result(((struct server *)ctx)->react, host, data, size);
+}
+
+static void
+on_sent(uint32_t host, const void *data, size_t size, void *ctx)
+{
+	react_sent(((struct server *)ctx)->react, host, data, size);
+}
+
+static int
+send_order(void *arg, uint32_t host, const void *data, size_t size)
+{
+	return ingest_send_order(arg, host, data, size);
+}
+
+static int
+start_reacting(struct server *s, char *why, size_t size)
+{
+	int r = react_start(s->react, send_order, s->ingest);
+
+	if (r < 0)
+		snprintf(why, size, "no thread: %s", strerror(-r));
+	return r;
+}
+
+static void
+stop_reacting(struct server *s)
+{
+	react_stop(s->react);
+}
+
 static int
 start_ingest(struct server *s, char *why, size_t size)
 {
@@ -183,6 +269,12 @@ start_ingest(struct server *s, char *why, size_t size)
 		.writer = s->writer,
 		.detect = detect_config_of(s, &s->cfg),
 		.silent_after_us = s->cfg.silent_after_ms * 1000,
+		.on_session = on_session,
+		.on_result = on_result,
+		.on_sent = on_sent,
+		.order_ctx = s,
+		.on_committed = on_committed,
+		.committed_ctx = s,
 	};
 
 	s->ingest = ingest_start(&cfg, why, size);
@@ -269,7 +361,9 @@ static const struct part {
 	{ "store", start_writer, stop_writer },
 	{ "key", start_key, stop_key },
 	{ "fleet", start_fleet, stop_fleet },
+	{ "reactions", start_react, stop_react },
 	{ "ingest", start_ingest, stop_ingest },
+	{ "react", start_reacting, stop_reacting },
 	{ "watch", start_watch, stop_watch },
 	{ "api", start_api, stop_api },
 };
@@ -300,6 +394,7 @@ static void
 reload(struct server *s)
 {
 	struct server_config cfg;
+	struct react_settings settings;
 	struct detect_config detect;
 	bool failed;
 
@@ -312,6 +407,8 @@ reload(struct server *s)
 		ds_log_set_level((enum ds_log_level)cfg.log_level);
 		detect = detect_config_of(s, &cfg);
 		ingest_reconfigure(s->ingest, &detect);
+		settings = react_settings_of(&cfg);
+		react_configure(s->react, &settings);
 		fleet_set_silent_after(s->fleet, cfg.silent_after_ms * 1000);
 		ds_log(INFO, "configuration read again", "file=\"%s\"", s->file);
 	}

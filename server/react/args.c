@@ -48,6 +48,74 @@ react_args_suffice(
 	return missing == NULL;
 }
 
+static void
+take_process(const struct react_args *known, struct react_args *ret)
+{
+	ret->pid = known->pid;
+	ret->start_us = known->start_us;
+	memcpy(ret->exe, known->exe, sizeof(ret->exe));
+}
+
+static bool
+is_unit(const char *daemon)
+{
+	size_t len = strlen(daemon);
+
+	return len > 8 && strcmp(daemon + len - 8, ".service") == 0;
+}
+
+static void
+take_traffic(const struct react_args *known, struct react_args *ret)
+{
+	if (known->address[0]) {
+		memcpy(ret->address, known->address, sizeof(ret->address));
+	} else if (known->port > 0) {
+		ret->port = known->port;
+		ret->protocol = known->protocol;
+	} else {
+		take_process(known, ret);
+	}
+}
+
+void
+react_args_for(const struct react_kind *kind, const struct react_args *known, const char *daemon,
+    struct react_args *ret)
+{
+	*ret = (struct react_args){ 0 };
+	switch (kind->need) {
+	case REACT_NEEDS_NOTHING:
+		break;
+	case REACT_NEEDS_PROCESS:
+		take_process(known, ret);
+		break;
+	case REACT_NEEDS_ADDRESS:
+		memcpy(ret->address, known->address, sizeof(ret->address));
+		break;
+	case REACT_NEEDS_PORT:
+		ret->port = known->port;
+		ret->protocol = known->protocol;
+		break;
+	case REACT_NEEDS_PATH:
+		memcpy(ret->path, known->path, sizeof(ret->path));
+		memcpy(ret->sha256, known->sha256, sizeof(ret->sha256));
+		break;
+	case REACT_NEEDS_UNIT:
+		if (known->unit[0])
+			memcpy(ret->unit, known->unit, sizeof(ret->unit));
+		else if (is_unit(daemon))
+			snprintf(ret->unit, sizeof(ret->unit), "%s", daemon);
+		else
+			take_process(known, ret);
+		break;
+	case REACT_NEEDS_TRAFFIC:
+		take_traffic(known, ret);
+		break;
+	case REACT_NEEDS_DATA:
+		memcpy(ret->data, known->data, sizeof(ret->data));
+		break;
+	}
+}
+
 void
 react_target(
     const struct react_kind *kind, const struct react_args *args, char ret[REACT_TARGET_MAX])
@@ -260,5 +328,24 @@ react_address_listed(const char *address, const char *const *networks, size_t le
 	for (size_t i = 0; i < len; i++)
 		if (parse_network(networks[i], &n) && overlap(&a, &n))
 			return true;
+	return false;
+}
+
+bool
+react_labels_meet(const char *a, const char *b)
+{
+	while (*a) {
+		size_t len = strcspn(a, ","), pad = strspn(a, " ");
+
+		for (const char *at = b; pad < len && *at;) {
+			size_t n = strcspn(at, ","), skip = strspn(at, " ");
+
+			if (skip < n && n - skip == len - pad &&
+			    strncmp(a + pad, at + skip, n - skip) == 0)
+				return true;
+			at += n + (at[n] == ',');
+		}
+		a += len + (a[len] == ',');
+	}
 	return false;
 }

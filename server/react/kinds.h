@@ -55,6 +55,9 @@ const struct react_kind *react_kind_find(const char *name); /* or NULL */
 /* Whether the arguments are there; false and a sentence. */
 bool react_args_suffice(
     const struct react_kind *kind, const struct react_args *args, char *ret_why, size_t size);
+/* Those that the reaction uses, and the daemon as the unit where it is one. */
+void react_args_for(const struct react_kind *kind, const struct react_args *known,
+    const char *daemon, struct react_args *ret);
 /* "ip:192.0.2.1", "process:7@123", ...: the same thing has the same name. */
 void react_target(
     const struct react_kind *kind, const struct react_args *args, char ret[REACT_TARGET_MAX]);
@@ -64,6 +67,8 @@ DS_MUST_CHECK int react_args_get(const char *json, struct react_args *ret);
 /* What an alert's document says about process, source, file: as arguments. */
 void react_args_of_document(const char *json, struct react_args *ret);
 
+/* Whether two lists of labels, separated by commas, have one in common. */
+bool react_labels_meet(const char *a, const char *b);
 /* Whether an address ("192.0.2.1", "2001:db8::/32", "::ffff:192.0.2.1") lies in, or covers, one of
  * the networks.  An address that is none is never allowed to be blocked: true. */
 bool react_address_listed(const char *address, const char *const *networks, size_t len);

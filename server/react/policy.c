@@ -145,6 +145,8 @@ static void
 answer(const struct policy *p, const struct rule *rule, const struct react_kind *kind,
     const struct policy_subject *s, struct policy_answer *ret)
 {
+	struct react_args args;
+
 	*ret = (struct policy_answer){
 		.kind = kind,
 		.ttl_us = kind->is_lasting ? rule->r.ttl_ms * 1000 : 0,
@@ -154,7 +156,8 @@ answer(const struct policy *p, const struct rule *rule, const struct react_kind 
 							   : REACT_HOST,
 	};
 	snprintf(ret->rule, sizeof(ret->rule), "%s", rule->name);
-	if (!react_args_suffice(kind, s->args, ret->refused, sizeof(ret->refused)))
+	react_args_for(kind, s->args, s->daemon, &args);
+	if (!react_args_suffice(kind, &args, ret->refused, sizeof(ret->refused)))
 		return;
 	if (kind->need == REACT_NEEDS_ADDRESS && policy_spares(p, s->args->address))
 		snprintf(ret->refused, sizeof(ret->refused),

@@ -90,6 +90,13 @@ each_open(UNUSED struct reader *r, UNUSED uint32_t host, UNUSED order_call call,
 }
 
 static int
+each_over(
+    UNUSED struct reader *r, UNUSED uint64_t before_us, UNUSED reaction_call call, UNUSED void *ctx)
+{
+	return 0;
+}
+
+static int
 each_mode(UNUSED struct reader *r, UNUSED mode_call call, UNUSED void *ctx)
 {
 	return 0;
@@ -109,5 +116,6 @@ const struct store_reactions store_null_reactions = {
 	.get = get,
 	.count = count,
 	.each_open = each_open,
+	.each_over = each_over,
 	.each_mode = each_mode,
 };

@@ -95,6 +95,8 @@ struct store_reactions {
 	int (*count)(struct reader *r, struct reaction_counts *ret);
 	/* Orders that are not closed, of a host (0: of all), in the order of their counters. */
 	int (*each_open)(struct reader *r, uint32_t host, order_call call, void *ctx);
+	/* Reactions in effect whose life ended before; a thousand at most. */
+	int (*each_over)(struct reader *r, uint64_t before_us, reaction_call call, void *ctx);
 	int (*each_mode)(struct reader *r, mode_call call, void *ctx);
 };
 

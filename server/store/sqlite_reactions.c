@@ -18,9 +18,11 @@ static const char reaction_put[] =
 static const char reaction_get[] = "SELECT " REACTION_COLUMNS " FROM reaction WHERE id = ?";
 static const char reaction_times[] = "SELECT count(*) FROM reaction WHERE " SAME_TARGET
 				     " AND created_us >= ?4 AND status <> 'failed'";
+/* Waits, is in effect, or was done a moment ago. */
 static const char reaction_open_times[] =
-    "SELECT count(*) FROM reaction WHERE " SAME_TARGET " AND (expires_us = 0 OR expires_us > ?4)"
-    " AND status IN ('pending', 'sent', 'applied', 'verified')";
+    "SELECT count(*) FROM reaction WHERE " SAME_TARGET
+    " AND (status IN ('pending', 'sent') OR (status IN ('applied', 'verified')"
+    " AND (expires_us > ?4 OR (expires_us = 0 AND updated_us > ?4 - 60000000))))";
 /* What still waits is never forgotten; what is in effect only long after its lifetime. */
 static const char reaction_prune[] =
     "DELETE FROM reaction WHERE id IN (SELECT id FROM reaction WHERE updated_us < ?1"
@@ -35,6 +37,10 @@ static const char reactions[] =
     " AND (?3 = 0 OR host = ?3) AND created_us >= ?4 ORDER BY id DESC LIMIT ?5";
 static const char reactions_of_alert[] =
     "SELECT " REACTION_COLUMNS " FROM reaction WHERE alert_id = ? ORDER BY id DESC LIMIT ?";
+static const char reactions_over[] =
+    "SELECT " REACTION_COLUMNS
+    " FROM reaction WHERE status IN ('applied', 'verified') AND expires_us > 0"
+    " AND expires_us < ? LIMIT 1000";
 static const char order_put_sql[] = "INSERT OR REPLACE INTO signed_order(" ORDER_COLUMNS ")"
 				    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 static const char order_get[] = "SELECT " ORDER_COLUMNS " FROM signed_order WHERE id = ?";
@@ -298,6 +304,13 @@ each_open(struct reader *r, uint32_t host, order_call call, void *ctx)
 }
 
 static int
+each_over(struct reader *r, uint64_t before_us, reaction_call call, void *ctx)
+{
+	return all_reactions(
+	    &r->control, db_query(&r->control, reactions_over, "u", before_us), call, ctx);
+}
+
+static int
 each_mode(struct reader *r, mode_call call, void *ctx)
 {
 	sqlite3_stmt *st = db_query(&r->control, modes, "");
@@ -336,5 +349,6 @@ const struct store_reactions store_sqlite_reactions = {
 	.get = get,
 	.count = count,
 	.each_open = each_open,
+	.each_over = each_over,
 	.each_mode = each_mode,
 };

@@ -34,6 +34,12 @@ tests_unit_test_ulid_SOURCES = tests/unit/test_ulid.c
 tests_unit_test_ulid_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_ulid_LDADD = $(TEST_LIBS)
 
+unit_tests_server += tests/unit/test_react
+tests_unit_test_react_SOURCES = tests/unit/test_react.c tests/contract/store_fixture.c
+tests_unit_test_react_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_react_LDADD = server/libdsserver.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) \
+	-lpthread -lm
+
 unit_tests_server += tests/unit/test_react_policy tests/unit/test_breaker
 tests_unit_test_react_policy_SOURCES = tests/unit/test_react_policy.c
 tests_unit_test_react_policy_CFLAGS = $(TEST_CFLAGS)

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* react_impl - what the files of the react thread share; nobody else includes it. */
+#ifndef SERVER_REACT_REACT_IMPL_H
+#define SERVER_REACT_REACT_IMPL_H
+
+#include "lib/mailbox.h"
+#include "server/react/hosts.h"
+#include "server/react/react.h"
+#include "server/store/writer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define REACT_CHUNK 128u /* reactions of one transaction */
+
+struct ds_map;
+struct react_write;
+
+/* What the thread is told. */
+enum react_mail_kind {
+	REACT_MAIL_FINDING, /* host, finding */
+	REACT_MAIL_EVENT,   /* host, data */
+	REACT_MAIL_SESSION, /* host */
+	REACT_MAIL_RESULT,  /* host, data */
+	REACT_MAIL_SENT,    /* host, order */
+	REACT_MAIL_KICK,    /* host */
+	REACT_MAIL_CHANGED,
+	REACT_MAIL_RESET,
+	REACT_MAIL_WRITTEN, /* write: committed, or not */
+	REACT_MAIL_SETTINGS,
+	REACT_MAIL_STOP,
+	REACT_MAIL_KINDS
+};
+
+struct react_mail {
+	struct ds_mail mail; /* first */
+	enum react_mail_kind kind;
+	bool is_part; /* of a react_write: not freed by itself */
+	uint32_t host;
+	struct finding finding; /* its json is owned */
+	uint8_t order[DS_ORDER_ID_SIZE];
+	struct react_write *write;
+	struct react_settings settings;
+	size_t size;
+	uint8_t data[];
+};
+
+/* One transaction of the thread's own. */
+struct react_write {
+	struct write_request request; /* first */
+	struct react_mail back;
+	struct react_write *next; /* of those tried again */
+	struct react *react;
+	int (*run)(struct react_write *w, const struct store_backend *b, struct store *store);
+	int result;
+	unsigned tries;
+	uint32_t host; /* 0: see plans */
+	uint8_t order[DS_ORDER_ID_SIZE];
+	char id[REACTION_ID_SIZE]; /* of an order or reaction */
+	struct finding finding;    /* an alert of ours */
+	struct issuer issuer;
+	size_t size; /* of data, or of plans */
+	union {
+		uint8_t data[DS_RESULT_MAX];
+		struct issue_plan plans[REACT_CHUNK];
+	} * body; /* NULL, or as large as needed */
+};
+
+struct react {
+	struct react_config cfg;
+	struct ds_mailbox *mailbox;
+	struct ds_snapshot *policy;
+	struct reader *reader;
+	struct hosts *hosts;
+	struct modes *modes;
+	struct breaker *breaker;
+	enum react_held held;
+	bool is_paused;
+	int (*send)(void *arg, uint32_t host, const void *data, size_t size);
+	void *send_arg;
+	pthread_t thread;
+	bool is_running, stop;
+	struct react_write *retry; /* could not be stored; tried again each round */
+	size_t retry_len;
+	/* outbox */
+	struct ds_map *sent;   /* order id -> when, ms, as a pointer */
+	struct ds_map *kicked; /* hosts with something to send, this turn */
+	uint64_t sweep_ms;
+	atomic_uint_least64_t order_ttl_us;
+	atomic_uint_least64_t findings, reactions, stopped, sent_n, results, dropped, resting;
+	atomic_bool paused, rescan;
+};
+
+/* react.c */
+/* A write with `size` bytes of body; NULL: no memory. */
+struct react_write *react_write_new(struct react *r,
+    int (*run)(struct react_write *w, const struct store_backend *b, struct store *store),
+    size_t size);
+void react_write_free(struct react_write *w);
+/* Takes it; what the writer has no room for is tried again. */
+void react_write_post(struct react_write *w);
+
+/* respond.c: from a finding to plans. */
+void respond(struct react *r, uint32_t host, const struct finding *f);
+
+/* outbox.c */
+void outbox_kick(struct react *r, uint32_t host);
+/* Sends what waits for the hosts kicked; all of it, whether sent before or not, with `again`. */
+void outbox_send(struct react *r, uint32_t host, bool again);
+void outbox_turn(struct react *r);
+void outbox_sent(struct react *r, const struct react_mail *m);
+void outbox_result(struct react *r, struct react_mail *m);
+void outbox_sweep(struct react *r, uint64_t now_ms);
+
+#endif
