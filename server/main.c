@@ -338,6 +338,7 @@ start_api(struct server *s, char *why, size_t size)
 		.store = &s->store,
 		.writer = s->writer,
 		.ingest = s->ingest,
+		.fleet = s->fleet,
 		.ca_file = ingest_ca_file(s->ingest),
 		.order_key = s->order_public,
 	};

@@ -10,6 +10,7 @@
 #include "lib/clock.h"
 #include "server/api/routes.h"
 #include "server/api/state.h"
+#include "server/fleet/fleet.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -365,6 +366,8 @@ change(struct call *c, const char *status, const char *verdict)
 	}
 	if (ch.result == 1 && c->cfg->ingest != NULL)
 		ingest_forget(c->cfg->ingest, ch.host, ch.daemon);
+	if (ch.result == 1 && c->cfg->fleet != NULL)
+		fleet_forget(c->cfg->fleet, ch.host, ch.daemon);
 	show(c);
 }
 

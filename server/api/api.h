@@ -12,6 +12,7 @@
 #include "server/store/store.h"
 
 struct api;
+struct fleet;
 struct ingest;
 struct server_config;
 struct writer;
@@ -22,6 +23,7 @@ struct api_config {
 	const struct store_config *store; /* for readers; borrowed until stop */
 	struct writer *writer;            /* borrowed until stop */
 	struct ingest *ingest;            /* borrowed until stop; NULL: no agents (tests) */
+	struct fleet *fleet;              /* borrowed until stop; NULL: none (tests) */
 	const char *ca_file;      /* PEM of the agents' CA, whose pin goes into enrolment tokens */
 	const uint8_t *order_key; /* whose orders hosts take, into tokens; 32 bytes, or NULL */
 };

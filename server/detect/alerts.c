@@ -140,6 +140,7 @@ grown_document(const char *was, const char *finding)
 
 	if (json_is_object(to) && json_is_object(from)) {
 		append(to, from, "events");
+		append(to, from, "sources");
 		append_new(to, from, "behaviours");
 		append_new(to, from, "threat");
 		if (json_is_object(json_object_get(from, "peers")))

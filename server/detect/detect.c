@@ -20,7 +20,7 @@
 
 static const struct detector *const detector_table[] = { &detect_new_child, &detect_blind,
 	&detect_new_file, &detect_new_destination, &detect_new_listener, &detect_privilege,
-	&detect_integrity };
+	&detect_integrity, &detect_login };
 
 #define MEMO_LEN  8192u /* a power of two */
 #define NO_DAEMON (&no_daemon)
@@ -115,9 +115,9 @@ detect_send_news(struct detect *d, const struct daemon_profile *of, uint8_t kind
 		d->news_refused++;
 		return false;
 	}
-	*news = (struct knowledge_news){ { NULL }, knowledge_fact(of->class, kind, key, key_size),
-		of->host->number, learnt };
-	if (ds_mailbox_put(to, &news->mail) < 0) {
+	*news = (struct knowledge_news){ { { NULL }, NEWS_FACT },
+		knowledge_fact(of->class, kind, key, key_size), of->host->number, learnt };
+	if (ds_mailbox_put(to, &news->news.mail) < 0) {
 		d->news_refused++;
 		free(news);
 		return false;

@@ -22,8 +22,8 @@ struct daemon_row;
 
 struct detect_config {
 	uint64_t learn_min_us; /* a daemon learns at least so long */
-	double unseen_max; /* ready when the estimated unseen mass (Good-Turing) is below this */
-	uint32_t keys_max; /* keys kept a daemon; more are counted, not kept */
+	double unseen_max;   /* ready when the estimated unseen mass (Good-Turing) is below this */
+	uint32_t keys_max;   /* keys kept a daemon; more are counted, not kept */
 	double alert_budget; /* false alarms accepted a host and week; 0: one */
 	struct ds_snapshot *fleet;     /* struct fleet_knowledge (knowledge.h); may be NULL */
 	struct ds_mailbox *fleet_mail; /* takes struct knowledge_news, malloc; may be NULL */

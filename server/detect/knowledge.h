@@ -24,10 +24,18 @@ struct prevalence {
 	uint32_t seen;   /* where it was seen at all */
 };
 
-/* A host's news, from a worker to the fleet thread. */
-struct knowledge_news {
+/* What comes by the fleet's mail; each begins with a struct news. */
+enum news_sort { NEWS_FACT, NEWS_LOGIN, NEWS_FORGET };
+
+struct news {
 	struct ds_mail mail; /* first */
-	uint64_t fact;       /* knowledge_fact() */
+	enum news_sort sort;
+};
+
+/* A host's news, from a worker to the fleet thread: NEWS_FACT. */
+struct knowledge_news {
+	struct news news; /* first */
+	uint64_t fact;    /* knowledge_fact() */
 	uint32_t host;
 	bool learnt;
 };

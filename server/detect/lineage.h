@@ -10,8 +10,9 @@
 
 #include "server/detect/turn.h"
 
-#define LINEAGE_US   (3600 * 1000000ull)
-#define LINEAGE_MANY 1  /* root of findings beyond as many alerts as a daemon may have in an hour \
+#define LINEAGE_US (3600 * 1000000ull)
+#define LINEAGE_MANY                                                                              \
+	1               /* root of findings beyond as many alerts as a daemon may have in an hour \
 			 */
 #define LINEAGE_FLOOD 2 /* root of behaviours that had no room in the profile */
 

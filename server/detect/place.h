@@ -38,7 +38,8 @@ struct place {
 	const char *technique; /* ATT&CK id */
 };
 
-/* What the event does, and to which file (of a rename the new name): bits. 0: nothing to do with files.
+/* What the event does, and to which file (of a rename the new name): bits. 0: nothing to do with
+ * files.
  */
 unsigned place_op(const struct ds_event *ev, struct ds_str *ret_path);
 /* The row, or NULL: a place like any other. */

@@ -65,7 +65,7 @@ struct detector {
 };
 
 extern const struct detector detect_new_child, detect_blind, detect_new_file,
-    detect_new_destination, detect_new_listener, detect_privilege, detect_integrity;
+    detect_new_destination, detect_new_listener, detect_privilege, detect_integrity, detect_login;
 
 /* A new finding, with id, time, group and daemon filled in; NULL when there is no memory.  `what`
  * tells findings of one event apart. */

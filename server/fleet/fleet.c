@@ -6,6 +6,7 @@
 #include "lib/map.h"
 #include "server/detect/key.h"
 #include "server/detect/knowledge.h"
+#include "server/fleet/logins.h"
 #include "server/fleet/silence.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ struct fleet {
 	struct ds_mailbox *mail;
 	struct knowledge *knowledge;
 	struct silence *silence;
+	struct logins *logins;
 	bool changed; /* knowledge, since it was published */
 	int (*each)(void *arg, fleet_heard call, void *ctx);
 	void *each_arg;
@@ -37,7 +39,7 @@ struct fleet {
 
 struct loading {
 	struct fleet *fleet;
-	struct ds_map *classes; /* (host, daemon) -> class, of containers: their image names them */
+	struct ds_map *classes; /* (host, daemon) -> class, of daemons that are ready */
 };
 
 struct named {
@@ -74,7 +76,7 @@ load_daemon(const struct daemon_row *row, void *ctx)
 	key_class(row->name, row->image != NULL ? row->image : "", class, sizeof(class));
 	n.fact = knowledge_fact(class, 0, "", 0);
 	learn(l->fleet, &n);
-	if (strncmp(row->name, "container:", 10) != 0)
+	if (row->state == NULL || strcmp(row->state, "ready") != 0)
 		return 0;
 	copy = strdup(class);
 	name_of(&name, row->host, row->name);
@@ -97,9 +99,11 @@ load_profile(const struct profile_row *row, void *ctx)
 
 	name_of(&name, row->host, row->daemon);
 	known = ds_map_get(l->classes, name.data, name.size);
+	logins_load(l->fleet->logins, row);
 	if (known == NULL) {
 		key_class(row->daemon, "", class, sizeof(class));
 		known = class;
+		n.learnt = false; /* a young daemon teaches nobody */
 	}
 	n.fact = knowledge_fact(known, row->kind, row->key, row->key_size);
 	learn(l->fleet, &n);
@@ -144,14 +148,73 @@ publish(struct fleet *f)
 
 /* ---- the thread */
 
+struct forget_news {
+	struct news news; /* first: NEWS_FORGET */
+	uint32_t host;
+	char daemon[DS_DAEMON_MAX + 1];
+};
+
+static int
+reload_profile(const struct profile_row *row, void *ctx)
+{
+	logins_load(ctx, row);
+	return 0;
+}
+
+static void
+reload(struct fleet *f, const struct forget_news *n)
+{
+	struct reader *reader = NULL;
+	int r = f->cfg.backend->reader_open(f->cfg.store, &reader);
+
+	if (r == 0)
+		r = f->cfg.backend->each_profile(
+		    reader, n->host, n->daemon, reload_profile, f->logins);
+	if (reader != NULL)
+		f->cfg.backend->reader_close(reader);
+	if (r < 0)
+		ds_log(WARN, "cannot read what people decided, later then", "host=%u why=\"%s\"",
+		    n->host, strerror(-r));
+}
+
+static void
+take_news(struct fleet *f, struct news *n)
+{
+	switch (n->sort) {
+	case NEWS_FACT:
+		learn(f, DS_CONTAINER(n, struct knowledge_news, news));
+		break;
+	case NEWS_LOGIN:
+		logins_take(f->logins, DS_CONTAINER(n, struct login_news, news));
+		break;
+	case NEWS_FORGET:
+		reload(f, DS_CONTAINER(n, struct forget_news, news));
+		break;
+	}
+}
+
+void
+fleet_forget(struct fleet *f, uint32_t host, const char *daemon)
+{
+	struct forget_news *n = calloc(1, sizeof(*n));
+
+	if (n == NULL)
+		return;
+	n->news.sort = NEWS_FORGET;
+	n->host = host;
+	snprintf(n->daemon, sizeof(n->daemon), "%s", daemon);
+	if (ds_mailbox_put(f->mail, &n->news.mail) < 0)
+		free(n);
+}
+
 static void
 take_mail(struct fleet *f, struct ds_mail *m)
 {
 	while (m != NULL) {
 		struct ds_mail *next = m->next;
-		struct knowledge_news *n = DS_CONTAINER(m, struct knowledge_news, mail);
+		struct news *n = DS_CONTAINER(m, struct news, mail);
 
-		learn(f, n);
+		take_news(f, n);
 		free(n);
 		m = next;
 	}
@@ -186,6 +249,7 @@ run(void *arg)
 		if (f->changed && publish(f) < 0)
 			ds_log(WARN, "no memory for what the fleet knows, keeping what was",
 			    "facts=%zu", knowledge_len(f->knowledge));
+		logins_tick(f->logins, ds_clock_wall_us());
 		heard(f);
 	}
 	return NULL;
@@ -205,7 +269,9 @@ fleet_new(const struct fleet_config *cfg, char *ret_why, size_t why_size)
 	f->mail = ds_mailbox_new(MAIL_MAX);
 	f->knowledge = knowledge_new();
 	f->silence = silence_new(cfg);
-	if (f->snapshot == NULL || f->mail == NULL || f->knowledge == NULL || f->silence == NULL)
+	f->logins = logins_new(&f->cfg);
+	if (f->snapshot == NULL || f->mail == NULL || f->knowledge == NULL || f->silence == NULL ||
+	    f->logins == NULL)
 		goto fail;
 	r = load(f);
 	if (r == 0)
@@ -239,15 +305,11 @@ fleet_start(struct fleet *f, int (*each)(void *arg, fleet_heard call, void *ctx)
 void
 fleet_stop(struct fleet *f)
 {
-	struct knowledge_news *wake;
-
 	if (f == NULL || !f->running)
 		return;
 	atomic_store(&f->stop, true);
 	/* Any mail ends the wait; without memory for it the round does, within a second. */
-	wake = calloc(1, sizeof(*wake));
-	if (wake != NULL && ds_mailbox_put(f->mail, &wake->mail) < 0)
-		free(wake);
+	fleet_forget(f, 0, "");
 	pthread_join(f->thread, NULL);
 	f->running = false;
 }
@@ -263,6 +325,7 @@ fleet_free(struct fleet *f)
 	ds_snapshot_free(f->snapshot);
 	knowledge_free(f->knowledge);
 	silence_free(f->silence);
+	logins_free(f->logins);
 	free(f);
 }
 

@@ -16,12 +16,20 @@
 
 struct fleet;
 struct writer;
+struct finding;
+struct login_policy;
 
 struct fleet_config {
 	const struct store_backend *backend;
-	const struct store_config *store; /* for a reader; borrowed until stop */
-	struct writer *writer;            /* borrowed until stop */
-	uint64_t silent_after_us;         /* [detect] silent_after */
+	const struct store_config *store;  /* for a reader; borrowed until stop */
+	struct writer *writer;             /* borrowed until stop */
+	uint64_t silent_after_us;          /* [detect] silent_after */
+	const struct login_policy *logins; /* borrowed until stop; may be NULL */
+	/* A finding of the fleet's own is on disk; on the writer's thread, so it must only hand
+	 * over.  Borrowed.  May be NULL. */
+	void (*on_committed)(uint32_t host, const char *host_name, const struct finding *finding,
+	    uint64_t now_us, void *ctx);
+	void *committed_ctx;
 };
 
 /* For a connected host: last_frame_us is wall clock, us. */
@@ -40,6 +48,9 @@ DS_MUST_CHECK int fleet_start(
 void fleet_stop(struct fleet *f);
 /* SIGHUP.  Any thread. */
 void fleet_set_silent_after(struct fleet *f, uint64_t silent_after_us);
+
+/* What people decided about a daemon of a host is read again.  Any thread. */
+void fleet_forget(struct fleet *f, uint32_t host, const char *daemon);
 
 /* For struct detect_config: fleet and fleet_mail. Both live until fleet_free(). */
 struct ds_snapshot *fleet_knowledge(struct fleet *f);

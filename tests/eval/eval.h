@@ -25,6 +25,8 @@ int eval_schonlau_sea(const char *name, const char *dir);
 int eval_unm_mit(const char *name, const char *dir);
 int eval_adfa_ld(const char *name, const char *dir);
 int eval_smd_asd(const char *name, const char *dir);
+int eval_cowrie(const char *name, const char *dir);
+int eval_authlog(const char *name, const char *dir);
 
 /* `eval DATASET METRIC VALUE`; what is no number is printed as "nan". */
 void eval_print(const char *dataset, const char *metric, double value);

@@ -16,6 +16,8 @@ static const struct eval_dataset datasets[] = {
 	{ "unm-mit-syscalls", "unm-mit-syscalls", eval_unm_mit },
 	{ "adfa-ld", "adfa-ld", eval_adfa_ld },
 	{ "smd_asd", "smd-asd", eval_smd_asd },
+	{ "cowrie", "cowrie-kareiva", eval_cowrie },
+	{ "auth", "auth-logs", eval_authlog },
 };
 
 void

@@ -182,6 +182,10 @@ tests_unit_test_evidence_SOURCES = tests/unit/test_evidence.c
 tests_unit_test_evidence_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_evidence_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(JANSSON_LIBS) -lm
 
+unit_tests_server += tests/unit/test_login_model
+tests_unit_test_login_model_SOURCES = tests/unit/test_login_model.c
+tests_unit_test_login_model_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_login_model_LDADD = $(DETECT_TEST_LIBS)
 unit_tests_server += tests/unit/test_novelty
 tests_unit_test_novelty_SOURCES = tests/unit/test_novelty.c tests/unit/detect_fixture.c tests/unit/detect_fixture.h
 tests_unit_test_novelty_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)

@@ -521,7 +521,7 @@ what_is_new_is_told_to_the_fleet(void **state)
 	fixture_ready_nginx(f);
 	send_exec(f, "/usr/bin/dash", "/usr/sbin/nginx", "sh");
 	for (m = ds_mailbox_take(mail); m != NULL; m = next) {
-		struct knowledge_news *n = DS_CONTAINER(m, struct knowledge_news, mail);
+		struct knowledge_news *n = DS_CONTAINER(m, struct knowledge_news, news.mail);
 
 		next = m->next;
 		learnt += n->learnt;

@@ -413,7 +413,7 @@ a_young_daemon_teaches_nobody(void **state)
 	fixture_send(f);
 	for (int round = 0; round < 2; round++) {
 		for (m = ds_mailbox_take(mail); m != NULL; m = next) {
-			struct knowledge_news *n = DS_CONTAINER(m, struct knowledge_news, mail);
+			struct knowledge_news *n = DS_CONTAINER(m, struct knowledge_news, news.mail);
 
 			next = m->next;
 			learnt[round] += n->learnt;
@@ -427,7 +427,7 @@ a_young_daemon_teaches_nobody(void **state)
 	assert_int_equal(learnt[1], 1); /* the shell, now that the daemon is learnt */
 	for (m = ds_mailbox_take(mail); m != NULL; m = next) {
 		next = m->next;
-		free(DS_CONTAINER(m, struct knowledge_news, mail));
+		free(DS_CONTAINER(m, struct knowledge_news, news.mail));
 	}
 	ds_mailbox_free(mail);
 }

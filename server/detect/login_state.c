@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/detect/login_state.h"
+
+#include "lib/map.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int
+login_set_init(struct login_set *s, size_t max, size_t node_size)
+{
+	*s = (struct login_set){ .max = max, .node_size = node_size };
+	s->map = ds_map_new(max + 1);
+	return s->map != NULL ? 0 : -ENOMEM;
+}
+
+void
+login_set_done(struct login_set *s)
+{
+	for (struct login_node *n = s->oldest, *next; n != NULL; n = next) {
+		next = n->newer;
+		free(n);
+	}
+	ds_map_free(s->map, NULL);
+	*s = (struct login_set){ 0 };
+}
+
+static void
+take_out(struct login_set *s, struct login_node *n)
+{
+	if (n->older != NULL)
+		n->older->newer = n->newer;
+	else
+		s->oldest = n->newer;
+	if (n->newer != NULL)
+		n->newer->older = n->older;
+	else
+		s->newest = n->older;
+	n->older = n->newer = NULL;
+}
+
+static void
+put_newest(struct login_set *s, struct login_node *n)
+{
+	n->older = s->newest;
+	n->newer = NULL;
+	if (s->newest != NULL)
+		s->newest->newer = n;
+	else
+		s->oldest = n;
+	s->newest = n;
+}
+
+static size_t
+key_len(const char *key)
+{
+	return strnlen(key, sizeof(((struct login_node *)0)->key) - 1);
+}
+
+void *
+login_set_get(struct login_set *s, const char *key)
+{
+	struct login_node *n = ds_map_get(s->map, key, key_len(key));
+
+	if (n == NULL)
+		return NULL;
+	if (n != s->newest) {
+		take_out(s, n);
+		put_newest(s, n);
+	}
+	return n;
+}
+
+static void
+drop_oldest(struct login_set *s)
+{
+	struct login_node *n = s->oldest;
+
+	take_out(s, n);
+	ds_map_remove(s->map, n->key, n->key_len);
+	free(n);
+	s->len--;
+}
+
+void *
+login_set_make(struct login_set *s, const char *key)
+{
+	struct login_node *n = login_set_get(s, key);
+
+	if (n != NULL)
+		return n;
+	if (s->len >= s->max)
+		drop_oldest(s);
+	n = calloc(1, s->node_size);
+	if (n == NULL)
+		return NULL;
+	n->key_len = key_len(key);
+	memcpy(n->key, key, n->key_len);
+	if (ds_map_put(s->map, n->key, n->key_len, n, NULL) < 0) {
+		free(n);
+		return NULL;
+	}
+	put_newest(s, n);
+	s->len++;
+	return n;
+}
+
+unsigned
+login_recent_count(const struct login_recent *r, uint64_t since_us)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < LOGIN_TARGETS; i++)
+		n += r->time_us[i] != 0 && r->time_us[i] >= since_us;
+	return n;
+}
+
+unsigned
+login_recent_add(
+    struct login_recent *r, uint64_t id, uint64_t time_us, uint64_t since_us, unsigned *ret_slot)
+{
+	unsigned slot = 0;
+
+	for (unsigned i = 0; i < LOGIN_TARGETS; i++) {
+		if (r->time_us[i] != 0 && r->id[i] == id) {
+			slot = i;
+			break;
+		}
+		if (r->time_us[i] < r->time_us[slot])
+			slot = i;
+	}
+	r->id[slot] = id;
+	if (time_us > r->time_us[slot])
+		r->time_us[slot] = time_us;
+	if (ret_slot != NULL)
+		*ret_slot = slot;
+	return login_recent_count(r, since_us);
+}

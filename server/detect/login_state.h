@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* login_state - what the login model remembers of sources and accounts; private to it. */
+#ifndef SERVER_DETECT_LOGIN_STATE_H
+#define SERVER_DETECT_LOGIN_STATE_H
+
+#include "server/detect/login_model.h"
+
+#define LOGIN_SOURCES_MAX 65536u
+#define LOGIN_USERS_MAX   65536u
+#define LOGIN_TARGETS     16u /* accounts or sources remembered of each other */
+#define LOGIN_NETWORKS    8u  /* of an account */
+
+struct ds_map;
+
+/* One of a bounded set: the longest unheard of goes first. */
+struct login_node {
+	struct login_node *older, *newer;
+	char key[LOGIN_NAME_MAX + 24];
+	size_t key_len;
+};
+
+struct login_set {
+	struct ds_map *map;
+	struct login_node *oldest, *newest;
+	size_t len, max, node_size;
+};
+
+/* A few recent different things: hash and when it was last. */
+struct login_recent {
+	uint64_t id[LOGIN_TARGETS];
+	uint64_t time_us[LOGIN_TARGETS];
+};
+
+struct login_source {
+	struct login_node node;
+	uint8_t address[16], size;
+	double minute, hour, day; /* failures, decayed */
+	uint64_t decayed_us;
+	struct login_recent users, unknown_users;
+	uint64_t hostile_until_us, told_us;
+	uint64_t pending_us; /* failed for an account that nobody has: told unless it succeeds */
+	uint32_t pending_host;
+	char pending_host_name[64], pending_daemon[64], pending_user[LOGIN_NAME_MAX + 1];
+};
+
+struct login_user {
+	struct login_node node;
+	struct login_recent sources;        /* that failed and that nobody knows, by network */
+	uint8_t address[LOGIN_TARGETS][17]; /* of them: size and bytes */
+	uint64_t attacked_until_us;
+};
+
+/* An account that has logged in. */
+struct login_known {
+	struct login_node node;
+	uint64_t logins, first_us;
+	struct {
+		uint64_t id, count, last_us;
+	} network[LOGIN_NETWORKS];
+	unsigned networks, once; /* different ones ever; those seen once of the kept */
+};
+
+struct login_hours {
+	double mean[24], spread[24];
+	unsigned days[24];
+	uint64_t hour; /* since the epoch */
+	double count, sum;
+};
+
+struct login_model {
+	struct login_policy policy;
+	struct login_set sources, users, known, networks;
+	struct login_recent probing; /* sources that failed for accounts which nobody has */
+	uint64_t first_us;
+	uint64_t pending; /* sources that wait */
+	struct login_hours hours;
+};
+
+DS_MUST_CHECK int login_set_init(struct login_set *s, size_t max, size_t node_size);
+void login_set_done(struct login_set *s);
+/* Found and now the newest, or NULL. */
+void *login_set_get(struct login_set *s, const char *key);
+/* Found or made; NULL when there is no memory. */
+void *login_set_make(struct login_set *s, const char *key);
+/* Notes one; how many different ones since. */
+unsigned login_recent_add(
+    struct login_recent *r, uint64_t id, uint64_t time_us, uint64_t since_us, unsigned *ret_slot);
+unsigned login_recent_count(const struct login_recent *r, uint64_t since_us);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/fleet/logins.h"
+
+#include "lib/log.h"
+#include "server/detect/key.h"
+#include "server/detect/login_say.h"
+#include "server/fleet/raise.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TICK_US (10 * 1000000ull)
+
+struct logins {
+	const struct fleet_config *cfg;
+	struct login_model *model;
+	uint64_t ticked_us;
+	uint64_t lost; /* for lack of memory */
+};
+
+struct logins *
+logins_new(const struct fleet_config *cfg)
+{
+	struct logins *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->cfg = cfg;
+	l->model = login_model_new(cfg->logins);
+	if (l->model == NULL) {
+		free(l);
+		return NULL;
+	}
+	return l;
+}
+
+void
+logins_free(struct logins *l)
+{
+	if (l == NULL)
+		return;
+	login_model_free(l->model);
+	free(l);
+}
+
+void
+logins_load(struct logins *l, const struct profile_row *row)
+{
+	char user[LOGIN_NAME_MAX + 1], network[64];
+
+	if (row->kind == DS_EVENT_LOGIN && row->learnt &&
+	    login_key_read(row->key, row->key_size, user, network))
+		login_model_known(l->model, user, network, row->count, row->first_us, row->last_us);
+}
+
+static void
+tell(const struct login_found *found, void *ctx)
+{
+	struct logins *l = ctx;
+	struct finding finding;
+
+	if (login_say(found, &finding) < 0)
+		l->lost++;
+	else
+		raise_finding(l->cfg, found->host, found->host_name, &finding);
+}
+
+static void
+keep(struct logins *l, const struct login_event *ev, uint64_t count)
+{
+	struct profile_row row = { .host = ev->host,
+		.daemon = ev->daemon,
+		.kind = DS_EVENT_LOGIN,
+		.count = count,
+		.first_us = ev->time_us,
+		.last_us = ev->time_us,
+		.learnt = true };
+	char network[64];
+	struct key key;
+
+	login_network(ev->address, ev->address_size, network, sizeof(network));
+	login_key(ev->user, network, &key);
+	row.key = key.data;
+	row.key_size = key.size;
+	raise_profile(l->cfg, &row);
+}
+
+void
+logins_take(struct logins *l, const struct login_news *news)
+{
+	struct login_event ev = news->event;
+	int r;
+
+	/* The texts are the news' own. */
+	ev.host_name = news->host_name;
+	ev.daemon = news->daemon;
+	ev.user = news->user;
+	ev.method = news->method;
+	r = login_model_take(l->model, &ev, tell, l);
+	if (r < 0)
+		l->lost++;
+	else if (r > 0)
+		keep(l, &ev, (uint64_t)r);
+}
+
+void
+logins_tick(struct logins *l, uint64_t now_us)
+{
+	if (now_us < l->ticked_us + TICK_US)
+		return;
+	l->ticked_us = now_us;
+	login_model_tick(l->model, now_us, tell, l);
+	if (l->lost > 0)
+		ds_log(WARN, "no memory for logins", "lost=%llu", (unsigned long long)l->lost);
+	l->lost = 0;
+}

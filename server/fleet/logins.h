@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * logins - the login model on the fleet's thread: what was learnt comes from the store, what is
+ * normal goes there, what is not becomes an alert.
+ */
+#ifndef SERVER_FLEET_LOGINS_H
+#define SERVER_FLEET_LOGINS_H
+
+#include "server/detect/login.h"
+#include "server/fleet/fleet.h"
+
+struct logins;
+
+struct logins *logins_new(const struct fleet_config *cfg); /* cfg: borrowed; NULL: no memory */
+void logins_free(struct logins *l);
+/* A row of a profile; those of other kinds are none of its business. */
+void logins_load(struct logins *l, const struct profile_row *row);
+void logins_take(struct logins *l, const struct login_news *news);
+void logins_tick(struct logins *l, uint64_t now_us);
+
+#endif
