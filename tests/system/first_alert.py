@@ -85,7 +85,7 @@ def everyday():
 
 def nginx_pid():
     with open(f"{dir}/nginx.pid") as f:
-        return int(f.read())
+        return int(f.read() or 0)  # not yet: nginx makes it before it writes it
 
 
 def answers():

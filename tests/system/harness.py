@@ -10,7 +10,7 @@
 
 Nothing here sleeps to wait: wait() asks until the answer comes or the time is over.
 """
-import calendar, http.client, json, os, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.parse
+import calendar, http.client, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.parse
 
 TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 BUILD = os.environ.get("top_builddir", os.getcwd())
@@ -143,9 +143,21 @@ class Process:
         self.out.close()
         return True
 
-    def tail(self, lines=20):
+    def text(self):
         with open(self.log, errors="replace") as f:
-            return "".join(f.readlines()[-lines:])
+            return f.read()
+
+    def tail(self, lines=20):
+        return "\n".join(self.text().splitlines()[-lines:]) + "\n"
+
+
+def comm(pid):
+    """The name of a process; "" when it has gone."""
+    try:
+        with open(f"/proc/{pid}/comm") as f:
+            return f.read().strip()
+    except OSError:
+        return ""
 
 
 class Agent:
@@ -175,10 +187,22 @@ class Agent:
     def stop(self):
         return self.process.stop()
 
+    def said(self, text):
+        """How often its log, and that of its uplink, has this."""
+        return self.process.text().count(text)
+
+    def sessions(self):
+        return self.said("connected server=")
+
+    def host(self):
+        """Its host's id, once it is enrolled."""
+        return re.search(r"this host is enrolled host=(\S+)", self.process.text())[1]
+
     def uplink_pid(self):
-        r = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
-        pids = [int(x) for x in r.stdout.split()]
-        return pids[0] if pids else None
+        """Not that of a package manager that the guard asks now and then."""
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as f:
+            pids = f.read().split()
+        return next((int(pid) for pid in pids if comm(pid) == "daemonsec-uplin"), None)
 
 
 def write_conf(path, sections, options):
@@ -278,7 +302,7 @@ class Site:
         self.agents.append(a)
         if start:
             a.start()
-            if not wait(self.connected, 20):
+            if not wait(lambda: a.sessions() and a.host() in [h["id"] for h in self.connected()], 20):
                 raise RuntimeError("the agent did not connect:\n" + a.process.tail(40))
         return a
 

@@ -2,6 +2,8 @@
 system_tests =
 # Those that also run in the sanitizer builds.
 sanitized_system_tests =
+# Those of both that have the machine for themselves: they measure how long something takes, or take all of it.
+alone_system_tests = tests/system/first_alert.py tests/system/agent_flood.py
 
 EXTRA_DIST += tests/system/harness.py tests/system/probe.py tests/system/sdhost.py
 system_tests += tests/system/daemons.py tests/system/fallbacks.py tests/system/systemd_host.py

@@ -4,7 +4,7 @@
 The tree is made once with debootstrap (a minute) and kept in DS_TEST_CACHE, /var/tmp/daemonsec-tests by default; each host
 gets an overlay of it.
 """
-import ctypes, glob
+import ctypes, fcntl, glob
 
 from harness import *
 
@@ -42,18 +42,24 @@ V1 = ("systemd", "memory", "cpu", "pids")
 def tree():
     """The debootstrap tree, made when it is not there; skips when it cannot be made."""
     root = os.path.join(CACHE, "root")
-    if not os.path.exists(root):
-        need("debootstrap")
-        os.makedirs(CACHE, exist_ok=True)
-        say("making a Debian tree with debootstrap, once")
-        new = tempfile.mkdtemp(prefix="root.", dir=CACHE)
-        r = subprocess.run(["debootstrap", "--variant=minbase", "--include=" + PACKAGES, "bookworm", new],
-                           capture_output=True, text=True)
-        if r.returncode != 0:
-            shutil.rmtree(new, ignore_errors=True)
-            skip_all("debootstrap failed: " + r.stdout.strip().splitlines()[-1])
-        os.rename(new, root)
+    os.makedirs(CACHE, exist_ok=True)
+    with open(os.path.join(CACHE, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run side by side
+        if not os.path.exists(root):
+            make_tree(root)
     return root
+
+
+def make_tree(root):
+    need("debootstrap")
+    say("making a Debian tree with debootstrap, once")
+    new = tempfile.mkdtemp(prefix="root.", dir=CACHE)
+    r = subprocess.run(["debootstrap", "--variant=minbase", "--include=" + PACKAGES, "bookworm", new],
+                       capture_output=True, text=True)
+    if r.returncode != 0:
+        shutil.rmtree(new, ignore_errors=True)
+        skip_all("debootstrap failed: " + r.stdout.strip().splitlines()[-1])
+    os.rename(new, root)
 
 
 def cgroup_dirs(name, layout):

@@ -4,6 +4,8 @@
 cd "${top_srcdir:-.}" || exit 99
 [ -w . ] || { echo "1..0 # SKIP the source is read-only"; exit 0; }
 dir=$(mktemp -d)
+# What is tested here is already built.
+[ -z "${top_builddir:-}" ] || export DS_BUILD="$top_builddir"
 n=0 bad=0
 check() { # NAME COMMAND...
 	name=$1
