@@ -18,13 +18,13 @@
 #define FOLLOW_HEAD  256u   /* bytes that the hash is of, at most */
 #define FOLLOW_LINE  16384u /* longer lines are cut */
 #define FOLLOW_PATH  1024u
-#define FOLLOW_EARLY 4u
+#define FOLLOW_EARLY 16u
 
 struct follow {
 	char path[FOLLOW_PATH];
 	int fd;                  /* of the file being read; -1: none yet */
 	int early[FOLLOW_EARLY]; /* opened by init, while we might: the file and what was rotated
-				    last */
+				    last; until what has the name is being read */
 	unsigned early_len;
 	bool is_skipping; /* inside a line that was too long */
 	uint64_t inode, offset;

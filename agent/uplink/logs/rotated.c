@@ -250,8 +250,25 @@ find_between(const struct follow *f, const struct stat *old, bool *ret_missed)
 	return best_fd;
 }
 
+/* What is not being read has served, and would keep its room on the disk when it is deleted. */
+static void
+close_other_early(struct follow *f)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < f->early_len; i++) {
+		struct stat st;
+
+		if (fstat(f->early[i], &st) == 0 && (uint64_t)st.st_ino == f->inode)
+			f->early[kept++] = f->early[i];
+		else
+			close(f->early[i]);
+	}
+	f->early_len = kept;
+}
+
 int
-rotated_next(const struct follow *f, bool *ret_missed)
+rotated_next(struct follow *f, bool *ret_missed)
 {
 	struct stat old, named;
 	bool is_named;
@@ -261,8 +278,10 @@ rotated_next(const struct follow *f, bool *ret_missed)
 	if (fstat(f->fd, &old) < 0)
 		return -errno;
 	is_named = stat(f->path, &named) == 0;
-	if (is_named && (uint64_t)named.st_ino == f->inode)
+	if (is_named && (uint64_t)named.st_ino == f->inode) {
+		close_other_early(f);
 		return -ENOENT;
+	}
 	fd = find_between(f, &old, ret_missed);
 	if (fd >= 0)
 		return fd;

@@ -27,8 +27,8 @@ int rotated_open_named(const struct follow *f);
 int rotated_find(const struct follow *f, uint64_t *ret_inode);
 /* What was written next after the file that is being read, when that does not have the name any
  * more and the other has something in it: an fd, -ENOENT or -errno.  missed: between them was one
- * that may not be read. */
-int rotated_next(const struct follow *f, bool *ret_missed);
+ * that may not be read.  What was opened early and has served is closed. */
+int rotated_next(struct follow *f, bool *ret_missed);
 /* Keeps what there is now, for when it may no longer be opened. */
 void rotated_open_early(struct follow *f);
 
