@@ -74,6 +74,9 @@ const struct ds_conf_option agent_options[] = {
 	    "logs to read logins from; auto: the usual ones that are here" },
 	{ "integrity", "enabled", DS_CONF_BOOL, AT(integrity), "true", 0, 0, NULL, false,
 	    "tell when a program, library, unit or configuration file of a watched daemon changes" },
+	{ "integrity", "vault_max", DS_CONF_SIZE, AT(vault_max), "256M", 0, INT64_MAX, NULL, false,
+	    "disk for copies of these files, in guard_dir/vault; a quarter of it is for evidence; 0: none are kept, and "
+	    "restore_file can put nothing back" },
 	{ "integrity", "files", DS_CONF_LIST, AT(integrity_files), "", 0, 0, NULL, true,
 	    "more files of daemons, DAEMON=/PATH; a directory with all that is in it ends with a slash" },
 	{ NULL, NULL, DS_CONF_STRING, 0, NULL, 0, 0, NULL, false, NULL },

@@ -47,6 +47,7 @@ struct agent_config {
 	bool journal;                  /* read logins from the journal where there is one */
 	struct ds_conf_list log_files; /* auth logs to follow; auto: the usual ones that exist */
 	bool integrity;                /* [integrity] watch files of daemons */
+	uint64_t vault_max;            /* bytes of copies of them */
 	struct ds_conf_list integrity_files; /* NAME=/PATH */
 	char *uplink;                        /* program; default: beside the guard's ../libexec */
 };

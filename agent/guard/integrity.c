@@ -11,6 +11,7 @@
 
 #include "agent/guard/emit.h"
 #include "agent/guard/integrity_judge.h"
+#include "agent/guard/integrity_keep.h"
 #include "agent/guard/integrity_scan.h"
 #include "agent/guard/notice.h"
 #include "agent/guard/package_owner.h"
@@ -105,11 +106,14 @@ enter_tree(struct watched_file *f, uint64_t now_ms)
 }
 
 static void
-accept_state(struct watched_file *f)
+accept(struct watched_file *f, const struct file_state *before, enum integrity_verdict verdict)
 {
 	f->now = fresh;
 	f->known = true;
 	f->tries = 0;
+	f->initial = false;
+	if (before == NULL || verdict == INTEGRITY_TOLD || verdict == INTEGRITY_EXPLAINED)
+		integrity_want(f, before, before == NULL || verdict == INTEGRITY_EXPLAINED);
 }
 
 /* The state was read: is it news? */
@@ -120,7 +124,12 @@ finish(uint64_t now_ms)
 	struct integrity_change change = { &f->now, &fresh, -1, false };
 	enum integrity_verdict verdict = INTEGRITY_SAME;
 	bool is_tree = f->tree && fresh.type == FILE_DIRECTORY;
+	struct file_state before;
 
+	if (!f->known && integrity_recall(f, &f->now))
+		f->known = f->initial = true; /* what it was when we ended */
+	before = f->now;
+	change.initial = f->initial;
 	f->phase = FILE_IDLE;
 	f->urgent = f->fresh = false;
 	if (f->known) {
@@ -139,7 +148,7 @@ finish(uint64_t now_ms)
 	} else {
 		if (is_tree)
 			enter_tree(f, now_ms);
-		accept_state(f);
+		accept(f, f->known ? &before : NULL, verdict);
 	}
 	stop_reading();
 	if (reread)
@@ -307,6 +316,7 @@ work(void)
 {
 	uint64_t now_ms = ds_clock_monotonic_ms(), when_ms = UINT64_MAX, calm_ms = UINT64_MAX;
 	struct watched_file *f = NULL;
+	bool kept = false;
 
 	for (unsigned n = 0; n < SLICE_FILES; n++) {
 		when_ms = calm_ms = UINT64_MAX;
@@ -322,6 +332,8 @@ work(void)
 		}
 		now_ms = ds_clock_monotonic_ms();
 	}
+	if (reading == NULL && f == NULL && !owner_wanted)
+		kept = integrity_keep_one();
 	if (reading == NULL && owner_wanted && next_due(now_ms, false, &calm_ms) == NULL)
 		owner_slice();
 	when_ms = calm_ms = UINT64_MAX;
@@ -329,7 +341,7 @@ work(void)
 	(void)next_due(now_ms, false, &calm_ms);
 	if (calm_ms != UINT64_MAX || owner_wanted)
 		when_ms = DS_MIN(when_ms, DS_MAX(calm_ms, now_ms + REST_MS));
-	if (owner_wanted)
+	if (owner_wanted || kept)
 		when_ms = DS_MIN(when_ms, now_ms + REST_MS);
 	if (reading != NULL)
 		when_ms = now_ms + (reading->urgent ? 0 : REST_MS);

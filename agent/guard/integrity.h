@@ -17,7 +17,10 @@
 
 struct file_state;
 
-/* Before the sensor is opened.  0 or -ENOMEM. */
+/* Before the sensor is opened: the vault, and what follows (integrity_start.c). */
+DS_MUST_CHECK int integrity_start(const struct agent_config *config);
+void integrity_stop(void);
+/* Without the vault.   0 or -ENOMEM. */
 DS_MUST_CHECK int integrity_init(const struct agent_config *config);
 /* After a reload of the configuration; it must stay valid until the next. */
 void integrity_configure(const struct agent_config *config);

@@ -293,5 +293,5 @@ integrity_judge(struct watched_file *f, const struct integrity_change *change, u
 	tell(f, change, what, &word);
 	f->told++;
 	forget_change(f);
-	return INTEGRITY_TOLD;
+	return word.explanation[0] != '\0' ? INTEGRITY_EXPLAINED : INTEGRITY_TOLD;
 }

@@ -10,9 +10,10 @@
 #include "agent/guard/integrity_table.h"
 
 enum integrity_verdict {
-	INTEGRITY_SAME,     /* nothing that matters differs */
-	INTEGRITY_TOLD,     /* an event was emitted */
-	INTEGRITY_POSTPONED /* ask again when f->due_ms comes */
+	INTEGRITY_SAME,      /* nothing that matters differs */
+	INTEGRITY_TOLD,      /* an event was emitted, nothing explains the change */
+	INTEGRITY_EXPLAINED, /* and the package database or the daemon itself does */
+	INTEGRITY_POSTPONED  /* ask again when f->due_ms comes */
 };
 
 struct integrity_change {

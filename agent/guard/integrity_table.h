@@ -46,15 +46,16 @@ struct watched_file {
 	struct watched_dir *inner; /* of a tree that is there: the directory that it is */
 	enum file_class class;
 	enum file_phase phase;
-	bool tree;   /* a directory, with what is in it */
-	bool known;  /* `now` was read at least once */
-	bool urgent; /* something was noticed: before all that merely waits its turn */
-	bool fresh;  /* read the contents even when stat(2) says the same */
+	bool tree;    /* a directory, with what is in it */
+	bool known;   /* `now` was read at least once */
+	bool initial; /* known from the vault, not compared with what is there yet */
+	bool urgent;  /* something was noticed: before all that merely waits its turn */
+	bool fresh;   /* read the contents even when stat(2) says the same */
 	bool owner_known;
-	bool was_absent; /* it came into being while its directory was watched */
-	bool stale;      /* not found again when its daemon was looked at anew */
-	bool agreed;     /* the package database agreed with `now` */
-	bool keep;       /* `now` is to be put into the vault */
+	bool was_absent;         /* it came into being while its directory was watched */
+	bool stale;              /* not found again when its daemon was looked at anew */
+	bool agreed;             /* the package database agreed with `now` */
+	bool keep, keep_trusted; /* `now` is to be put into the vault */
 	uint8_t tries;
 	uint32_t daemon[INTEGRITY_USERS_MAX]; /* numbers; 0: free */
 	uint64_t key;                         /* of its mark */

@@ -22,6 +22,9 @@ agent_guard_libattrib_a_SOURCES = agent/guard/daemon.h agent/guard/daemon.c agen
 	agent/guard/integrity.c agent/guard/integrity.h agent/guard/integrity_table.c agent/guard/integrity_table.h \
 	agent/guard/integrity_find.c agent/guard/integrity_find.h agent/guard/integrity_scan.c agent/guard/integrity_scan.h \
 	agent/guard/integrity_judge.c agent/guard/integrity_judge.h \
+	agent/guard/integrity_keep.c agent/guard/integrity_keep.h agent/guard/vault.c agent/guard/vault.h \
+	agent/guard/vault_meta.c agent/guard/vault_meta.h agent/guard/vault_store.c agent/guard/vault_store.h \
+	agent/guard/replace.c agent/guard/replace.h \
 	agent/guard/sensors/fallback.h agent/guard/sensors/exec_track.c agent/guard/sensors/exec_track.h \
 	agent/guard/sensors/exec_netlink.c agent/guard/sensors/exec_scan.c agent/guard/sensors/file_fanotify.c \
 	agent/guard/sensors/file_mounts.c agent/guard/sensors/file_mounts.h agent/guard/sensors/net_diag.c \
@@ -61,7 +64,7 @@ agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard
 	agent/guard/order_life.c agent/guard/order_tell.c agent/guard/binding.c agent/guard/binding.h \
 	agent/guard/ledger.c agent/guard/ledger.h agent/guard/ledger_file.c agent/guard/ledger_file.h \
 	agent/guard/reaction.c agent/guard/reaction.h agent/guard/target.c agent/guard/target.h \
-	agent/guard/evidence.c agent/guard/evidence.h $(guard_reactions) \
+	agent/guard/evidence.c agent/guard/evidence.h $(guard_reactions) agent/guard/integrity_start.c \
 	agent/guard/notify.c agent/guard/notify.h agent/guard/user.c agent/guard/user.h agent/guard/sensor.h agent/guard/sensors/sample.h \
 	agent/guard/probe.c agent/guard/probe.h agent/guard/probe_maps.c agent/guard/probe_object.h \
 	agent/guard/probe_point.c agent/guard/probe_point.h agent/guard/secret_file.c agent/guard/secret_file.h

@@ -37,7 +37,7 @@ modules_init(const struct agent_config *config)
 	if (r == 0)
 		r = attribute_init();
 	if (r == 0)
-		r = integrity_init(config);
+		r = integrity_start(config);
 	identity_init();
 	identity_set_listener(integrity_daemon);
 	fold_init(config->repeat_interval_ms);
@@ -53,7 +53,7 @@ modules_done(void)
 	fold_done();
 	resource_done();
 	identity_done();
-	integrity_done();
+	integrity_stop();
 	daemon_done();
 }
 

@@ -186,14 +186,16 @@ on_info(
 		return;
 	memcpy(fsid, &info->fsid, sizeof(fsid));
 	key = key_of(fsid, handle);
-	if (info->hdr.info_type == FAN_EVENT_INFO_TYPE_DFID_NAME && (m->mask & names) != 0) {
-		name = (const char *)info + head + handle->handle_bytes;
+	name = (const char *)info + head + handle->handle_bytes;
+	if (info->hdr.info_type == FAN_EVENT_INFO_TYPE_DFID_NAME && (m->mask & FAN_ONDIR) != 0 &&
+	    (m->mask & names) == 0)
+		tell_self(key, m->mask, m->pid);
+	else if (info->hdr.info_type == FAN_EVENT_INFO_TYPE_DFID_NAME)
+		/* Also of what happens to a file: an overlay's file gets another handle when it is
+		 * copied up, its name stays. */
 		tell_name(key, name, strnlen(name, len - head - handle->handle_bytes), m->pid);
-	} else if (info->hdr.info_type == FAN_EVENT_INFO_TYPE_FID ||
-		   (info->hdr.info_type == FAN_EVENT_INFO_TYPE_DFID_NAME &&
-		       (m->mask & FAN_ONDIR) != 0)) {
+	else if (info->hdr.info_type == FAN_EVENT_INFO_TYPE_FID)
 		tell_self(key, m->mask & ~names, m->pid);
-	}
 }
 
 static void

@@ -79,6 +79,14 @@ tests_fuzz_fuzz_spool_SOURCES = tests/fuzz/fuzz_spool.c
 tests_fuzz_fuzz_spool_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_spool_LDADD = agent/uplink/libuplink.a $(DS_BATCH_LIBS) lib/libds.a
 
+fuzz_replays_agent += tests/fuzz/replay_vault
+tests_fuzz_replay_vault_SOURCES = tests/fuzz/fuzz_vault.c tests/fuzz/replay.c
+tests_fuzz_replay_vault_LDADD = $(ATTRIB_LIBS)
+fuzz_targets_agent += tests/fuzz/fuzz_vault
+tests_fuzz_fuzz_vault_SOURCES = tests/fuzz/fuzz_vault.c
+tests_fuzz_fuzz_vault_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_vault_LDADD = $(ATTRIB_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/vault/history
 fuzz_replays_agent += tests/fuzz/replay_attrib
 tests_fuzz_replay_attrib_SOURCES = tests/fuzz/fuzz_attrib.c tests/fuzz/replay.c
 tests_fuzz_replay_attrib_LDADD = $(ATTRIB_LIBS)

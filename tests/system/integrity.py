@@ -119,8 +119,7 @@ def ways(g):
     os.rmdir(conf)
     write(conf, text, 0o644)
     told(g, conf, CHANGE=lambda c: c.startswith("type"), SHA256=sha256(conf))
-    conf = "/etc/nginx/fastcgi_params"
-    other = "/etc/elsewhere"
+    conf, other = EXTRA, EXTRA + ".elsewhere"  # overlays give a file with two names another identity
     os.link(conf, other)
     ok(told(g, conf, CHANGE="links"), "another name of the same file")
     e = after(g, conf, lambda: write(other, "by another name\n"), CHANGE="contents")
@@ -176,7 +175,9 @@ def upgrade(g):
 
 
 package("1", "one")
-options = {"integrity.files": "nginx=/usr/sbin/toyd"}
+EXTRA = tempfile.mkdtemp(prefix="daemonsec-integrity.", dir="/var/tmp") + "/extra.conf"
+write(EXTRA, "extra\n")
+options = {"integrity.files": f"nginx=/usr/sbin/toyd, nginx={EXTRA}"}
 with Guard(options, "sshd,nginx") as g:
     for name in ("sshd", "nginx"):
         g.wait("DAEMON", 20, daemon=name)
@@ -189,5 +190,13 @@ with Guard(options, "sshd,nginx") as g:
     ok(rss < 12 << 10, f"the guard's memory: {rss} KiB")
     if any(not v for v in time_told.values()):
         say(time_told)
+    vault = os.path.join(g.dir, "guard", "vault")
+    ok(os.stat(vault).st_mode & 0o77 == 0 and len(os.listdir(vault + "/objects")) > 20, "copies are kept, for root only")
+    g.process.stop()
+    write("/etc/nginx/koi-win", "while nobody looks\n")
+    g.start()
+    e = told(g, "/etc/nginx/koi-win")
+    ok(e and e["flags"] & INITIAL and e["SHA256_BEFORE"] and e["OUTCOME"] == 2, "a change while the agent was away")
     say({k: round(v, 1) for k, v in time_told.items()})
+shutil.rmtree(os.path.dirname(EXTRA))
 done()
