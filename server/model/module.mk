@@ -3,4 +3,10 @@ server_libdsserver_a_SOURCES += server/model/order.c server/model/order.h server
 	server/model/fuse.h server/model/tally.c server/model/tally.h server/model/llr.c server/model/llr.h server/model/grams.c server/model/grams.h \
 	server/model/chain.c server/model/chain.h server/model/scale.c server/model/scale.h
 EXTRA_DIST += server/model/.may_include
+# Windows
+server_libdsserver_a_SOURCES += server/model/random.c server/model/random.h server/model/exact.c server/model/exact.h \
+	server/model/rows.c server/model/rows.h server/model/kmeans.c server/model/kmeans.h \
+	server/model/tree.c server/model/tree.h server/model/dbscan.c server/model/dbscan.h \
+	server/model/change.c server/model/change.h
+# Fused multiply-add would round differently where a machine has it.
 server_libdsserver_a_CFLAGS += -ffp-contract=off

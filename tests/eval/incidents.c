@@ -63,13 +63,13 @@ incidents_tally(const struct timeline *t, double threshold)
 	return ret;
 }
 
-/* Episodes are not quite monotone in the threshold (two can melt into one), so the search walks
- * down from the top and ends where the budget is first broken. */
+/* Low thresholds melt episodes into one that never ends, so the search walks down from the top and
+ * ends where the budget is first broken. */
 int
 incidents_threshold(const struct timeline *t, double per_day, double *ret)
 {
-	double *sorted = malloc(t->len * sizeof(*sorted));
-	size_t allowed, from = 0, to = t->len - 1;
+	double *sorted = malloc((t->len + 1) * sizeof(*sorted)), threshold;
+	size_t allowed = (size_t)(per_day * (double)t->len * t->step_s / DAY_S);
 
 	if (sorted == NULL || t->len == 0) {
 		free(sorted);
@@ -77,16 +77,15 @@ incidents_threshold(const struct timeline *t, double per_day, double *ret)
 	}
 	memcpy(sorted, t->scores, t->len * sizeof(*sorted));
 	eval_sort(sorted, t->len);
-	allowed = (size_t)(per_day * (double)t->len * t->step_s / DAY_S);
-	while (from < to) {
-		size_t mid = (from + to) / 2;
+	threshold = sorted[t->len - 1];
+	for (size_t above = 1; above < t->len; above += 1 + above / 128) {
+		double lower = sorted[t->len - 1 - above];
 
-		if (incidents_tally(t, sorted[mid]).episodes > allowed)
-			from = mid + 1;
-		else
-			to = mid;
+		if (incidents_tally(t, lower).episodes > allowed)
+			break;
+		threshold = lower;
 	}
-	*ret = sorted[from];
+	*ret = threshold;
 	free(sorted);
 	return 0;
 }

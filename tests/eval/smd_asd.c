@@ -10,18 +10,16 @@
 #include "server/model/scale.h"
 #include "tests/eval/eval.h"
 #include "tests/eval/incidents.h"
+#include "tests/eval/smd_methods.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define FLOOR             0.01 /* metrics are shares: a change of less than one percent is none */
+#define CLIP              100.0
 #define CALIBRATION_SHARE 0.25 /* of the train file, its end */
-
-/* What one machine's rows score with one method: calibration rows, then test rows. */
-struct scored {
-	double *calibration, *test;
-};
 
 struct machine {
 	struct eval_table train, test;
@@ -41,41 +39,6 @@ static const struct family {
 
 static const double budgets[] = { 0.1, 0.5, 1, 2 };
 
-struct method {
-	const char *name;
-	int (*score)(const struct machine *m, struct scored *ret);
-};
-
-static int
-score_mean_square(const struct machine *m, struct scored *ret)
-{
-	const struct scale_config cfg = { .floor = 0.01, .clip = 20 };
-	size_t dim = m->train.columns, calibration = m->train.rows - m->fit_len;
-	struct scale s;
-	double row[MODEL_DIM_MAX];
-	int r = scale_fit(&s, &cfg, m->train.at, m->fit_len, (uint32_t)dim);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < calibration + m->test.rows; i++) {
-		double sum = 0,
-		       *to = i < calibration ? ret->calibration + i : ret->test + i - calibration;
-
-		scale_apply(&s,
-		    i < calibration ? m->train.at + (m->fit_len + i) * dim
-				    : m->test.at + (i - calibration) * dim,
-		    row);
-		for (size_t f = 0; f < dim; f++)
-			sum += row[f] * row[f];
-		*to = sum / (double)dim;
-	}
-	return 0;
-}
-
-static const struct method methods[] = {
-	{ "mean_square", score_mean_square },
-};
-
 static void
 add(struct tally *sum, const struct tally *one)
 {
@@ -90,11 +53,12 @@ struct sums {
 	size_t machines;
 };
 
+/* scores: of the calibration rows, then of the test rows. */
 static int
-count(const struct machine *m, const struct scored *s, struct sums *sums)
+count(const struct machine *m, const double *scores, struct sums *sums)
 {
-	struct timeline t = { s->test, m->labels, m->test.rows, m->step_s };
 	size_t calibration = m->train.rows - m->fit_len;
+	struct timeline t = { scores + calibration, m->labels, m->test.rows, m->step_s };
 
 	for (size_t i = 0; i < DS_LEN(budgets); i++) {
 		double threshold;
@@ -105,8 +69,7 @@ count(const struct machine *m, const struct scored *s, struct sums *sums)
 			return r;
 		one = incidents_tally(&t, threshold);
 		add(&sums->at[i], &one);
-		r = incidents_calibrate(
-		    s->calibration, calibration, m->step_s, budgets[i], &threshold);
+		r = incidents_calibrate(scores, calibration, m->step_s, budgets[i], &threshold);
 		if (r < 0)
 			return r;
 		one = incidents_tally(&t, threshold);
@@ -116,20 +79,43 @@ count(const struct machine *m, const struct scored *s, struct sums *sums)
 	return 0;
 }
 
+/* All rows one after the other, scaled by those that models may see. */
+static int
+scale_rows(const struct machine *m, double *ret)
+{
+	const struct scale_config cfg = { .floor = FLOOR, .clip = CLIP };
+	size_t dim = m->train.columns;
+	struct scale s;
+	int r = scale_fit(&s, &cfg, m->train.at, m->fit_len, (uint32_t)dim);
+
+	if (r < 0)
+		return r;
+	memcpy(ret, m->train.at, m->train.rows * dim * sizeof(*ret));
+	memcpy(ret + m->train.rows * dim, m->test.at, m->test.rows * dim * sizeof(*ret));
+	scale_apply_all(&s, ret, m->train.rows + m->test.rows);
+	return 0;
+}
+
 static int
 measure(const struct machine *m, struct sums *sums)
 {
-	struct scored s = { malloc(m->train.rows * sizeof(double)),
-		malloc(m->test.rows * sizeof(double)) };
-	int r = s.calibration != NULL && s.test != NULL ? 0 : -ENOMEM;
+	size_t dim = m->train.columns, len = m->train.rows - m->fit_len + m->test.rows;
+	double *rows = malloc((m->train.rows + m->test.rows) * dim * sizeof(*rows));
+	double *scores[SMD_METHODS] = { NULL }, *all = malloc(len * SMD_METHODS * sizeof(*all));
+	const struct smd_rows in = { rows, (uint32_t)dim, m->fit_len, m->train.rows - m->fit_len,
+		m->test.rows };
+	int r = rows != NULL && all != NULL ? scale_rows(m, rows) : -ENOMEM;
 
-	for (size_t i = 0; i < DS_LEN(methods) && r == 0; i++) {
-		r = methods[i].score(m, &s);
+	for (size_t i = 0; i < SMD_METHODS && r == 0; i++) {
+		scores[i] = all + i * len;
+		if (getenv("ONLY") && !strstr(getenv("ONLY"), smd_methods[i].name))
+			continue;
+		r = smd_methods[i].score(&in, scores, scores[i]);
 		if (r == 0)
-			r = count(m, &s, &sums[i]);
+			r = count(m, scores[i], &sums[i]);
 	}
-	free(s.calibration);
-	free(s.test);
+	free(rows);
+	free(all);
 	return r;
 }
 
@@ -200,18 +186,18 @@ print_sums(const char *family, const struct sums *sums)
 {
 	char metric[128];
 
-	for (size_t i = 0; i < DS_LEN(methods); i++)
+	for (size_t i = 0; i < SMD_METHODS; i++)
 		for (size_t b = 0; b < DS_LEN(budgets); b++) {
 			const struct tally *t = &sums[i].at[b], *d = &sums[i].deployable[b];
 
-			snprintf(
-			    metric, sizeof(metric), "%s_recall_at_%g", methods[i].name, budgets[b]);
+			snprintf(metric, sizeof(metric), "%s_recall_at_%g", smd_methods[i].name,
+			    budgets[b]);
 			eval_print(family, metric, 100.0 * (double)t->found / (double)t->incidents);
 			snprintf(metric, sizeof(metric), "%s_deployable_recall_at_%g",
-			    methods[i].name, budgets[b]);
+			    smd_methods[i].name, budgets[b]);
 			eval_print(family, metric, 100.0 * (double)d->found / (double)d->incidents);
 			snprintf(metric, sizeof(metric), "%s_deployable_episodes_at_%g",
-			    methods[i].name, budgets[b]);
+			    smd_methods[i].name, budgets[b]);
 			eval_print(family, metric, (double)d->episodes / d->days);
 		}
 }
@@ -219,7 +205,7 @@ print_sums(const char *family, const struct sums *sums)
 static int
 take_family(const struct family *f, const struct eval_files *files)
 {
-	struct sums sums[DS_LEN(methods)] = { { .machines = 0 } };
+	struct sums sums[SMD_METHODS] = { { .machines = 0 } };
 	size_t machines = 0;
 	int r = 0;
 

@@ -52,6 +52,12 @@ unit_tests_server += tests/unit/test_server_config
 tests_unit_test_server_config_SOURCES = tests/unit/test_server_config.c
 tests_unit_test_server_config_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_server_config_LDADD = server/libdsserver.a $(TEST_LIBS)
+
+unit_tests_server += tests/unit/test_model
+tests_unit_test_model_SOURCES = tests/unit/test_model.c
+tests_unit_test_model_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_model_LDADD = server/libdsserver.a $(TEST_LIBS) -lm
+
 unit_tests += tests/unit/test_ipc
 tests_unit_test_ipc_SOURCES = tests/unit/test_ipc.c
 tests_unit_test_ipc_CFLAGS = $(TEST_CFLAGS)
