@@ -143,13 +143,28 @@ stop_key(struct server *s)
 	ds_sign_key_free(s->order_key);
 }
 
+/* Findings of the fleet's own are reacted to as well. */
+static void
+on_raised(
+    uint32_t host, const char *host_name, const struct finding *finding, uint64_t now_us, void *ctx)
+{
+	struct server *s = ctx;
+
+	(void)host_name;
+	(void)now_us;
+	if (s->react != NULL && finding->alert_id[0] != '\0')
+		react_finding(s->react, host, finding);
+}
+
 static int
 start_fleet(struct server *s, char *why, size_t size)
 {
 	struct fleet_config cfg = { .backend = s->backend,
 		.store = &s->store,
 		.writer = s->writer,
-		.silent_after_us = s->cfg.silent_after_ms * 1000 };
+		.silent_after_us = s->cfg.silent_after_ms * 1000,
+		.on_committed = on_raised,
+		.committed_ctx = s };
 
 	s->fleet = fleet_new(&cfg, why, size);
 	return s->fleet ? 0 : -EIO;

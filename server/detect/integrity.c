@@ -19,7 +19,14 @@
 
 #define PEERS_MIN 2u
 
-enum reason { REASON_NONE, REASON_PACKAGE, REASON_PEOPLE, REASON_PEERS, REASON_UNSEEN };
+enum reason {
+	REASON_NONE,
+	REASON_PACKAGE,
+	REASON_DAEMON,
+	REASON_PEOPLE,
+	REASON_PEERS,
+	REASON_UNSEEN
+};
 
 struct change_found {
 	enum reason reason;
@@ -35,13 +42,16 @@ text_of(const struct sighting *s, enum ds_str_field field)
 	return DS_EVENT_STR(s->event, field);
 }
 
-/* A program or a library, by its mode or name. */
+/* A program or a library, as the agent says; of an older agent by mode and name. */
 static bool
 is_code(const struct sighting *s)
 {
-	struct ds_str path = text_of(s, DS_STR_PATH);
+	struct ds_str path = text_of(s, DS_STR_PATH), class = text_of(s, DS_STR_FILE_CLASS);
 	bool in_etc = path.len > 5 && memcmp(path.ptr, "/etc/", 5) == 0;
 
+	if (class.len > 0)
+		return (class.len == 10 && memcmp(class.ptr, "executable", 10) == 0) ||
+		       (class.len == 7 && memcmp(class.ptr, "library", 7) == 0);
 	if (path.len > 0 && memmem(path.ptr, path.len, ".so", 3) != NULL)
 		return true;
 	return !in_etc && (s->event->num[DS_NUM_MODE] & 0111) != 0;
@@ -68,6 +78,9 @@ find_reason(struct turn *t, const struct sighting *s, struct change_found *c)
 		c->reason = REASON_PACKAGE;
 		snprintf(c->why, sizeof(c->why), "it is what package %s %s contains", c->package,
 		    c->version);
+	} else if (text_of(s, DS_STR_EXPLANATION).len > 0 && !c->is_code) {
+		c->reason = REASON_DAEMON;
+		snprintf(c->why, sizeof(c->why), "the daemon changed it itself");
 	} else if (c->peers.learnt >= PEERS_MIN) {
 		c->reason = REASON_PEERS;
 		snprintf(c->why, sizeof(c->why), "the same change was explained on %u other hosts",
@@ -178,9 +191,10 @@ static void
 say(struct turn *t, const struct sighting *s, const struct change_found *c, struct finding *f)
 {
 	const char *host = t->from->host_name != NULL ? t->from->host_name : "this host";
-	char clock[32];
+	char clock[32], message[200];
 
 	ds_clock_format(s->time_us, clock, sizeof(clock));
+	explain_command(text_of(s, DS_STR_MESSAGE), message, sizeof(message));
 	if (c->reason == REASON_PACKAGE)
 		snprintf(f->title, sizeof(f->title), "%.80s was installed in version %.80s",
 		    c->package, c->version);
@@ -191,9 +205,9 @@ say(struct turn *t, const struct sighting *s, const struct change_found *c, stru
 		    c->path, host, clock + 11, c->why);
 	else
 		snprintf(f->reason, sizeof(f->reason),
-		    "%s on %.60s changed at %.8s UTC, and no package, deployment or person explains it%s%s%s",
+		    "%s on %.60s changed at %.8s UTC, and no package, deployment or person explains it%s%s; %s",
 		    c->path, host, clock + 11, c->by != NULL ? "; it was written by " : "",
-		    c->by != NULL ? c->by->class : "", c->by != NULL ? ", which never did" : "");
+		    c->by != NULL ? c->by->class : "", message);
 }
 
 static int
@@ -210,6 +224,10 @@ tell(struct turn *t, const struct sighting *s)
 		fold(t, f, &c);
 	} else {
 		bool grave = c.is_code || c.by != NULL;
+
+		/* Once a host, however many daemons use it. */
+		snprintf(f->group, sizeof(f->group), "integrity:file:%u:%016llx", t->from->host,
+		    (unsigned long long)key_hash(22, c.path, strlen(c.path)));
 
 		f->severity = grave ? "high" : "medium";
 		f->score = c.is_code ? 90 : grave ? 84 : 66;

@@ -306,6 +306,6 @@ place_done(unsigned op)
 	if (op == PLACE_READ)
 		return "read";
 	if (op == PLACE_SETUID)
-		return "made run as its owner";
-	return op == PLACE_EXECUTE ? "made a program" : "written";
+		return "given setuid to";
+	return op == PLACE_EXECUTE ? "made executable" : "written";
 }
