@@ -11,6 +11,7 @@
 #include "lib/map.h"
 #include "server/detect/changed_by.h"
 #include "server/detect/new_child.h"
+#include "server/detect/sequence.h"
 #include "server/detect/tier.h"
 #include "server/detect/turn.h"
 
@@ -64,7 +65,9 @@ detect_new(const struct detect_config *cfg)
 		return NULL;
 	d->memo = calloc(MEMO_LEN, sizeof(*d->memo));
 	d->evidence = evidence_new(cfg->alert_budget > 0 ? cfg->alert_budget : 1);
-	if (d->memo == NULL || d->evidence == NULL || profiles_init(&d->profiles, cfg) < 0) {
+	d->sequence = sequence_new();
+	if (d->memo == NULL || d->evidence == NULL || d->sequence == NULL ||
+	    profiles_init(&d->profiles, cfg) < 0) {
 		detect_free(d);
 		return NULL;
 	}
@@ -77,6 +80,7 @@ detect_free(struct detect *d)
 	if (d == NULL)
 		return;
 	profiles_done(&d->profiles);
+	sequence_free(d->sequence);
 	evidence_free(d->evidence);
 	free(d->memo);
 	free(d);
@@ -97,68 +101,6 @@ detect_forget(struct detect *d, uint32_t host, const char *daemon)
 	if (h != NULL)
 		profiles_forget(&d->profiles, h, daemon);
 	evidence_forget(d->evidence, host, daemon);
-}
-
-/* ---- what the fleet knows */
-
-bool
-detect_send_news(struct detect *d, const struct daemon_profile *of, uint8_t kind, const void *key,
-    size_t key_size, bool learnt)
-{
-	struct ds_mailbox *to = d->profiles.cfg.fleet_mail;
-	struct knowledge_news *news;
-
-	if (to == NULL)
-		return true;
-	news = malloc(sizeof(*news));
-	if (news == NULL) {
-		d->news_refused++;
-		return false;
-	}
-	*news = (struct knowledge_news){ { { NULL }, NEWS_FACT },
-		knowledge_fact(of->class, kind, key, key_size), of->host->number, learnt };
-	if (ds_mailbox_put(to, &news->news.mail) < 0) {
-		d->news_refused++;
-		free(news);
-		return false;
-	}
-	return true;
-}
-
-/* Only a learnt daemon's habits count for others: what a young one does is merely seen. */
-void
-turn_news(struct turn *t, struct behaviour *b)
-{
-	bool learnt = b->learnt && b->daemon->ready;
-
-	if (detect_send_news(t->detect, b->daemon, b->kind, b->key, b->key_size, learnt))
-		b->shared = learnt;
-}
-
-struct prevalence
-turn_peers(struct turn *t, const struct daemon_profile *d, uint8_t kind, const struct key *key,
-    bool own_seen)
-{
-	struct ds_snapshot *from = t->detect->profiles.cfg.fleet;
-	struct prevalence p;
-
-	if (!t->fleet_asked && from != NULL)
-		t->fleet = ds_snapshot_acquire(from);
-	t->fleet_asked = true;
-	if (t->fleet == NULL)
-		return (struct prevalence){ 0 };
-	p = fleet_knowledge_get(
-	    ds_version_value(t->fleet), knowledge_fact(d->class, kind, key->data, key->size));
-	if (own_seen && p.seen > 0)
-		p.seen--;
-	return p;
-}
-
-/* One host could be somebody's: two that are independent of each other are needed. */
-bool
-turn_is_common(struct turn *t, const struct sighting *s)
-{
-	return turn_peers(t, s->daemon, s->kind, &s->key, false).learnt >= TIER_HOSTS_MIN;
 }
 
 /* ---- daemons */
@@ -472,8 +414,10 @@ behave(struct turn *t, struct sighting *s, struct kind_columns *k, uint32_t daem
 	if (s->behaviour == NULL)
 		return 0;
 	profiles_count(&d->profiles, s->behaviour, s->time_us, s->count, initial);
-	if (s->behaviour->learnt)
-		return 0;
+	if (!initial && daemon_is_judged(s->daemon))
+		r = sequence_see(t, s, t->pids[s->index]);
+	if (r < 0 || s->behaviour->learnt)
+		return r;
 	if (!s->behaviour->waits)
 		return tell(t, s);
 	return wait_on(t, s);
@@ -542,8 +486,9 @@ take_events(struct turn *t)
 		.flags = ds_batch_flags(b),
 		.daemons = ds_batch_daemons(b) };
 
+	t->pids = ds_batch_nums(b, DS_NUM_PID);
 	if (c.times == NULL || c.counts == NULL || c.kinds == NULL || c.flags == NULL ||
-	    c.daemons == NULL)
+	    c.daemons == NULL || t->pids == NULL)
 		return -ENOMEM;
 	t->initial_us = ds_batch_header(b)->time_max_us;
 	if (t->initial_us > t->from->received_us)

@@ -115,6 +115,16 @@ calibrator(struct evidence_pool *pool, const char *model, const char *class, boo
 	return c;
 }
 
+void
+evidence_calibrate(
+    struct evidence_pool *pool, const struct evidence_model *model, const char *class, double score)
+{
+	struct conformal *c = calibrator(pool, model->name, class, true);
+
+	if (c != NULL)
+		conformal_learn(c, score);
+}
+
 static double
 threshold(const struct evidence_pool *pool)
 {

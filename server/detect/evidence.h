@@ -89,6 +89,9 @@ void evidence_set_budget(struct evidence_pool *pool, double per_host_week);
  */
 DS_MUST_CHECK int evidence_add(
     struct evidence_pool *pool, const struct evidence *e, struct verdict *v, double *ret_p);
+/* A score of what is known to be normal: held out of what its model learnt. */
+void evidence_calibrate(struct evidence_pool *pool, const struct evidence_model *model,
+    const char *class, double score);
 /* Once a second or so: ends what is over, learns from it.  `hosts` that were heard since. */
 void evidence_tick(struct evidence_pool *pool, uint64_t now_us, size_t hosts);
 /* A daemon (NULL: all) of a host is forgotten: what is collected about it goes. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* keep - what is learnt comes back from the store, and goes there again when it is due. */
 #include "lib/map.h"
+#include "server/detect/sequence.h"
 #include "server/detect/turn.h"
 
 #include <errno.h>
@@ -169,7 +170,9 @@ detect_tick(struct detect *d, uint64_t now_us, struct verdict *ret)
 	*ret = (struct verdict){ 0 };
 	(void)ds_map_each(d->profiles.hosts, tick_host, &t);
 	evidence_tick(d->evidence, now_us, t.heard);
-	r = verdict_rows(&d->profiles, ret, now_us);
+	r = sequence_tick(d, now_us, ret);
+	if (r == 0)
+		r = verdict_rows(&d->profiles, ret, now_us);
 	if (r < 0)
 		verdict_done(ret);
 	return r;

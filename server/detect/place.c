@@ -220,14 +220,19 @@ place_op(const struct ds_event *ev, struct ds_str *ret_path)
 	}
 }
 
-/* The literal beginning decides for nearly every row. */
+/* The literal beginning decides for nearly every row, or that no component is hidden. */
 static bool
-fits(const struct place *p, const char *path, size_t len)
+fits(const struct place *p, const char *path, size_t len, bool hidden)
 {
-	size_t literal = strcspn(p->pattern, "*"), whole = strlen(p->pattern);
+	size_t literal = 0, whole;
 
-	if (len < literal || memcmp(path, p->pattern, literal) != 0)
+	while (p->pattern[literal] != '\0' && p->pattern[literal] == path[literal])
+		literal++;
+	if (p->pattern[literal] != '\0' && p->pattern[literal] != '*')
 		return false;
+	if (!hidden && strncmp(p->pattern, "*/.", 3) == 0)
+		return false;
+	whole = strlen(p->pattern);
 	if (literal == whole)
 		return p->pattern[whole - 1] == '/' || len == whole;
 	if (p->pattern[whole - 1] == '/') { /* a directory with a hole in its name */
@@ -246,6 +251,7 @@ const struct place *
 place_find(struct ds_str path, unsigned op)
 {
 	char text[512];
+	bool hidden;
 
 	if (path.len == 0 || path.len >= sizeof(text) || path.ptr[0] != '/')
 		return NULL;
@@ -259,8 +265,9 @@ place_find(struct ds_str path, unsigned op)
 		op = PLACE_WRITE;
 	if (ends_with(path, ".pyc") || strstr(text, "/__pycache__") != NULL)
 		return NULL;
+	hidden = strstr(text, "/.") != NULL;
 	for (size_t i = 0; i < DS_LEN(places); i++)
-		if ((places[i].ops & op) && fits(&places[i], text, path.len))
+		if ((places[i].ops & op) && fits(&places[i], text, path.len, hidden))
 			return &places[i];
 	return NULL;
 }

@@ -2,6 +2,7 @@
 #include "server/detect/profile.h"
 
 #include "lib/map.h"
+#include "server/detect/sequence.h"
 #include "server/detect/tier.h"
 
 #include <errno.h>
@@ -46,6 +47,7 @@ daemon_free(struct profiles *p, struct daemon_profile *d)
 		ds_map_remove(p->behaviours, c.data, c.size);
 		free(b);
 	}
+	sequence_forget(d->models);
 	for (int i = 0; i < DAEMON_TEXTS; i++)
 		free(d->text[i]);
 	free(d);

@@ -32,6 +32,7 @@
 #define PROFILE_QUIET_MAX_US     (45 * 1000000ull) /* a connected host may be quiet so long */
 
 struct daemon_profile;
+struct daemon_models;
 struct changes;
 
 struct behaviour {
@@ -53,6 +54,9 @@ struct behaviour {
 	bool told;    /* has been a finding before */
 	bool once;    /* seen in one interval only */
 	bool is_dirty;
+	struct behaviour *block_next; /* of the daemon's block (sequence_state.h) */
+	float block_weight;           /* how much of it in the block; 0: not there */
+	uint32_t symbol;              /* as a step; 0: not asked for yet */
 	uint16_t key_size;
 	uint8_t key[];
 };
@@ -104,6 +108,7 @@ struct daemon_profile {
 	uint32_t learnt_today;
 	uint32_t uid; /* of its main process, when declared */
 	struct behaviour *behaviours;
+	struct daemon_models *models; /* sequence.h; NULL: not yet */
 	struct family_counts family[KEY_FAMILIES];
 	struct lineage lineages[PROFILE_LINEAGES_MAX];
 	uint8_t lineage_at;

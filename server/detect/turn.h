@@ -19,6 +19,7 @@ struct detect {
 	struct ds_event scratch; /* only the fields of one key, empty in between */
 	uint64_t news_refused;   /* the fleet's mailbox was full */
 	struct evidence_pool *evidence;
+	struct sequence *sequence;
 };
 
 /* A behaviour, or an event that is none, seen in the batch. */
@@ -43,6 +44,7 @@ struct turn {
 	struct ds_version *fleet; /* acquired when first asked for */
 	bool fleet_asked;
 	struct ds_event event;           /* the current one, whole; filled when needed */
+	const uint64_t *pids;            /* of the batch's events */
 	struct daemon_profile **daemons; /* by dictionary index: NULL unknown, NO_DAEMON refused */
 	size_t flood;                    /* finding + 1 of what had no room in the profile */
 };

@@ -66,6 +66,8 @@ add_event(struct ds_batch_builder *b, uint32_t *x, uint64_t time_us, const char 
 	char exe[64], path[64];
 	uint8_t address[4] = { 10, 0, (uint8_t)skewed(x, 32), (uint8_t)noise(x) };
 
+	/* What happened more than once is what the agent only counted. */
+	ev.flags = ev.count > 1 ? DS_FLAG_REPEAT : 0;
 	snprintf(exe, sizeof(exe), "/usr/bin/child%c", 'a' + (int)(noise(x) % 4));
 	snprintf(path, sizeof(path), "/var/lib/%u/f%u", skewed(x, 64), noise(x) % 200);
 	ev.daemon = (struct ds_str){ daemon, (uint32_t)strlen(daemon) };

@@ -182,6 +182,11 @@ tests_contract_test_store_faults_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_faults_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
 DETECT_TEST_LIBS = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(JANSSON_LIBS) -lm
+unit_tests_server += tests/unit/test_sequence
+tests_unit_test_sequence_SOURCES = tests/unit/test_sequence.c tests/unit/detect_fixture.c tests/unit/detect_fixture.h
+tests_unit_test_sequence_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_sequence_LDADD = $(DETECT_TEST_LIBS)
+
 unit_tests_server += tests/unit/test_chain
 tests_unit_test_chain_SOURCES = tests/unit/test_chain.c
 tests_unit_test_chain_CFLAGS = $(TEST_CFLAGS)

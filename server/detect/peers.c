@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* peers - what the rest of the fleet is known to do, and what is told to it. */
+#include "server/detect/tier.h"
+#include "server/detect/turn.h"
+
+#include <stdlib.h>
+
+bool
+detect_send_news(struct detect *d, const struct daemon_profile *of, uint8_t kind, const void *key,
+    size_t key_size, bool learnt)
+{
+	struct ds_mailbox *to = d->profiles.cfg.fleet_mail;
+	struct knowledge_news *news;
+
+	if (to == NULL)
+		return true;
+	news = malloc(sizeof(*news));
+	if (news == NULL) {
+		d->news_refused++;
+		return false;
+	}
+	*news = (struct knowledge_news){ { { NULL }, NEWS_FACT },
+		knowledge_fact(of->class, kind, key, key_size), of->host->number, learnt };
+	if (ds_mailbox_put(to, &news->news.mail) < 0) {
+		d->news_refused++;
+		free(news);
+		return false;
+	}
+	return true;
+}
+
+/* Only a learnt daemon's habits count for others: what a young one does is merely seen. */
+void
+turn_news(struct turn *t, struct behaviour *b)
+{
+	bool learnt = b->learnt && b->daemon->ready;
+
+	if (detect_send_news(t->detect, b->daemon, b->kind, b->key, b->key_size, learnt))
+		b->shared = learnt;
+}
+
+struct prevalence
+turn_peers(struct turn *t, const struct daemon_profile *d, uint8_t kind, const struct key *key,
+    bool own_seen)
+{
+	struct ds_snapshot *from = t->detect->profiles.cfg.fleet;
+	struct prevalence p;
+
+	if (!t->fleet_asked && from != NULL)
+		t->fleet = ds_snapshot_acquire(from);
+	t->fleet_asked = true;
+	if (t->fleet == NULL)
+		return (struct prevalence){ 0 };
+	p = fleet_knowledge_get(
+	    ds_version_value(t->fleet), knowledge_fact(d->class, kind, key->data, key->size));
+	if (own_seen && p.seen > 0)
+		p.seen--;
+	return p;
+}
+
+/* One host could be somebody's: two that are independent of each other are needed. */
+bool
+turn_is_common(struct turn *t, const struct sighting *s)
+{
+	return turn_peers(t, s->daemon, s->kind, &s->key, false).learnt >= TIER_HOSTS_MIN;
+}

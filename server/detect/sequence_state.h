@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sequence_state - what sequence.c and mixture.c share; for them only. */
+#ifndef SERVER_DETECT_SEQUENCE_STATE_H
+#define SERVER_DETECT_SEQUENCE_STATE_H
+
+#include "server/detect/sequence.h"
+#include "server/model/burst.h"
+#include "server/model/chain.h"
+#include "server/model/llr.h"
+
+/* Daemons of one class over the worker's hosts. */
+struct class_models {
+	uint64_t scope; /* of its chains */
+	struct tally others;
+	uint32_t daemons;
+};
+
+struct followed {
+	uint64_t key; /* host, process, blind time; 0: none */
+	struct chain chain;
+};
+
+struct sequence {
+	struct ds_map *classes; /* name -> struct class_models */
+	struct grams grams;
+	struct followed *chains;
+	struct burst burst;
+	struct daemon_models *first, *last; /* with open blocks, oldest first */
+};
+
+/* A score that is handed in when it has grown, at most a few times in five minutes. */
+struct peak {
+	double top, sent;
+};
+
+struct held_block {
+	uint64_t time_us;
+	uint32_t len;
+	struct llr_item items[];
+};
+
+struct daemon_models {
+	struct sequence *all;
+	struct daemon_profile *daemon;
+	struct daemon_models *prev, *next; /* of those with open blocks */
+	struct class_models *class;
+	bool is_open;
+	uint64_t opened_us;      /* the server's clock */
+	uint64_t slot;           /* five minutes of the host's clock */
+	uint64_t blind_us;       /* the host's, at the block's start */
+	struct behaviour *block; /* seen in it */
+	float weight;
+	struct peak surprise, mismatches, burst;
+	struct llr llr;
+	struct held_block *held[SEQUENCE_HELD_MAX]; /* oldest first */
+	uint32_t held_len;
+};
+
+/* What is common to a daemon's evidence. */
+struct evidence sequence_evidence(struct turn *t, const struct daemon_models *m,
+    const struct evidence_model *model, double score);
+/* Scores the block and begins another. */
+DS_MUST_CHECK int mixture_end(struct turn *t, struct daemon_models *m);
+/* A behaviour joins the block. */
+void mixture_see(struct daemon_models *m, struct behaviour *b, uint64_t count);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/detect/evidence.h"
+#include "tests/unit/detect_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define DAEMON "app.service"
+#define MAIN   "/usr/sbin/app"
+#define SLOT   (300 * S)
+
+static const char *const programs[] = { "/usr/bin/awk", "/usr/bin/sort", "/usr/bin/join",
+	"/usr/bin/cut", "/usr/bin/tail", "/usr/bin/wc" };
+static uint32_t state = 7;
+
+static uint32_t
+noise(uint32_t n)
+{
+	state = state * 1664525u + 1013904223u;
+	return (state >> 8) % n;
+}
+
+static void
+start(struct fixture *f, const char *program, uint32_t pid)
+{
+	struct ds_event ev = fixture_exec(f, DAEMON, program, MAIN, program);
+
+	ev.num[DS_NUM_PID] = pid;
+	fixture_add(f, &ev);
+	f->now_us += S / 10;
+}
+
+static void
+reach(struct fixture *f, uint8_t last, uint64_t count)
+{
+	struct ds_event ev = fixture_event(f, DS_EVENT_CONNECT, DAEMON);
+	const uint8_t address[4] = { 10, 0, last, 1 };
+
+	ds_event_set_str(&ev, DS_STR_DADDR, address, 4);
+	ds_event_set_str(&ev, DS_STR_EXE, MAIN, strlen(MAIN));
+	ev.num[DS_NUM_DPORT] = 443;
+	ev.num[DS_NUM_PROTO] = 6;
+	ev.count = count;
+	ev.flags = count > 1 ? DS_FLAG_REPEAT : 0;
+	fixture_add(f, &ev);
+}
+
+/* Five minutes of what it always does: jobs that start the same programs in the same order, now and
+ * then one less, and connections. */
+static void
+usual(struct fixture *f)
+{
+	for (unsigned job = 0; job < 3 + noise(3); job++) {
+		uint32_t pid = 1000 + noise(20000);
+
+		for (unsigned i = 0; i < 6; i++)
+			if (noise(20) > 0)
+				start(f, programs[i], pid);
+	}
+	reach(f, 1, 1 + noise(9));
+	reach(f, 2, 1 + noise(5));
+}
+
+static size_t
+tick(struct fixture *f)
+{
+	struct verdict v;
+	size_t told;
+
+	assert_int_equal(detect_tick(f->detect, f->now_us, &v), 0);
+	told = v.findings_len;
+	verdict_done(&v);
+	return told;
+}
+
+static size_t
+next_slot(struct fixture *f)
+{
+	uint64_t next_us = (f->now_us / SLOT + 1) * SLOT;
+	size_t told = fixture_send(f) + tick(f);
+
+	/* An agent is heard all the time. */
+	while ((f->now_us += 50 * S) < next_us) {
+		struct ds_event ev = fixture_event(f, DS_EVENT_RESOURCE, DAEMON);
+
+		fixture_add(f, &ev);
+		told += fixture_send(f) + tick(f);
+	}
+	return told + tick(f);
+}
+
+static void
+begin(struct fixture *f)
+{
+	f->cfg.alert_budget = 7;
+	detect_configure(f->detect, &f->cfg);
+	fixture_declare(f, DAEMON, "service", MAIN, "1.0-1", 1);
+	assert_int_equal(fixture_send(f), 0);
+}
+
+static size_t
+live(struct fixture *f, unsigned slots)
+{
+	size_t told = 0;
+
+	for (unsigned i = 0; i < slots; i++) {
+		usual(f);
+		told += next_slot(f);
+	}
+	return told;
+}
+
+static const struct finding *
+fused_finding(const struct fixture *f, const char *kind)
+{
+	for (size_t i = 0; i < f->verdict.findings_len; i++)
+		if (strcmp(f->verdict.findings[i].kind, kind) == 0)
+			return &f->verdict.findings[i];
+	return NULL;
+}
+
+static void
+known_programs_in_an_order_never_seen_are_found(void **s)
+{
+	struct fixture *f = *s;
+	const struct finding *found;
+	size_t told;
+
+	begin(f);
+	live(f, 300);
+	told = live(f, 1000); /* half a week: 3.5 are accepted */
+	assert_true(told <= 8);
+	usual(f);
+	for (unsigned i = 0; i < 40; i++)
+		start(f, programs[(5 * i + i / 6) % 6], 5);
+	assert_true(fixture_send(f) >= 1);
+	found = fused_finding(f, "window_outlier");
+	assert_non_null(found);
+	assert_non_null(strstr(found->json, "\"family\":\"sequence\""));
+	assert_non_null(strstr(found->json, "/usr/bin/"));
+	assert_non_null(strstr(found->json, "\"p\":"));
+	assert_true(found->score >= 40 && found->score <= 100);
+}
+
+static void
+a_destination_that_is_suddenly_busy_is_found(void **s)
+{
+	struct fixture *f = *s;
+	const struct finding *found;
+
+	begin(f);
+	live(f, 1000);
+	usual(f);
+	for (unsigned i = 0; i < 50; i++)
+		reach(f, 2, 400);
+	assert_true(fixture_send(f) >= 1);
+	found = fused_finding(f, "rate_burst");
+	assert_non_null(found);
+	assert_non_null(strstr(found->json, "10.0.2"));
+}
+
+static void
+what_a_gap_cuts_through_is_not_scored(void **s)
+{
+	struct fixture *f = *s;
+	struct ds_event gap;
+
+	begin(f);
+	live(f, 600);
+	usual(f);
+	gap = fixture_event(f, DS_EVENT_GAP, "");
+	gap.num[DS_NUM_DURATION_US] = S;
+	fixture_add(f, &gap);
+	for (unsigned i = 0; i < 6; i++) {
+		struct ds_event more = gap;
+
+		/* Each step follows a gap: there is no order to judge. */
+		start(f, programs[5 - i], 5);
+		more.time_us = f->now_us;
+		fixture_add(f, &more);
+	}
+	assert_int_equal(fixture_send(f), 0);
+}
+
+static void
+sessions_are_not_judged(void **s)
+{
+	struct fixture *f = *s;
+
+	fixture_declare(f, DAEMON, "session", "/usr/bin/bash", "1.0-1", 1);
+	assert_int_equal(fixture_send(f), 0);
+	live(f, 300);
+	for (unsigned i = 0; i < 40; i++)
+		start(f, programs[noise(6)], 5);
+	assert_int_equal(fixture_send(f), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(known_programs_in_an_order_never_seen_are_found,
+		    fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_destination_that_is_suddenly_busy_is_found, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+		    what_a_gap_cuts_through_is_not_scored, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+		    sessions_are_not_judged, fixture_setup, fixture_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
