@@ -2,13 +2,14 @@
 /*
  * store_events - fills a server's state directory with known events, for tests of the API.
  *
- *   store_events STATE_DIR SEGMENTS EVENTS
+ *   store_events STATE_DIR SEGMENTS EVENTS [hostile]
  *
  * Hosts web1, web2 and db1; segment s is of host s % 3, an event a second, the newest segment now.
  * Event i of segment s is an exec, a connect or a file write (i % 3) of pid s * EVENTS + i. Besides
  * that: an exec of /opt/rare/needle in segment 7, a connect to 203.0.113.77 in segment 11 and a
  * path that is no UTF-8 in segment 13, each as the last event.  Three daemons and three alerts,
- * too.
+ * too.  "hostile": db1 is called what a browser would run, and so are its daemon, its alert and the
+ * last event of every segment, whose command line is as long as one can be and turns its direction.
  */
 #include "lib/batch.h"
 #include "lib/clock.h"
@@ -24,6 +25,10 @@ static const struct store_backend *backend;
 static struct store *store;
 static struct host_row hosts[3];
 static unsigned segments, events;
+static bool hostile;
+
+#define MARKUP "<img src=x onerror=document.title='owned'>"
+#define TURNED "\xe2\x80\xae" /* RIGHT-TO-LEFT OVERRIDE */
 static uint64_t now_us;
 
 static void
@@ -70,6 +75,21 @@ common_event(unsigned s, unsigned i, char path[64])
 	return ev;
 }
 
+/* What somebody may call a program to fool who looks. */
+static void
+make_hostile(struct ds_event *ev)
+{
+	static char args[DS_STRING_MAX];
+	int used = snprintf(args, sizeof(args), "%s%c-c%c%sgpj.%s ", MARKUP, 0, 0, TURNED, MARKUP);
+
+	for (size_t i = (size_t)used; i < sizeof(args); i++)
+		args[i] = (char)('a' + i % 26);
+	ev->kind = DS_EVENT_EXEC;
+	ev->daemon = (struct ds_str){ MARKUP, sizeof(MARKUP) - 1 };
+	set(ev, DS_STR_EXE, "/tmp/" TURNED MARKUP);
+	ds_event_set_str(ev, DS_STR_ARGS, args, sizeof(args));
+}
+
 static void
 add_rare(struct ds_batch_builder *b, unsigned s)
 {
@@ -88,6 +108,8 @@ add_rare(struct ds_batch_builder *b, unsigned s)
 		ev.kind = DS_EVENT_FILE_WRITE;
 		set(&ev, DS_STR_PATH, "/tmp/\xff\xfe \"\n");
 	}
+	if (hostile)
+		make_hostile(&ev);
 	check(ds_batch_add(b, &ev), "add");
 }
 
@@ -142,7 +164,7 @@ static void
 put_hosts(void)
 {
 	for (unsigned i = 0; i < 3; i++) {
-		hosts[i] = (struct host_row){ .name = names[i],
+		hosts[i] = (struct host_row){ .name = hostile && i == 2 ? MARKUP : names[i],
 			.os = "Debian GNU/Linux 12",
 			.kernel = "6.1.0",
 			.arch = "x86_64",
@@ -223,6 +245,41 @@ put_alerts(void)
 	}
 }
 
+static void
+put_hostile_alert(void)
+{
+	struct daemon_row daemon = { .host = hosts[2].number,
+		.name = MARKUP,
+		.exe = "/tmp/" TURNED MARKUP,
+		.last_seen_us = now_us,
+		.state = "learning",
+		.blockers = "[\"" MARKUP "\"]" };
+	struct alert_row row = { .id = "alr_hostile",
+		.key = "alr_hostile",
+		.host = hosts[2].number,
+		.daemon = MARKUP,
+		.kind = "new_child",
+		.status = "open",
+		.severity = "critical",
+		.title = MARKUP " started " TURNED "gpj.exe",
+		.reason = MARKUP TURNED " never did.",
+		.score = 99,
+		.created_us = now_us,
+		.updated_us = now_us,
+		.first_us = now_us,
+		.last_us = now_us,
+		.count = 1,
+		.json =
+		    "{\"explanation\":[{\"feature\":\"" MARKUP "\",\"baseline\":\"" MARKUP
+		    "\",\"observed\":\"" TURNED MARKUP "\",\"weight\":1}],\"process\":{\"pid\":7,"
+		    "\"executable\":\"" MARKUP "\",\"command_line\":\"" MARKUP
+		    "\",\"parents\":[\"" MARKUP "\"]},\"threat\":[{\"id\":\"javascript:alert(1)\","
+		    "\"name\":\"" MARKUP "\"}]}" };
+
+	check(backend->daemon_put(store, &daemon), "daemon");
+	check(backend->alert_put(store, &row), "alert");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -230,7 +287,8 @@ main(int argc, char **argv)
 		.max_bytes = UINT64_C(1) << 40 };
 	char why[256];
 
-	if (argc != 4)
+	hostile = argc == 5 && strcmp(argv[4], "hostile") == 0;
+	if (argc != 4 && !hostile)
 		return 2;
 	cfg.dir = argv[1];
 	segments = (unsigned)strtoul(argv[2], NULL, 10);
@@ -250,6 +308,8 @@ main(int argc, char **argv)
 		}
 		put_segment(s);
 	}
+	if (hostile)
+		put_hostile_alert();
 	check(backend->commit(store), "commit");
 	backend->close(store);
 	return 0;

@@ -143,7 +143,7 @@ function Around({ a }: { a: Alert }) {
       <section>
         <div class="row spread"><h3>{t.alerts.around}</h3><a href={link.events(q, from, to)}>{t.alerts.aroundAll}</a></div>
         <Show of={near} what={t.alerts.around}>{() => (list.length === 0 ? <p class="muted">{t.alerts.noEvents}</p>
-          : <ol class="event-lines">{list.slice(at, at + 40).map((d, i) => <li key={i} class={isHot(d) ? "hot" : ""}><EventLine doc={d} /></li>)}</ol>)}</Show>
+          : <ol class="event-lines" tabIndex={0} aria-label={t.alerts.around}>{list.slice(at, at + 40).map((d, i) => <li key={i} class={isHot(d) ? "hot" : ""}><EventLine doc={d} /></li>)}</ol>)}</Show>
       </section>
     </>
   );

@@ -94,7 +94,7 @@ function Risk({ alerts }: { alerts: Alert[] }) {
 }
 
 function Started({ docs }: { docs: Doc[] }) {
-  return <ol class="event-lines">{docs.map((d, i) => <li key={i}><EventLine doc={d} /></li>)}</ol>;
+  return <ol class="event-lines" tabIndex={0} aria-label={t.host.processes}>{docs.map((d, i) => <li key={i}><EventLine doc={d} /></li>)}</ol>;
 }
 
 function Ports({ docs }: { docs: Doc[] }) {

@@ -38,7 +38,7 @@ export function Button({ onClick, icon, kind = "", children, label, disabled, bu
     <button id={id} type={type} class={`button ${kind}`} onClick={onClick} disabled={disabled || busy} aria-busy={busy || undefined}
       aria-label={label} title={title ?? (keys && label ? `${label} (${keys})` : keys ? `(${keys})` : label)} aria-pressed={pressed}
       aria-keyshortcuts={keys} aria-expanded={expanded}>
-      {icon && <Icon name={icon} />}{children && <span>{children}</span>}{keys && <kbd aria-hidden="true">{keys}</kbd>}
+      {icon && <Icon name={icon} />}{children && <span>{children}</span>}{keys && children && <kbd aria-hidden="true">{keys}</kbd>}
     </button>
   );
 }
@@ -82,7 +82,7 @@ export function Facts({ rows }: { rows: [ComponentChildren, ComponentChildren][]
 }
 
 export function Field({ label, hint, children }: { label: string; hint?: string; children: ComponentChildren }) {
-  return <label class="field"><span>{label}</span>{children}{hint && <small>{hint}</small>}</label>;
+  return <div class="field"><label><span>{label}</span>{children}</label>{hint && <small>{hint}</small>}</div>;
 }
 
 export function Meter({ value, label }: { value: number; label: string }) {

@@ -93,7 +93,7 @@ function Rail({ open, onClose }: { open: boolean; onClose: () => void }) {
         ))}
       </nav>
       <div class="foot">
-        <label class="field"><small>{t.theme.label}</small>
+        <label class="stack-tight"><small>{t.theme.label}</small>
           <select value={theme.value} onChange={(e) => { theme.value = e.currentTarget.value as Theme; }}>
             {(["auto", "light", "dark"] as const).map((x) => <option key={x} value={x}>{t.theme[x]}</option>)}
           </select></label>

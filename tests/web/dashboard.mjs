@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dashboard - what somebody does with the dashboard, in Chromium; TAP without numbers to dashboard.py.
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+
+const { DS_URL: base, DS_TOKEN: token, DS_PASSWORD: password, DS_MODULES: modules, DS_BROWSER: executablePath, DS_SHOTS: shots } = process.env;
+const require = createRequire(modules + "/");
+const { chromium } = require("playwright-core");
+const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+const ok = (good, name, why = "") => console.log(`${good ? "ok" : "not ok"} - ${name}${good || !why ? "" : `: ${String(why).slice(0, 600).replace(/\s+/g, " ")}`}`);
+const problems = [];
+
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"] });
+
+// Everything that the console, the page or the policy complains about; what we ask for on purpose is left out.
+async function open(options = {}, expected = /(?!)/) {
+  // axe is put in by the test, past the policy.
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  await context.addInitScript(() => {
+    window.__policy = [];
+    document.addEventListener("securitypolicyviolation", (e) => window.__policy.push(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile ?? ""}`));
+  });
+  const page = await context.newPage();
+  page.on("console", (m) => { if (m.type() === "error" && !expected.test(m.text())) problems.push(`console: ${m.text()} ${m.location().url}`); });
+  page.on("pageerror", (e) => problems.push(`page: ${e.message}`));
+  page.setDefaultTimeout(8000);
+  return page;
+}
+
+async function signIn(page, to = "/") {
+  await page.goto(base + to);
+  await page.getByRole("button", { name: "Use an API token instead" }).click();
+  await page.getByLabel("API token", { exact: true }).fill(token);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.locator(".rail, .bar").first().waitFor();
+}
+
+const go = (page, to) => page.evaluate((x) => { history.pushState(null, "", x); dispatchEvent(new PopStateEvent("popstate")); }, to);
+const settle = (page) => page.waitForFunction(() => !document.querySelector(".waiting") && document.querySelector("main h1, main h2"), null, { timeout: 8000 });
+const shot = (page, name) => page.screenshot({ path: path.join(shots, `${name}.png`) });
+// "" when the page fits; else what sticks out, in short.
+const overflow = (page) => page.evaluate(() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return "";
+  const out = [...document.querySelectorAll("main *")].filter((e) => e.getBoundingClientRect().right > width + 1).slice(0, 4);
+  return `${document.documentElement.scrollWidth - width} pixels: ${out.map((e) => `${e.tagName.toLowerCase()}.${e.className?.baseVal ?? e.className}`).join(" > ")}`;
+});
+
+async function axe(page, only) {
+  await page.evaluate(() => { window.__before = window.__policy.length; });
+  if (!await page.evaluate(() => typeof window.axe !== "undefined")) await page.evaluate(axeSource);
+  const found = await page.evaluate(async (runOnly) => {
+    const r = await window.axe.run(document, { runOnly, resultTypes: ["violations"] });
+    return r.violations.filter((v) => v.impact === "serious" || v.impact === "critical")
+      .map((v) => `${v.id} (${v.nodes.length}): ${v.nodes[0].html.slice(0, 160)} ${v.nodes[0].any[0]?.message ?? ""}`);
+  }, only ?? ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]);
+  // What axe itself tried is not the page's.
+  await page.evaluate(() => { window.__policy.length = window.__before; });
+  return found;
+}
+
+async function check(name, run) {
+  const started = Date.now();
+  try {
+    await run();
+  } catch (e) {
+    ok(false, name, e.message);
+  }
+  console.log(`# ${name}: ${Date.now() - started} ms`);
+}
+
+const api = async (p) => (await fetch(`${base}/api/v1/${p}`, { headers: { Authorization: `Bearer ${token}` } })).json();
+const alerts = (await api("alerts?status=open&limit=500")).items;
+const alert = alerts.find((a) => a.kind === "new_child" && a.host.name.startsWith("sim-") && a.process);
+const screens = [
+  ["overview", "/", "need you"], ["alerts", "/alerts", "Alerts"], ["alert", `/alerts/${alert.id}`, alert.title], ["events", "/events", "Events"],
+  ["fleet", "/fleet", "sim-0000"], ["host", `/hosts/${alert.host.id}`, alert.host.name], ["daemons", "/daemons", "nginx"], ["daemon", `/daemons/${alert.daemon.id}`, "What is normal"],
+  ["reactions", "/reactions", "Reactions"], ["models", "/models", "Models"], ["rollout", "/rollout", "Let hosts in"], ["settings", "/settings", "Storage"],
+  ["users", "/settings?tab=users", "admin"], ["tokens", "/settings?tab=tokens", "dashboard"], ["audit", "/settings?tab=audit", "Verify"], ["options", "/settings?tab=options", "alert_budget"],
+];
+
+// ---- a person signs in: the one-time password is good for choosing one's own
+
+await check("signing in", async () => {
+  const page = await open({}, /status of 401/);
+  await page.goto(base + "/alerts");
+  await page.getByLabel("User").fill("admin");
+  await page.getByLabel("Password").fill("wrong password");
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByRole("alert").waitFor();
+  ok((await page.getByRole("alert").innerText()).includes("wrong"), "a wrong password is told");
+  await shot(page, "login-light");
+  const bad = await axe(page);
+  ok(bad.length === 0, "the sign-in has no serious accessibility fault", bad.join("; "));
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByLabel("The one-time password").fill(password);
+  await page.getByLabel("New password", { exact: true }).fill("a much better one");
+  await page.getByLabel("New password, again").fill("a much better one");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.locator(".queue").waitFor();
+  ok(new URL(page.url()).pathname === "/alerts", "signing in leads to where one was going");
+  await page.reload();
+  await page.locator(".queue").waitFor();
+  ok(true, "a reload keeps the session");
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("User").waitFor();
+  ok(true, "signing out ends it");
+  await page.context().close();
+});
+
+// ---- each screen, in light and dark, narrow and wide
+
+const page = await open({ colorScheme: "light" });
+await check("the first page", async () => {
+  const started = Date.now();
+  await signIn(page);
+  await page.locator(".posture h1").filter({ hasText: "need" }).waitFor();
+  console.log(`# from the first byte to the overview, signing in included: ${Date.now() - started} ms`);
+  ok(true, "the overview says in one sentence that hosts need somebody");
+});
+
+for (const [name, to, text] of screens)
+  await check(name, async () => {
+    await page.emulateMedia({ colorScheme: "light" });
+    await go(page, to);
+    await page.locator("main").getByText(text).filter({ visible: true }).first().waitFor();
+    await settle(page);
+    await shot(page, `${name}-light`);
+    const bad = await axe(page);
+    ok(bad.length === 0, `${name} has no serious accessibility fault in light`, bad.join("; "));
+    await page.emulateMedia({ colorScheme: "dark" });
+    await shot(page, `${name}-dark`);
+    const contrast = await axe(page, { type: "rule", values: ["color-contrast"] });
+    ok(contrast.length === 0, `${name} has none in dark`, contrast.join("; "));
+  });
+
+await check("narrow and wide", async () => {
+  const over = [];
+  for (const [width, height, word] of [[360, 740, "narrow"], [3840, 2160, "wide"]]) {
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme: width === 360 ? "dark" : "light" });
+    for (const [name, to, text] of screens) {
+      await go(page, to);
+      await page.locator("main").getByText(text).filter({ visible: true }).first().waitFor();
+      await settle(page);
+      const by = await overflow(page);
+      if (by) over.push(`${name} ${word} by ${by}`);
+      if (/^(overview|alerts|alert|events|fleet|host|daemon|rollout)$/.test(name)) await shot(page, `${name}-${word}`);
+    }
+  }
+  ok(over.length === 0, "nothing is wider than a screen of 360 pixels, or 3840", over.join(", "));
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.emulateMedia({ colorScheme: "light" });
+});
+
+// ---- from an alert to each thing that can be done about it in two clicks or two keys
+
+await check("two clicks", async () => {
+  const clicks = async (from, ...steps) => {
+    await go(page, from);
+    await settle(page);
+    for (const s of steps) await s().click();
+  };
+  const button = (name) => () => page.locator(".panel").getByRole("button", { name, exact: false }).first();
+  await clicks("/", () => page.getByRole("link", { name: "Look at the worst" }));
+  await page.locator(".panel h2").waitFor();
+  ok(true, "one click from the overview to the worst alert");
+  await clicks(`/alerts/${alert.id}`, button("Mark as normal"));
+  ok((await page.locator("dialog .preview").innerText()).length > 20, "one click to a preview of marking it as normal");
+  await shot(page, "normal-light");
+  const bad = await axe(page);
+  ok(bad.length === 0, "the dialog has no serious accessibility fault", bad.join("; "));
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+  await clicks(`/alerts/${alert.id}`, button("Acknowledge"));
+  await page.locator(".panel .chip", { hasText: "Acknowledged" }).waitFor();
+  ok((await api(`alerts/${alert.id}`)).status === "acknowledged", "one click acknowledges it");
+  await clicks(`/alerts/${alert.id}`, button("Mark as normal"), () => page.locator("dialog").getByRole("button", { name: "Mark as normal" }));
+  await page.locator("dialog").waitFor({ state: "detached" });
+  ok((await api(`alerts/${alert.id}`)).verdict?.verdict === "benign_expected", "two clicks mark it as normal");
+  await clicks(`/alerts/${alert.id}`, button("Copy link"));
+  await page.locator(".toast").first().waitFor();
+  ok(true, "one click copies a link");
+});
+
+await check("keys", async () => {
+  await page.keyboard.press("Escape");
+  await go(page, "/");
+  await settle(page);
+  await page.keyboard.press("g");
+  await page.keyboard.press("a");
+  await page.waitForURL("**/alerts");
+  ok(true, "g a goes to the alerts");
+  await settle(page);
+  await page.locator(".alert-row").first().waitFor();
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.locator(".panel h2").waitFor();
+  const first = page.url();
+  ok(/\/alerts\/alr_/.test(first), "j j Enter opens the second");
+  await page.keyboard.press("j");
+  await page.waitForFunction((u) => location.href !== u, first);
+  ok(true, "j goes to the next one beside it");
+  await page.locator(".panel h2").waitFor();
+  const id = new URL(page.url()).pathname.split("/")[2];
+  await page.keyboard.press("e");
+  await page.waitForFunction(() => [...document.querySelectorAll(".panel .chip")].some((c) => c.textContent === "Acknowledged"));
+  ok((await api(`alerts/${id}`)).status === "acknowledged", "e acknowledges it");
+  await page.keyboard.press("Escape");
+  await page.waitForURL("**/alerts");
+  await page.keyboard.press("/");
+  ok(await page.evaluate(() => document.activeElement?.id === "query"), "/ is at the query");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keys" }).waitFor();
+  ok(true, "? shows the keys");
+  await page.keyboard.press("Escape");
+  await page.goBack();
+  ok(new URL(page.url()).pathname.startsWith("/alerts/"), "back goes back to the alert");
+});
+
+// ---- the query bar
+
+await check("query bar", async () => {
+  await go(page, "/events");
+  await settle(page);
+  await page.keyboard.press("/");
+  await page.keyboard.type("serv");
+  await page.locator(".choices [role=option]").first().waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("ngi");
+  await page.locator(".choices [role=option]", { hasText: "service.name:nginx" }).first().waitFor();
+  await page.keyboard.press("Tab");
+  ok((await page.locator("#query").inputValue()).startsWith("service.name:nginx"), "fields and daemons are completed");
+  await page.keyboard.type("and event.action:exec");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => new URL(location.href).searchParams.get("q")?.includes("exec"));
+  await settle(page);
+  await page.locator("table.events tbody tr").first().waitFor();
+  ok(true, "the query is in the address, and finds");
+  await go(page, "/events?q=" + encodeURIComponent("event.action:exec and"));
+  await page.locator(".query-error").waitFor();
+  ok(/Column 22/.test(await page.locator(".query-error").innerText()), "a mistake is told with its column");
+  await shot(page, "query-error-light");
+  await go(page, "/events?live=1");
+  await page.locator("table.events tbody tr").first().waitFor();
+  const before = await page.locator("table.events tbody tr").count();
+  await page.waitForFunction((n) => document.querySelectorAll("table.events tbody tr").length > n, before);
+  ok(true, "live events come by themselves");
+  await shot(page, "live-light");
+});
+
+// ---- names that want to be run
+
+await check("hostile names", async () => {
+  await page.evaluate(() => { document.title = "DaemonSec"; });
+  for (const to of ["/", "/alerts/alr_hostile", "/fleet", "/daemons", "/events?q=" + encodeURIComponent("process.executable:/tmp/*") + "&since=24h", "/rollout", "/settings?tab=tokens"]) {
+    await go(page, to);
+    await settle(page);
+    await page.locator("main").getByText(/<(img|b)/).filter({ visible: true }).first().waitFor();
+  }
+  const planted = await page.evaluate(() => document.querySelectorAll("img[src=x], main b").length);
+  ok(planted === 0 && (await page.title()) !== "owned", "names with markup are shown as text");
+  await go(page, "/alerts/alr_hostile");
+  await settle(page);
+  const text = await page.locator(".panel").innerText();
+  ok(text.includes("\\u202e") && !text.includes("\u202e"), "what turns the direction of text is shown, not followed");
+  ok(!(await page.locator(".panel a[href^='javascript']").count()), "no link leads into a script");
+  await shot(page, "hostile-light");
+  await page.setViewportSize({ width: 360, height: 740 });
+  const wide = await overflow(page);
+  ok(!wide, "and none of it breaks the page at 360 pixels", wide);
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await go(page, "/events?q=" + encodeURIComponent("process.executable:*onerror*") + "&since=24h");
+  await settle(page);
+  await page.locator("table.events tbody tr.pick button").first().click();
+  await page.locator("tr.opened").waitFor();
+  ok((await page.locator("tr.opened").innerText()).length > 8000, "the longest command line there can be is there in full");
+  ok(!await overflow(page), "and the page does not grow with it");
+});
+
+// ---- the server goes away and comes back: tried by dropping what is asked for
+
+await check("no answer", async () => {
+  await go(page, "/");
+  await settle(page);
+  await page.context().route("**/api/v1/**", (r) => r.abort());
+  await page.locator(".banner").waitFor({ timeout: 12000 });
+  ok(await page.locator(".posture h1").isVisible(), "without an answer it says so and shows what it knew");
+  await page.context().unroute("**/api/v1/**");
+  await page.locator(".banner").waitFor({ state: "detached", timeout: 12000 });
+  ok(true, "and goes on when the server is back");
+});
+
+const policy = await page.evaluate(() => window.__policy);
+ok(policy.length === 0, "nothing breaks the content security policy", policy.join("; "));
+const unexpected = problems.filter((p) => !/net::ERR_FAILED|status of 400/.test(p));
+ok(unexpected.length === 0, "the console has no error", unexpected.join("; "));
+await browser.close();
+console.log("# done");

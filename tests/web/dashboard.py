@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The dashboard in a real browser: a server with a fleet of the simulator under attack, and hosts, daemons and command
+lines that are called what a browser would run. What is clicked and looked at is in dashboard.mjs."""
+import os, sys, time
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+from harness import *
+
+STORE_EVENTS = os.path.join(BUILD, "tests", "system", "store_events")
+DIST = os.path.join(BUILD, "web", "dist")
+MODULES = os.path.join(BUILD, "web", "node_modules")
+BROWSER = "/usr/bin/chromium"
+
+
+def attacked(site):
+    """Alerts of a fleet: several kinds, and one cause on more than one host."""
+    alerts = site.alerts(status="open")
+    titles = [a["title"] for a in alerts if a["host"]["name"].startswith("sim-")]
+    return len(set(titles)) >= 3 and len(titles) > len(set(titles))
+
+
+def main():
+    for path in (STORE_EVENTS, os.path.join(DIST, "index.html"), os.path.join(MODULES, "playwright-core"), BROWSER):
+        if not os.path.exists(path):
+            skip_all(f"{path} is not here")
+    need("node")
+    if int(subprocess.run(["node", "-p", "process.versions.node.split('.')[0]"], capture_output=True, text=True).stdout or 0) < 20:
+        skip_all("playwright wants node 20")
+    isolate()
+    shots = os.path.join(BUILD, "tests", "web", "screenshots")
+    shutil.rmtree(shots, ignore_errors=True)
+    os.makedirs(shots)
+    site = Site({"api.web_root": DIST, "detect.learning_min": "2s", "detect.unseen_max": "0.1"})
+    subprocess.run([STORE_EVENTS, site.state, "20", "30", "hostile"], check=True)
+    with site:
+        with open(site.dir + "/token", "w") as f:
+            f.write(site.make_token(uses=40) + "\n")
+        sim = Process([program("daemonsec-sim"), "demo", "--quiet", "--token-file", site.dir + "/token", "--state-dir",
+                       site.dir + "/sim", "--eps", "60", "--history", "30m", "--attacks", "1s"], site.dir + "/sim.log")
+        ok(wait(lambda: len(site.connected()) == 40, 30), "the fleet is there")
+        ok(wait(lambda: attacked(site), 40), "it is attacked, and alerts tell")
+        site.make_token(uses=1, label="<b>label</b>", require_approval=True)
+        token = site.post("api-tokens", {"name": "<b>dashboard</b>", "scopes": "*", "ttl": "1h"})["token"]
+        password = open(os.path.join(site.state, "admin-password")).read().strip()
+        env = dict(os.environ, HOME=site.dir, DS_URL=f"http://127.0.0.1:{site.api_port}", DS_TOKEN=token, DS_PASSWORD=password,
+                   DS_MODULES=MODULES, DS_BROWSER=BROWSER, DS_SHOTS=shots)
+        browser = subprocess.run(["node", os.path.join(TOP, "tests", "web", "dashboard.mjs")], env=env, text=True, capture_output=True, timeout=240)
+        lines = [l for l in browser.stdout.splitlines() if l]
+        for line in lines:
+            if line.startswith(("ok ", "not ok ")):
+                ok(line.startswith("ok "), line.partition(" - ")[2])
+            else:
+                say(line)
+        if not ok(browser.returncode == 0 and lines and lines[-1] == "# done", "the browser got to the end"):
+            say(browser.stderr)
+        sizes = json.load(open(os.path.join(BUILD, "web", "sizes.json")))
+        ok(sizes["initial"] <= 70 << 10 and sizes["css"] <= 15 << 10 and sizes["total"] <= 150 << 10, f"what is sent first is small {sizes}")
+        sim.stop()
+    done()
+
+
+main()

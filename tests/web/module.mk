@@ -1,0 +1,4 @@
+# The dashboard in Chromium: skips cleanly without the browser, npm or root. Screenshots stay in the build directory.
+EXTRA_DIST += tests/web/dashboard.py tests/web/dashboard.mjs tests/web/types.sh
+web_tests = tests/web/types.sh tests/web/dashboard.py
+TESTS += $(web_tests)
