@@ -8,6 +8,7 @@
 #include "agent/guard/binding.h"
 #include "agent/guard/evidence.h"
 #include "agent/guard/order_job.h"
+#include "agent/guard/reactions/never.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -315,6 +316,8 @@ order_reload(void)
 {
 	if (broken < 0)
 		return;
+	never_forget();
+	life_reload(config);
 	sync_later();
 }
 

@@ -110,11 +110,11 @@ check_time(struct order_job *job)
 	return 0;
 }
 
-static bool
-ceiling_allows(const struct ds_conf_list *ceiling, const char *kind)
+bool
+order_ceiling_allows(const struct agent_config *config, const char *kind)
 {
-	for (size_t i = 0; i < ceiling->len; i++)
-		if (strcmp(ceiling->items[i], kind) == 0)
+	for (size_t i = 0; i < config->ceiling.len; i++)
+		if (strcmp(config->ceiling.items[i], kind) == 0)
 			return true;
 	return false;
 }
@@ -129,7 +129,7 @@ check_allowed(struct order_job *job)
 	if (o->mode != DS_ORDER_OPERATOR && o->mode != DS_ORDER_DRY_RUN && order_is_paused())
 		return reaction_fail(
 		    &job->call, -EPERM, "automation is paused on this host: %.300s", pause_file);
-	if (!ceiling_allows(&job->call.config->ceiling, o->kind))
+	if (!order_ceiling_allows(job->call.config, o->kind))
 		return reaction_fail(
 		    &job->call, -EPERM, "[reaction] ceiling does not have %s", o->kind);
 	return 0;

@@ -22,6 +22,7 @@ struct order_job {
 void order_check_init(const char *guard_dir);
 DS_MUST_CHECK int order_check(struct order_job *job);
 bool order_is_paused(void);
+bool order_ceiling_allows(const struct agent_config *config, const char *kind);
 
 /* order_kind.c: kinds that are not reactions: undo, answer, key; NULL: none of them. */
 const struct reaction *order_kind_find(const char *name);
@@ -31,9 +32,8 @@ const struct reaction *order_kind_find(const char *name);
 void life_recover(const struct agent_config *config);
 /* Ends what is over, looks whether the rest is there. */
 void life_tick(const struct agent_config *config);
-/* Undoes all effects of a kind for which `which` (NULL: always) is true. */
-void life_undo_all(const struct agent_config *config, const char *kind,
-    bool (*which)(const struct ds_order *order), const char *why);
+/* The configuration has changed: what would be refused now is undone. */
+void life_reload(const struct agent_config *config);
 /* Undoes one, tells; by: the order that wants it, or NULL.  0 or -errno. */
 DS_MUST_CHECK int life_undo(const struct agent_config *config, struct ledger_entry *e,
     const uint8_t by[DS_ORDER_ID_SIZE], const char *why);

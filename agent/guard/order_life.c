@@ -242,20 +242,56 @@ find_kind(struct ledger_entry *e, void *ctx)
 	return f->len == STEP;
 }
 
-void
-life_undo_all(const struct agent_config *config, const char *kind,
-    bool (*which)(const struct ds_order *order), const char *why)
+static void
+undo_kind(const struct agent_config *config, const char *kind, const char *why)
 {
 	struct found f = { .kind = kind };
-	struct ds_order order;
 
 	(void)ledger_each(find_kind, &f);
-	for (size_t i = 0; i < f.len; i++) {
-		if (which != NULL && (ledger_order(f.entries[i], &order) < 0 || !which(&order)))
-			continue;
+	for (size_t i = 0; i < f.len; i++)
 		if (life_undo(config, f.entries[i], NULL, why) < 0)
 			ds_log(WARN, "an effect stays that should not", "kind=%s", kind);
+}
+
+/* Whether it would be refused now. */
+static bool
+is_forbidden(
+    const struct agent_config *config, const struct ledger_entry *e, char *ret_why, size_t size)
+{
+	const struct reaction *reaction = reaction_find(e->kind);
+	struct reaction_call call;
+	struct ds_order order;
+
+	if (reaction == NULL || ledger_order(e, &order) < 0)
+		return false;
+	if (!order_ceiling_allows(config, e->kind)) {
+		(void)snprintf(
+		    ret_why, size, "[reaction] ceiling does not have %s any more", e->kind);
+		return true;
 	}
+	order_call_init(&call, config, &order, e);
+	if (reaction->check(&call) != -EPERM)
+		return false;
+	(void)snprintf(ret_why, size, "%s", call.why);
+	return true;
+}
+
+void
+life_reload(const struct agent_config *config)
+{
+	struct all all = { .entries = calloc(LEDGER_MAX, sizeof(struct ledger_entry *)) };
+	char why[512];
+
+	if (all.entries == NULL)
+		return;
+	(void)ledger_each(find_unfinished, &all);
+	for (size_t i = 0; i < all.len; i++)
+		if (all.entries[i]->state == LEDGER_ACTIVE &&
+		    is_forbidden(config, all.entries[i], why, sizeof(why)) &&
+		    life_undo(config, all.entries[i], NULL, why) < 0)
+			ds_log(WARN, "an effect stays that should not", "kind=%s",
+			    all.entries[i]->kind);
+	free(all.entries);
 }
 
 static int
@@ -278,7 +314,7 @@ keep_all(const struct agent_config *config)
 			continue;
 		r = reactions[i]->keep(&call);
 		if (r == -ECANCELED)
-			life_undo_all(config, reactions[i]->name, NULL, call.why);
+			undo_kind(config, reactions[i]->name, call.why);
 		else if (r != 0)
 			order_tell_text(reactions[i]->name, call.why);
 	}

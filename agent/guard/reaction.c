@@ -10,6 +10,8 @@
 const struct reaction *const reactions[] = {
 	&reaction_kill,
 	&reaction_freeze,
+	&reaction_block_ip,
+	&reaction_cut,
 	NULL,
 };
 

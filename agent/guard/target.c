@@ -61,6 +61,12 @@ target_open(const struct target_process *p)
 	return -ESRCH;
 }
 
+pid_t
+target_uplink(void)
+{
+	return uplink;
+}
+
 /* Whether `pid` is `low` or a process above it. */
 static bool
 is_above(pid_t pid, pid_t low)

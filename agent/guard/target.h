@@ -34,6 +34,7 @@ size_t target_tree(const struct target_process *root, struct target_process *ret
 
 /* The uplink, which is the agent, too; 0: none. */
 void target_set_uplink(pid_t pid);
+pid_t target_uplink(void);
 
 /* As a list in an inverse. */
 DS_MUST_CHECK int target_put(struct ds_buf *b, const struct target_process *p);

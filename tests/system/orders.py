@@ -158,4 +158,3 @@ class OrderGuard(Guard):
 
     def kill(self):
         self.process.kill()
-        wait(lambda: not os.path.exists(f"/proc/{self.process.pid}"))

@@ -7,5 +7,7 @@
 
 extern const struct reaction reaction_kill;
 extern const struct reaction reaction_freeze;
+extern const struct reaction reaction_block_ip;
+extern const struct reaction reaction_cut;
 
 #endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * blocks - what is blocked, and by which orders.
+ *
+ * Called by block_ip and block_port.  Owns a table of elements, each with the orders that want it;
+ * an entry goes with the last of them.
+ */
+#include "agent/guard/reactions/blocks.h"
+#include "agent/guard/reactions/never.h"
+#include "lib/clock.h"
+#include "lib/map.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOLDERS_MAX 64u
+
+struct holder {
+	uint8_t order[DS_ORDER_ID_SIZE];
+	uint64_t until_us; /* wall clock; 0: for ever */
+};
+
+struct block {
+	struct nft_element element;
+	size_t len;
+	struct holder holders[]; /* of `len` */
+};
+
+static struct ds_map *blocks; /* struct nft_element -> struct block */
+
+/* A key without padding. */
+struct key {
+	uint8_t bytes[22];
+};
+
+static struct key
+key_of(const struct nft_element *e)
+{
+	struct key k = { { 0 } };
+
+	memcpy(k.bytes, e->network.address, 16);
+	k.bytes[16] = e->network.bits;
+	k.bytes[17] = e->network.prefix;
+	k.bytes[18] = e->protocol;
+	memcpy(k.bytes + 19, &e->port, sizeof(e->port));
+	return k;
+}
+
+static struct block *
+find(const struct nft_element *e)
+{
+	struct key k = key_of(e);
+
+	return blocks != NULL ? ds_map_get(blocks, &k, sizeof(k)) : NULL;
+}
+
+static struct holder *
+holder_of(struct block *b, const struct ds_order *order)
+{
+	for (size_t i = 0; b != NULL && i < b->len; i++)
+		if (memcmp(b->holders[i].order, order->id, sizeof(order->id)) == 0)
+			return &b->holders[i];
+	return NULL;
+}
+
+static uint64_t
+timeout_ms(const struct block *b)
+{
+	uint64_t now_us = ds_clock_wall_us(), until_us = 0;
+
+	for (size_t i = 0; i < b->len; i++) {
+		if (b->holders[i].until_us == 0)
+			return 0;
+		until_us = DS_MAX(until_us, b->holders[i].until_us);
+	}
+	return until_us > now_us ? DS_MAX((until_us - now_us) / 1000, UINT64_C(1)) : 1;
+}
+
+static int
+hold(const struct nft_element *e, const struct ds_order *order, uint64_t until_us,
+    struct block **ret)
+{
+	struct block *old, *b;
+	struct key k = key_of(e);
+	void *replaced = NULL;
+	size_t len;
+	int r;
+
+	if (blocks == NULL)
+		blocks = ds_map_new(BLOCKS_MAX);
+	if (blocks == NULL)
+		return -ENOMEM;
+	old = find(e);
+	if (holder_of(old, order) != NULL) {
+		holder_of(old, order)->until_us = until_us;
+		*ret = old;
+		return 0;
+	}
+	len = old != NULL ? old->len : 0;
+	if (len == HOLDERS_MAX)
+		return -ENOSPC;
+	b = calloc(1, sizeof(*b) + (len + 1) * sizeof(b->holders[0]));
+	if (b == NULL)
+		return -ENOMEM;
+	b->element = *e;
+	b->len = len + 1;
+	if (len > 0)
+		memcpy(b->holders, old->holders, len * sizeof(b->holders[0]));
+	memcpy(b->holders[len].order, order->id, sizeof(order->id));
+	b->holders[len].until_us = until_us;
+	r = ds_map_put(blocks, &k, sizeof(k), b, &replaced);
+	if (r < 0) {
+		free(b);
+		return r;
+	}
+	free(replaced);
+	*ret = b;
+	return 0;
+}
+
+/* What is left of it, or NULL. */
+static struct block *
+let_go(const struct nft_element *e, const struct ds_order *order)
+{
+	struct block *b = find(e);
+	struct holder *h = holder_of(b, order);
+	struct key k = key_of(e);
+
+	if (b == NULL)
+		return NULL;
+	if (h != NULL)
+		*h = b->holders[--b->len];
+	if (b->len > 0)
+		return b;
+	free(ds_map_remove(blocks, &k, sizeof(k)));
+	return NULL;
+}
+
+static int
+fail(struct reaction_call *call, int r)
+{
+	if (r == -EOPNOTSUPP || r == -EPERM)
+		return reaction_fail(
+		    call, r, "this kernel has no nftables for us: %s", strerror(-r));
+	return r < 0 ? reaction_fail(call, r, "nftables: %s", strerror(-r)) : 0;
+}
+
+int
+blocks_add(struct reaction_call *call, const struct nft_element *e)
+{
+	struct block *b;
+	int r = hold(e, call->order, call->until_us, &b);
+
+	if (r < 0)
+		return reaction_fail(call, r, "no room for another block: %s", strerror(-r));
+	r = nft_add(nft_set_of(e), e, timeout_ms(b));
+	if (r < 0)
+		(void)let_go(e, call->order);
+	return fail(call, r);
+}
+
+int
+blocks_remove(struct reaction_call *call, const struct nft_element *e)
+{
+	struct block *b = let_go(e, call->order);
+	int r;
+
+	if (b != NULL) {
+		(void)reaction_fail(call, 0, "another order still blocks it");
+		return fail(call, nft_add(nft_set_of(e), e, timeout_ms(b)));
+	}
+	r = nft_remove(nft_set_of(e), e);
+	r = r == -ENOENT || r == -EOPNOTSUPP ? 0 : r;
+	if (r == 0 && blocks != NULL && ds_map_len(blocks) == 0 && nft_is_isolated() != 1)
+		r = nft_destroy(); /* nothing of ours is left behind */
+	return fail(call, r);
+}
+
+int
+blocks_has(struct reaction_call *call, const struct nft_element *e)
+{
+	if (find(e) != NULL && holder_of(find(e), call->order) == NULL)
+		return 0; /* somebody else's by now */
+	return nft_has(nft_set_of(e), e);
+}
+
+static int
+put_again(const void *key, size_t len, void *value, void *ctx)
+{
+	const struct block *b = value;
+
+	(void)key;
+	(void)len;
+	if (nft_add(nft_set_of(&b->element), &b->element, timeout_ms(b)) < 0)
+		(*(size_t *)ctx)++;
+	return 0;
+}
+
+struct count {
+	size_t missing, left;
+};
+
+/* A few of them say whether somebody emptied our sets. */
+static int
+count_missing(const void *key, size_t len, void *value, void *ctx)
+{
+	const struct block *b = value;
+	struct count *c = ctx;
+
+	(void)key;
+	(void)len;
+	c->missing += timeout_ms(b) > 1000 && nft_has(nft_set_of(&b->element), &b->element) == 0;
+	return --c->left == 0;
+}
+
+int
+blocks_keep(struct reaction_call *call)
+{
+	struct count c = { .left = 8 };
+	size_t failed = 0, len = blocks != NULL ? ds_map_len(blocks) : 0;
+	int r;
+
+	if (len == 0 || nft_is_changed() != 1)
+		return 0;
+	r = nft_is_there();
+	if (r == 1)
+		(void)ds_map_each(blocks, count_missing, &c);
+	if (r < 0 || (r == 1 && c.missing == 0))
+		return 0;
+	r = nft_setup();
+	if (r == 0)
+		(void)ds_map_each(blocks, put_again, &failed);
+	(void)reaction_fail(call, 0,
+	    "somebody took away our nftables rules; %zu of %zu blocks are there again%s%s",
+	    r < 0 ? 0 : len - failed, len, r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
+	return 1;
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * nft - our own table of nftables, by netlink.
+ *
+ * Called by block_ip, block_port and isolate.  Owns one netlink socket.  Every change is one
+ * transaction: it happens as a whole, or not at all.
+ */
+#include "agent/guard/reactions/nft.h"
+#include "agent/guard/reactions/nft_part.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/common.h>
+#include <libnftnl/set.h>
+#include <libnftnl/table.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct mnl_socket *nl;
+static uint32_t next_seq = 1;
+static uint32_t generation; /* of the whole ruleset after our last change */
+static bool is_set_up;
+
+static int
+open_socket(void)
+{
+	struct timeval patience = { .tv_sec = 2 };
+	int size = 1 << 20;
+
+	if (nl != NULL)
+		return 0;
+	nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (nl == NULL)
+		return errno == EPROTONOSUPPORT ? -EOPNOTSUPP : -errno;
+	(void)setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    setsockopt(
+		mnl_socket_get_fd(nl), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0) {
+		int r = -errno;
+
+		(void)mnl_socket_close(nl);
+		nl = NULL;
+		return r;
+	}
+	return 0;
+}
+
+void
+nft_batch_begin(struct nft_batch *b)
+{
+	b->len = 0;
+	b->seq = next_seq;
+	b->len += nftnl_batch_begin((char *)b->data, b->seq++)->nlmsg_len;
+	b->first = b->seq;
+}
+
+struct nlmsghdr *
+nft_batch_message(struct nft_batch *b, uint16_t type, uint16_t flags)
+{
+	return nftnl_nlmsg_build_hdr(
+	    (char *)b->data + b->len, type, NFPROTO_INET, (uint16_t)(flags | NLM_F_ACK), b->seq++);
+}
+
+void
+nft_batch_next(struct nft_batch *b, const struct nlmsghdr *header)
+{
+	b->len += NLMSG_ALIGN(header->nlmsg_len);
+}
+
+/* The answers to messages `from` to `to`; the first error counts. */
+static int
+read_answers(uint32_t from, uint32_t to, mnl_cb_t call, void *ctx)
+{
+	static uint8_t data[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
+	unsigned port = mnl_socket_get_portid(nl);
+	int result = 0;
+
+	for (;;) {
+		ssize_t n = mnl_socket_recvfrom(nl, data, sizeof(data));
+		int left = (int)n;
+
+		if (n < 0)
+			return errno == ENOBUFS ? -EIO : -errno;
+		for (struct nlmsghdr *h = (void *)data; mnl_nlmsg_ok(h, left);
+		     h = mnl_nlmsg_next(h, &left)) {
+			const struct nlmsgerr *error = mnl_nlmsg_get_payload(h);
+
+			if (h->nlmsg_pid != port || h->nlmsg_seq < from || h->nlmsg_seq > to)
+				continue; /* the end of an answer that was given up */
+			if (h->nlmsg_type != NLMSG_ERROR && h->nlmsg_type != NLMSG_DONE) {
+				if (call != NULL && call(h, ctx) < 0)
+					return -EBADMSG;
+				continue;
+			}
+			if (h->nlmsg_type == NLMSG_ERROR && error->error != 0 && result == 0)
+				result = error->error;
+			if (h->nlmsg_seq == to || result != 0)
+				return result;
+		}
+	}
+}
+
+static int
+take_generation(const struct nlmsghdr *h, void *ctx)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(
+	    attr, h, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) == NFTA_GEN_ID) *
+	    (uint32_t *)ctx = ntohl(mnl_attr_get_u32(attr));
+	return MNL_CB_OK;
+}
+
+struct nlmsghdr *
+nft_question(uint8_t *data, uint16_t type, uint16_t flags, uint8_t family)
+{
+	return nftnl_nlmsg_build_hdr(
+	    (char *)data, type, family, (uint16_t)(flags | NLM_F_ACK), next_seq++);
+}
+
+int
+nft_ask(struct nlmsghdr *header, mnl_cb_t call, void *ctx)
+{
+	int r = open_socket();
+
+	if (r < 0)
+		return r;
+	if (mnl_socket_sendto(nl, header, header->nlmsg_len) < 0)
+		return -errno;
+	r = read_answers(header->nlmsg_seq, header->nlmsg_seq, call, ctx);
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
+static int
+ask_generation(uint32_t *ret)
+{
+	uint8_t data[256] __attribute__((aligned(NLMSG_ALIGNTO)));
+	int r = nft_ask(nft_question(data, NFT_MSG_GETGEN, 0, AF_UNSPEC), take_generation, ret);
+
+	return r < 0 ? r : 0;
+}
+
+int
+nft_batch_send(struct nft_batch *b)
+{
+	uint32_t last = b->seq - 1, before = 0;
+	int r = open_socket();
+
+	if (r < 0)
+		return r;
+	b->len += nftnl_batch_end((char *)b->data + b->len, b->seq++)->nlmsg_len;
+	next_seq = b->seq;
+	if (mnl_socket_sendto(nl, b->data, b->len) < 0)
+		return -errno;
+	r = read_answers(b->first - 1, last, NULL, NULL);
+	/* The change was ours, and one: whatever else there was shows as more. */
+	before = generation;
+	if (r == 0 && before != 0)
+		generation = before + 1;
+	return r;
+}
+
+/* ---- the table */
+
+int
+nft_is_there(void)
+{
+	uint8_t data[512] __attribute__((aligned(NLMSG_ALIGNTO)));
+	static const char *const chains[] = { "input", "output", "forward", "ports" };
+	int r = 1;
+
+	for (size_t i = 0; i < DS_LEN(chains) && r == 1; i++) {
+		struct nftnl_chain *c = nftnl_chain_alloc();
+		struct nlmsghdr *h = nft_question(data, NFT_MSG_GETCHAIN, 0, NFPROTO_INET);
+
+		nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, NFT_TABLE);
+		nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, chains[i]);
+		nftnl_chain_nlmsg_build_payload(h, c);
+		nftnl_chain_free(c);
+		r = nft_ask(h, NULL, NULL);
+	}
+	return r;
+}
+
+static int
+change_table(uint16_t type)
+{
+	static struct nft_batch b;
+	struct nftnl_table *t = nftnl_table_alloc();
+	struct nlmsghdr *h;
+
+	if (t == NULL)
+		return -ENOMEM;
+	nft_batch_begin(&b);
+	h = nft_batch_message(&b, type, 0);
+	nftnl_table_set_str(t, NFTNL_TABLE_NAME, NFT_TABLE);
+	nftnl_table_nlmsg_build_payload(h, t);
+	nft_batch_next(&b, h);
+	nftnl_table_free(t);
+	return nft_batch_send(&b);
+}
+
+int
+nft_destroy(void)
+{
+	int r = change_table(NFT_MSG_DELTABLE);
+
+	is_set_up = false;
+	return r == -ENOENT ? 0 : r;
+}
+
+int
+nft_setup(void)
+{
+	static struct nft_batch b;
+	int r;
+
+	if (is_set_up)
+		return 0;
+	r = open_socket();
+	if (r == 0)
+		r = nft_is_there();
+	if (r == 0) {
+		r = nft_destroy(); /* half of it may be there */
+		nft_batch_begin(&b);
+		nft_put_table(&b);
+		if (r == 0)
+			r = nft_batch_send(&b);
+	}
+	if (r < 0)
+		return r == -EPROTONOSUPPORT || r == -EINVAL || r == -EAGAIN ? -EOPNOTSUPP : r;
+	r = ask_generation(&generation);
+	is_set_up = r == 0;
+	return r;
+}
+
+int
+nft_is_changed(void)
+{
+	uint32_t now = 0;
+	int r = ask_generation(&now);
+
+	if (r < 0)
+		return r;
+	r = now != generation;
+	generation = now;
+	if (r == 1)
+		is_set_up = false; /* look again before the next change */
+	return r;
+}
+
+/* ---- elements */
+
+enum nft_set_id
+nft_set_of(const struct nft_element *e)
+{
+	bool v6 = e->network.bits == 128;
+
+	if (e->network.bits == 0)
+		return NFT_SET_PORT;
+	if (e->port != 0)
+		return v6 ? NFT_SET_SERVE6 : NFT_SET_SERVE4;
+	if (network_is_address(&e->network))
+		return v6 ? NFT_SET_BAN6 : NFT_SET_BAN4;
+	return v6 ? NFT_SET_NET6 : NFT_SET_NET4;
+}
+
+/* Parts of a key begin at multiples of four bytes. */
+static void
+key_of(enum nft_set_id set, const struct nft_element *e, uint8_t ret[24])
+{
+	uint16_t port = htons(e->port);
+	size_t at = e->network.bits / 8u;
+
+	memcpy(ret, e->network.address, 16);
+	if (set != NFT_SET_PORT && set != NFT_SET_SERVE4 && set != NFT_SET_SERVE6)
+		return;
+	for (size_t i = at; i < 24; i++)
+		ret[i] = 0;
+	ret[at] = e->protocol;
+	memcpy(ret + at + 4, &port, sizeof(port));
+}
+
+/* Behind the last address of a network; false: there is none. */
+static bool
+end_of(const struct network *n, uint8_t ret[24])
+{
+	network_last(n, ret);
+	for (size_t i = n->bits / 8u; i-- > 0;)
+		if (++ret[i] != 0)
+			return true;
+	return false;
+}
+
+static void
+add_key(struct nftnl_set *s, const uint8_t *key, uint32_t size, uint32_t flags, uint64_t timeout_ms)
+{
+	struct nftnl_set_elem *e = nftnl_set_elem_alloc();
+
+	nftnl_set_elem_set(e, NFTNL_SET_ELEM_KEY, key, size);
+	if (flags != 0)
+		nftnl_set_elem_set_u32(e, NFTNL_SET_ELEM_FLAGS, flags);
+	else if (timeout_ms > 0)
+		nftnl_set_elem_set_u64(e, NFTNL_SET_ELEM_TIMEOUT, timeout_ms);
+	nftnl_set_elem_add(s, e);
+}
+
+static struct nftnl_set *
+set_with(enum nft_set_id id, const struct nft_element *e, uint64_t timeout_ms)
+{
+	const struct nft_set_row *row = &nft_sets[id];
+	struct nftnl_set *s = nftnl_set_alloc();
+	uint8_t key[24];
+
+	if (s == NULL)
+		return NULL;
+	nftnl_set_set_str(s, NFTNL_SET_TABLE, NFT_TABLE);
+	nftnl_set_set_str(s, NFTNL_SET_NAME, row->name);
+	if (e == NULL)
+		return s;
+	key_of(id, e, key);
+	add_key(s, key, row->key_size, 0, timeout_ms);
+	if ((row->flags & NFT_SET_INTERVAL) != 0 && end_of(&e->network, key))
+		add_key(s, key, row->key_size, NFT_SET_ELEM_INTERVAL_END, 0);
+	return s;
+}
+
+static void
+put_elements(struct nft_batch *b, uint16_t type, uint16_t flags, struct nftnl_set *s)
+{
+	struct nlmsghdr *h = nft_batch_message(b, type, flags);
+
+	nftnl_set_elems_nlmsg_build_payload(h, s);
+	nft_batch_next(b, h);
+}
+
+static int
+change_element(uint16_t type, enum nft_set_id id, const struct nft_element *e, uint64_t timeout_ms,
+    bool replace)
+{
+	static struct nft_batch b;
+	struct nftnl_set *s = set_with(id, e, timeout_ms);
+
+	if (s == NULL)
+		return -ENOMEM;
+	nft_batch_begin(&b);
+	if (replace)
+		put_elements(&b, NFT_MSG_DELSETELEM, 0, s);
+	put_elements(&b, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE | NLM_F_EXCL : 0, s);
+	nftnl_set_free(s);
+	return nft_batch_send(&b);
+}
+
+int
+nft_add(enum nft_set_id id, const struct nft_element *e, uint64_t timeout_ms)
+{
+	int r = nft_setup();
+
+	if (r < 0)
+		return r;
+	r = change_element(NFT_MSG_NEWSETELEM, id, e, timeout_ms, false);
+	if (r == -EEXIST)
+		r = change_element(NFT_MSG_NEWSETELEM, id, e, timeout_ms, true);
+	if (r != -ENOENT)
+		return r;
+	/* The table has gone under us. */
+	is_set_up = false;
+	r = nft_setup();
+	return r < 0 ? r : change_element(NFT_MSG_NEWSETELEM, id, e, timeout_ms, false);
+}
+
+int
+nft_remove(enum nft_set_id id, const struct nft_element *e)
+{
+	return change_element(NFT_MSG_DELSETELEM, id, e, 0, false);
+}
+
+int
+nft_has(enum nft_set_id id, const struct nft_element *e)
+{
+	uint8_t data[1024] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *h = nft_question(data, NFT_MSG_GETSETELEM, 0, NFPROTO_INET);
+	struct nft_element address = *e;
+	struct nftnl_set *s;
+
+	s = set_with(id, &address, 0);
+	if (s == NULL)
+		return -ENOMEM;
+	nftnl_set_elems_nlmsg_build_payload(h, s);
+	nftnl_set_free(s);
+	return nft_ask(h, NULL, NULL);
+}
+
+int
+nft_flush(enum nft_set_id id)
+{
+	return change_element(NFT_MSG_DELSETELEM, id, NULL, 0, false);
+}
+
+/* ---- isolation */
+
+int
+nft_is_isolated(void)
+{
+	uint8_t data[512] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nftnl_chain *c = nftnl_chain_alloc();
+	struct nlmsghdr *h = nft_question(data, NFT_MSG_GETCHAIN, 0, NFPROTO_INET);
+
+	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, NFT_TABLE);
+	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, "isolate_in");
+	nftnl_chain_nlmsg_build_payload(h, c);
+	nftnl_chain_free(c);
+	return nft_ask(h, NULL, NULL);
+}
+
+static void
+put_chain_end(struct nft_batch *b, const char *name)
+{
+	struct nftnl_chain *c = nftnl_chain_alloc();
+	struct nlmsghdr *h = nft_batch_message(b, NFT_MSG_DELRULE, 0);
+
+	/* Its rules first; a rule message without a handle means all of a chain. */
+	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, NFT_TABLE);
+	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, name);
+	mnl_attr_put_strz(h, NFTA_RULE_TABLE, NFT_TABLE);
+	mnl_attr_put_strz(h, NFTA_RULE_CHAIN, name);
+	nft_batch_next(b, h);
+	h = nft_batch_message(b, NFT_MSG_DELCHAIN, 0);
+	nftnl_chain_nlmsg_build_payload(h, c);
+	nft_batch_next(b, h);
+	nftnl_chain_free(c);
+}
+
+int
+nft_isolate(bool on)
+{
+	static const char *const chains[] = { "isolate_in", "isolate_out", "isolate_fwd" };
+	static struct nft_batch b;
+	int r = on ? nft_setup() : 0;
+
+	if (r < 0)
+		return r;
+	r = nft_is_isolated();
+	if (r < 0 || (r == 1) == on)
+		return r < 0 ? r : 0;
+	nft_batch_begin(&b);
+	if (on)
+		nft_put_isolation(&b);
+	else
+		for (size_t i = 0; i < DS_LEN(chains); i++)
+			put_chain_end(&b, chains[i]);
+	return nft_batch_send(&b);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * nft - our own table of nftables: table inet daemonsec, made when it is needed, gone when it is
+ * empty; nobody else's rules are touched.
+ *
+ * Elements have the kernel's own timeouts: a block ends in time also when the agent is gone.
+ */
+#ifndef AGENT_GUARD_REACTIONS_NFT_H
+#define AGENT_GUARD_REACTIONS_NFT_H
+
+#include "agent/guard/reactions/network.h"
+
+#define NFT_TABLE "daemonsec"
+
+enum nft_set_id {
+	NFT_SET_BAN4, /* addresses */
+	NFT_SET_BAN6,
+	NFT_SET_NET4, /* networks */
+	NFT_SET_NET6,
+	NFT_SET_SERVE4, /* address, protocol, port of ours */
+	NFT_SET_SERVE6,
+	NFT_SET_PORT,   /* protocol, port of ours */
+	NFT_SET_NEVER4, /* who may connect to a blocked port, and to an isolated host */
+	NFT_SET_NEVER6,
+	NFT_SETS,
+};
+
+/* What is in a set: an address or a network, a protocol and port, or both. */
+struct nft_element {
+	struct network network; /* bits 0: none */
+	uint8_t protocol;       /* with a port */
+	uint16_t port;          /* 0: none */
+};
+
+/* Which set an element belongs in. */
+enum nft_set_id nft_set_of(const struct nft_element *e);
+/* Makes the table and all in it if it is not there: 0, -EOPNOTSUPP without nftables, -errno. */
+DS_MUST_CHECK int nft_setup(void);
+/* Adds, or takes another timeout; 0 ms: none.  0 or -errno. */
+DS_MUST_CHECK int nft_add(enum nft_set_id set, const struct nft_element *e, uint64_t timeout_ms);
+/* 0, -ENOENT. */
+DS_MUST_CHECK int nft_remove(enum nft_set_id set, const struct nft_element *e);
+/* 1: it is there, 0, -errno. */
+DS_MUST_CHECK int nft_has(enum nft_set_id set, const struct nft_element *e);
+/* Empties a set. */
+DS_MUST_CHECK int nft_flush(enum nft_set_id set);
+/* The isolation of this host: everything but the NEVER sets is dropped. */
+DS_MUST_CHECK int nft_isolate(bool on);
+/* 1: it is on. */
+DS_MUST_CHECK int nft_is_isolated(void);
+/* Whether rules were changed by somebody else since the last call: 1, 0, -errno. */
+DS_MUST_CHECK int nft_is_changed(void);
+/* 1: our table and its chains are there. */
+DS_MUST_CHECK int nft_is_there(void);
+/* The table with all in it. */
+DS_MUST_CHECK int nft_destroy(void);
+
+#endif

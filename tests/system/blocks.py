@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Blocks at a guard with another host beside it, in network namespaces of their own: what is blocked gets nothing
+through, ends in time also when the guard is gone, is there again when somebody takes the rules away; who must never
+be cut off is not; connections are cut; an isolated host reaches only what it has to."""
+import re
+
+from harness import *
+
+isolate()
+need("nft", "nsenter")
+from orders import *
+
+HERE4, THERE4, OTHER4 = "10.7.0.1", "10.7.0.2", "10.7.0.3"
+HERE6, THERE6 = "fd07::1", "fd07::2"
+
+
+def ip(*args, ns=None):
+    prefix = ["nsenter", "-t", str(ns), "-n"] if ns else []
+    subprocess.run([*prefix, "ip", *args], check=True)
+
+
+def other_host():
+    p = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; exec sleep 3600"], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    ip("link", "add", "here", "type", "veth", "peer", "name", "there", "netns", str(p.pid))
+    for ns, name, addresses in ((None, "here", (HERE4 + "/24", HERE6 + "/64")),
+                                (p.pid, "there", (THERE4 + "/24", OTHER4 + "/24", THERE6 + "/64"))):
+        for a in addresses:
+            ip("addr", "add", a, "dev", name, *(["nodad"] if ":" in a else []), ns=ns)
+        ip("link", "set", name, "up", ns=ns)
+        ip("link", "set", "lo", "up", ns=ns)
+    return p
+
+
+SERVER = """import socket, sys, threading
+s = socket.create_server(("::", int(sys.argv[1])), family=socket.AF_INET6, dualstack_ipv6=True)
+print(flush=True)
+kept = []
+while True:
+    c, _ = s.accept()
+    c.sendall(b"hello")
+    kept.append(c)
+"""
+CLIENT = """import socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=float(sys.argv[4]), source_address=(sys.argv[3], 0))
+assert s.recv(5) == b"hello"
+"""
+
+
+def listen(port, ns=None):
+    prefix = ["nsenter", "-t", str(ns), "-n"] if ns else []
+    p = subprocess.Popen([*prefix, sys.executable, "-c", SERVER, str(port)], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    return p
+
+
+def reaches(to=HERE4, port=80, source=THERE4, seconds=0.5):
+    """Whether the other host gets through to us."""
+    return subprocess.run(["nsenter", "-t", str(there.pid), "-n", sys.executable, "-c", CLIENT, to, str(port), source,
+                           str(seconds)], stderr=subprocess.DEVNULL).returncode == 0
+
+
+def rules():
+    return subprocess.run(["nft", "list", "table", "inet", "daemonsec"], capture_output=True, text=True).stdout
+
+
+def timed(function, g):
+    begun = time.monotonic()
+    function(g)
+    say(f"{function.__name__} {time.monotonic() - begun:.1f} s")
+
+
+def check_block(g):
+    ok(reaches() and reaches(HERE6, source=THERE6), "the other host gets through")
+    r = g.do("block_ip", address=THERE4)
+    ok(r["outcome"] == "done" and r["verified"] and not reaches(), f"blocked: {r['text']}, {r['took']} us")
+    ok(reaches(source=OTHER4) and reaches(HERE6, source=THERE6), "others are not")
+    second = g.do("block_ip", address="::ffff:" + THERE4, lifetime_ms=600000)
+    g.do("undo", target=r["order"])
+    ok(not reaches(), "a second order for the same, as ::ffff:a.b.c.d, keeps it blocked")
+    u = g.do("undo", target=second["order"])
+    ok(u["outcome"] == "done" and reaches(), f"undone: {u['text']}")
+    ok(not rules(), "and nothing of ours is left behind")
+    r = g.do("block_ip", address="fd07::/64")
+    ok(r["outcome"] == "refused", f"a network with our own address in it is not blocked: {r['text']}")
+    r = g.do("block_ip", address=THERE6, port=80)
+    ok(not reaches(HERE6, 80, THERE6) and reaches(HERE6, 81, THERE6), "a block of one port leaves others alone")
+    g.do("undo", target=r["order"])
+    r = g.do("block_ip", address="10.7.0.2/31")
+    ok(r["outcome"] == "done" and not reaches() and not reaches(source=OTHER4), f"a network is blocked: {r['text']}")
+    ok(g.do("undo", target=r["order"])["outcome"] == "done" and reaches(), "and let in again")
+
+
+def check_never(g):
+    for address, name in (("127.0.0.1", "this host"), (HERE4, "its address"), ("::1", "its loopback"),
+                          ("0.0.0.0/0", "everybody"), ("198.51.100.0/24", "the server"), ("192.0.2.9", "an allow list"),
+                          ("::ffff:192.0.2.9", "an allow list, mapped"), ("10.99.0.1", "a resolver"),
+                          ("10.7.0.254", "the gateway"), ("nonsense", "no address")):
+        r = g.do("block_ip", address=address)
+        ok(r["outcome"] == "refused", f"{name} is never blocked: {r['text']}")
+    r = g.do("block_ip", address=THERE4, session_address=THERE4)
+    ok(r["outcome"] == "refused" and reaches(), f"nor who asked: {r['text']}")
+    ok(not rules(), "and nothing of that reached the kernel")
+
+
+def check_keep(g):
+    r = g.do("block_ip", address=THERE4, lifetime_ms=600000)
+    subprocess.run(["nft", "flush", "ruleset"], check=True)
+    ok(reaches(), "somebody flushes the ruleset")
+    ok(wait(lambda: not reaches(seconds=0.2), 5), "and the block is there again")
+    told = wait(lambda: [e for e in g.find("RESULT") if "took away" in e.get("MESSAGE", "")])
+    ok(told, f"which is told: {told and told[0]['MESSAGE']}")
+    g.kill()
+    ok(not reaches(), "a guard that is killed leaves the block")
+    subprocess.run(["nft", "flush", "ruleset"], check=True)
+    g.start()
+    ok(wait(lambda: not reaches(seconds=0.2)), "and puts it back after a reboot")
+    g.do("undo", target=r["order"])
+    r = g.do("block_ip", address=THERE4, lifetime_ms=4000)
+    g.kill()
+    ok(not reaches(seconds=0.2) and wait(lambda: reaches(seconds=0.2), 8), "the kernel ends a block when the guard is gone")
+    g.start()
+    conf = open(g.conf).read()
+    r = g.do("block_ip", address=THERE4, lifetime_ms=600000)
+    open(g.conf, "w").write(conf.replace("never_block = ", f"never_block = {THERE4},"))
+    os.kill(g.process.pid, signal.SIGHUP)
+    ok(g.result(r["order"], outcome="undone") and reaches(), "an address that becomes allowed is let in at once")
+    open(g.conf, "w").write(conf)
+    os.kill(g.process.pid, signal.SIGHUP)
+
+
+def check_cut(g):
+    c = subprocess.Popen(["nsenter", "-t", str(there.pid), "-n", sys.executable, "-c", f"""import socket
+s = socket.create_connection(("{HERE4}", 80)); s.recv(5); print(flush=True)
+try: print(len(s.recv(1)), flush=True)
+except OSError as e: print(e, flush=True)"""], stdout=subprocess.PIPE, text=True)
+    c.stdout.readline()
+    r = g.do("cut", address=THERE4)
+    ok(r["outcome"] == "done" and "reset" in c.stdout.readline(), f"a connection is cut: {r['text']}, {r['took']} us")
+    c.wait()
+    r = g.do("cut", address=THERE4)
+    ok(r["outcome"] == "nothing", f"and then there is none: {r['text']}")
+
+
+there = other_host()
+ip("route", "add", "default", "via", "10.7.0.254")
+with open("/tmp/resolv.test", "w") as f:
+    f.write("nameserver 10.99.0.1\n")
+subprocess.run(["mount", "--bind", "/tmp/resolv.test", os.path.realpath("/etc/resolv.conf")], check=True)
+servers = [listen(80), listen(81)]
+with OrderGuard({"server.address": "198.51.100.7:7443", "reaction.never_block": "192.0.2.0/24"}) as g:
+    for check in (check_block, check_never, check_keep, check_cut):
+        timed(check, g)
+for p in servers + [there]:
+    p.kill()
+os.unlink("/tmp/resolv.test")
+done()
