@@ -166,9 +166,13 @@ explain_problem(long status, const json_t *doc)
 	const char *detail = json_string_value(json_object_get(doc, "detail"));
 	const json_t *column = json_object_get(doc, "column");
 	const char *query = json_string_value(json_object_get(doc, "query"));
+	json_t *one;
+	size_t i;
 
 	fprintf(stderr, "daemonsec-ctl: %s%s%s\n", title ? title : "the server refused",
 	    detail ? ": " : "", detail ? detail : "");
+	json_array_foreach(json_object_get(doc, "blockers"), i, one)
+	    fprintf(stderr, "  - %s\n", json_is_string(one) ? json_string_value(one) : "");
 	if (query != NULL && json_is_integer(column))
 		fprintf(stderr, "  %s\n  %*s^\n", query, (int)json_integer_value(column) - 1, "");
 	if (status == 404)

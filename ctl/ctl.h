@@ -58,6 +58,7 @@ int verb_api_tokens(struct ctl *c);
 int verb_users(struct ctl *c);
 int verb_audit(struct ctl *c);
 int verb_reactions(struct ctl *c);
+int verb_protect(struct ctl *c);
 int verb_config(struct ctl *c);
 int verb_doctor(struct ctl *c);
 int verb_completion(struct ctl *c);

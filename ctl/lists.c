@@ -481,25 +481,3 @@ verb_api_tokens(struct ctl *c)
 	return create_token(
 	    c, "api-tokens", body, "shown this once; send it as Authorization: Bearer");
 }
-
-/* ---- reactions */
-
-static const struct column reaction_columns[] = {
-	{ "REACTION", "id", NULL },
-	{ "TIME", "created", format_time },
-	{ "HOST", "host.name", NULL },
-	{ "KIND", "kind", NULL },
-	{ "STATUS", "status", NULL },
-	{ "EXPIRES", "expires", format_time },
-	{ "WHY", "reason", NULL },
-	{ NULL, NULL, NULL },
-};
-
-int
-verb_reactions(struct ctl *c)
-{
-	if (c->argc != 1)
-		return ctl_usage(c);
-	return list_print(
-	    c, "reactions", NULL, 1000, reaction_columns, "no reactions: the mode is monitor");
-}

@@ -38,7 +38,19 @@ const struct verb verb_table[] = {
 	{ "audit", "[--limit N] | verify [--head HASH]",
 	    "who changed what, and whether that record is whole", "verify --limit --head",
 	    verb_audit },
-	{ "reactions", "", "what was done about alerts", "", verb_reactions },
+	{ "reactions",
+	    "[--status S] [--host H] [--alert A] [--since T] | show R | undo R... | undo --alert A|--host H|--all | "
+	    "approve R... | apply KIND --host H|--label L [--pid N | --address A | --port N | --path F | --unit U] "
+	    "[--ttl 10m] [--reason T] | simulate [--since 30d] | pause | resume",
+	    "what was done about alerts, and doing it by hand",
+	    "show undo approve apply simulate pause resume --status --host --alert --since --all --label --pid "
+	    "--start --address --port --protocol --path --unit --data --ttl --reason --daemon kill freeze "
+	    "block_ip block_port cut restore_file restart isolate",
+	    verb_reactions },
+	{ "protect",
+	    "[--mode monitor|active|prevent|inherit] [--daemon D] [--host H | --label L] [--force]",
+	    "how much automation may do",
+	    "--mode --daemon --host --label --force monitor active prevent inherit", verb_protect },
 	{ "config", "check|show [--origin] [--agent FILE] [--server-file FILE]",
 	    "read the configuration files as the programs do",
 	    "check show --origin --agent --server-file", verb_config },

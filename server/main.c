@@ -354,6 +354,7 @@ start_api(struct server *s, char *why, size_t size)
 		.writer = s->writer,
 		.ingest = s->ingest,
 		.fleet = s->fleet,
+		.react = s->react,
 		.ca_file = ingest_ca_file(s->ingest),
 		.order_key = s->order_public,
 	};

@@ -8,9 +8,11 @@
 #include "server/detect/alerts.h"
 
 #include "lib/clock.h"
-#include "server/api/routes.h"
+#include "server/api/caller.h"
+#include "server/api/reactions.h"
 #include "server/api/state.h"
 #include "server/fleet/fleet.h"
+#include "server/react/react.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,7 +30,6 @@ static const struct {
 	{ "explanation", "[]" },
 	{ "peers", "{\"seen\":0,\"of\":0}" },
 	{ "process", "null" },
-	{ "reactions", "[]" },
 };
 
 static bool
@@ -36,7 +37,7 @@ is_ours(const char *key)
 {
 	static const char *const ours[] = { "id", "created", "updated", "status", "severity",
 		"score", "kind", "title", "reason", "host", "daemon", "count", "first_seen",
-		"last_seen", "verdict" };
+		"last_seen", "verdict", "reactions" };
 
 	for (size_t i = 0; i < DS_LEN(ours); i++)
 		if (strcmp(ours[i], key) == 0)
@@ -137,6 +138,7 @@ put_alert(struct call *c, const struct alert_row *row)
 	ds_json_put_time(j, "first_seen", row->first_us);
 	ds_json_put_time(j, "last_seen", row->last_us);
 	put_document(j, row->json);
+	reactions_put_of_alert(c, row->id);
 	put_verdict(j, row->verdict);
 	ds_json_end(j);
 }
@@ -316,6 +318,7 @@ struct change {
 	char daemon[DS_DAEMON_MAX + 1];
 	const struct store_backend *backend;
 	struct store *store;
+	struct undo_list undo; /* what was done because of it, when that was wrong */
 };
 
 static int
@@ -342,33 +345,70 @@ change_alert(const struct store_backend *backend, struct store *store, void *ctx
 	r = backend->alert_get(ch->c->worker->reader, ch->c->id, change_row, ch);
 	if (r < 0)
 		return r;
-	return ch->found ? ch->result : -ENOENT;
+	if (!ch->found || ch->result < 0)
+		return ch->found ? ch->result : -ENOENT;
+	r = undo_run(backend, store, &ch->undo);
+	if (r == 0)
+		r = undo_restarts(backend, store, &ch->undo);
+	return r < 0 ? r : ch->result;
+}
+
+/* A wrong alert: what was done because of it is taken back in the same step. */
+static bool
+collect_undo(struct call *c, const char *verdict, struct undo_list *ret)
+{
+	int r;
+
+	*ret = (struct undo_list){ .who = c->caller->name };
+	if (verdict == NULL || strcmp(verdict, "true_positive") == 0 || c->cfg->react == NULL)
+		return true;
+	ret->by = react_issuer(c->cfg->react);
+	r = undo_collect_alert(c, c->id, ret);
+	if (r < 0)
+		call_error(c, r, "cannot read what was done because of it");
+	return r >= 0;
+}
+
+static void
+tell_changed(struct call *c, const struct change *ch)
+{
+	if (ch->result == 1 && c->cfg->ingest != NULL)
+		ingest_forget(c->cfg->ingest, ch->host, ch->daemon);
+	if (ch->result == 1 && c->cfg->fleet != NULL)
+		fleet_forget(c->cfg->fleet, ch->host, ch->daemon);
+	if (c->cfg->react != NULL)
+		undo_kick(c, &ch->undo);
 }
 
 static void
 change(struct call *c, const char *status, const char *verdict)
 {
-	struct change ch = { .c = c };
+	struct change *ch;
 	const char *note;
 	int r;
 
 	if (!call_text(c, "note", NULL, NOTE_MAX, &note))
 		return;
-	ch.what = (struct alert_change){ status, verdict, "api", note };
-	r = call_write(c, change_alert, &ch);
-	if (r == -ENOENT) {
-		call_problem(c, 404, "not-found", "there is no alert \"%s\"", c->id);
+	ch = calloc(1, sizeof(*ch));
+	if (ch == NULL) {
+		call_error(c, -ENOMEM, "the alert was not changed");
 		return;
 	}
-	if (r < 0) {
-		call_error(c, r, "the alert was not changed");
-		return;
+	ch->c = c;
+	ch->what = (struct alert_change){ status, verdict, c->caller->name, note };
+	if (collect_undo(c, verdict, &ch->undo)) {
+		r = call_write(c, change_alert, ch);
+		if (r == -ENOENT) {
+			call_problem(c, 404, "not-found", "there is no alert \"%s\"", c->id);
+		} else if (r < 0) {
+			call_error(c, r, "the alert was not changed");
+		} else {
+			tell_changed(c, ch);
+			show(c);
+		}
 	}
-	if (ch.result == 1 && c->cfg->ingest != NULL)
-		ingest_forget(c->cfg->ingest, ch.host, ch.daemon);
-	if (ch.result == 1 && c->cfg->fleet != NULL)
-		fleet_forget(c->cfg->fleet, ch.host, ch.daemon);
-	show(c);
+	undo_list_done(&ch->undo);
+	free(ch);
 }
 
 void

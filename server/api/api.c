@@ -315,6 +315,8 @@ api_get_counts(struct call_worker *w, struct counts *ret)
 		r = b->each_daemon(w->reader, 0, count_daemon, ret);
 	if (r == 0)
 		r = b->each_alert(w->reader, NULL, NULL, UINT32_MAX >> 1, count_alert, ret);
+	if (r == 0)
+		r = b->reactions->count(w->reader, &ret->reactions);
 	api_get_rates(w->api, &rates);
 	ret->hosts_connected = rates.sessions;
 	return r;

@@ -14,6 +14,7 @@
 struct api;
 struct fleet;
 struct ingest;
+struct react;
 struct server_config;
 struct writer;
 
@@ -24,6 +25,7 @@ struct api_config {
 	struct writer *writer;            /* borrowed until stop */
 	struct ingest *ingest;            /* borrowed until stop; NULL: no agents (tests) */
 	struct fleet *fleet;              /* borrowed until stop; NULL: none (tests) */
+	struct react *react;              /* borrowed until stop; NULL: nothing reacts (tests) */
 	const char *ca_file;      /* PEM of the agents' CA, whose pin goes into enrolment tokens */
 	const uint8_t *order_key; /* whose orders hosts take, into tokens; 32 bytes, or NULL */
 };

@@ -496,7 +496,7 @@ has_member(const struct member *m, const struct source *s)
 	/* A field that its kind has is told even when it is 0, and one that a newer peer added when
 	 * it is not. */
 	return s->ev->num[m->field] != 0 ||
-	    (has_num(s, m->field) && !is_unknown_when_zero(m->field));
+	       (has_num(s, m->field) && !is_unknown_when_zero(m->field));
 }
 
 void

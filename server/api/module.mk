@@ -11,6 +11,8 @@ server_libdsserver_a_SOURCES += server/api/access.c server/api/access.h server/a
 	server/api/caller.h server/api/gate.c server/api/gate.h server/api/password.c server/api/password.h \
 	server/api/session.c server/api/signin.h server/api/stream.c server/api/stream.h server/api/throttle.c server/api/throttle.h server/api/users.c \
 	server/api/users.h
+server_libdsserver_a_SOURCES += server/api/modes.c server/api/reactions.c server/api/reactions.h server/api/reactions_change.c \
+	server/api/reactions_simulate.c
 nodist_server_libdsserver_a_SOURCES += server/api/openapi.inc
 
 # schema/api.json is schema/api.yaml in the other notation (make api-json); tests/lint/docs.sh compares them.

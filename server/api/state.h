@@ -17,6 +17,7 @@ struct counts {
 	uint64_t hosts, hosts_pending, hosts_revoked, hosts_connected;
 	uint64_t daemons, daemons_ready, daemons_learning, daemons_gone;
 	uint64_t alerts_open, alerts_acknowledged, alerts_closed;
+	struct reaction_counts reactions;
 };
 
 struct rates {

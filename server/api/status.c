@@ -8,6 +8,7 @@
 #include "server/api/routes.h"
 #include "server/api/state.h"
 #include "server/config.h"
+#include "server/react/react.h"
 #include "server/store/writer.h"
 
 #include <errno.h>
@@ -127,7 +128,13 @@ put_counts(struct ds_json *j, const struct counts *n)
 	ds_json_end(j);
 	ds_json_key(j, "reactions");
 	ds_json_object(j);
-	ds_json_put_uint(j, "total", 0);
+	ds_json_put_uint(j, "total", n->reactions.total);
+	ds_json_put_uint(j, "dry_run", n->reactions.dry_run);
+	ds_json_put_uint(j, "waiting", n->reactions.waiting);
+	ds_json_put_uint(j, "in_effect", n->reactions.in_effect);
+	ds_json_put_uint(j, "failed", n->reactions.failed);
+	ds_json_put_uint(j, "expired", n->reactions.expired);
+	ds_json_put_uint(j, "undone", n->reactions.undone);
 	ds_json_end(j);
 	ds_json_end(j);
 }
@@ -157,6 +164,33 @@ put_ingest(struct call *c)
 	ds_json_put_uint(j, "sessions", rates.sessions);
 	ds_json_put_uint(j, "followers", api_followers(c->worker->api));
 	ds_json_end(j);
+}
+
+static int
+see_mode(const struct mode_row *row, void *ctx)
+{
+	enum react_mode *mode = ctx;
+
+	if (row->host == 0 && !row->label[0] && !row->daemon[0] &&
+	    react_mode_parse(row->mode, mode) < 0)
+		*mode = REACT_MONITOR;
+	return 0;
+}
+
+/* The fleet's; GET modes has the rest. */
+static void
+put_mode(struct call *c)
+{
+	enum react_mode mode = REACT_MONITOR;
+	struct react_stats stats = { 0 };
+
+	if (c->cfg->backend->reactions->each_mode(c->worker->reader, see_mode, &mode) < 0)
+		mode = REACT_MONITOR; /* the rest of the answer says that the store is ill */
+	if (c->cfg->react != NULL)
+		react_get_stats(c->cfg->react, &stats);
+	ds_json_put_string(&c->json, "mode", react_mode_name(mode));
+	ds_json_put_bool(&c->json, "paused", stats.is_paused);
+	ds_json_put_uint(&c->json, "breakers_resting", stats.resting);
 }
 
 struct shown {
@@ -208,7 +242,7 @@ status_show(struct call *c)
 	ds_json_object(j);
 	ds_json_put_string(j, "api_url", api_url(c->worker->api));
 	ds_json_put_string(j, "version", PACKAGE_VERSION);
-	ds_json_put_string(j, "mode", "monitor");
+	put_mode(c);
 	ds_json_put_time(j, "now", ds_clock_wall_us());
 	ds_json_put_time(j, "started", api_started_us(c->worker->api));
 	put_counts(j, &counts);
@@ -279,12 +313,4 @@ settings_show(struct call *c)
 	}
 	ds_json_end(j);
 	ds_json_end(j);
-}
-
-/* The collection exists so that clients need no special case; orders come with a later version. */
-void
-reactions_list(struct call *c)
-{
-	call_begin_items(c);
-	call_end_items(c, NULL);
 }

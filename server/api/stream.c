@@ -20,7 +20,7 @@ static const struct {
 	void (*show)(struct call *c);
 } topics[] = {
 	{ "alert", alerts_show },
-	{ "reaction", NULL },
+	{ "reaction", reactions_show },
 	{ "host", hosts_show },
 	{ "job", NULL },
 };

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * reactions - the verbs about what is done: reactions (look, do, take back, stop everything) and
+ * protect (how much automation may do).
+ */
+#include "ctl/client.h"
+#include "ctl/lists.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_MAX 1000u
+
+static void
+format_what(const json_t *value, const json_t *item, char *buf, size_t size)
+{
+	char kind[32], target[300];
+
+	(void)value;
+	snprintf(buf, size, "%s %s", print_text(item, "kind", kind, sizeof(kind)),
+	    print_text(item, "target", target, sizeof(target)));
+}
+
+static const struct column reaction_columns[] = {
+	{ "REACTION", "id", NULL },
+	{ "TIME", "created", format_time },
+	{ "HOST", "host.name", NULL },
+	{ "WHAT", "kind", format_what },
+	{ "STATUS", "status", NULL },
+	{ "UNTIL", "expires", format_time },
+	{ "BY", "rule|by", NULL },
+	{ "WHY", "reason", NULL },
+	{ NULL, NULL, NULL },
+};
+
+static const struct column simulation_columns[] = {
+	{ "TIME", "time", format_time },
+	{ "HOST", "host.name", NULL },
+	{ "WHAT", "kind", format_what },
+	{ "RULE", "rule", NULL },
+	{ "ALERT", "title", NULL },
+	{ "VERDICT", "verdict", NULL },
+	{ "NOT DONE", "refused", NULL },
+	{ NULL, NULL, NULL },
+};
+
+static const struct column total_columns[] = {
+	{ "RULE", "rule", NULL },
+	{ "REACTION", "kind", NULL },
+	{ "WOULD", "would", format_count },
+	{ "WRONGLY", "wrongly", format_count },
+	{ "NOT DONE", "refused", format_count },
+	{ NULL, NULL, NULL },
+};
+
+static const struct column undo_columns[] = {
+	{ "REACTION", "id", NULL },
+	{ "RESULT", "result", NULL },
+	{ NULL, NULL, NULL },
+};
+
+static const struct column mode_columns[] = {
+	{ "MODE", "mode", NULL },
+	{ "HOST", "host.name", NULL },
+	{ "LABEL", "label", NULL },
+	{ "DAEMON", "daemon", NULL },
+	{ "BY", "by", NULL },
+	{ "SINCE", "set", format_time },
+	{ NULL, NULL, NULL },
+};
+
+/* ---- looking */
+
+/* since: "30d" for the API, which takes now-30d or a time. */
+static const char *
+since_text(const char *since, char *buf, size_t size)
+{
+	if (since == NULL || strchr(since, 'T') != NULL || strncmp(since, "now", 3) == 0)
+		return since;
+	snprintf(buf, size, "now-%s", since);
+	return buf;
+}
+
+static int
+list(struct ctl *c, const char *status, const char *host, const char *alert, const char *since)
+{
+	json_t *items = json_array(), *doc = NULL;
+	char *cursor = NULL, *url, buf[64];
+	int r = 0;
+
+	do {
+		url = client_path("reactions", "status", status, "host", host, "alert", alert,
+		    "since", since_text(since, buf, sizeof(buf)), "limit", "500", "cursor", cursor,
+		    NULL);
+		r = client_get(c, url, &doc);
+		free(url);
+		free(cursor);
+		cursor = NULL;
+		if (r != 0)
+			break;
+		json_array_extend(items, json_object_get(doc, "items"));
+		if (json_is_string(json_object_get(doc, "next_cursor")))
+			cursor = strdup(json_string_value(json_object_get(doc, "next_cursor")));
+		json_decref(doc);
+	} while (cursor != NULL && json_array_size(items) < LIST_MAX);
+	free(cursor);
+	if (r == 0)
+		print_items(c, items, reaction_columns,
+		    "no reactions; daemonsec-ctl protect says how much automation may do");
+	json_decref(items);
+	return r;
+}
+
+static int
+show(struct ctl *c, const char *id)
+{
+	char path[128];
+	json_t *doc;
+	int r;
+
+	snprintf(path, sizeof(path), "reactions/%s", id);
+	r = client_get(c, path, &doc);
+	if (r != 0)
+		return r;
+	print_document(c, doc);
+	json_decref(doc);
+	return EXIT_OK;
+}
+
+static int
+simulate(struct ctl *c, const char *since)
+{
+	char *url, buf[64];
+	json_t *doc;
+	int r;
+
+	url = client_path("reactions/simulate", "since", since_text(since, buf, sizeof(buf)), NULL);
+	r = client_get(c, url, &doc);
+	free(url);
+	if (r != 0)
+		return r;
+	if (c->output == OUTPUT_TABLE) {
+		print_items(c, json_object_get(doc, "items"), simulation_columns,
+		    "no alert since then would have led to a reaction");
+		if (json_array_size(json_object_get(doc, "totals")) > 0) {
+			putchar('\n');
+			print_items(c, json_object_get(doc, "totals"), total_columns, "");
+		}
+	} else {
+		print_document(c, doc);
+	}
+	json_decref(doc);
+	return EXIT_OK;
+}
+
+/* ---- doing */
+
+/* Takes the document; the exit code. */
+static int
+answered(struct ctl *c, json_t *doc, const char *said)
+{
+	char id[64], status[32];
+
+	if (c->output != OUTPUT_TABLE)
+		print_document(c, doc);
+	else if (json_object_get(doc, "items") != NULL)
+		print_items(c, json_object_get(doc, "items"), reaction_columns, "");
+	else
+		printf("%s %s%s\n", print_text(doc, "id", id, sizeof(id)), said,
+		    strcmp(print_text(doc, "status", status, sizeof(status)), "pending") == 0 &&
+			    json_is_true(
+				json_object_get(json_object_get(doc, "result"), "needs_approval"))
+			? ": waits for a second operator (reactions approve)"
+			: "");
+	json_decref(doc);
+	return EXIT_OK;
+}
+
+static bool
+take_number(struct ctl *c, json_t *body, const char *option, const char *key)
+{
+	const char *text = ctl_option(c, option);
+	char *end;
+	long long v;
+
+	if (text == NULL)
+		return true;
+	v = strtoll(text, &end, 10);
+	if (*text != '\0' && *end == '\0' && v > 0) {
+		json_object_set_new(body, key, json_integer(v));
+		return true;
+	}
+	fprintf(stderr, "daemonsec-ctl: --%s is a number, not \"%s\"\n", option, text);
+	return false;
+}
+
+static int
+apply(struct ctl *c)
+{
+	static const char *const texts[] = { "host", "label", "address", "path", "unit", "data",
+		"ttl", "reason", "daemon", "alert", "protocol" };
+	json_t *body = json_object(), *doc;
+	int r;
+
+	for (size_t i = 0; i < DS_LEN(texts); i++) {
+		const char *text = ctl_option(c, texts[i]);
+
+		if (text != NULL)
+			json_object_set_new(body, texts[i], json_string(text));
+	}
+	if (!take_number(c, body, "pid", "pid") || !take_number(c, body, "start", "start_us") ||
+	    !take_number(c, body, "port", "port") || !ctl_options_known(c)) {
+		json_decref(body);
+		return EXIT_USAGE;
+	}
+	if (c->argc != 3) {
+		json_decref(body);
+		return ctl_usage(c);
+	}
+	json_object_set_new(body, "kind", json_string(c->argv[2]));
+	r = client_request(c, "POST", "reactions", body, &doc);
+	json_decref(body);
+	return r != 0 ? r : answered(c, doc, "ordered");
+}
+
+static int
+undo_many(struct ctl *c, const char *alert, const char *host, bool all)
+{
+	json_t *body = json_object(), *doc, *ids = NULL;
+	int r;
+
+	if (alert != NULL)
+		json_object_set_new(body, "alert", json_string(alert));
+	if (host != NULL)
+		json_object_set_new(body, "host", json_string(host));
+	if (all)
+		json_object_set_new(body, "all", json_true());
+	for (int i = 2; i < c->argc; i++) {
+		if (ids == NULL) {
+			ids = json_array();
+			json_object_set_new(body, "ids", ids);
+		}
+		json_array_append_new(ids, json_string(c->argv[i]));
+	}
+	r = client_request(c, "POST", "reactions/undo", body, &doc);
+	json_decref(body);
+	if (r != 0)
+		return r;
+	if (c->output == OUTPUT_TABLE)
+		print_items(c, json_object_get(doc, "items"), undo_columns, "nothing to take back");
+	else
+		print_document(c, doc);
+	if (json_integer_value(json_object_get(doc, "failed")) > 0)
+		r = json_integer_value(json_object_get(doc, "undone")) > 0 ? EXIT_PARTLY
+									   : EXIT_CONFLICT;
+	json_decref(doc);
+	return r;
+}
+
+static int
+undo(struct ctl *c)
+{
+	const char *alert = ctl_option(c, "alert"), *host = ctl_option(c, "host");
+	bool all = ctl_flag(c, "all");
+	char path[128];
+	json_t *doc;
+	int r;
+
+	if (!ctl_options_known(c))
+		return EXIT_USAGE;
+	if ((c->argc > 2) == (alert != NULL || host != NULL || all))
+		return ctl_usage(c);
+	if (c->argc != 3)
+		return undo_many(c, alert, host, all);
+	snprintf(path, sizeof(path), "reactions/%s/undo", c->argv[2]);
+	r = client_request(c, "POST", path, NULL, &doc);
+	return r != 0 ? r : answered(c, doc, "is being taken back");
+}
+
+static int
+approve(struct ctl *c)
+{
+	int r = EXIT_OK, q;
+	char path[128];
+	json_t *doc;
+
+	if (!ctl_options_known(c))
+		return EXIT_USAGE;
+	if (c->argc < 3)
+		return ctl_usage(c);
+	for (int i = 2; i < c->argc; i++) {
+		snprintf(path, sizeof(path), "reactions/%s/approve", c->argv[i]);
+		q = client_request(c, "POST", path, NULL, &doc);
+		if (q == 0)
+			q = answered(c, doc, "approved");
+		if (q != 0)
+			r = c->argc == 3 ? q : EXIT_PARTLY;
+	}
+	return r;
+}
+
+static int
+set_pause(struct ctl *c, const char *what)
+{
+	char path[32];
+	json_t *doc;
+	int r;
+
+	snprintf(path, sizeof(path), "reactions/%s", what);
+	r = client_request(c, "POST", path, NULL, &doc);
+	if (r != 0)
+		return r;
+	if (c->output != OUTPUT_TABLE)
+		print_document(c, doc);
+	else
+		puts(strcmp(what, "pause") == 0
+			 ? "all automation is paused; orders of people still go out"
+			 : "automation goes on");
+	json_decref(doc);
+	return EXIT_OK;
+}
+
+int
+verb_reactions(struct ctl *c)
+{
+	const char *what = c->argc > 1 && c->argv[1][0] != '-' ? c->argv[1] : "";
+	const char *status, *host, *alert, *since;
+
+	if (strcmp(what, "apply") == 0)
+		return apply(c);
+	if (strcmp(what, "undo") == 0)
+		return undo(c);
+	if (strcmp(what, "approve") == 0)
+		return approve(c);
+	since = ctl_option(c, "since");
+	if (strcmp(what, "simulate") == 0)
+		return ctl_options_known(c) && c->argc == 2 ? simulate(c, since) : EXIT_USAGE;
+	status = ctl_option(c, "status");
+	host = ctl_option(c, "host");
+	alert = ctl_option(c, "alert");
+	if (!ctl_options_known(c))
+		return EXIT_USAGE;
+	if (strcmp(what, "show") == 0 && c->argc == 3)
+		return show(c, c->argv[2]);
+	if ((strcmp(what, "pause") == 0 || strcmp(what, "resume") == 0) && c->argc == 2)
+		return set_pause(c, what);
+	return c->argc == 1 ? list(c, status, host, alert, since) : ctl_usage(c);
+}
+
+/* ---- protect */
+
+static void
+say_overridden(const json_t *doc)
+{
+	const json_t *list = json_object_get(doc, "overridden");
+	json_t *one;
+	size_t i;
+
+	if (json_array_size(list) > 0)
+		puts("overridden:");
+	json_array_foreach((json_t *)(uintptr_t)list, i, one)
+	    printf("  - %s\n", json_is_string(one) ? json_string_value(one) : "");
+}
+
+int
+verb_protect(struct ctl *c)
+{
+	const char *mode = ctl_option(c, "mode"), *daemon = ctl_option(c, "daemon"),
+		   *host = ctl_option(c, "host"), *label = ctl_option(c, "label");
+	bool force = ctl_flag(c, "force");
+	json_t *body, *doc;
+	int r;
+
+	if (!ctl_options_known(c))
+		return EXIT_USAGE;
+	if (c->argc != 1 || (host != NULL && label != NULL))
+		return ctl_usage(c);
+	if (mode == NULL)
+		return list_print(c, "modes", NULL, 100000, mode_columns,
+		    "monitor everywhere: what would be done is recorded, nothing is done");
+	body = json_pack("{s:s, s:s*, s:s*, s:s*, s:b}", "mode", mode, "daemon", daemon, "host",
+	    host, "label", label, "force", force);
+	r = client_request(c, "POST", "modes", body, &doc);
+	json_decref(body);
+	if (r != 0)
+		return r;
+	if (c->output != OUTPUT_TABLE) {
+		print_document(c, doc);
+	} else {
+		printf("%s: %s%s%s%s%s\n", mode, daemon ? daemon : "everything", host ? " on " : "",
+		    host ? host : "", label ? " on hosts labelled " : "", label ? label : "");
+		say_overridden(doc);
+	}
+	json_decref(doc);
+	return EXIT_OK;
+}
