@@ -140,6 +140,15 @@ tests_fuzz_fuzz_web_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_web_LDADD = $(SERVER_LIBS)
 EXTRA_DIST += tests/fuzz/seeds/web/page tests/fuzz/seeds/web/traversal
 
+fuzz_replays_server += tests/fuzz/replay_model
+tests_fuzz_replay_model_SOURCES = tests/fuzz/fuzz_model.c tests/fuzz/replay.c
+tests_fuzz_replay_model_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a -lm
+fuzz_targets_server += tests/fuzz/fuzz_model
+tests_fuzz_fuzz_model_SOURCES = tests/fuzz/fuzz_model.c
+tests_fuzz_fuzz_model_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_model_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a -lm
+EXTRA_DIST += tests/fuzz/seeds/model/small
+
 # END OF LIST: add above
 all_fuzz_replays = $(fuzz_replays)
 all_fuzz_targets = $(fuzz_targets)
