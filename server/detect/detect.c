@@ -220,7 +220,7 @@ make_key(struct turn *t, struct sighting *s, const struct kind_columns *k)
 	return 0;
 }
 
-/* Tells, if a detector finds the behaviour strange. */
+/* Tells, if a detector finds the behaviour strange and nobody said that it is in order. */
 static int
 tell(struct turn *t, struct sighting *s)
 {
@@ -229,13 +229,15 @@ tell(struct turn *t, struct sighting *s)
 
 	if (by == NULL || by->judge == NULL)
 		return 0;
-	if (s->event == NULL)
-		r = load_event(t, s);
-	if (r == 0 && s->behaviour != NULL) {
+	if (s->behaviour != NULL) {
 		s->key.size = s->behaviour->key_size;
 		memcpy(s->key.data, s->behaviour->key, s->key.size);
 	}
-	return r < 0 ? r : by->tell(t, s);
+	if (turn_is_expected(t, s))
+		return 0;
+	if (s->event == NULL)
+		r = load_event(t, s);
+	return r < 0 ? r : turn_tell(t, s, by);
 }
 
 /* Also says whether the daemon is learnt. */
@@ -537,6 +539,7 @@ detect_batch(
 		r = verdict_rows(&d->profiles, ret, from->received_us);
 	free(t.daemons);
 	ds_version_release(t.fleet);
+	ds_version_release(t.allowed);
 	if (r < 0)
 		verdict_done(ret);
 	return r;

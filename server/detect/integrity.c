@@ -9,6 +9,7 @@
  * configuration file that a daemon changed high, by nobody knows whom medium.
  */
 #include "lib/clock.h"
+#include "server/detect/allowance.h"
 #include "server/detect/changed_by.h"
 #include "server/detect/explain.h"
 #include "server/detect/turn.h"
@@ -22,6 +23,7 @@
 enum reason {
 	REASON_NONE,
 	REASON_PACKAGE,
+	REASON_DEPLOYMENT,
 	REASON_DAEMON,
 	REASON_PEOPLE,
 	REASON_PEERS,
@@ -31,6 +33,7 @@ enum reason {
 struct change_found {
 	enum reason reason;
 	const struct change *by; /* or NULL */
+	uint64_t deployment;     /* 0: none */
 	struct prevalence peers;
 	bool is_code;
 	char path[200], package[80], version[80], why[200];
@@ -81,6 +84,10 @@ find_reason(struct turn *t, const struct sighting *s, struct change_found *c)
 	} else if (text_of(s, DS_STR_EXPLANATION).len > 0 && !c->is_code) {
 		c->reason = REASON_DAEMON;
 		snprintf(c->why, sizeof(c->why), "the daemon changed it itself");
+	} else if (c->deployment != 0) {
+		c->reason = REASON_DEPLOYMENT;
+		snprintf(c->why, sizeof(c->why), "deployment %llu was declared",
+		    (unsigned long long)c->deployment);
 	} else if (c->peers.learnt >= PEERS_MIN) {
 		c->reason = REASON_PEERS;
 		snprintf(c->why, sizeof(c->why), "the same change was explained on %u other hosts",
@@ -120,8 +127,10 @@ look(struct turn *t, const struct sighting *s, struct change_found *c)
 	key_of_change(s, &key);
 	c->peers = turn_peers(t, &anybody, DS_EVENT_INTEGRITY, &key, false);
 	c->by = changed_find(t->host, text_of(s, DS_STR_PATH), s->time_us);
+	c->deployment = allowances_deployment(turn_allowances(t),
+	    s->daemon != NULL ? s->daemon->class : "", t->from->host, s->time_us);
 	find_reason(t, s, c);
-	tell_fleet(t, s, &key, c->reason == REASON_PACKAGE);
+	tell_fleet(t, s, &key, c->reason == REASON_PACKAGE || c->reason == REASON_DEPLOYMENT);
 }
 
 static char *
@@ -182,6 +191,9 @@ fold(struct turn *t, struct finding *f, const struct change_found *c)
 	if (c->reason == REASON_PACKAGE)
 		snprintf(f->group, sizeof(f->group), "integrity:package:%.60s:%.60s", c->package,
 		    c->version);
+	else if (c->reason == REASON_DEPLOYMENT)
+		snprintf(
+		    f->group, sizeof(f->group), "deploy:%llu", (unsigned long long)c->deployment);
 	else
 		snprintf(f->group, sizeof(f->group), "integrity:reason:%u:%d", t->from->host,
 		    (int)c->reason);

@@ -162,6 +162,12 @@ knowledge_add(struct knowledge *k, uint64_t fact, uint32_t host, bool learnt)
 	return 1;
 }
 
+struct prevalence
+knowledge_get(const struct knowledge *k, uint64_t fact)
+{
+	return k->facts[find_fact(k->facts, k->cap, fact)].hosts;
+}
+
 size_t
 knowledge_len(const struct knowledge *k)
 {

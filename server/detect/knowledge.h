@@ -25,7 +25,7 @@ struct prevalence {
 };
 
 /* What comes by the fleet's mail; each begins with a struct news. */
-enum news_sort { NEWS_FACT, NEWS_LOGIN, NEWS_FORGET };
+enum news_sort { NEWS_FACT, NEWS_LOGIN, NEWS_FORGET, NEWS_TOLD };
 
 struct news {
 	struct ds_mail mail; /* first */
@@ -40,6 +40,17 @@ struct knowledge_news {
 	bool learnt;
 };
 
+/* A behaviour was told on a host for the first time: NEWS_TOLD. */
+struct told_news {
+	struct news news; /* first */
+	uint64_t fact;    /* knowledge_fact() */
+	uint64_t class_fact;
+	uint32_t host;
+	uint64_t time_us;
+	const char *severity; /* static */
+	char host_name[64], class[64], daemon[64], title[160];
+};
+
 /* The identity of a behaviour over the fleet; kind 0 and no key: the class itself is on the host.
  * Keyed once a process (ds_hash): not for disk. */
 uint64_t knowledge_fact(const char *class, uint8_t kind, const void *key, size_t key_size);
@@ -51,6 +62,7 @@ void knowledge_free(struct knowledge *k);
 /* Counts a host for a fact, once however often it is told.  1 when that changed a count, 0,
  * -ENOSPC (counted), -ENOMEM. */
 DS_MUST_CHECK int knowledge_add(struct knowledge *k, uint64_t fact, uint32_t host, bool learnt);
+struct prevalence knowledge_get(const struct knowledge *k, uint64_t fact);
 size_t knowledge_len(const struct knowledge *k);
 uint64_t knowledge_refused(const struct knowledge *k);
 

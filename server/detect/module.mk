@@ -13,7 +13,8 @@ server_libdsserver_a_SOURCES += server/detect/detect.c server/detect/detect.h se
 	server/detect/new_destination.c server/detect/new_listener.c server/detect/privilege.c server/detect/integrity.c \
 	server/detect/changed_by.c server/detect/changed_by.h server/detect/login.c server/detect/login.h \
 	server/detect/login_model.c server/detect/login_model.h server/detect/login_state.c server/detect/login_state.h \
-	server/detect/login_say.c server/detect/login_say.h
+	server/detect/login_say.c server/detect/login_say.h \
+	server/detect/allowance.c server/detect/allowance.h server/detect/turn_tell.c
 nodist_server_libdsserver_a_SOURCES += server/detect/attack.inc
 
 # { "T1059.004", "Unix Shell" }, ...

@@ -43,6 +43,8 @@ struct turn {
 	uint64_t initial_us;      /* when what was there already counts as seen */
 	struct ds_version *fleet; /* acquired when first asked for */
 	bool fleet_asked;
+	struct ds_version *allowed; /* likewise */
+	bool allowed_asked;
 	struct ds_event event;           /* the current one, whole; filled when needed */
 	const uint64_t *pids;            /* of the batch's events */
 	struct daemon_profile **daemons; /* by dictionary index: NULL unknown, NO_DAEMON refused */
@@ -82,6 +84,13 @@ struct prevalence turn_peers(struct turn *t, const struct daemon_profile *d, uin
     const struct key *key, bool own_seen);
 /* Whether enough other hosts are known to do it: normal here as well. */
 bool turn_is_common(struct turn *t, const struct sighting *s);
+/* Somebody said that it is in order. */
+bool turn_is_expected(struct turn *t, const struct sighting *s);
+/* A finding of the detector; part of a notice when a deployment was declared, and told to the fleet
+ * when it is new. */
+DS_MUST_CHECK int turn_tell(struct turn *t, struct sighting *s, const struct detector *by);
+/* What people said is in order; NULL: nothing. */
+const struct allowances *turn_allowances(struct turn *t);
 /* Tells the fleet of a behaviour; what does not fit into its mailbox is counted and told again by
  * detect_tick(). */
 void turn_news(struct turn *t, struct behaviour *b);

@@ -4,10 +4,13 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/map.h"
+#include "server/detect/allowance.h"
 #include "server/detect/key.h"
 #include "server/detect/knowledge.h"
+#include "server/fleet/allow.h"
 #include "server/fleet/logins.h"
 #include "server/fleet/silence.h"
+#include "server/fleet/waves.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -16,8 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAIL_MAX (1u << 18)
-#define ROUND_MS 1000
+#define MAIL_MAX   (1u << 18)
+#define ROUND_MS   1000
+#define ALLOWED_MS 30000
 
 struct fleet {
 	struct fleet_config cfg;
@@ -26,7 +30,10 @@ struct fleet {
 	struct knowledge *knowledge;
 	struct silence *silence;
 	struct logins *logins;
-	bool changed; /* knowledge, since it was published */
+	struct waves *waves;
+	struct ds_snapshot *allowed;
+	uint64_t allowed_ms; /* when it was read */
+	bool changed;        /* knowledge, since it was published */
 	int (*each)(void *arg, fleet_heard call, void *ctx);
 	void *each_arg;
 	pthread_t thread;
@@ -178,6 +185,27 @@ reload(struct fleet *f, const struct forget_news *n)
 }
 
 static void
+take_told(struct fleet *f, const struct told_news *n)
+{
+	waves_take(f->waves, n, knowledge_get(f->knowledge, n->class_fact).seen);
+}
+
+/* At once when somebody said something, else now and then: labels change, time passes. */
+static void
+refresh_allowed(struct fleet *f, uint64_t now_ms)
+{
+	int r;
+
+	if (f->allowed_ms != 0 && now_ms - f->allowed_ms < ALLOWED_MS)
+		return;
+	f->allowed_ms = now_ms;
+	r = allow_refresh(&f->cfg, f->allowed, ds_clock_wall_us());
+	if (r < 0)
+		ds_log(WARN, "cannot read what is expected, keeping what was", "why=\"%s\"",
+		    strerror(-r));
+}
+
+static void
 take_news(struct fleet *f, struct news *n)
 {
 	switch (n->sort) {
@@ -189,6 +217,10 @@ take_news(struct fleet *f, struct news *n)
 		break;
 	case NEWS_FORGET:
 		reload(f, DS_CONTAINER(n, struct forget_news, news));
+		f->allowed_ms = 0;
+		break;
+	case NEWS_TOLD:
+		take_told(f, DS_CONTAINER(n, struct told_news, news));
 		break;
 	}
 }
@@ -243,6 +275,7 @@ run(void *arg)
 		int left = now_ms - round_ms < ROUND_MS ? (int)(ROUND_MS - (now_ms - round_ms)) : 0;
 
 		take_mail(f, ds_mailbox_wait(f->mail, left));
+		refresh_allowed(f, now_ms);
 		if (ds_clock_monotonic_ms() - round_ms < ROUND_MS)
 			continue;
 		round_ms = ds_clock_monotonic_ms();
@@ -270,12 +303,16 @@ fleet_new(const struct fleet_config *cfg, char *ret_why, size_t why_size)
 	f->knowledge = knowledge_new();
 	f->silence = silence_new(cfg);
 	f->logins = logins_new(&f->cfg);
+	f->waves = waves_new(&f->cfg);
+	f->allowed = ds_snapshot_new(allowances_free);
 	if (f->snapshot == NULL || f->mail == NULL || f->knowledge == NULL || f->silence == NULL ||
 	    f->logins == NULL)
 		goto fail;
 	r = load(f);
 	if (r == 0)
 		r = publish(f);
+	if (r == 0)
+		r = allow_refresh(&f->cfg, f->allowed, ds_clock_wall_us());
 	if (r < 0)
 		goto fail;
 	return f;
@@ -326,6 +363,8 @@ fleet_free(struct fleet *f)
 	knowledge_free(f->knowledge);
 	silence_free(f->silence);
 	logins_free(f->logins);
+	waves_free(f->waves);
+	ds_snapshot_free(f->allowed);
 	free(f);
 }
 
@@ -345,4 +384,10 @@ struct ds_mailbox *
 fleet_mailbox(struct fleet *f)
 {
 	return f->mail;
+}
+
+struct ds_snapshot *
+fleet_allowances(struct fleet *f)
+{
+	return f->allowed;
 }

@@ -457,4 +457,5 @@ const struct store_backend store_null = {
 	.each_segment = null_each_segment,
 	.totals = null_totals,
 	.reactions = &store_null_reactions,
+	.learning = &store_null_learning,
 };

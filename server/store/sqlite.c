@@ -307,4 +307,5 @@ const struct store_backend store_sqlite = {
 	.each_segment = scan_segments,
 	.totals = sqlite_totals,
 	.reactions = &store_sqlite_reactions,
+	.learning = &store_sqlite_learning,
 };

@@ -13,6 +13,7 @@
 #define SERVER_STORE_STORE_H
 
 #include "server/store/access.h"
+#include "server/store/learning.h"
 #include "server/store/reactions.h"
 #include "server/store/rows.h"
 
@@ -117,6 +118,7 @@ struct store_backend {
 
 	/* ---- topics with a table of their own */
 	const struct store_reactions *reactions;
+	const struct store_learning *learning;
 };
 
 extern const struct store_backend *const store_backends[]; /* NULL-terminated */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is told of files, destinations, listeners and privileges, and what everyday life is. */
+#include "server/detect/allowance.h"
 #include "tests/unit/detect_fixture.h"
 
 #include <setjmp.h>
@@ -413,7 +414,8 @@ a_young_daemon_teaches_nobody(void **state)
 	fixture_send(f);
 	for (int round = 0; round < 2; round++) {
 		for (m = ds_mailbox_take(mail); m != NULL; m = next) {
-			struct knowledge_news *n = DS_CONTAINER(m, struct knowledge_news, news.mail);
+			struct knowledge_news *n =
+			    DS_CONTAINER(m, struct knowledge_news, news.mail);
 
 			next = m->next;
 			learnt[round] += n->learnt;
@@ -476,6 +478,73 @@ a_changed_file_is_a_notice_when_something_explains_it(void **state)
 	only(f, "integrity", "high");
 }
 
+static struct ds_snapshot *
+allow(struct fixture *f, struct allowances *a)
+{
+	struct ds_snapshot *s = ds_snapshot_new(allowances_free);
+
+	allowances_sort(a);
+	assert_int_equal(ds_snapshot_publish(s, a), 0);
+	f->cfg.allowed = s;
+	detect_configure(f->detect, &f->cfg);
+	return s;
+}
+
+static void
+what_is_expected_is_not_told_until_it_expires(void **state)
+{
+	static const char key[] = "!written /etc/cron.d/x";
+	struct fixture *f = *state;
+	struct allowances *a = allowances_new();
+	struct ds_snapshot *s;
+
+	fixture_ready_nginx(f);
+	assert_int_equal(allowances_expect(
+			     a, "nginx", 0, DS_EVENT_FILE_WRITE, key, strlen(key), f->now_us + DAY),
+	    0);
+	assert_int_equal(
+	    allowances_expect(a, "nginx", 99, DS_EVENT_FILE_WRITE, "!written /etc/cron.d/y", 22, 0),
+	    0);
+	s = allow(f, a);
+	assert_int_equal(wrote(f, NGINX, "/usr/sbin/nginx", "/etc/cron.d/x"), 0);
+	assert_int_equal(wrote(f, NGINX, "/usr/sbin/nginx", "/etc/cron.d/y"), 1);
+	/* Not learnt: when it ends, it is told again. */
+	f->now_us += 2 * DAY;
+	assert_int_equal(wrote(f, NGINX, "/usr/sbin/nginx", "/etc/cron.d/x"), 1);
+	detect_free(f->detect);
+	f->detect = NULL;
+	ds_snapshot_free(s);
+}
+
+static void
+a_declared_deployment_is_one_notice_but_not_for_what_is_grave(void **state)
+{
+	const char *d = "app.service", *exe = "/opt/app/app";
+	struct fixture *f = *state;
+	struct allowances *a = allowances_new();
+	struct ds_snapshot *s;
+
+	ready(f, d, exe);
+	assert_int_equal(allowances_deploy(a, 5, "app", 0, f->now_us, f->now_us + 1800 * S), 0);
+	s = allow(f, a);
+	assert_int_equal(net(f, d, DS_EVENT_LISTEN, exe, "0.0.0.0", 4444), 1);
+	assert_true(f->verdict.findings[0].notice);
+	assert_string_equal(f->verdict.findings[0].group, "deploy:5");
+	assert_true(f->verdict.profiles[0].learnt);
+	assert_int_equal(net(f, d, DS_EVENT_CONNECT, exe, "198.51.100.1", 5555), 1);
+	assert_string_equal(f->verdict.findings[0].group, "deploy:5");
+	assert_int_equal(wrote(f, d, exe, "/etc/cron.d/x"), 1);
+	assert_false(only(f, "new_file", "high")->notice);
+	/* It is over. */
+	f->now_us += 1801 * S;
+	assert_int_equal(net(f, d, DS_EVENT_LISTEN, exe, "0.0.0.0", 4445), 1);
+	assert_false(f->verdict.findings[0].notice);
+	assert_int_equal(net(f, d, DS_EVENT_LISTEN, exe, "0.0.0.0", 4444), 0);
+	detect_free(f->detect);
+	f->detect = NULL;
+	ds_snapshot_free(s);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int
@@ -499,6 +568,8 @@ main(void)
 		TEST(a_patient_attacker_is_told_on_day_15),
 		TEST(what_comes_with_an_alert_is_not_learnt_at_once),
 		TEST(a_young_daemon_teaches_nobody),
+		TEST(what_is_expected_is_not_told_until_it_expires),
+		TEST(a_declared_deployment_is_one_notice_but_not_for_what_is_grave),
 		TEST(a_changed_file_is_a_notice_when_something_explains_it),
 	};
 

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* turn_tell - what is told, and what people said beforehand about it. */
+#include "server/detect/allowance.h"
+#include "server/detect/turn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct allowances *
+turn_allowances(struct turn *t)
+{
+	struct ds_snapshot *from = t->detect->profiles.cfg.allowed;
+
+	if (!t->allowed_asked && from != NULL)
+		t->allowed = ds_snapshot_acquire(from);
+	t->allowed_asked = true;
+	return t->allowed != NULL ? ds_version_value(t->allowed) : NULL;
+}
+
+/* A deployment was declared and the finding is not grave: it is part of one quiet notice, and of
+ * what is normal. */
+static void
+fold_deployed(struct turn *t, struct sighting *s, size_t first)
+{
+	uint64_t number =
+	    allowances_deployment(turn_allowances(t), s->daemon->class, t->from->host, s->time_us);
+
+	for (size_t i = first; number != 0 && i < t->verdict->findings_len; i++) {
+		struct finding *f = &t->verdict->findings[i];
+
+		if (f->score >= DEPLOYMENT_SCORE || strcmp(f->severity, "medium") != 0)
+			continue;
+		f->notice = true;
+		f->severity = "low";
+		f->score = 5;
+		snprintf(f->group, sizeof(f->group), "deploy:%llu", (unsigned long long)number);
+		if (s->behaviour != NULL)
+			profiles_accept(&t->detect->profiles, s->behaviour);
+	}
+}
+
+/* What several hosts tell at once is more than each of them (server/fleet/waves.h). */
+static void
+tell_fleet(struct turn *t, const struct sighting *s, const struct finding *f)
+{
+	struct ds_mailbox *to = t->detect->profiles.cfg.fleet_mail;
+	struct told_news *n = to != NULL ? calloc(1, sizeof(*n)) : NULL;
+	const char *host = t->from->host_name != NULL ? t->from->host_name : "a host";
+
+	if (n == NULL)
+		return;
+	n->news.sort = NEWS_TOLD;
+	n->fact = knowledge_fact(s->daemon->class, s->kind, s->key.data, s->key.size);
+	n->class_fact = knowledge_fact(s->daemon->class, 0, "", 0);
+	n->host = t->from->host;
+	n->time_us = s->time_us;
+	n->severity = f->severity;
+	snprintf(n->host_name, sizeof(n->host_name), "%.63s", host);
+	snprintf(n->class, sizeof(n->class), "%.63s", s->daemon->class);
+	snprintf(n->daemon, sizeof(n->daemon), "%.63s", s->daemon->name);
+	snprintf(n->title, sizeof(n->title), "%.159s", f->title);
+	if (ds_mailbox_put(to, &n->news.mail) < 0) {
+		t->detect->news_refused++;
+		free(n);
+	}
+}
+
+bool
+turn_is_expected(struct turn *t, const struct sighting *s)
+{
+	return allowances_has(turn_allowances(t), s->daemon->class, t->from->host, s->kind,
+	    s->key.data, s->key.size, s->time_us);
+}
+
+int
+turn_tell(struct turn *t, struct sighting *s, const struct detector *by)
+{
+	size_t first = t->verdict->findings_len;
+	bool again = s->behaviour != NULL && s->behaviour->told;
+	int r = by->tell(t, s);
+
+	if (r < 0 || t->verdict->findings_len == first)
+		return r;
+	fold_deployed(t, s, first);
+	if (!again && !t->verdict->findings[first].notice)
+		tell_fleet(t, s, &t->verdict->findings[first]);
+	return 0;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* allow - expectations and deployments, from the store to the workers; ends those that are over. */
+#ifndef SERVER_FLEET_ALLOW_H
+#define SERVER_FLEET_ALLOW_H
+
+#include "lib/snapshot.h"
+#include "server/fleet/fleet.h"
+
+/* Reads them and publishes (struct allowances).  0 or -errno: what was published stays. */
+DS_MUST_CHECK int allow_refresh(
+    const struct fleet_config *cfg, struct ds_snapshot *to, uint64_t now_us);
+/* Whether a host with these comma-separated labels has one of those in `want`. */
+bool allow_label_fits(const char *labels, const char *want);
+
+#endif
