@@ -437,6 +437,22 @@ begin_due(uint64_t now_ms)
 	return waits;
 }
 
+pid_t
+identity_pid(uint32_t number)
+{
+	const struct identity *id = number <= DAEMON_TABLE_MAX ? entries[number] : NULL;
+
+	return id != NULL && !id->gone ? id->pid : 0;
+}
+
+const char *
+identity_exe(uint32_t number)
+{
+	const struct identity *id = number <= DAEMON_TABLE_MAX ? entries[number] : NULL;
+
+	return id != NULL ? id->told.exe : NULL;
+}
+
 uint64_t
 identity_tick(uint64_t now_ms)
 {

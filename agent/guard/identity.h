@@ -28,6 +28,10 @@ void identity_seen(uint32_t number, pid_t pid, bool initial);
 /* After each sweep of resource: the daemon's main process (0: it has none any more) and how many
  * processes it has. */
 void identity_update(uint32_t number, pid_t main_pid, uint32_t processes);
+/* The main process of a daemon, as far as it is known; 0: it has none. */
+pid_t identity_pid(uint32_t number);
+/* Its program, as it was told last; NULL: not known. */
+const char *identity_exe(uint32_t number);
 /* Does one slice of what is to be done (some ms at most); returns in how many ms it wants to be
  * called again: 1000 when it has nothing to do. */
 uint64_t identity_tick(uint64_t now_ms);

@@ -12,9 +12,9 @@
 #include "agent/guard/emit.h"
 #include "agent/guard/integrity_judge.h"
 #include "agent/guard/integrity_keep.h"
+#include "agent/guard/integrity_owner.h"
 #include "agent/guard/integrity_scan.h"
 #include "agent/guard/notice.h"
-#include "agent/guard/package_owner.h"
 #include "agent/guard/sensors/sensors.h"
 #include "lib/clock.h"
 #include "lib/event.h"
@@ -34,7 +34,6 @@
 #define REST_MS     10u /* between slices of what is not urgent */
 #define SLICE_BYTES (2u << 20)
 #define SLICE_FILES 16u
-#define OWNER_LISTS 24u /* lists of packages read in a slice */
 #define WALK_S      60u /* every file is looked at once in so many seconds */
 #define REREAD_S    21600u
 #define MARKS_MAX   (4u * INTEGRITY_FILES_MAX) /* before all are taken away and set again */
@@ -46,8 +45,6 @@ static struct watched_file *reading; /* what hashing reads; NULL: nothing */
 static struct file_state fresh;      /* of it */
 static int fresh_fd = -1;            /* O_PATH, of it */
 static bool reread;                  /* something was noticed while it was read */
-static struct owner_job owner;
-static bool owner_wanted;
 static uint64_t overflows, refused_told;
 static size_t walk_at, reread_at;
 
@@ -140,11 +137,12 @@ finish(uint64_t now_ms)
 		if (change.fd >= 0)
 			(void)close(change.fd);
 	} else if (!f->owner_known && f->dir->root == 0) {
-		owner_wanted = true;
+		integrity_owner_want();
 	}
 	if (verdict == INTEGRITY_POSTPONED) {
 		f->urgent = true;
-		owner_wanted |= !f->owner_known;
+		if (!f->owner_known)
+			integrity_owner_want();
 	} else {
 		if (is_tree)
 			enter_tree(f, now_ms);
@@ -233,71 +231,6 @@ next_due(uint64_t now_ms, bool urgent, uint64_t *ret_when_ms)
 }
 
 static void
-on_owner(void *ctx, const char *path, const char *package)
-{
-	struct watched_file *f = integrity_get(0, path);
-	char twin[4096];
-
-	(void)ctx;
-	if (f == NULL && strncmp(path, "/usr/", 5) != 0 && strlen(path) < sizeof(twin) - 8) {
-		(void)snprintf(twin, sizeof(twin), "/usr%s", path);
-		f = integrity_get(0, twin);
-	}
-	if (f == NULL || f->owner_known)
-		return;
-	free(f->package);
-	f->package = strdup(package);
-}
-
-/* Once all that was found has been looked at. */
-static void
-say_known(void)
-{
-	static size_t said;
-
-	if (integrity_len() == said)
-		return;
-	said = integrity_len();
-	ds_log(INFO, "files of daemons are known", "files=%zu", said);
-}
-
-/* The pass over the lists has ended: who has no owner by now has none. */
-static void
-owners_found(void)
-{
-	owner_wanted = false;
-	say_known();
-	for (size_t i = 0; i < integrity_len(); i++) {
-		struct watched_file *f = integrity_at(i);
-		int path_fd, fd;
-
-		if (f->owner_known || !f->known)
-			continue;
-		f->owner_known = true;
-		if (f->package == NULL || f->now.type != FILE_REGULAR || f->was_absent)
-			continue;
-		path_fd = file_open_path(AT_FDCWD, f->path);
-		fd = path_fd >= 0 ? file_reopen(path_fd) : -1;
-		integrity_ask_package(f, fd);
-		if (fd >= 0)
-			(void)close(fd);
-		if (path_fd >= 0)
-			(void)close(path_fd);
-	}
-}
-
-static void
-owner_slice(void)
-{
-	if (owner.dir == NULL && owner_begin(&owner, "") < 0) {
-		owners_found();
-		return;
-	}
-	if (owner_step(&owner, OWNER_LISTS, on_owner, NULL) == 1)
-		owners_found();
-}
-
-static void
 arm(uint64_t now_ms, uint64_t when_ms)
 {
 	struct itimerspec at = { 0 };
@@ -332,16 +265,17 @@ work(void)
 		}
 		now_ms = ds_clock_monotonic_ms();
 	}
-	if (reading == NULL && f == NULL && !owner_wanted)
+	if (reading == NULL && f == NULL && !integrity_owner_is_wanted())
 		kept = integrity_keep_one();
-	if (reading == NULL && owner_wanted && next_due(now_ms, false, &calm_ms) == NULL)
-		owner_slice();
+	if (reading == NULL && integrity_owner_is_wanted() &&
+	    next_due(now_ms, false, &calm_ms) == NULL)
+		integrity_owner_slice();
 	when_ms = calm_ms = UINT64_MAX;
 	(void)next_due(now_ms, true, &when_ms);
 	(void)next_due(now_ms, false, &calm_ms);
-	if (calm_ms != UINT64_MAX || owner_wanted)
+	if (calm_ms != UINT64_MAX || integrity_owner_is_wanted())
 		when_ms = DS_MIN(when_ms, DS_MAX(calm_ms, now_ms + REST_MS));
-	if (owner_wanted || kept)
+	if (integrity_owner_is_wanted() || kept)
 		when_ms = DS_MIN(when_ms, now_ms + REST_MS);
 	if (reading != NULL)
 		when_ms = now_ms + (reading->urgent ? 0 : REST_MS);
@@ -500,7 +434,7 @@ static void
 integrity_close(void)
 {
 	stop_reading();
-	owner_end(&owner);
+	integrity_owner_end();
 	notice_close();
 	if (timer_fd >= 0)
 		(void)close(timer_fd);
@@ -540,7 +474,7 @@ integrity_done(void)
 	stop_reading();
 	integrity_table_done();
 	refused_told = overflows = 0;
-	owner_wanted = false;
+	integrity_owner_end();
 }
 
 void
@@ -573,22 +507,4 @@ integrity_reacted(const char *path)
 	integrity_mark(f, fd);
 	if (fd >= 0)
 		(void)close(fd);
-}
-
-bool
-integrity_last(const char *path, struct file_state *ret, const char **ret_package)
-{
-	const struct watched_file *f = integrity_get(0, path);
-
-	if (f == NULL || !f->known)
-		return false;
-	*ret = f->now;
-	*ret_package = f->package != NULL ? f->package : "";
-	return true;
-}
-
-unsigned
-integrity_count(void)
-{
-	return (unsigned)integrity_len();
 }

@@ -12,6 +12,7 @@
 #include "agent/config.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -32,6 +33,11 @@ void integrity_daemon(uint32_t number, pid_t pid, const char *root, const char *
 void integrity_reacted(const char *path);
 /* What the path was when it was last looked at, and its owner; false: it is not watched. */
 bool integrity_last(const char *path, struct file_state *ret, const char **ret_package);
+/* The daemons that use the path, by number; how many. */
+#define INTEGRITY_USERS 8u
+size_t integrity_users(const char *path, uint32_t ret[INTEGRITY_USERS]);
+/* Whether it is configuration, which a daemon has to read again. */
+bool integrity_is_config(const char *path);
 /* Files that are watched now; for tests and people. */
 unsigned integrity_count(void);
 

@@ -14,7 +14,8 @@
 #define INTEGRITY_FILES_MAX  4096u
 #define INTEGRITY_DIRS_MAX   1024u
 #define INTEGRITY_DAEMON_MAX 512u /* files of one daemon */
-#define INTEGRITY_USERS_MAX  8u   /* daemons of one file that are told of a change */
+#define INTEGRITY_USERS_MAX \
+	8u /* = INTEGRITY_USERS: daemons of one file that are told of a change */
 
 enum file_phase {
 	FILE_IDLE,    /* nothing to do until something is noticed */

@@ -22,6 +22,7 @@ agent_guard_libattrib_a_SOURCES = agent/guard/daemon.h agent/guard/daemon.c agen
 	agent/guard/integrity.c agent/guard/integrity.h agent/guard/integrity_table.c agent/guard/integrity_table.h \
 	agent/guard/integrity_find.c agent/guard/integrity_find.h agent/guard/integrity_scan.c agent/guard/integrity_scan.h \
 	agent/guard/integrity_judge.c agent/guard/integrity_judge.h \
+	agent/guard/integrity_owner.c agent/guard/integrity_owner.h agent/guard/integrity_query.c \
 	agent/guard/integrity_keep.c agent/guard/integrity_keep.h agent/guard/vault.c agent/guard/vault.h \
 	agent/guard/vault_meta.c agent/guard/vault_meta.h agent/guard/vault_store.c agent/guard/vault_store.h \
 	agent/guard/replace.c agent/guard/replace.h \
@@ -55,6 +56,10 @@ guard_reactions = agent/guard/reactions/reactions.h agent/guard/reactions/kill.c
 	agent/guard/reactions/sockets.c agent/guard/reactions/sockets.h agent/guard/reactions/nft.c \
 	agent/guard/reactions/nft.h agent/guard/reactions/nft_part.h agent/guard/reactions/nft_rules.c
 
+# Files put back, daemons started anew.
+guard_services = agent/guard/reactions/restore_file.c agent/guard/reactions/restart.c agent/guard/integrity_start.c \
+	agent/guard/command.c agent/guard/command.h agent/guard/service.c agent/guard/service.h agent/guard/service_probe.c
+
 # Everything of it that tests link, too.
 noinst_LIBRARIES += agent/guard/libguard.a
 agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard.c agent/guard/guard.h \
@@ -68,7 +73,7 @@ agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard
 	agent/guard/order_life.c agent/guard/order_tell.c agent/guard/binding.c agent/guard/binding.h \
 	agent/guard/ledger.c agent/guard/ledger.h agent/guard/ledger_file.c agent/guard/ledger_file.h \
 	agent/guard/reaction.c agent/guard/reaction.h agent/guard/target.c agent/guard/target.h \
-	agent/guard/evidence.c agent/guard/evidence.h $(guard_reactions) agent/guard/integrity_start.c \
+	agent/guard/evidence.c agent/guard/evidence.h $(guard_reactions) $(guard_services) \
 	agent/guard/notify.c agent/guard/notify.h agent/guard/user.c agent/guard/user.h agent/guard/sensor.h agent/guard/sensors/sample.h \
 	agent/guard/probe.c agent/guard/probe.h agent/guard/probe_maps.c agent/guard/probe_object.h \
 	agent/guard/probe_point.c agent/guard/probe_point.h agent/guard/secret_file.c agent/guard/secret_file.h

@@ -9,5 +9,7 @@ extern const struct reaction reaction_kill;
 extern const struct reaction reaction_freeze;
 extern const struct reaction reaction_block_ip;
 extern const struct reaction reaction_cut;
+extern const struct reaction reaction_restore_file;
+extern const struct reaction reaction_restart;
 
 #endif

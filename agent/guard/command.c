@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * command - runs another program and waits for it, bounded in time, memory and output.
+ *
+ * The child is the leader of a process group, and the group is killed at the end: what a program
+ * leaves running in it does not outlive the answer.
+ */
+#include "agent/guard/command.h"
+
+#include "lib/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PROCESSES_MAX 256u
+#define FILE_BYTES    (64u << 20)
+#define ENV_MAX       16u
+
+static void
+reset_signals(void)
+{
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)signal(sig, SIG_DFL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void
+limit(int what, uint64_t value)
+{
+	const struct rlimit r = { value, value };
+
+	(void)setrlimit((__rlimit_resource_t)what, &r);
+}
+
+/* Takes away what a syntax check does not need; what exec would give back, too. */
+static int
+reduce(void)
+{
+	const uint64_t keep = 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH |
+			      1ull << CAP_CHOWN | 1ull << CAP_FOWNER | 1ull << CAP_NET_BIND_SERVICE;
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { 0 } };
+
+	for (unsigned long cap = 0; cap < 64; cap++)
+		if ((keep >> cap & 1) == 0)
+			(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	data[0].effective = data[0].permitted = (uint32_t)keep;
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+static int
+become(enum command_as as, uid_t uid, gid_t gid)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	if (as == COMMAND_ROOT)
+		return 0;
+	if (as == COMMAND_REDUCED)
+		return geteuid() == 0 ? reduce() : 0;
+	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+		return -errno;
+	return 0;
+}
+
+static _Noreturn void
+child(const struct command *c, int in, int out)
+{
+	const char *env[ENV_MAX + 3] = {
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"
+	};
+
+	for (size_t i = 0; i < ENV_MAX && c->extra != NULL && c->extra[i] != NULL; i++)
+		env[2 + i] = c->extra[i];
+	reset_signals();
+	(void)setpgid(0, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	limit(RLIMIT_CORE, 0);
+	limit(RLIMIT_FSIZE, FILE_BYTES);
+	limit(RLIMIT_CPU, c->timeout_ms / 1000 + 1);
+	limit(RLIMIT_AS, c->memory_max > 0 ? c->memory_max : 1u << 30);
+	if (c->as == COMMAND_USER)
+		limit(RLIMIT_NPROC, PROCESSES_MAX);
+	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || chdir("/") < 0 ||
+	    syscall(SYS_close_range, 3u, ~0u, 0u) < 0 || become(c->as, c->uid, c->gid) < 0)
+		_exit(127);
+	(void)execve(c->argv[0], (char *const *)(uintptr_t)c->argv, (char *const *)(uintptr_t)env);
+	_exit(127);
+}
+
+/* A file in memory: written whole before the program reads it, so that nothing can wait. */
+static int
+make_input(const struct command *c)
+{
+	int fd;
+
+	if (c->input == NULL)
+		return open("/dev/null", O_RDONLY | O_CLOEXEC);
+	fd = memfd_create("input", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, c->input, c->input_size) != (ssize_t)c->input_size ||
+	    lseek(fd, 0, SEEK_SET) < 0) {
+		(void)close(fd);
+		return -EIO;
+	}
+	return fd;
+}
+
+/* Reads what comes; false at its end. */
+static bool
+take(int fd, char *out, size_t size, size_t *len)
+{
+	char rest[4096];
+	bool fits = *len + 1 < size;
+	ssize_t n = read(fd, fits ? out + *len : rest, fits ? size - 1 - *len : sizeof(rest));
+
+	if (n > 0 && fits)
+		*len += (size_t)n;
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static int
+status_of(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* Until it has ended, or its time is over; its output meanwhile. */
+static int
+wait_for(pid_t pid, int fd, uint64_t timeout_ms, char *out, size_t size)
+{
+	uint64_t end_ms = ds_clock_monotonic_ms() + timeout_ms;
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), r = 0;
+	struct pollfd p[2] = { { .fd = pidfd, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
+	size_t len = 0;
+	bool ended = false;
+
+	while (!ended && r == 0) {
+		uint64_t now_ms = ds_clock_monotonic_ms();
+
+		if (now_ms >= end_ms || pidfd < 0) {
+			r = pidfd < 0 ? -EMFILE : -ETIME;
+			break;
+		}
+		if (poll(p, 2, (int)DS_MIN(end_ms - now_ms, (uint64_t)1000)) < 0 && errno != EINTR)
+			r = -errno;
+		if (p[1].fd >= 0 && p[1].revents != 0 && !take(fd, out, size, &len))
+			p[1].fd = -1;
+		ended = (p[0].revents & POLLIN) != 0;
+	}
+	(void)kill(-pid, SIGKILL);
+	if (ended && p[1].fd >= 0)
+		(void)take(fd, out, size, &len); /* does not block: what is left in the pipe */
+	out[len] = '\0';
+	if (pidfd >= 0)
+		(void)close(pidfd);
+	if (r < 0) {
+		(void)kill(pid, SIGKILL);
+		(void)status_of(pid);
+		return r;
+	}
+	return status_of(pid);
+}
+
+int
+command_run(const struct command *c, char *out, size_t out_size)
+{
+	int in = make_input(c), pipe_fd[2] = { -1, -1 }, r;
+	pid_t pid;
+
+	out[0] = '\0';
+	if (in < 0)
+		return in;
+	if (pipe2(pipe_fd, O_CLOEXEC | O_NONBLOCK) < 0) {
+		(void)close(in);
+		return -errno;
+	}
+	(void)fcntl(pipe_fd[1], F_SETFL, 0);
+	pid = fork();
+	if (pid == 0)
+		child(c, in, pipe_fd[1]);
+	(void)close(in);
+	(void)close(pipe_fd[1]);
+	r = pid < 0 ? -errno : wait_for(pid, pipe_fd[0], c->timeout_ms, out, out_size);
+	(void)close(pipe_fd[0]);
+	return r;
+}
+
+static _Noreturn void
+grandchild(const struct command_start *s)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	reset_signals();
+	(void)setsid();
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
+	    syscall(SYS_close_range, 3u, ~0u, 0u) < 0)
+		_exit(127);
+	if (chdir(s->cwd != NULL ? s->cwd : "/") < 0 && chdir("/") < 0)
+		_exit(127);
+	if ((s->uid != 0 || s->gid != 0) &&
+	    (setgroups(0, NULL) < 0 || setresgid(s->gid, s->gid, s->gid) < 0 ||
+		setresuid(s->uid, s->uid, s->uid) < 0))
+		_exit(127);
+	(void)execve(s->exe, (char *const *)(uintptr_t)s->argv, (char *const *)(uintptr_t)s->envp);
+	_exit(127);
+}
+
+int
+command_start(const struct command_start *s)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		pid = fork();
+		if (pid == 0)
+			grandchild(s);
+		_exit(pid < 0 ? 1 : 0);
+	}
+	return status_of(pid) == 0 ? 0 : -EAGAIN;
+}

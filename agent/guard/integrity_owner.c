@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * integrity_owner - which packages own the watched files: one pass over dpkg's lists for all of
+ * them, in slices.
+ */
+#include "agent/guard/integrity_owner.h"
+
+#include "agent/guard/integrity_judge.h"
+#include "agent/guard/package_owner.h"
+#include "lib/log.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OWNER_LISTS 24u /* lists of packages read in a slice */
+
+static struct owner_job owner;
+static bool wanted;
+
+static void
+on_owner(void *ctx, const char *path, const char *package)
+{
+	struct watched_file *f = integrity_get(0, path);
+	char twin[4096];
+
+	(void)ctx;
+	if (f == NULL && strncmp(path, "/usr/", 5) != 0 && strlen(path) < sizeof(twin) - 8) {
+		(void)snprintf(twin, sizeof(twin), "/usr%s", path);
+		f = integrity_get(0, twin);
+	}
+	if (f == NULL || f->owner_known)
+		return;
+	free(f->package);
+	f->package = strdup(package);
+}
+
+/* Once all that was found has been looked at. */
+static void
+say_known(void)
+{
+	static size_t said;
+
+	if (integrity_len() == said)
+		return;
+	said = integrity_len();
+	ds_log(INFO, "files of daemons are known", "files=%zu", said);
+}
+
+/* The pass over the lists has ended: who has no owner by now has none. */
+static void
+owners_found(void)
+{
+	wanted = false;
+	say_known();
+	for (size_t i = 0; i < integrity_len(); i++) {
+		struct watched_file *f = integrity_at(i);
+		int path_fd, fd;
+
+		if (f->owner_known || !f->known)
+			continue;
+		f->owner_known = true;
+		if (f->package == NULL || f->now.type != FILE_REGULAR || f->was_absent)
+			continue;
+		path_fd = file_open_path(AT_FDCWD, f->path);
+		fd = path_fd >= 0 ? file_reopen(path_fd) : -1;
+		integrity_ask_package(f, fd);
+		if (fd >= 0)
+			(void)close(fd);
+		if (path_fd >= 0)
+			(void)close(path_fd);
+	}
+}
+
+void
+integrity_owner_slice(void)
+{
+	if (owner.dir == NULL && owner_begin(&owner, "") < 0) {
+		owners_found();
+		return;
+	}
+	if (owner_step(&owner, OWNER_LISTS, on_owner, NULL) == 1)
+		owners_found();
+}
+
+void
+integrity_owner_want(void)
+{
+	wanted = true;
+}
+
+bool
+integrity_owner_is_wanted(void)
+{
+	return wanted;
+}
+
+void
+integrity_owner_end(void)
+{
+	owner_end(&owner);
+	wanted = false;
+}

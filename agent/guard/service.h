@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * service - a running daemon as something that can be checked, reloaded, started anew and probed.
+ *
+ * Through systemd where it runs; else by signals and the command line that was recorded.  Called by
+ * reactions on the guard's only thread.
+ */
+#ifndef AGENT_GUARD_SERVICE_H
+#define AGENT_GUARD_SERVICE_H
+
+#include "agent/guard/daemon.h"
+#include "agent/guard/process.h"
+
+#define SERVICE_LISTENERS_MAX 64u
+#define SERVICE_ENV_MAX       (6u << 10) /* bytes; a bigger environment is left out */
+
+struct service {
+	char name[256]; /* the daemon's */
+	char unit[256]; /* "" when systemd does not run it */
+	pid_t pid;      /* of the main process */
+	uint64_t start_ticks;
+	uint32_t uid, gid;
+	char exe[1024];
+	char cwd[1024];
+	struct process_args args; /* without a title over them */
+	size_t env_size;
+	char env[SERVICE_ENV_MAX]; /* NAME=value, NUL after each */
+	bool net_is_ours;          /* listeners can be looked for */
+	size_t listeners_len;
+	char listeners[SERVICE_LISTENERS_MAX][48]; /* as /proc/net/tcp says their addresses */
+};
+
+/* The daemon as it runs now; -ESRCH: it does not. */
+DS_MUST_CHECK int service_of(uint32_t number, struct service *ret);
+/* The daemon's own check of its configuration: 1 it is good, 0 it is not (why says what it said),
+ * -ENOENT none is known, -errno. */
+DS_MUST_CHECK int service_check(const struct service *s, char *why, size_t size);
+/* 0 or -errno with a sentence. */
+DS_MUST_CHECK int service_reload(const struct service *s, char *why, size_t size);
+DS_MUST_CHECK int service_restart(const struct service *s, char *why, size_t size);
+/* Waits until it runs, began after `since_ticks`, and listens where it did: 1; 0 when it does not
+ * in time (why says what is missing). */
+int service_probe(const struct service *s, uint64_t since_ticks, char *why, size_t size);
+/* Its main process by its program and name; 0: none. */
+pid_t service_find(const struct service *s, uint64_t since_ticks);
+/* Whether a process runs, or maps, that very file. */
+bool service_maps(pid_t pid, uint64_t device, uint64_t inode);
+/* Drops titles that programs write over their arguments; for tests. */
+void service_clean_args(struct process_args *args, const char *exe);
+
+#endif

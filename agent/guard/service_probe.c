@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * service_probe - whether a daemon is well: it runs, and listens where it did.
+ *
+ * Looked at again and again until it holds for a moment, because a daemon that reads a bad
+ * configuration ends a little later.
+ */
+#include "agent/guard/service.h"
+
+#include "lib/clock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define PROBE_MS  5000u /* in all */
+#define STEADY_MS 100u
+#define STEP_MS   5
+#define MAPS_MAX  (512u << 10)
+
+struct search {
+	const struct service *s;
+	uint64_t since_ticks;
+	pid_t best;
+	uint64_t best_ticks;
+};
+
+/* The oldest process of that program is the main one: others are its children. */
+static int
+look(pid_t pid, void *ctx)
+{
+	struct search *search = ctx;
+	char exe[PROCESS_PATH_MAX];
+	struct process_stat st;
+	bool deleted;
+
+	if (process_exe(pid, exe, sizeof(exe), &deleted) < 0 || strcmp(exe, search->s->exe) != 0 ||
+	    process_stat(pid, &st) < 0 || st.zombie || st.start_ticks < search->since_ticks)
+		return 0;
+	if (search->best == 0 || st.start_ticks < search->best_ticks ||
+	    (st.start_ticks == search->best_ticks && pid < search->best)) {
+		search->best = pid;
+		search->best_ticks = st.start_ticks;
+	}
+	return 0;
+}
+
+pid_t
+service_find(const struct service *s, uint64_t since_ticks)
+{
+	struct search search = { .s = s, .since_ticks = since_ticks };
+
+	if (process_each(look, &search) < 0)
+		return 0;
+	return search.best;
+}
+
+static bool
+table_has(const char *path, const char *address)
+{
+	FILE *f = fopen(path, "re");
+	char line[512], local[48];
+	unsigned state;
+	bool found = false;
+
+	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL)
+		found = sscanf(line, "%*d: %47s %*64s %x", local, &state) == 2 && state == 0x0a &&
+			strcmp(local, address) == 0;
+	if (f != NULL)
+		(void)fclose(f);
+	return found;
+}
+
+static bool
+listens(const struct service *s, const char **ret_missing)
+{
+	for (size_t i = 0; s->net_is_ours && i < s->listeners_len; i++) {
+		*ret_missing = s->listeners[i];
+		if (!table_has("/proc/self/net/tcp", s->listeners[i]) &&
+		    !table_has("/proc/self/net/tcp6", s->listeners[i]))
+			return false;
+	}
+	return true;
+}
+
+int
+service_probe(const struct service *s, uint64_t since_ticks, char *why, size_t size)
+{
+	uint64_t end_ms = ds_clock_monotonic_ms() + PROBE_MS, well_ms = 0, now_ms;
+	const char *missing = NULL;
+	pid_t pid, last = 0;
+
+	do {
+		now_ms = ds_clock_monotonic_ms();
+		pid = service_find(s, since_ticks);
+		if (pid == 0 || pid != last || !listens(s, &missing))
+			well_ms = now_ms;
+		else if (now_ms - well_ms >= STEADY_MS)
+			return 1;
+		last = pid;
+		(void)poll(NULL, 0, STEP_MS);
+	} while (now_ms < end_ms);
+	if (pid == 0)
+		(void)snprintf(why, size, "%.200s does not run", s->name);
+	else
+		(void)snprintf(why, size, "%.200s does not listen at %s", s->name,
+		    missing != NULL ? missing : "?");
+	return 0;
+}
+
+/* "start-end perms offset major:minor inode path" */
+bool
+service_maps(pid_t pid, uint64_t device, uint64_t inode)
+{
+	char path[64], *text, *save = NULL;
+	struct stat st;
+	bool found;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	if (stat(path, &st) == 0 && st.st_dev == device && st.st_ino == inode)
+		return true;
+	text = malloc(MAPS_MAX);
+	found = false;
+	if (text != NULL && process_read(pid, "maps", text, MAPS_MAX) > 0)
+		for (char *line = strtok_r(text, "\n", &save); line != NULL && !found;
+		     line = strtok_r(NULL, "\n", &save)) {
+			unsigned long long number;
+			unsigned major, minor;
+
+			found =
+			    sscanf(line, "%*s %*s %*s %x:%x %llu", &major, &minor, &number) == 3 &&
+			    number == inode && makedev(major, minor) == device;
+		}
+	free(text);
+	return found;
+}
