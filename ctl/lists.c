@@ -110,6 +110,24 @@ list_sensors(const json_t *doc)
 	}
 }
 
+/* The false alarms that are accepted, and what those so far allow to say about them. */
+static void
+show_budget(const json_t *doc)
+{
+	const json_t *upper = print_lookup(doc, "detection.achieved_upper_95");
+	char budget[64];
+
+	if (print_lookup(doc, "detection") == NULL)
+		return;
+	printf("budget    %s; %lld alarms in %.2f host-weeks",
+	    print_text(doc, "detection.alert_budget", budget, sizeof(budget)),
+	    number(doc, "detection.alarms"),
+	    json_number_value(print_lookup(doc, "detection.host_weeks")));
+	if (json_is_number(upper))
+		printf(": at most %.3g a host and week (95 %%)", json_number_value(upper));
+	printf("\n");
+}
+
 /* A sentence a line: what somebody wants to know who has just been woken up. */
 static void
 show_status(const json_t *doc)
@@ -129,6 +147,7 @@ show_status(const json_t *doc)
 	    number(doc, "counts.daemons.learning"));
 	printf("alerts    %lld open, %lld acknowledged\n", number(doc, "counts.alerts.open"),
 	    number(doc, "counts.alerts.acknowledged"));
+	show_budget(doc);
 	format_count(print_lookup(doc, "health.store.events"), doc, a, sizeof(a));
 	printf("events    %s stored in %.1f MiB, %.0f a second now", a,
 	    (double)number(doc, "health.store.bytes") / (1 << 20),

@@ -193,6 +193,31 @@ put_mode(struct call *c)
 	ds_json_put_uint(&c->json, "breakers_resting", stats.resting);
 }
 
+/* What a person accepts, what was needed so far, and what that allows to say. */
+static void
+put_detection(struct call *c)
+{
+	struct ds_json *j = &c->json;
+	struct detect_state s = { 0 };
+
+	if (c->cfg->ingest != NULL)
+		ingest_get_detection(c->cfg->ingest, &s);
+	ds_json_key(j, "detection");
+	ds_json_object(j);
+	ds_json_put_string(j, "alert_budget", c->cfg->server->alert_budget);
+	ds_json_put_double(j, "budget_per_host_week", s.budget_per_host_week);
+	ds_json_put_double(
+	    j, "achieved_per_host_week", s.host_weeks > 0 ? (double)s.alarms / s.host_weeks : 0);
+	ds_json_put_double(j, "achieved_upper_95", detect_state_upper(&s));
+	ds_json_put_uint(j, "alarms", s.alarms);
+	ds_json_put_uint(j, "decisive", s.decisive);
+	ds_json_put_double(j, "host_weeks", s.host_weeks);
+	ds_json_put_uint(j, "tests", s.tests);
+	ds_json_put_double(j, "threshold_p", s.threshold);
+	ds_json_put_uint(j, "calibrated", s.calibrated);
+	ds_json_end(j);
+}
+
 struct shown {
 	struct call *c;
 	unsigned n;
@@ -248,6 +273,7 @@ status_show(struct call *c)
 	put_counts(j, &counts);
 	put_health(j, &health);
 	put_ingest(c);
+	put_detection(c);
 	ds_json_key(j, "hosts");
 	ds_json_array(j);
 	r = c->cfg->backend->each_host(c->worker->reader, put_sensors, &shown);

@@ -103,6 +103,12 @@ detect_forget(struct detect *d, uint32_t host, const char *daemon)
 	evidence_forget(d->evidence, host, daemon);
 }
 
+void
+detect_get_state(const struct detect *d, struct detect_state *ret)
+{
+	evidence_state(d->evidence, ret);
+}
+
 /* ---- daemons */
 
 /* What a DAEMON event says; a changed executable forks the profile and opens a short warm-up. */

@@ -43,6 +43,7 @@ struct finding {
 	uint64_t count;
 	double score; /* 0..100 */
 	bool notice;  /* explained: kept for those who look, asks nobody to act */
+	uint32_t host; /* 0: of the batch */
 	bool closes;  /* ends the group's alert instead of growing it; reason is the note */
 	char *json;   /* explanation, peers, process, threat, events; owned, malloc */
 	/* Filled when it is stored: the alert it went into; "": none, it was there already. */
@@ -75,6 +76,22 @@ struct batch_origin {
 	uint64_t received_us;
 };
 
+/* How the alert budget is kept. */
+struct detect_state {
+	double budget_per_host_week;
+	double threshold;    /* the p-value below which something is told */
+	double host_weeks;   /* watched so far */
+	uint64_t tests;      /* five minutes of a daemon that were judged */
+	uint64_t alarms;     /* told within the budget, an hour of a daemon once */
+	uint64_t decisive;   /* told whatever the budget */
+	uint64_t calibrated; /* tests in the second calibration */
+	uint64_t buckets, refused; /* open now; ended early for lack of room */
+};
+/* Adds what another worker's detection says. */
+void detect_state_add(struct detect_state *s, const struct detect_state *other);
+/* The bound, at 95 %, on the alarms a host and week that the ones seen so far allow. */
+double detect_state_upper(const struct detect_state *s);
+
 struct detect *detect_new(const struct detect_config *cfg);
 void detect_free(struct detect *d);
 /* A changed configuration (SIGHUP). */
@@ -90,5 +107,6 @@ DS_MUST_CHECK int detect_tick(struct detect *d, uint64_t now_us, struct verdict 
 /* After `count` profile changes by an operator: forget and reload a daemon (alerts verdict,
  * forget). */
 void detect_forget(struct detect *d, uint32_t host, const char *daemon);
+void detect_get_state(const struct detect *d, struct detect_state *ret);
 
 #endif

@@ -349,9 +349,9 @@ evidence_forget(struct evidence_pool *pool, uint32_t host, const char *daemon)
 }
 
 void
-evidence_state(const struct evidence_pool *pool, struct evidence_state *ret)
+evidence_state(const struct evidence_pool *pool, struct detect_state *ret)
 {
-	*ret = (struct evidence_state){
+	*ret = (struct detect_state){
 		.budget_per_host_week = pool->budget,
 		.threshold = threshold(pool),
 		.host_weeks = pool->host_us / WEEK_US,
@@ -362,4 +362,27 @@ evidence_state(const struct evidence_pool *pool, struct evidence_state *ret)
 		.buckets = ds_map_len(pool->buckets),
 		.refused = pool->refused,
 	};
+}
+
+void
+detect_state_add(struct detect_state *s, const struct detect_state *other)
+{
+	s->budget_per_host_week = other->budget_per_host_week;
+	/* The strictest: it is what a finding must pass wherever its host is. */
+	if (s->threshold <= 0 || other->threshold < s->threshold)
+		s->threshold = other->threshold;
+	s->host_weeks += other->host_weeks;
+	s->tests += other->tests;
+	s->alarms += other->alarms;
+	s->decisive += other->decisive;
+	s->calibrated += other->calibrated;
+	s->buckets += other->buckets;
+	s->refused += other->refused;
+}
+
+double
+detect_state_upper(const struct detect_state *s)
+{
+	return s->host_weeks > 0 ? fuse_poisson_upper(s->alarms, 0.95) / s->host_weeks
+				 : (double)INFINITY;
 }

@@ -98,16 +98,6 @@ void evidence_tick(struct evidence_pool *pool, uint64_t now_us, size_t hosts);
 void evidence_forget(struct evidence_pool *pool, uint32_t host, const char *daemon);
 
 /* How the budget is kept. */
-struct evidence_state {
-	double budget_per_host_week;
-	double threshold;          /* the p-value below which something is told */
-	double host_weeks;         /* watched so far */
-	uint64_t tests;            /* buckets judged */
-	uint64_t alarms;           /* told by the fusion within the budget, an episode once */
-	uint64_t decisive;         /* told whatever the budget */
-	uint64_t calibrated;       /* buckets in the second calibration */
-	uint64_t buckets, refused; /* now; and ended early for lack of room */
-};
-void evidence_state(const struct evidence_pool *pool, struct evidence_state *ret);
+void evidence_state(const struct evidence_pool *pool, struct detect_state *ret);
 
 #endif

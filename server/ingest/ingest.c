@@ -237,6 +237,21 @@ count_sessions(struct ingest *in)
 }
 
 void
+ingest_get_detection(struct ingest *in, struct detect_state *ret)
+{
+	*ret = (struct detect_state){ 0 };
+	for (unsigned i = 0; i < in->workers_len; i++) {
+		struct ds_version *v = ds_snapshot_acquire(in->workers[i].published);
+
+		if (!v)
+			continue;
+		detect_state_add(
+		    ret, &((const struct session_list *)ds_version_value(v))->detection);
+		ds_version_release(v);
+	}
+}
+
+void
 ingest_get_stats(struct ingest *in, struct ingest_stats *ret)
 {
 	*ret = (struct ingest_stats){

@@ -103,5 +103,7 @@ void ingest_forget(struct ingest *in, uint32_t host, const char *daemon);
 DS_MUST_CHECK int ingest_send_order(
     struct ingest *in, uint32_t host, const void *data, size_t size);
 void ingest_get_stats(struct ingest *in, struct ingest_stats *ret);
+/* Of all workers, as of at most a second ago. */
+void ingest_get_detection(struct ingest *in, struct detect_state *ret);
 
 #endif

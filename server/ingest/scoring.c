@@ -16,9 +16,10 @@ put_all(const struct store_backend *b, struct store *store, const struct batch_o
 		r = b->daemon_put(store, &v->daemons[i]);
 	for (size_t i = 0; i < v->profiles_len && r == 0; i++)
 		r = b->profile_put(store, &v->profiles[i]);
-	if (r == 0 && v->findings_len > 0)
-		r = alerts_apply(
-		    b, store, from->host, v->findings, v->findings_len, from->received_us);
+	for (size_t i = 0; i < v->findings_len && r >= 0; i++)
+		r = alerts_apply(b, store,
+		    v->findings[i].host != 0 ? v->findings[i].host : from->host, &v->findings[i], 1,
+		    from->received_us);
 	return r < 0 ? r : 0;
 }
 

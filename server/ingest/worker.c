@@ -165,6 +165,7 @@ publish(struct worker *w)
 		list->items[len++] = s->info;
 	}
 	list->len = len;
+	detect_get_state(w->detect, &list->detection);
 	if (ds_snapshot_publish(w->published, list) < 0)
 		free(list);
 }

@@ -8,6 +8,7 @@
 #include "lib/tls.h"
 #include "server/ingest/ingest.h"
 #include "server/ingest/pki.h"
+#include "server/ingest/published.h"
 
 #include <event2/event.h>
 #include <pthread.h>
@@ -90,11 +91,6 @@ struct worker_mail {
 	struct detect_config detect;
 	size_t size;
 	uint8_t data[];
-};
-
-struct session_list {
-	size_t len;
-	struct session_info items[];
 };
 
 struct worker {

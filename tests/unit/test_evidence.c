@@ -205,7 +205,7 @@ static void
 ordinary_windows_keep_within_the_budget(void **s)
 {
 	struct evidence_pool *pool = evidence_new(10); /* of 2016 windows a week: 0.5 % */
-	struct evidence_state st;
+	struct detect_state st;
 	uint64_t now = START_US;
 	size_t told;
 
@@ -253,7 +253,7 @@ a_decisive_fact_is_told_whatever_the_budget(void **s)
 {
 	struct evidence_pool *pool = evidence_new(1e-9);
 	struct evidence e = some(&level, START_US, 1);
-	struct evidence_state st;
+	struct detect_state st;
 
 	(void)s;
 	e.decisive = true;
@@ -322,7 +322,7 @@ static void
 a_crowd_of_daemons_stays_within_bounds(void **s)
 {
 	struct evidence_pool *pool = evidence_new(1);
-	struct evidence_state st;
+	struct detect_state st;
 
 	(void)s;
 	for (uint32_t i = 0; i < EVIDENCE_BUCKETS_MAX + 1000; i++) {
