@@ -101,7 +101,9 @@ item_names_program(const char *item, const char *exe)
 {
 	if (item[0] == '/')
 		return fnmatch(item, exe, 0) == 0;
-	return !program_is_temporary(exe) && program_same_daemon(item, program_daemon_name(exe));
+	/* Also by the program's own name: php-fpm8.2 is the daemon php-fpm. */
+	return !program_is_temporary(exe) && (program_same_daemon(item, program_daemon_name(exe)) ||
+						 strcmp(item, program_base(exe)) == 0);
 }
 
 static bool

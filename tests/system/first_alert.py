@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Real daemons that begin to do what they never did: nginx, PostgreSQL and a CGI worker start a shell, each is one alert
+"""Real daemons that begin to do what they never did: nginx, PostgreSQL, a CGI and a PHP worker start a shell, each is one alert
 within a second. What they do in everyday life (requests, a reload, a log rotation, a binary upgrade) is none."""
-import signal, urllib.request
+import glob, signal, urllib.request
 
 from harness import *
 
@@ -13,6 +13,7 @@ if not os.path.exists(PERL_MODULE):
     skip_all("nginx has no perl module here (libnginx-mod-http-perl)")
 PG = next((d for d in sorted(os.path.join("/usr/lib/postgresql", v, "bin") for v in os.listdir("/usr/lib/postgresql"))
            if os.path.exists(d + "/initdb")), None) if os.path.isdir("/usr/lib/postgresql") else None
+PHP = next((p for p in sorted(glob.glob("/usr/sbin/php-fpm*"))), None)
 
 dir = tempfile.mkdtemp(prefix="daemonsec-alert.")
 os.chmod(dir, 0o755)
@@ -37,6 +38,8 @@ http {{ access_log {dir}/access.log; server {{ listen 127.0.0.1:8080; root {dir}
   location = /hole {{ perl 'sub {{ my $r = shift; system("/bin/sh -c id >/dev/null"); $r->send_http_header("text/plain");
     $r->print("done"); return OK; }}'; }}
   location /cgi/ {{ fastcgi_pass unix:{dir}/cgi.sock; fastcgi_param SCRIPT_FILENAME {dir}/app.cgi;
+    fastcgi_param QUERY_STRING $query_string; fastcgi_param REQUEST_METHOD GET; }}
+  location /php/ {{ fastcgi_pass unix:{dir}/php.sock; fastcgi_param SCRIPT_FILENAME {dir}/app.php;
     fastcgi_param QUERY_STRING $query_string; fastcgi_param REQUEST_METHOD GET; }} }} }}
 """)
     # By its full name: an upgrade executes what it was started as.
@@ -50,6 +53,23 @@ def start_cgi():
     os.chmod(f"{dir}/app.cgi", 0o755)
     subprocess.run(["spawn-fcgi", "-s", f"{dir}/cgi.sock", "-U", "www-data", "-u", "www-data", "-P", f"{dir}/cgi.pid",
                     "/usr/sbin/fcgiwrap"], check=True, stdout=subprocess.DEVNULL)
+
+
+def start_php():
+    with open(f"{dir}/app.php", "w") as f:
+        f.write("<?php if ($_SERVER['QUERY_STRING'] == 'hole') echo shell_exec('id; true'); echo 'hello';")
+    with open(f"{dir}/php.conf", "w") as f:
+        f.write(f"""[global]
+pid = {dir}/php.pid
+error_log = {dir}/php.log
+[www]
+user = www-data
+listen = {dir}/php.sock
+listen.owner = www-data
+pm = static
+pm.max_children = 2
+""")
+    subprocess.run([PHP, "--fpm-config", f"{dir}/php.conf"], check=True, stderr=subprocess.DEVNULL)
 
 
 def as_postgres(*args, **kw):
@@ -81,6 +101,8 @@ def get(path):
 def everyday():
     get("/ok")
     get("/cgi/")
+    if PHP:
+        get("/php/")
 
 
 def nginx_pid():
@@ -147,11 +169,14 @@ replace = own_copy_of("/usr/sbin")
 start_cgi()
 start_nginx()
 names = ["nginx", "fcgiwrap"]
+if PHP:
+    start_php()
+    names.append("php-fpm")
 if PG:
     ok(start_postgres(), "postgres runs")
     names.append("postgres")
 with Site({"detect.learning_min": "2s"}) as site:
-    agent = site.agent(monitor=",".join(names))
+    agent = site.agent(monitor=",".join([os.path.basename(PHP) if n == "php-fpm" else n for n in names]))
     learnt = ok(ready(site, names), "the daemons are learnt")
     if not learnt:
         say(json.dumps(site.get("daemons"), indent=1))
@@ -174,6 +199,8 @@ with Site({"detect.learning_min": "2s"}) as site:
 
     check(site, "nginx", lambda: get("/hole"), "nginx started /bin/sh", "www-data")
     check(site, "fcgiwrap", lambda: get("/cgi/?hole"), "fcgiwrap started /bin/sh", "www-data")
+    if PHP:
+        check(site, "php-fpm", lambda: get("/php/?hole"), "php-fpm started /bin/sh", "www-data")
     if PG:
         check(site, "postgres", lambda: sql("create temp table t(x text); copy t from program 'id'"),
               "postgres started /bin/sh", "postgres")
@@ -193,7 +220,9 @@ with Site({"detect.learning_min": "2s"}) as site:
     ok(wait(again, 60, 0.5), "what nobody accepted goes on counting in its alert")
     ok(not [a for a in strange(site) if a["daemon"]["name"] == "nginx" and a["status"] != "closed"],
        "what was accepted alerts no more")
-for p in (f"{dir}/cgi.pid", f"{dir}/nginx.pid"):
+for p in (f"{dir}/cgi.pid", f"{dir}/nginx.pid", f"{dir}/php.pid"):
+    if not os.path.exists(p):
+        continue
     with open(p) as f:
         os.kill(int(f.read()), signal.SIGTERM)
 shutil.rmtree(dir, ignore_errors=True)

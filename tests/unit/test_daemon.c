@@ -226,7 +226,8 @@ static void
 only_what_is_configured_is_watched(void **state)
 {
 	static char *items[] = { (char *)(uintptr_t) "sshd", (char *)(uintptr_t) "postgresql@*",
-		(char *)(uintptr_t) "/opt/app/server.py", (char *)(uintptr_t) "container:web" };
+		(char *)(uintptr_t) "/opt/app/server.py", (char *)(uintptr_t) "container:web",
+		(char *)(uintptr_t) "php-fpm8.2" };
 
 	(void)state;
 	add_process(1, 0, "/usr/lib/systemd/systemd", "init", "0::/init.scope\n");
@@ -242,6 +243,8 @@ only_what_is_configured_is_watched(void **state)
 	assert_true(daemon_of_exec("/usr/bin/bash", NULL, "/usr/sbin/sshd", NULL)->watched);
 	assert_false(daemon_of_exec("/usr/bin/dash", NULL, "/usr/sbin/cron", NULL)->watched);
 	assert_null(daemon_of_exec("/usr/sbin/nginx", NULL, NULL, NULL));
+	/* By the name of its program, which carries a version. */
+	assert_true(daemon_of_exec("/usr/sbin/php-fpm8.2", NULL, NULL, NULL)->watched);
 	/* A unit with a name of its own, whose program is one of the configured ones. */
 	daemon_set_executable(daemon_find("nginx.service")->number, "/usr/sbin/sshd");
 	assert_true(daemon_find("nginx.service")->watched);
