@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -442,6 +443,45 @@ def stream(site, token):
         c.close()
 
 
+def certificate(dir):
+    """One for 127.0.0.1, signed by an authority of its own: paths of the authority's, of its own, and of its key."""
+    ca, cert, key = (os.path.join(dir, n) for n in ("ca.pem", "cert.pem", "key.pem"))
+    run = lambda *args: subprocess.run(["openssl", *args], check=True, capture_output=True)
+    run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=authority",
+        "-days", "2", "-keyout", dir + "/ca.key", "-out", ca)
+    run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=127.0.0.1",
+        "-keyout", key, "-out", dir + "/cert.csr")
+    with open(dir + "/ext", "w") as f:
+        f.write("subjectAltName = IP:127.0.0.1\n")
+    run("x509", "-req", "-in", dir + "/cert.csr", "-CA", ca, "-CAkey", dir + "/ca.key", "-CAcreateserial", "-days", "2",
+        "-extfile", dir + "/ext", "-out", cert)
+    return ca, cert, key
+
+
+def over_tls(port, token, **trust):
+    c = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=ssl.create_default_context(**trust))
+    c.request("GET", "/api/v1/status", headers={"Authorization": "Bearer " + token})
+    return json.loads(c.getresponse().read())
+
+
+def https():
+    dir = tempfile.mkdtemp(prefix="daemonsec-https.")
+    ca, cert, key = certificate(dir)
+    with Site({"api.tls_cert": cert, "api.tls_key": key}, port=7543, api_port=7580) as site:
+        token = site.post("api-tokens", {"name": "tls", "scopes": ["*:read"]})["token"]
+        doc = over_tls(7580, token, cafile=ca)
+        ok(doc["version"] and doc["api_url"].startswith("https://"), "with a certificate the API speaks HTTPS")
+        try:
+            over_tls(7580, token)
+            ok(False, "who does not trust its authority is warned")
+        except ssl.SSLCertVerificationError:
+            ok(True, "who does not trust its authority is warned")
+        ok(status_of(raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 2, ("127.0.0.1", 7580))) in (0, 400),
+           "and plain HTTP gets no answer there")
+        ok(over_tls(7580, token, cafile=ca)["version"], "which harms nobody")
+    shutil.rmtree(dir)
+
+
 def main():
     isolate()
     for tool in (STORE_EVENTS, LOAD_AGENT):
@@ -471,6 +511,7 @@ def main():
         ok(site.process.p.returncode == 0, "and ends well")
         ok(not os.path.exists(site.socket), "and takes its socket with it")
     shutil.rmtree(web)
+    https()
     done()
 
 

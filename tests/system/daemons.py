@@ -33,6 +33,22 @@ def owner(path):
     return ""
 
 
+def rpm_install(name, version):
+    """Makes and installs a package with one program; its path."""
+    program = f"/opt/{name}/{name}d"
+    with open(f"{dir}/{name}.spec", "w") as f:
+        f.write(f"Name: {name}\nVersion: {version}\nRelease: 3\nSummary: x\nLicense: x\n"
+                f"%global _build_id_links none\n%global debug_package %{{nil}}\n%description\nx\n"
+                f"%install\ninstall -D /bin/sleep %{{buildroot}}{program}\n%files\n{program}\n")
+    build = subprocess.run(["rpmbuild", "-bb", "--quiet", "--define", f"_topdir {dir}/rpm", f"{dir}/{name}.spec"],
+                           capture_output=True, text=True)
+    made = [os.path.join(d, f) for d, _, files in os.walk(f"{dir}/rpm/RPMS") for f in files]
+    say(build.stderr if not made else made[0])
+    subprocess.run(["rpm", "--initdb"], check=True)
+    subprocess.run(["rpm", "-i", "--nodeps", *made], check=True)
+    return program
+
+
 def check_identity(probe, name, exe):
     found = probe.wait(lambda e: e["kind"] == "DAEMON" and e["daemon"] == name, 20)
     if not ok(found, f"{name} is found"):
@@ -140,6 +156,18 @@ e = probe.wait(lambda e: e["kind"] == "DAEMON" and e["daemon"] == "server.py", 2
 ok(e and e["EXE"] == os.path.realpath(sys.executable), "and what listens already")
 own.kill()
 probe.stop()
+# A program that dpkg does not know and rpm does, in a database of its own.
+if shutil.which("rpmbuild"):
+    tmpfs("/var/lib/rpm", "/opt")
+    program = rpm_install("toy", "1.2")
+    toy = subprocess.Popen([program, "60"])
+    probe = Probe(dir + "/probe4.log", ["-i", "1000", "-m", program])
+    e = probe.wait(lambda e: e["kind"] == "DAEMON" and e["daemon"] == "toyd" and e.get("PACKAGE"), 20)
+    ok(e and e["PACKAGE"] == "toy" and e["PACKAGE_VERSION"] == "1.2-3", "rpm's database is read where dpkg says nothing")
+    toy.kill()
+    probe.stop()
+else:
+    say("SKIP: there is no rpmbuild")
 probe = Probe(dir + "/probe3.log", ["-i", "1000", "-m", "sshd"])
 ok(probe.wait(lambda e: e["kind"] == "DAEMON" and e["daemon"] == "sshd", 20), "what is configured is watched")
 time_over = wait(lambda: len([e for e in probe.events if e["kind"] == "RESOURCE" and e["daemon"] == "sshd"]) >= 2, 20)
