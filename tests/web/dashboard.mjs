@@ -3,6 +3,7 @@
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { createInterface } from "node:readline";
 
 const { DS_URL: base, DS_TOKEN: token, DS_PASSWORD: password, DS_MODULES: modules, DS_BROWSER: executablePath, DS_SHOTS: shots } = process.env;
 const require = createRequire(modules + "/");
@@ -11,6 +12,8 @@ const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const ok = (good, name, why = "") => console.log(`${good ? "ok" : "not ok"} - ${name}${good || !why ? "" : `: ${String(why).slice(0, 600).replace(/\s+/g, " ")}`}`);
 const problems = [];
+const replies = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const answer = () => replies.next();
 
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"] });
 
@@ -25,7 +28,7 @@ async function open(options = {}, expected = /(?!)/) {
   const page = await context.newPage();
   page.on("console", (m) => { if (m.type() === "error" && !expected.test(m.text())) problems.push(`console: ${m.text()} ${m.location().url}`); });
   page.on("pageerror", (e) => problems.push(`page: ${e.message}`));
-  page.setDefaultTimeout(8000);
+  page.setDefaultTimeout(15000);
   return page;
 }
 
@@ -38,7 +41,7 @@ async function signIn(page, to = "/") {
 }
 
 const go = (page, to) => page.evaluate((x) => { history.pushState(null, "", x); dispatchEvent(new PopStateEvent("popstate")); }, to);
-const settle = (page) => page.waitForFunction(() => !document.querySelector(".waiting") && document.querySelector("main h1, main h2"), null, { timeout: 8000 });
+const settle = (page) => page.waitForFunction(() => !document.querySelector(".waiting") && document.querySelector("main h1, main h2"), null, { timeout: 15000 });
 const shot = (page, name) => page.screenshot({ path: path.join(shots, `${name}.png`) });
 // "" when the page fits; else what sticks out, in short.
 const overflow = (page) => page.evaluate(() => {
@@ -283,7 +286,24 @@ await check("hostile names", async () => {
   ok(!await overflow(page), "and the page does not grow with it");
 });
 
-// ---- the server goes away and comes back: tried by dropping what is asked for
+// ---- what somebody else does
+
+await check("live", async () => {
+  await go(page, "/alerts");
+  await settle(page);
+  await page.getByText("Live", { exact: true }).waitFor();
+  const other = (await api("alerts?status=open&limit=500")).items.find((a) => a.title.startsWith("postfix started") || a.id === "alr_02") ?? alerts[0];
+  await go(page, `/alerts/${other.id}`);
+  await page.locator(".panel .chip", { hasText: "Open" }).first().waitFor();
+  const began = Date.now();
+  await fetch(`${base}/api/v1/alerts/${other.id}/ack`, { method: "POST", headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" }, body: "{}" });
+  await page.locator(".panel .chip", { hasText: "Acknowledged" }).first().waitFor();
+  const took = Date.now() - began;
+  console.log(`# another's change was seen after ${took} ms`);
+  ok(took < 5000, "what somebody else does is seen at once, not with the next refresh", `${took} ms`);
+});
+
+// ---- the server goes away and comes back
 
 await check("no answer", async () => {
   await go(page, "/");
@@ -296,9 +316,24 @@ await check("no answer", async () => {
   ok(true, "and goes on when the server is back");
 });
 
+await check("a restart", async () => {
+  await go(page, "/alerts");
+  await settle(page);
+  console.log("# please: stop");
+  await answer();
+  await page.locator(".banner").waitFor();
+  ok(await page.locator(".alert-row").first().isVisible(), "a stopped server is told, and what it said last stays");
+  console.log("# please: start");
+  await answer();
+  await page.locator(".banner").waitFor({ state: "detached" });
+  await page.getByText("Live", { exact: true }).waitFor();
+  ok(true, "a server that is back is live again, without a reload");
+});
+
 const policy = await page.evaluate(() => window.__policy);
 ok(policy.length === 0, "nothing breaks the content security policy", policy.join("; "));
-const unexpected = problems.filter((p) => !/net::ERR_FAILED|status of 400/.test(p));
+const unexpected = problems.filter((p) => !/net::ERR_|status of 400|status of 503/.test(p));
 ok(unexpected.length === 0, "the console has no error", unexpected.join("; "));
 await browser.close();
 console.log("# done");
+process.exit(0);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The dashboard in a real browser: a server with a fleet of the simulator under attack, and hosts, daemons and command
 lines that are called what a browser would run. What is clicked and looked at is in dashboard.mjs."""
-import os, sys, time
+import os, sys, threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from harness import *
 
@@ -44,15 +44,26 @@ def main():
         password = open(os.path.join(site.state, "admin-password")).read().strip()
         env = dict(os.environ, HOME=site.dir, DS_URL=f"http://127.0.0.1:{site.api_port}", DS_TOKEN=token, DS_PASSWORD=password,
                    DS_MODULES=MODULES, DS_BROWSER=BROWSER, DS_SHOTS=shots)
-        browser = subprocess.run(["node", os.path.join(TOP, "tests", "web", "dashboard.mjs")], env=env, text=True, capture_output=True, timeout=240)
-        lines = [l for l in browser.stdout.splitlines() if l]
-        for line in lines:
+        errors = open(site.dir + "/node.log", "w+")
+        browser = subprocess.Popen(["node", os.path.join(TOP, "tests", "web", "dashboard.mjs")], env=env, text=True,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+        timer = threading.Timer(240, browser.kill)
+        timer.start()
+        last = ""
+        for line in browser.stdout:
+            last = line.strip() or last
             if line.startswith(("ok ", "not ok ")):
-                ok(line.startswith("ok "), line.partition(" - ")[2])
+                ok(line.startswith("ok "), line.strip().partition(" - ")[2])
+            elif line.startswith("# please: "):
+                site.process.stop() if "stop" in line else site.start()
+                browser.stdin.write("done\n")
+                browser.stdin.flush()
             else:
-                say(line)
-        if not ok(browser.returncode == 0 and lines and lines[-1] == "# done", "the browser got to the end"):
-            say(browser.stderr)
+                say(line.strip())
+        timer.cancel()
+        if not ok(browser.wait() == 0 and last == "# done", "the browser got to the end"):
+            errors.seek(0)
+            say(errors.read())
         sizes = json.load(open(os.path.join(BUILD, "web", "sizes.json")))
         ok(sizes["initial"] <= 70 << 10 and sizes["css"] <= 15 << 10 and sizes["total"] <= 150 << 10, f"what is sent first is small {sizes}")
         sim.stop()

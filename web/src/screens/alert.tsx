@@ -83,8 +83,8 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
           <table class="explain">
             <thead><tr><th>{t.alerts.feature}</th><th>{t.alerts.baseline}</th><th>{t.alerts.observed}</th><th>{t.alerts.weight}</th></tr></thead>
             <tbody>{a.explanation.map((x, i) => (
-              <tr key={i}><th scope="row"><Told text={x.feature} /></th><td><Told text={show(x.baseline)} /></td><td class="seen"><Told text={show(x.observed)} /></td>
-                <td><Meter value={x.weight ?? 0} label={`${Math.round((x.weight ?? 0) * 100)} %`} /></td></tr>
+              <tr key={i}><th scope="row"><Told text={x.feature} /></th><td data-label={t.alerts.baseline}><Told text={show(x.baseline)} /></td><td class="seen" data-label={t.alerts.observed}><Told text={show(x.observed)} /></td>
+                <td data-label={t.alerts.weight}><Meter value={x.weight ?? 0} label={`${Math.round((x.weight ?? 0) * 100)} %`} /></td></tr>
             ))}</tbody>
           </table>
         </div>

@@ -171,9 +171,9 @@ function Standout({ list }: { list: Alert[] }) {
       {rows.map((d) => {
         const first = d.alerts[0]!;
         return (
-          <li key={d.name} class="row spread">
+          <li key={d.name} class="row spread stands">
             <a href={d.hosts.size === 1 && first.daemon?.id ? link.daemon(first.daemon.id) : `/daemons?q=${encodeURIComponent(`service.name:"${d.name}"`)}`} class="grow cut"><Told text={d.name} /></a>
-            <span class="muted nowrap">{d.hosts.size === 1 ? <Told text={first.host?.name} /> : t.overview.on(d.hosts.size)}</span>
+            <span class="where cut">{d.hosts.size === 1 ? <Told text={first.host?.name} /> : t.overview.on(d.hosts.size)}</span>
             <a class="row tight" href={link.alerts(`service.name:"${d.name}"`)}><Severity of={worst(d.alerts)} short /><span class="badge hot">{d.alerts.length}</span><span class="unseen">{t.nav.alerts}</span></a>
           </li>
         );
