@@ -61,6 +61,7 @@ int verb_reactions(struct ctl *c);
 int verb_protect(struct ctl *c);
 int verb_config(struct ctl *c);
 int verb_doctor(struct ctl *c);
+int verb_report(struct ctl *c);
 int verb_completion(struct ctl *c);
 
 /* "usage: daemonsec-ctl VERB ARGS" on stderr; returns EXIT_USAGE. */
