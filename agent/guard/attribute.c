@@ -9,6 +9,7 @@
 #include "agent/guard/crowd.h"
 #include "agent/guard/daemon.h"
 #include "agent/guard/decide.h"
+#include "agent/guard/hold.h"
 #include "agent/guard/path.h"
 #include "agent/guard/probe.h"
 #include "agent/guard/process.h"
@@ -86,6 +87,18 @@ tell_nameless(
 	repeat_event(sample_mix(key, kind), &ev, false, false);
 }
 
+/* The program of an exec has a name now; and what a daemon starts while it is only watched is known
+ * when it is held. */
+static void
+learn(const struct sample *s, const char *exe)
+{
+	const struct daemon *before = s->arg[1] != 0 ? daemon_get((uint32_t)s->arg[1]) : NULL;
+
+	program_table_put(s->exe, exe, strlen(exe));
+	if (before != NULL && before->watched)
+		hold_learn(before->name, exe);
+}
+
 /* counted: the kernel has this key. */
 static void
 tell(uint64_t key, struct ds_event *ev, bool counted)
@@ -112,11 +125,16 @@ on_sample(const struct probe_sample *sample)
 	struct ds_event ev;
 	uint64_t key = s->key;
 
+	if (s->kind == SAMPLE_HOLD) {
+		hold_sample(sample);
+		return;
+	}
 	if (s->kind == DS_EVENT_EXEC && path_of_names(sample->str[1], exe, sizeof(exe)) > 0)
-		program_table_put(s->exe, exe, strlen(exe));
+		learn(s, exe);
 	d = decide_sample(sample);
 	if (d == NULL || !d->watched || s->kind >= DS_EVENT_MAX || topic == NULL)
 		return;
+	hold_seen(d);
 	if (waits)
 		key = sample_mix(key, d->number);
 	fill_common(s, d, &ev);

@@ -54,7 +54,7 @@ guard_reactions = agent/guard/reactions/reactions.h agent/guard/reactions/kill.c
 	agent/guard/reactions/blocks.c agent/guard/reactions/blocks.h agent/guard/reactions/never.c \
 	agent/guard/reactions/never.h agent/guard/reactions/network.c agent/guard/reactions/network.h \
 	agent/guard/reactions/sockets.c agent/guard/reactions/sockets.h agent/guard/reactions/nft.c \
-	agent/guard/reactions/nft.h agent/guard/reactions/nft_part.h agent/guard/reactions/nft_rules.c
+	agent/guard/reactions/nft.h agent/guard/reactions/nft_part.h agent/guard/reactions/nft_rules.c agent/guard/reactions/hold_daemon.c
 
 # Files put back, daemons started anew.
 guard_services = agent/guard/reactions/restore_file.c agent/guard/reactions/restart.c agent/guard/integrity_start.c \
@@ -74,6 +74,8 @@ agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard
 	agent/guard/ledger.c agent/guard/ledger.h agent/guard/ledger_file.c agent/guard/ledger_file.h \
 	agent/guard/reaction.c agent/guard/reaction.h agent/guard/target.c agent/guard/target.h \
 	agent/guard/evidence.c agent/guard/evidence.h $(guard_reactions) $(guard_services) \
+	agent/guard/evidence.c agent/guard/evidence.h $(guard_reactions) agent/guard/hold.c agent/guard/hold.h agent/guard/hold_known.c \
+	agent/guard/hold_known.h agent/guard/hold_watch.c agent/guard/hold_watch.h agent/guard/probe_hold.c agent/guard/integrity_start.c \
 	agent/guard/notify.c agent/guard/notify.h agent/guard/user.c agent/guard/user.h agent/guard/sensor.h agent/guard/sensors/sample.h \
 	agent/guard/probe.c agent/guard/probe.h agent/guard/probe_maps.c agent/guard/probe_object.h \
 	agent/guard/probe_point.c agent/guard/probe_point.h agent/guard/secret_file.c agent/guard/secret_file.h

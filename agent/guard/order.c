@@ -7,6 +7,7 @@
 #include "agent/guard/order.h"
 #include "agent/guard/binding.h"
 #include "agent/guard/evidence.h"
+#include "agent/guard/hold.h"
 #include "agent/guard/order_job.h"
 #include "agent/guard/reactions/never.h"
 #include "lib/clock.h"
@@ -360,6 +361,7 @@ order_init(const struct agent_config *c)
 		    "kept=\"%s/ledger.damaged\"", dir);
 	order_check_init(dir);
 	order_look();
+	hold_init(config, dir);
 	life_recover(config);
 	sync_later();
 	return 0;
@@ -371,6 +373,7 @@ order_done(void)
 	for (size_t i = 0; i < jobs_len; i++)
 		job_free(jobs[i]);
 	jobs_len = 0;
+	hold_done();
 	if (broken == 0)
 		sync_later();
 	ledger_close();

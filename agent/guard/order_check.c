@@ -113,8 +113,11 @@ check_time(struct order_job *job)
 bool
 order_ceiling_allows(const struct agent_config *config, const char *kind)
 {
+	const struct reaction *r = reaction_find(kind);
+	const char *word = r != NULL && r->ceiling != NULL ? r->ceiling : kind;
+
 	for (size_t i = 0; i < config->ceiling.len; i++)
-		if (strcmp(config->ceiling.items[i], kind) == 0)
+		if (strcmp(config->ceiling.items[i], word) == 0)
 			return true;
 	return false;
 }

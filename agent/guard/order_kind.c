@@ -5,6 +5,7 @@
  * Called by order.  No ceiling, pause or breaker keeps them back.
  */
 #include "agent/guard/binding.h"
+#include "agent/guard/hold.h"
 #include "agent/guard/order_job.h"
 
 #include <errno.h>
@@ -84,7 +85,46 @@ key_read_back(struct reaction_call *call)
 	return memcmp(binding_get()->key, call->order->key, DS_SIGN_PUBLIC_SIZE) == 0;
 }
 
+static int
+answer_check(struct reaction_call *call)
+{
+	unsigned answer = call->order->answer;
+
+	if (answer != DS_ANSWER_ALLOW && answer != DS_ANSWER_KILL)
+		return reaction_fail(call, -EINVAL, "this is no answer");
+	if (answer == DS_ANSWER_KILL && !order_ceiling_allows(call->config, "kill"))
+		return reaction_fail(call, -EPERM, "[reaction] ceiling does not have kill");
+	return 0;
+}
+
+static int
+answer_apply(struct reaction_call *call)
+{
+	int r = hold_answer(call->order->target, call->order->answer);
+
+	if (r == -ENOENT)
+		return reaction_fail(call, r, "nobody waits for this answer (any more)");
+	if (r < 0)
+		return reaction_fail(call, r, "the program has ended meanwhile");
+	(void)reaction_fail(
+	    call, 0, call->order->answer == DS_ANSWER_ALLOW ? "allowed" : "killed before it ran");
+	return 0;
+}
+
+static int
+answer_read_back(struct reaction_call *call)
+{
+	(void)call;
+	return 1; /* the signal is through: pidfd says so */
+}
+
 static const struct reaction kinds[] = {
+	{ .name = DS_ORDER_ANSWER,
+	    .help = "let a held program go on, or kill it",
+	    .check = answer_check,
+	    .prepare = nothing,
+	    .apply = answer_apply,
+	    .read_back = answer_read_back },
 	{ .name = DS_ORDER_UNDO,
 	    .help = "end the effect of an order",
 	    .check = undo_check,

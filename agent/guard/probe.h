@@ -75,6 +75,20 @@ DS_MUST_CHECK int probe_repeat_add(uint64_t key);
 void probe_repeat_remove(uint64_t key, uint64_t *ret_count);
 /* Calls for each key that was counted. */
 DS_MUST_CHECK int probe_repeat_each(void (*call)(uint64_t key, uint64_t count));
+/* ---- holding, see hold.c */
+/* Attaches or detaches the program that holds.  0; -EOPNOTSUPP: this kernel cannot. */
+DS_MUST_CHECK int probe_hold(bool on);
+/* Whether the new programs of a daemon are held. */
+DS_MUST_CHECK int probe_hold_daemon(uint32_t daemon, bool on);
+/* The key of a program in `known`. */
+uint64_t probe_hold_key(uint32_t daemon, uint64_t device, uint64_t inode);
+/* It is not held (any more); a full map makes it wait for the guard. */
+void probe_hold_know(uint64_t key, bool known);
+/* The process goes on, or is gone. */
+void probe_hold_forget(uint32_t pid);
+/* fd of the map of who is held; -1: none. */
+int probe_hold_fd(void);
+
 /* A file whose reading is told. */
 void probe_secret_add(const struct file_id *id);
 /* A file name whose reading is told, wherever the file is. */

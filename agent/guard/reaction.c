@@ -14,6 +14,7 @@ const struct reaction *const reactions[] = {
 	&reaction_cut,
 	&reaction_restore_file,
 	&reaction_restart,
+	&reaction_hold,
 	NULL,
 };
 

@@ -30,7 +30,8 @@ struct reaction_call {
 };
 
 struct reaction {
-	const char *name; /* the order's kind, and the word in [reaction] ceiling */
+	const char *name;    /* the order's kind */
+	const char *ceiling; /* the word that allows it; NULL: its name */
 	const char *help;
 	uint64_t lifetime_ms; /* when the order says none; 0: the effect is over at once */
 	/* The breaker: automation may do so many a minute for one daemon, four times as many on the

@@ -6,6 +6,7 @@
  */
 #include "agent/guard/supervise.h"
 #include "agent/guard/emit.h"
+#include "agent/guard/hold.h"
 #include "agent/guard/order.h"
 #include "agent/guard/target.h"
 #include "lib/buf.h"
@@ -122,15 +123,12 @@ start(uint64_t now_ms)
 	return 0;
 }
 
-uint64_t
-supervise_tick(uint64_t now_ms)
+/* In how many ms the uplink wants us again. */
+static uint64_t
+tick_uplink(uint64_t now_ms)
 {
 	int r;
 
-	if (now_ms >= next_order_ms) {
-		order_tick();
-		next_order_ms = now_ms + ORDER_TICK_MS;
-	}
 	if (child > 0)
 		return UINT64_MAX;
 	if (now_ms < next_ms)
@@ -142,6 +140,18 @@ supervise_tick(uint64_t now_ms)
 	disconnect();
 	next_ms = now_ms + BACKOFF_MAX_MS;
 	return BACKOFF_MAX_MS;
+}
+
+uint64_t
+supervise_tick(uint64_t now_ms)
+{
+	uint64_t hold = hold_tick(now_ms);
+
+	if (now_ms >= next_order_ms) {
+		order_tick();
+		next_order_ms = now_ms + ORDER_TICK_MS;
+	}
+	return DS_MIN(hold, tick_uplink(now_ms));
 }
 
 /* It misbehaved: it does not get another word. */

@@ -37,6 +37,7 @@ both_sides_agree_on_sizes(void **state)
 	assert_int_equal(kernel_size(btf, "verdict"), sizeof(struct verdict));
 	assert_int_equal(kernel_size(btf, "repeat"), sizeof(struct repeat));
 	assert_int_equal(kernel_size(btf, "file_id"), sizeof(struct file_id));
+	assert_int_equal(kernel_size(btf, "held_task"), sizeof(struct held_task));
 	sensors_bpf__destroy(o);
 }
 

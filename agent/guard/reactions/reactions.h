@@ -11,5 +11,6 @@ extern const struct reaction reaction_block_ip;
 extern const struct reaction reaction_cut;
 extern const struct reaction reaction_restore_file;
 extern const struct reaction reaction_restart;
+extern const struct reaction reaction_hold;
 
 #endif

@@ -151,7 +151,7 @@ data_len(const struct sample *s)
 
 /* Sends it with its real size.  What did not fit into the ring is counted, and forgotten by the repeats, so that the
  * next one is sent in full. */
-static __always_inline void
+static __always_inline bool
 sample_send(struct scratch *c, bool urgent)
 {
 	struct sample *s = &c->s;
@@ -165,10 +165,11 @@ sample_send(struct scratch *c, bool urgent)
 		flags = BPF_RB_FORCE_WAKEUP;
 	}
 	if (bpf_ringbuf_output(&ring, s, size, flags) == 0)
-		return;
+		return true;
 	count_lost(s->sensor);
 	if (s->flags & SAMPLE_FIRST)
 		bpf_map_delete_elem(&repeats, &key);
+	return false;
 }
 
 /* Whether somebody waits for such a sample. */

@@ -293,6 +293,7 @@ send_exec(struct scratch *c, struct task_state *st, struct file *file, __u64 arg
 	c->s.key = key;
 	c->s.count = count;
 	c->s.arg[0] = before_key;
+	c->s.arg[1] = st->before;
 	c->s.arg[2] = family;
 	c->s.flags |= flags | folded;
 	c->s.inode = inode->i_ino;
@@ -302,6 +303,23 @@ send_exec(struct scratch *c, struct task_state *st, struct file *file, __u64 arg
 	put_names(c, 1, file->f_path.dentry, file->f_path.mnt);
 	put_ancestors(c, st);
 	sample_send(c, is_urgent(&c->s));
+}
+
+static __always_inline void
+sample_hold(struct scratch *c, struct task_state *st, struct file *file, __u32 flags, __u64 key)
+{
+	__u32 args_len = c->s.len[0];
+
+	sample_start(&c->s, st, SAMPLE_HOLD, SENSOR_EXEC);
+	c->s.daemon = st->before;
+	c->s.flags = flags;
+	c->s.arg[0] = key;
+	c->s.inode = file->f_inode->i_ino;
+	c->s.device = file->f_inode->i_sb->s_dev;
+	c->s.form[0] = FORM_TEXT;
+	c->s.len[0] = args_len;
+	put_names(c, 1, file->f_path.dentry, file->f_path.mnt);
+	put_ancestors(c, st);
 }
 
 /* Programs that have no name any more, or never had one. */
@@ -362,6 +380,7 @@ BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binprm *
 	args = read_args(c, task, &flags);
 	flags |= nameless(file);
 	before = st->daemon;
+	st->before = before;
 	before_key = st->flags & TASK_WAITS ? st->key : 0;
 	st->exe = inode_id(file->f_inode);
 	key = mix(mix(mix(mix(hash_seed, DECIDE_EXEC), st->exe), args), st->ancestors[0]);
@@ -370,6 +389,61 @@ BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binprm *
 		return 0;
 	c->s.flags = flags;
 	send_exec(c, st, file, args, before_key);
+	return 0;
+}
+
+#define SIG_CONT 18
+#define SIG_STOP 19
+
+static __always_inline void
+send_hold(struct task_struct *task, struct task_state *st, struct file *file, __u32 pid, __u64 key)
+{
+	struct scratch *c = scratch_get();
+	__u32 flags;
+	bool sent = false;
+
+	if (c) {
+		(void)read_args(c, task, &flags);
+		sample_hold(c, st, file, flags, key);
+		sent = sample_send(c, true);
+	}
+	if (sent)
+		return;
+	/* Nobody will know of it: it goes on. */
+	bpf_send_signal(SIG_CONT);
+	bpf_map_delete_elem(&held, &pid);
+}
+
+/* Stops a program that a daemon starts for the first time, before its first instruction. Attached only while some daemon
+ * is in mode prevent, and behind task_exec. What cannot be written down is not stopped. */
+SEC("tp_btf/sched_process_exec")
+int
+BPF_PROG(task_hold, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	struct task_state *st = bpf_task_storage_get(&tasks, task, NULL, 0);
+	struct inode *inode = bprm->file->f_inode;
+	struct held_task h = { 0 };
+	__u32 daemon, pid;
+	__u64 key;
+
+	if (!st || st->flags & TASK_SELF || st->pid <= 1)
+		return 0;
+	daemon = st->before;
+	pid = st->pid;
+	if (!daemon || !bpf_map_lookup_elem(&holding, &daemon))
+		return 0;
+	key = mix(mix(mix(hash_seed, daemon), inode->i_sb->s_dev), inode->i_ino);
+	if (bpf_map_lookup_elem(&known, &key))
+		return 0;
+	h.start_ns = st->start_ns;
+	h.since_ns = bpf_ktime_get_boot_ns();
+	if (bpf_map_update_elem(&held, &pid, &h, BPF_ANY))
+		return 0;
+	if (bpf_send_signal(SIG_STOP)) {
+		bpf_map_delete_elem(&held, &pid);
+		return 0;
+	}
+	send_hold(task, st, bprm->file, pid, key);
 	return 0;
 }
 

@@ -69,6 +69,7 @@ static bool
 exec_fill(const struct probe_sample *sample, struct ds_event *ev)
 {
 	switch (sample->s->kind) {
+	case SAMPLE_HOLD:
 	case DS_EVENT_EXEC:
 		fill_exec(sample, ev);
 		return true;

@@ -81,6 +81,32 @@ LINKAGE struct {
 	__type(value, __u8);
 } secret_names SEC(".maps");
 
+/* Daemons whose new programs are held. */
+LINKAGE struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SAMPLE_DAEMONS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u8);
+} holding SEC(".maps");
+
+/* Programs, by daemon, that are not held. */
+LINKAGE struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, __u8);
+} known SEC(".maps");
+
+/* Who is stopped now, by pid: who finds the guard dead lets them go on. */
+LINKAGE struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, HOLD_MAX);
+	__type(key, __u32);
+	__type(value, struct held_task);
+} held SEC(".maps");
+
 /* Settings, written before the load. */
 LINKAGE const volatile __u64 hash_seed; /* so that nobody can aim at a key */
 LINKAGE const volatile __u32 self_pid;  /* of the guard, in its own pid namespace */

@@ -28,6 +28,9 @@ enum {
 /* Kinds of a sample that are not events. */
 #define SAMPLE_CGROUP \
 	100 /* a process changed its cgroup: string 0 is the path, arg[0] the decision's key */
+#define SAMPLE_HOLD \
+	101 /* a process is stopped at an exec: string 0 the arguments, 1 the program's names; daemon: who \
+	     * started it, arg[0] the program's key in `known` */
 
 enum sample_sensor {
 	SENSOR_EXEC,
@@ -93,7 +96,7 @@ struct task_state {
 	__u32 epoch;  /* of the decision */
 	__u32 pid, ppid;
 	__u32 flags;
-	__u32 reserved;
+	__u32 before; /* daemon before the last exec, 0 for none */
 };
 
 /* task_state.flags */
@@ -123,6 +126,14 @@ struct seed {
 	__u32 pid;
 	__u32 reserved;
 };
+
+/* A process that was stopped at its exec. */
+struct held_task {
+	__u64 start_ns; /* boot clock */
+	__u64 since_ns;
+};
+
+#define HOLD_MAX 1024u
 
 /* One file, for the set of credential files. */
 struct file_id {

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Mode prevent at a guard: a program that a daemon starts for the first time runs nothing before somebody says so; known
+ones are not delayed; without an answer the configured default decides; a guard that dies leaves nobody stopped."""
+import resource
+
+from harness import *
+
+isolate()
+from orders import *
+
+ALLOW, KILL = 1, 2
+
+
+def state(pid):
+    try:
+        return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0]
+    except OSError:
+        return None
+
+
+def program(g, name):
+    """A program that nobody has started yet: it makes a file."""
+    path = os.path.join(g.dir, name)
+    shutil.copy("/usr/bin/touch", path)
+    return path
+
+
+def begin(g, path, made):
+    """The daemon starts a program; a process of the daemon that waits for it."""
+    return subprocess.Popen([g.watched, "/bin/sh", "-c", f"{path} {made}; echo $?"], stdout=subprocess.PIPE, text=True)
+
+
+def question(g, path):
+    e = g.wait("HELD", EXE=path)
+    return (e, bytes.fromhex(e["ORDER"])) if e else (None, None)
+
+
+def check_hold(g):
+    made = os.path.join(g.dir, "made")
+    known = program(g, "known")
+    p = begin(g, known, made)
+    ok(p.communicate()[0] == "0\n" and os.path.exists(made), "a program runs while the daemon is only watched")
+    os.unlink(made)
+    ok(wait(lambda: g.find("EXEC", EXE=known)), "and is known from then on")
+    r = g.do("hold", daemon=g.name)
+    ok(r["outcome"] == "done" and r["verified"], f"new programs are held: {r['text']}")
+    begun = time.monotonic()
+    p = begin(g, known, made)
+    ok(p.communicate()[0] == "0\n" and not g.find("HELD", EXE=known) and time.monotonic() - begun < 1,
+       "a known one is not")
+    os.unlink(made)
+    new = program(g, "new")
+    p = begin(g, new, made)
+    e, id = question(g, new)
+    ok(e and wait(lambda: state(e["PID"]) == "T") and not os.path.exists(made),
+       f"a new one is stopped: {e and e['ARGS']!r}")
+    a = g.do("answer", target=id, answer=KILL)
+    ok(a["outcome"] == "done" and p.communicate()[0] == "137\n" and not os.path.exists(made),
+       f"the answer kills it before it has done anything: {a['took']} us")
+    p = begin(g, new, made)
+    e, id = [(x, bytes.fromhex(x["ORDER"])) for x in [wait(lambda: (g.find("HELD", EXE=new)[1:] or [None])[0])]][0]
+    a = g.do("answer", target=id, answer=ALLOW)
+    ok(a["outcome"] == "done" and p.communicate()[0] == "0\n" and os.path.exists(made), "or lets it run")
+    os.unlink(made)
+    p = begin(g, new, made)
+    ok(p.communicate()[0] == "0\n" and len(g.find("HELD", EXE=new)) == 2, "which makes it known")
+    a = g.do("answer", target=id, answer=KILL)
+    ok(a["outcome"] == "nothing", f"a second answer finds nothing: {a['text']}")
+    os.unlink(made)
+    return r
+
+
+def check_default(g):
+    made = os.path.join(g.dir, "made")
+    late = program(g, "late")
+    p = begin(g, late, made)
+    e, id = question(g, late)
+    ok(p.communicate()[0] == "0\n" and os.path.exists(made), "without an answer in time it is allowed")
+    r = g.result(id)
+    ok(r and "no answer" in r["text"], f"and that is told: {r and r['text']}")
+    os.unlink(made)
+
+
+def check_death(g):
+    made = os.path.join(g.dir, "made")
+    path = program(g, "orphan")
+    set_timeout(g, "60s")
+    p = begin(g, path, made)
+    e, id = question(g, path)
+    ok(e and wait(lambda: state(e["PID"]) == "T"), "a program is held")
+    g.kill()
+    ok(p.communicate()[0] == "0\n" and os.path.exists(made), "a guard that is killed leaves it running")
+    os.unlink(made)
+    g.start()
+    p = begin(g, program(g, "again"), made)
+    e, id = question(g, os.path.join(g.dir, "again"))
+    ok(e and not os.path.exists(made), "the next one holds again")
+    known = begin(g, os.path.join(g.dir, "known"), made)
+    ok(known.communicate()[0] == "0\n" and not g.find("HELD", EXE=os.path.join(g.dir, "known")), "and still knows what is known")
+    os.unlink(made)
+    watch = [int(x) for x in subprocess.run(["pgrep", "-x", "daemonsec-watch"], capture_output=True, text=True).stdout.split()]
+    for pid in watch:
+        os.kill(pid, signal.SIGKILL)
+    g.kill()
+    ok(state(e["PID"]) == "T", "with the guard's child dead as well it stays stopped")
+    g.start()
+    ok(p.communicate()[0] == "0\n" and os.path.exists(made), "until the next guard starts")
+    os.unlink(made)
+
+
+def set_timeout(g, value):
+    text = open(g.conf).read()
+    open(g.conf, "w").write(re.sub("hold_timeout = .*", f"hold_timeout = {value}", text))
+    os.kill(g.process.pid, signal.SIGHUP)
+    wait(lambda: log_text(os.path.join(g.dir, "log")).count("configuration reloaded"))
+
+
+def check_many(g, count):
+    """Hundreds of new programs, killed by default: none of them makes its file."""
+    text = open(g.conf).read()
+    open(g.conf, "w").write(text.replace("hold_default = allow", "hold_default = kill"))
+    before = log_text(os.path.join(g.dir, "log")).count("configuration reloaded")
+    set_timeout(g, "50ms")
+    wait(lambda: log_text(os.path.join(g.dir, "log")).count("configuration reloaded") > before)
+    many = os.path.join(g.dir, "many")
+    os.makedirs(many)
+    source = program(g, "template")
+    code = f"""import os, shutil, subprocess
+for i in range({count}):
+    shutil.copy({source!r}, "{many}/p%d" % i)
+ps = [subprocess.Popen(["{many}/p%d" % i, "{many}/made%d" % i]) for i in range({count})]
+print([p.wait() for p in ps].count(-9))"""
+    out = g.python(code, capture_output=True, text=True)
+    leaks = [x for x in os.listdir(many) if x.startswith("made")]
+    ok(not leaks and out.stdout == f"{count}\n", f"{count} new programs at once ran nothing: {out.stdout!r} {out.stderr[-300:]} {len(leaks)}")
+
+
+import re
+from guard import log_text
+with OrderGuard({"reaction.hold_timeout": "1500ms", "reaction.hold_default": "allow"}) as g:
+    ok(wait(lambda: (g.run("/bin/true"), g.find("EXEC", EXE=os.path.realpath("/bin/true")))[1]), "a daemon is watched")
+    g.name = g.find("EXEC", EXE=os.path.realpath("/bin/true"))[0]["daemon"]
+    check_hold(g)
+    check_default(g)
+    check_death(g)
+    check_many(g, 100)
+done()
