@@ -56,6 +56,7 @@ int verb_alerts(struct ctl *c);
 int verb_tokens(struct ctl *c);
 int verb_api_tokens(struct ctl *c);
 int verb_users(struct ctl *c);
+int verb_notify(struct ctl *c);
 int verb_audit(struct ctl *c);
 int verb_reactions(struct ctl *c);
 int verb_protect(struct ctl *c);

@@ -1,8 +1,26 @@
 # ctl: sources, tests and what is installed
 bin_PROGRAMS += ctl/daemonsec-ctl
 ctl_daemonsec_ctl_SOURCES = ctl/main.c ctl/ctl.h ctl/verbs.c ctl/client.c ctl/client.h ctl/print.c ctl/print.h \
-	ctl/reactions.c ctl/lists.c ctl/lists.h ctl/users.c ctl/alerts.c ctl/events.c ctl/config_files.c ctl/config_files.h ctl/doctor.c ctl/report.c ctl/report_page.c ctl/report_page.h \
-	agent/config.c agent/config.h server/config.c server/config.h server/react/kinds.c server/react/rules.c
+	agent/config.c
+ctl_daemonsec_ctl_SOURCES += agent/config.h
+ctl_daemonsec_ctl_SOURCES += ctl/alerts.c
+ctl_daemonsec_ctl_SOURCES += ctl/config_files.c
+ctl_daemonsec_ctl_SOURCES += ctl/config_files.h
+ctl_daemonsec_ctl_SOURCES += ctl/doctor.c
+ctl_daemonsec_ctl_SOURCES += ctl/events.c
+ctl_daemonsec_ctl_SOURCES += ctl/lists.c
+ctl_daemonsec_ctl_SOURCES += ctl/lists.h
+ctl_daemonsec_ctl_SOURCES += ctl/notify.c
+ctl_daemonsec_ctl_SOURCES += ctl/reactions.c
+ctl_daemonsec_ctl_SOURCES += ctl/report.c
+ctl_daemonsec_ctl_SOURCES += ctl/report_page.c
+ctl_daemonsec_ctl_SOURCES += ctl/report_page.h
+ctl_daemonsec_ctl_SOURCES += ctl/users.c
+ctl_daemonsec_ctl_SOURCES += server/config.c
+ctl_daemonsec_ctl_SOURCES += server/config.h
+ctl_daemonsec_ctl_SOURCES += server/notify/channel_check.c
+ctl_daemonsec_ctl_SOURCES += server/react/kinds.c
+ctl_daemonsec_ctl_SOURCES += server/react/rules.c
 ctl_daemonsec_ctl_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(SSL_CFLAGS)
 ctl_daemonsec_ctl_LDADD = lib/libds.a $(CURL_LIBS) $(JANSSON_LIBS) $(SSL_LIBS) -lm
 EXTRA_DIST += ctl/.may_include

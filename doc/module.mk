@@ -6,7 +6,7 @@ dist_man_MANS += doc/daemonsec-agent.8 doc/daemonsec-server.8 doc/daemonsec-ctl.
 
 # The option part of the pages comes from the tables that the programs read.
 noinst_PROGRAMS += doc/mkoptions
-doc_mkoptions_SOURCES = doc/mkoptions.c agent/config.c agent/config.h server/config.c server/config.h server/react/kinds.c server/react/rules.c
+doc_mkoptions_SOURCES = doc/mkoptions.c agent/config.c agent/config.h server/config.c server/config.h server/react/kinds.c server/react/rules.c server/notify/channel_check.c
 doc_mkoptions_LDADD = lib/libds.a
 nodist_man_MANS = doc/daemonsec.conf.5 doc/daemonsec-server.conf.5
 CLEANFILES += $(nodist_man_MANS)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/config.h"
+#include "server/notify/channel.h"
 #include "server/react/policy.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define AT(member)   offsetof(struct server_config, member)
-#define RULE(member) offsetof(struct react_rule, member)
-#define DAY_MS       (24ll * 3600 * 1000)
+#define AT(member)      offsetof(struct server_config, member)
+#define CHANNEL(member) offsetof(struct channel_config, member)
+#define RULE(member)    offsetof(struct react_rule, member)
+#define DAY_MS          (24ll * 3600 * 1000)
 
 const struct ds_conf_option server_options[] = {
 	{ "server", "listen", DS_CONF_STRING, AT(listen), "0.0.0.0:7443", 0, 0, NULL, false,
@@ -32,6 +34,8 @@ const struct ds_conf_option server_options[] = {
 	    "its private key, PEM" },
 	{ "api", "web_root", DS_CONF_STRING, AT(api_web_root), DS_DATADIR "/web", 0, 0, NULL, false,
 	    "directory of the dashboard's files, read at start; empty: no dashboard, only the API" },
+	{ "api", "public_url", DS_CONF_STRING, AT(public_url), "", 0, 0, NULL, false,
+	    "where people find the dashboard, such as https://ds.example.org: for links in messages" },
 	{ "storage", "engine", DS_CONF_ENUM, AT(engine), "sqlite", 0, 0, "sqlite|null", false,
 	    "what stores everything; null keeps it in memory until the server ends, for tests" },
 	{ "storage", "retention", DS_CONF_DURATION, AT(retention_ms), "30d", DAY_MS, 3650 * DAY_MS,
@@ -49,6 +53,48 @@ const struct ds_conf_option server_options[] = {
 	    NULL, true, "an agent that says nothing for so long is reported" },
 	{ "geoip", "database", DS_CONF_STRING, AT(geoip_database), "", 0, 0, NULL, false,
 	    "a MaxMind .mmdb file; empty: no countries" },
+	{ "notify.", "", DS_CONF_NAMED, AT(channels), "", sizeof(struct channel_config), 0, NULL,
+	    false, "A channel by which people are told; daemonsec-ctl notify test NAME tries it" },
+	{ "notify.", "type", DS_CONF_ENUM, CHANNEL(type), "email", 0, 0, CHANNEL_TYPES, false,
+	    "what it is" },
+	{ "notify.", "enabled", DS_CONF_BOOL, CHANNEL(enabled), "true", 0, 0, NULL, false,
+	    "whether it is in use" },
+	{ "notify.", "min_severity", DS_CONF_ENUM, CHANNEL(min_severity), "medium", 0, 0,
+	    "low|medium|high|critical", false, "from which severity on it is told" },
+	{ "notify.", "kinds", DS_CONF_LIST, CHANNEL(kinds), "", 0, 0, NULL, false,
+	    "kinds of alerts, with *; empty: all" },
+	{ "notify.", "labels", DS_CONF_LIST, CHANNEL(labels), "", 0, 0, NULL, false,
+	    "of hosts with one of these labels, with *; empty: of all" },
+	{ "notify.", "daemons", DS_CONF_LIST, CHANNEL(daemons), "", 0, 0, NULL, false,
+	    "about these daemons, with *; empty: all" },
+	{ "notify.", "url", DS_CONF_STRING, CHANNEL(url), "", 0, 0, NULL, false,
+	    "of slack: the incoming webhook; of webhook: the service; of alertmanager: its root; of telegram and "
+	    "pagerduty: only when it is not the usual one" },
+	{ "notify.", "secret_file", DS_CONF_STRING, CHANNEL(secret_file), "", 0, 0, NULL, false,
+	    "file with the bot's token (telegram), routing key (pagerduty), signing key (webhook), address of the "
+	    "webhook (slack) or password (email)" },
+	{ "notify.", "server", DS_CONF_STRING, CHANNEL(server), "", 0, 0, NULL, false,
+	    "of email: smtp://host:587 or smtps://host:465" },
+	{ "notify.", "user", DS_CONF_STRING, CHANNEL(user), "", 0, 0, NULL, false,
+	    "of email: the account at that server; empty: none" },
+	{ "notify.", "from", DS_CONF_STRING, CHANNEL(from), "", 0, 0, NULL, false,
+	    "of email: the sender's address" },
+	{ "notify.", "to", DS_CONF_LIST, CHANNEL(to), "", 0, 0, NULL, false,
+	    "of email: addresses; of telegram: the number of a chat" },
+	{ "notify.", "starttls", DS_CONF_BOOL, CHANNEL(starttls), "true", 0, 0, NULL, false,
+	    "of email: never without TLS" },
+	{ "notify.", "ca_file", DS_CONF_STRING, CHANNEL(ca_file), "", 0, 0, NULL, false,
+	    "certificates that the receiver's must be signed by; empty: the system's" },
+	{ "notify.", "allow_private", DS_CONF_BOOL, CHANNEL(allow_private), "false", 0, 0, NULL,
+	    false, "may reach addresses of this machine and of private networks" },
+	{ "notify.", "closed", DS_CONF_BOOL, CHANNEL(closed), "false", 0, 0, NULL, false,
+	    "also tell when an alert was closed; pagerduty and alertmanager want it" },
+	{ "notify.", "quiet", DS_CONF_STRING, CHANNEL(quiet), "", 0, 0, NULL, false,
+	    "hours like 22:00-07:00, UTC: what is not critical waits for a digest" },
+	{ "notify.", "per_hour", DS_CONF_INT, CHANNEL(per_hour), "30", 1, 3600, NULL, false,
+	    "messages an hour; what is more goes into a digest, and none is lost" },
+	{ "notify.", "digest", DS_CONF_DURATION, CHANNEL(digest_ms), "10m", 1000, DAY_MS, NULL,
+	    false, "how often there is a digest of what was held" },
 	{ "react", "never_block", DS_CONF_LIST, AT(react_never_block), "", 0, 0, NULL, true,
 	    "addresses and networks that are never blocked, on any host" },
 	{ "react", "daemon_max", DS_CONF_INT, AT(react_daemon_max), "20", 1, 100000, NULL, true,
@@ -166,6 +212,8 @@ server_config_check(const struct server_config *cfg, char *ret_why, size_t size)
 		snprintf(ret_why, size, "[api] tls_cert and tls_key are needed both, or neither");
 		return -EINVAL;
 	}
+	if (channels_check(&cfg->channels, ret_why, size) < 0)
+		return -EINVAL;
 	if (react_rules_check(&cfg->react_rules, ret_why, size) < 0)
 		return -EINVAL;
 	if (!cfg->listen[0] || !cfg->state_dir[0]) {

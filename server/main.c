@@ -12,6 +12,7 @@
 #include "server/fleet/fleet.h"
 #include "server/ingest/ingest.h"
 #include "server/react/react.h"
+#include "server/notify/notify.h"
 #include "server/service.h"
 
 #include <errno.h>
@@ -37,6 +38,7 @@ struct server {
 	struct fleet *fleet;
 	struct react *react;
 	struct ingest *ingest;
+	struct notify *notify;
 	struct api *api;
 	int lock_fd;
 };
@@ -346,6 +348,27 @@ stop_watch(struct server *s)
 }
 
 static int
+start_notify(struct server *s, char *why, size_t size)
+{
+	struct notify_config cfg = { .backend = s->backend,
+		.store = &s->store,
+		.writer = s->writer,
+		.channels = &s->cfg.channels,
+		.link = s->cfg.public_url };
+
+	if (s->cfg.channels.len == 0)
+		return 0;
+	s->notify = notify_start(&cfg, why, size);
+	return s->notify ? 0 : -EIO;
+}
+
+static void
+stop_notify(struct server *s)
+{
+	notify_stop(s->notify);
+}
+
+static int
 start_api(struct server *s, char *why, size_t size)
 {
 	struct api_config cfg = {
@@ -383,6 +406,7 @@ static const struct part {
 	{ "ingest", start_ingest, stop_ingest },
 	{ "react", start_reacting, stop_reacting },
 	{ "watch", start_watch, stop_watch },
+	{ "notify", start_notify, stop_notify },
 	{ "api", start_api, stop_api },
 };
 

@@ -1,12 +1,12 @@
 -- What changed, in order, for those who look on (GET stream): written by the change itself, so nothing is missed and
--- nothing is told that was rolled back. The newest 10 000 are kept.
+-- nothing is told that was rolled back. The newest 100 000 are kept.
 CREATE TABLE change (
 	seq INTEGER PRIMARY KEY AUTOINCREMENT,
 	topic TEXT NOT NULL, -- alert, reaction, host, job
 	id TEXT NOT NULL
 );
 CREATE TRIGGER change_bound AFTER INSERT ON change WHEN new.seq % 100 = 0 BEGIN
-	DELETE FROM change WHERE seq <= new.seq - 10000;
+	DELETE FROM change WHERE seq <= new.seq - 100000;
 END;
 CREATE TRIGGER alert_added AFTER INSERT ON alert BEGIN
 	INSERT INTO change(topic, id) VALUES ('alert', new.id);

@@ -290,34 +290,19 @@ call_ttl(struct call *c, const char *key, uint64_t fallback_us, uint64_t *ret)
 /* ---- writing */
 
 struct job {
-	struct write_request req;
-	struct ds_mail reply;
-	struct ds_mailbox *replies;
 	int (*run)(const struct store_backend *backend, struct store *store, void *ctx);
 	void *ctx;
 	struct audit_row audit;
-	int result;
 };
 
 static int
-run_job(struct write_request *req, const struct store_backend *backend, struct store *store)
+run_job(const struct store_backend *backend, struct store *store, void *ctx)
 {
-	struct job *job = DS_CONTAINER(req, struct job, req);
+	struct job *job = ctx;
 	int result = job->run(backend, store, job->ctx);
 	int r = result < 0 ? result : audit_append(backend, store, &job->audit);
 
 	return r < 0 ? r : result;
-}
-
-static void
-job_is_done(struct write_request *req, int result)
-{
-	struct job *job = DS_CONTAINER(req, struct job, req);
-
-	job->result = result;
-	/* Its taker has one job at a time, so there is room. */
-	while (ds_mailbox_put(job->replies, &job->reply) < 0)
-		;
 }
 
 /* The body as it was sent, without its secrets; free(). */
@@ -349,7 +334,7 @@ int
 call_write(struct call *c,
     int (*run)(const struct store_backend *backend, struct store *store, void *ctx), void *ctx)
 {
-	struct job job = { .req = { .run = run_job, .done = job_is_done } };
+	struct job job = { .run = run, .ctx = ctx };
 	char *detail = audit_detail(c->body), action[160];
 	int r;
 
@@ -363,16 +348,7 @@ call_write(struct call *c,
 			   : c->id != NULL    ? c->id
 					      : "",
 		.detail = detail };
-	job.replies = c->worker->replies;
-	job.run = run;
-	job.ctx = ctx;
-	r = writer_post(c->cfg->writer, &job.req);
-	if (r == 0) {
-		/* The writer always answers, also when it is stopped. */
-		while (ds_mailbox_wait(job.replies, -1) == NULL)
-			;
-		r = job.result;
-	}
+	r = writer_run(c->cfg->writer, c->worker->replies, run_job, &job);
 	free(detail);
 	return r;
 }

@@ -58,6 +58,12 @@ void reactions_resume(struct call *c);
 void reactions_simulate(struct call *c);
 void modes_list(struct call *c);
 void modes_set(struct call *c);
+/* [{"name":...,"status":"ok|waiting|failing"}]: the items, for `status`. */
+void channels_put_health(struct call *c);
+void channels_list(struct call *c);
+void channels_test(struct call *c);
+void messages_list(struct call *c);
+void messages_retry(struct call *c);
 void stream_follow(struct call *c);
 void session_create(struct call *c);
 void session_show(struct call *c);

@@ -83,8 +83,10 @@ put_store(struct ds_json *j, const struct health *h)
 }
 
 static void
-put_health(struct ds_json *j, const struct health *h)
+put_health(struct call *c, const struct health *h)
 {
+	struct ds_json *j = &c->json;
+
 	ds_json_key(j, "health");
 	ds_json_object(j);
 	ds_json_put_string(j, "status", h->status);
@@ -96,6 +98,7 @@ put_health(struct ds_json *j, const struct health *h)
 	ds_json_end(j);
 	ds_json_key(j, "channels");
 	ds_json_array(j);
+	channels_put_health(c);
 	ds_json_end(j);
 	ds_json_end(j);
 }
@@ -271,7 +274,7 @@ status_show(struct call *c)
 	ds_json_put_time(j, "now", ds_clock_wall_us());
 	ds_json_put_time(j, "started", api_started_us(c->worker->api));
 	put_counts(j, &counts);
-	put_health(j, &health);
+	put_health(c, &health);
 	put_ingest(c);
 	put_detection(c);
 	ds_json_key(j, "hosts");

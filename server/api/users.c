@@ -247,55 +247,30 @@ users_delete(struct call *c)
 
 /* ---- the first start */
 
-struct first {
-	struct write_request req;
-	struct ds_mail reply;
-	struct ds_mailbox *replies;
-	struct user_row row;
-	int result;
-};
-
 static int
-run_first(struct write_request *req, const struct store_backend *backend, struct store *store)
+run_first(const struct store_backend *backend, struct store *store, void *ctx)
 {
-	struct first *f = DS_CONTAINER(req, struct first, req);
-	struct audit_row audit = { .time_us = f->row.created_us,
+	const struct user_row *row = ctx;
+	struct audit_row audit = { .time_us = row->created_us,
 		.actor = "server",
 		.action = "first administrator",
-		.subject = f->row.name,
+		.subject = row->name,
 		.detail = "{}" };
-	int r = backend->access->user_put(store, &f->row);
+	int r = backend->access->user_put(store, row);
 
 	return r < 0 ? r : audit_append(backend, store, &audit);
-}
-
-static void
-first_done(struct write_request *req, int result)
-{
-	struct first *f = DS_CONTAINER(req, struct first, req);
-
-	f->result = result;
-	while (ds_mailbox_put(f->replies, &f->reply) < 0)
-		;
 }
 
 static int
 write_first(const struct api_config *cfg, struct access_user *user)
 {
-	struct first f = { .req = { .run = run_first, .done = first_done } };
-	int r;
+	struct user_row row = access_row(user);
+	struct ds_mailbox *replies = ds_mailbox_new(1);
+	int r = -ENOMEM;
 
-	f.row = access_row(user);
-	f.replies = ds_mailbox_new(1);
-	if (f.replies == NULL)
-		return -ENOMEM;
-	r = writer_post(cfg->writer, &f.req);
-	if (r == 0) {
-		while (ds_mailbox_wait(f.replies, -1) == NULL)
-			;
-		r = f.result;
-	}
-	ds_mailbox_free(f.replies);
+	if (replies != NULL)
+		r = writer_run(cfg->writer, replies, run_first, &row);
+	ds_mailbox_free(replies);
 	return r;
 }
 

@@ -417,6 +417,7 @@ null_change_span(struct reader *r, uint64_t *ret_oldest, uint64_t *ret_newest)
 const struct store_backend store_null = {
 	.name = "null",
 	.access = &access_null,
+	.messages = &messages_null,
 	.open = null_open,
 	.close = null_close,
 	.begin = null_begin,

@@ -267,6 +267,7 @@ sqlite_totals(struct reader *r, struct store_totals *ret)
 const struct store_backend store_sqlite = {
 	.name = "sqlite",
 	.access = &access_sqlite,
+	.messages = &messages_sqlite,
 	.open = sqlite_open,
 	.close = sqlite_close,
 	.begin = sqlite_begin,

@@ -14,6 +14,7 @@
 
 #include "server/store/access.h"
 #include "server/store/learning.h"
+#include "server/store/messages.h"
 #include "server/store/reactions.h"
 #include "server/store/rows.h"
 
@@ -23,6 +24,7 @@ struct reader;
 struct store_backend {
 	const char *name;
 	const struct access_store *access; /* users, sessions, audit */
+	const struct message_store *messages; /* what people are told */
 
 	/* ---- writer's thread */
 	int (*open)(

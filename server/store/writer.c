@@ -286,3 +286,51 @@ writer_get_stats(struct writer *w, struct writer_stats *ret)
 		.last_error = w->last_error,
 	};
 }
+
+/* ---- one request, waited for */
+
+struct waited {
+	struct write_request req;
+	struct ds_mail reply;
+	struct ds_mailbox *replies;
+	int (*run)(const struct store_backend *backend, struct store *store, void *ctx);
+	void *ctx;
+	int result;
+};
+
+static int
+run_waited(struct write_request *req, const struct store_backend *backend, struct store *store)
+{
+	struct waited *x = DS_CONTAINER(req, struct waited, req);
+
+	return x->run(backend, store, x->ctx);
+}
+
+static void
+waited_is_done(struct write_request *req, int result)
+{
+	struct waited *x = DS_CONTAINER(req, struct waited, req);
+
+	x->result = result;
+	/* Its taker has one at a time, so there is room. */
+	while (ds_mailbox_put(x->replies, &x->reply) < 0)
+		;
+}
+
+int
+writer_run(struct writer *w, struct ds_mailbox *replies,
+    int (*run)(const struct store_backend *backend, struct store *store, void *ctx), void *ctx)
+{
+	struct waited x = { .req = { .run = run_waited, .done = waited_is_done },
+		.replies = replies,
+		.run = run,
+		.ctx = ctx };
+	int r = writer_post(w, &x.req);
+
+	if (r < 0)
+		return r;
+	/* The writer always answers, also when it is stopped. */
+	while (ds_mailbox_wait(replies, -1) == NULL)
+		;
+	return x.result;
+}

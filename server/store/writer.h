@@ -33,6 +33,11 @@ void writer_stop(struct writer *w);
 /* Any thread.  -EAGAIN when the mailbox is full: the caller keeps the request. */
 DS_MUST_CHECK int writer_post(struct writer *w, struct write_request *req);
 
+/* Posts, and waits for the commit on a mailbox of the caller's that nobody else puts to (any size):
+ * what `run` returned, or why nothing was committed. */
+DS_MUST_CHECK int writer_run(struct writer *w, struct ds_mailbox *replies,
+    int (*run)(const struct store_backend *backend, struct store *store, void *ctx), void *ctx);
+
 struct writer_stats {
 	uint64_t commits, commit_us_total, commit_us_max, batches, events, failures, backlog;
 	int last_error;

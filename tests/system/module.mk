@@ -52,6 +52,8 @@ tests_system_order_sign_SOURCES = tests/system/order_sign.c
 tests_system_order_sign_LDADD = $(DS_NET_LIBS) lib/libds.a
 system_tests += tests/system/reactions.py tests/system/blocks.py tests/system/hold.py
 
+system_tests += tests/system/notify.py
+
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
 TESTS += $(system_tests)

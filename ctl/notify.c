@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* notify - the verb about telling people: which channels there are, and whether one works. */
+#include "ctl/client.h"
+#include "ctl/lists.h"
+#include "lib/clock.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAIT_MS 30000u
+#define ASK_MS  200
+
+static const struct column channel_columns[] = {
+	{ "CHANNEL", "name", NULL },
+	{ "TYPE", "type", NULL },
+	{ "FROM", "min_severity", NULL },
+	{ "SENT", "sent", format_count },
+	{ "WAITING", "waiting", format_count },
+	{ "HELD", "held", format_count },
+	{ "DEAD", "dead", format_count },
+	{ "LAST SENT", "last_sent", format_age },
+	{ "ERROR", "error", NULL },
+	{ NULL, NULL, NULL },
+};
+
+static const struct column message_columns[] = {
+	{ "NUMBER", "number", NULL },
+	{ "TIME", "created", format_time },
+	{ "CHANNEL", "channel", NULL },
+	{ "WHY", "event", NULL },
+	{ "WHAT", "body.title", NULL },
+	{ "STATUS", "status", NULL },
+	{ "TRIES", "tries", NULL },
+	{ "ERROR", "error", NULL },
+	{ NULL, NULL, NULL },
+};
+
+/* The newest message of the channel, once it is sent, dead, or failed; the caller's. */
+static int
+outcome(struct ctl *c, const char *channel, json_t **ret)
+{
+	uint64_t end_ms = ds_clock_monotonic_ms() + WAIT_MS;
+	char *path = client_path("messages", "channel", channel, "limit", "1", NULL);
+	int r;
+
+	for (;;) {
+		json_t *doc = NULL, *m;
+		const char *status;
+
+		r = client_get(c, path, &doc);
+		m = json_incref(json_array_get(json_object_get(doc, "items"), 0));
+		json_decref(doc);
+		status = json_string_value(json_object_get(m, "status"));
+		if (r != EXIT_OK || (status != NULL && strcmp(status, "waiting") != 0) ||
+		    json_integer_value(json_object_get(m, "tries")) > 0 ||
+		    ds_clock_monotonic_ms() > end_ms) {
+			*ret = m;
+			break;
+		}
+		json_decref(m);
+		(void)poll(NULL, 0, ASK_MS); /* the server has no way to call us back */
+	}
+	free(path);
+	return r;
+}
+
+static int
+try_one(struct ctl *c, const char *channel)
+{
+	char path[300];
+	json_t *doc = NULL, *message = NULL;
+	const char *status, *error;
+	int r;
+
+	snprintf(path, sizeof(path), "channels/%s/test", channel);
+	r = client_request(c, "POST", path, NULL, &doc);
+	json_decref(doc);
+	if (r == EXIT_OK)
+		r = outcome(c, channel, &message);
+	if (r != EXIT_OK)
+		return r;
+	status = json_string_value(json_object_get(message, "status"));
+	error = json_string_value(json_object_get(message, "error"));
+	if (c->output != OUTPUT_TABLE)
+		print_document(c, message);
+	else if (status != NULL && strcmp(status, "sent") == 0)
+		printf("%s: sent\n", channel);
+	else
+		fprintf(stderr, "%s: not sent: %s\n", channel,
+		    error != NULL ? error : "it still waits");
+	r = status != NULL && strcmp(status, "sent") == 0 ? EXIT_OK : EXIT_FOUND;
+	json_decref(message);
+	return r;
+}
+
+int
+verb_notify(struct ctl *c)
+{
+	const char *status = ctl_option(c, "status");
+
+	if (!ctl_options_known(c))
+		return EXIT_USAGE;
+	if (c->argc == 1)
+		return list_print(c, "channels", NULL, 1000, channel_columns,
+		    "no channels: nobody is told; add a section [notify.NAME] to server.conf");
+	if (c->argc == 3 && strcmp(c->argv[1], "test") == 0)
+		return try_one(c, c->argv[2]);
+	if (c->argc == 3 && strcmp(c->argv[1], "retry") == 0)
+		return list_post(
+		    c, "POST", "messages", c->argv[2], "retry", NULL, "is tried again");
+	if (c->argc == 2 && strcmp(c->argv[1], "messages") == 0) {
+		char *path = client_path("messages", "status", status, NULL);
+		int r = list_print(c, path, NULL, 200, message_columns, "no messages");
+
+		free(path);
+		return r;
+	}
+	return ctl_usage(c);
+}

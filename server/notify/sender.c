@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sender - see sender.h. */
+#include "server/notify/sender.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define TIMEOUT_S  20L
+#define CONNECT_S  10L
+#define ANSWER_MAX 4096u /* bytes kept of an answer */
+
+struct flight {
+	bool used;
+	CURL *easy;
+	struct curl_slist *headers, *to;
+	struct ds_buf body;
+	size_t read; /* of the body, by libcurl */
+	char answer[ANSWER_MAX];
+	size_t answer_len;
+	char why[CURL_ERROR_SIZE];
+	const struct channel_kind *kind;
+	bool is_mail, allow_private, refused;
+	void *ctx;
+};
+
+struct sender {
+	CURLM *multi;
+	struct flight flights[SENDER_MAX];
+	unsigned busy;
+};
+
+struct sender *
+sender_new(void)
+{
+	struct sender *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+		s->multi = curl_multi_init();
+	if (s->multi == NULL) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static void
+land(struct sender *s, struct flight *f)
+{
+	if (!f->used)
+		return;
+	(void)curl_multi_remove_handle(s->multi, f->easy);
+	curl_easy_cleanup(f->easy);
+	curl_slist_free_all(f->headers);
+	curl_slist_free_all(f->to);
+	ds_buf_done(&f->body);
+	*f = (struct flight){ 0 };
+	s->busy--;
+}
+
+void
+sender_free(struct sender *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < SENDER_MAX; i++)
+		land(s, &s->flights[i]);
+	(void)curl_multi_cleanup(s->multi);
+	free(s);
+}
+
+unsigned
+sender_busy(const struct sender *s)
+{
+	return s->busy;
+}
+
+/* ---- what may be reached */
+
+bool
+sender_is_private(const uint8_t a[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff }, zero[15];
+	const uint8_t *v4 = a + 12;
+
+	if (memcmp(a, mapped, sizeof(mapped)) == 0)
+		return v4[0] == 0 || v4[0] == 10 || v4[0] == 127 || v4[0] >= 224 ||
+		       (v4[0] == 100 && (v4[1] & 0xc0) == 64) || (v4[0] == 169 && v4[1] == 254) ||
+		       (v4[0] == 172 && (v4[1] & 0xf0) == 16) || (v4[0] == 192 && v4[1] == 168);
+	return (memcmp(a, zero, sizeof(zero)) == 0 && a[15] <= 1) || (a[0] & 0xfe) == 0xfc ||
+	       (a[0] == 0xfe && (a[1] & 0xc0) >= 0x80) || a[0] == 0xff;
+}
+
+static curl_socket_t
+open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct flight *f = ctx;
+	uint8_t a[16] = { [10] = 0xff, [11] = 0xff };
+
+	(void)purpose;
+	if (address->family == AF_INET)
+		memcpy(a + 12,
+		    &((const struct sockaddr_in *)(const void *)&address->addr)->sin_addr, 4);
+	else if (address->family == AF_INET6)
+		memcpy(
+		    a, &((const struct sockaddr_in6 *)(const void *)&address->addr)->sin6_addr, 16);
+	else
+		return CURL_SOCKET_BAD;
+	if (!f->allow_private && sender_is_private(a)) {
+		f->refused = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* ---- a request */
+
+static size_t
+read_body(char *to, size_t size, size_t len, void *ctx)
+{
+	struct flight *f = ctx;
+	size_t n = DS_MIN(size * len, f->body.len - f->read);
+
+	memcpy(to, f->body.data + f->read, n);
+	f->read += n;
+	return n;
+}
+
+static size_t
+write_answer(char *data, size_t size, size_t len, void *ctx)
+{
+	struct flight *f = ctx;
+	size_t n = DS_MIN(size * len, sizeof(f->answer) - 1 - f->answer_len);
+
+	memcpy(f->answer + f->answer_len, data, n);
+	f->answer_len += n;
+	f->answer[f->answer_len] = '\0';
+	return size * len; /* the rest is of no interest */
+}
+
+static bool
+append(struct curl_slist **list, const char *text)
+{
+	struct curl_slist *longer = curl_slist_append(*list, text);
+
+	if (longer != NULL)
+		*list = longer;
+	return longer != NULL;
+}
+
+static bool
+set_protocols(CURL *e, bool is_mail)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+	return curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, is_mail ? "smtp,smtps" : "http,https") ==
+	       CURLE_OK;
+#else
+	return curl_easy_setopt(e, CURLOPT_PROTOCOLS,
+		   is_mail ? (long)(CURLPROTO_SMTP | CURLPROTO_SMTPS)
+			   : (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)) == CURLE_OK;
+#endif
+}
+
+#define SET(option, value) (good = good && curl_easy_setopt(f->easy, option, value) == CURLE_OK)
+
+static bool
+set_common(struct flight *f, const struct channel_config *cfg, const char *url)
+{
+	bool good = set_protocols(f->easy, f->is_mail);
+
+	SET(CURLOPT_URL, url);
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_FOLLOWLOCATION, 0L);
+	SET(CURLOPT_TIMEOUT, TIMEOUT_S);
+	SET(CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+	SET(CURLOPT_ERRORBUFFER, f->why);
+	SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	SET(CURLOPT_OPENSOCKETDATA, f);
+	SET(CURLOPT_WRITEFUNCTION, write_answer);
+	SET(CURLOPT_WRITEDATA, f);
+	SET(CURLOPT_PRIVATE, f);
+	SET(CURLOPT_PROXY, "");
+	if (*cfg->ca_file)
+		SET(CURLOPT_CAINFO, cfg->ca_file);
+	return good;
+}
+
+static bool
+set_mail(struct flight *f, const struct channel_config *cfg, const char *secret,
+    const struct channel_request *r)
+{
+	bool good = true;
+
+	for (unsigned i = 0; i < r->to_len; i++)
+		good = good && append(&f->to, r->to[i]);
+	SET(CURLOPT_MAIL_FROM, r->from);
+	SET(CURLOPT_MAIL_RCPT, f->to);
+	SET(CURLOPT_UPLOAD, 1L);
+	SET(CURLOPT_READFUNCTION, read_body);
+	SET(CURLOPT_READDATA, f);
+	SET(CURLOPT_USE_SSL, cfg->starttls ? (long)CURLUSESSL_ALL : (long)CURLUSESSL_NONE);
+	if (*cfg->user) {
+		SET(CURLOPT_USERNAME, cfg->user);
+		SET(CURLOPT_PASSWORD, secret);
+	}
+	return good;
+}
+
+static bool
+set_post(struct flight *f, const struct channel_request *r)
+{
+	bool good = append(&f->headers, "Expect:");
+
+	for (unsigned i = 0; i < r->headers_len; i++)
+		good = good && append(&f->headers, r->headers[i]);
+	SET(CURLOPT_HTTPHEADER, f->headers);
+	SET(CURLOPT_USERAGENT, "DaemonSec/" PACKAGE_VERSION);
+	SET(CURLOPT_POSTFIELDSIZE, (long)f->body.len);
+	SET(CURLOPT_POSTFIELDS, (const char *)f->body.data);
+	return good;
+}
+
+int
+sender_start(struct sender *s, const struct channel_config *cfg, const char *secret,
+    struct channel_request *request, void *ctx)
+{
+	struct flight *f = s->flights;
+	bool good;
+
+	while (f < s->flights + SENDER_MAX && f->used)
+		f++;
+	if (f == s->flights + SENDER_MAX)
+		return -EAGAIN;
+	*f = (struct flight){ .used = true,
+		.kind = channel_kind(cfg),
+		.is_mail = request->is_mail,
+		.allow_private = cfg->allow_private,
+		.ctx = ctx };
+	f->body = request->body;
+	ds_buf_init(&request->body, CHANNEL_TEXT_MAX);
+	s->busy++;
+	f->easy = curl_easy_init();
+	good = f->easy != NULL && set_common(f, cfg, request->url);
+	if (good)
+		good = f->is_mail ? set_mail(f, cfg, secret, request) : set_post(f, request);
+	if (good && curl_multi_add_handle(s->multi, f->easy) == CURLM_OK)
+		return 0;
+	land(s, f);
+	return -ENOMEM;
+}
+
+void
+sender_run(struct sender *s, int wait_ms)
+{
+	int running;
+
+	(void)curl_multi_perform(s->multi, &running);
+	(void)curl_multi_poll(s->multi, NULL, 0, wait_ms, NULL);
+	(void)curl_multi_perform(s->multi, &running);
+}
+
+void
+sender_wake(struct sender *s)
+{
+	(void)curl_multi_wakeup(s->multi);
+}
+
+/* ---- the end of one */
+
+static enum sender_end
+judge(struct flight *f, CURLcode code, struct sender_result *ret)
+{
+	curl_off_t wait_s = 0;
+	long status = 0;
+
+	(void)curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (f->refused) {
+		snprintf(ret->error, sizeof(ret->error),
+		    "its address is this machine's or a private one: allow_private = true, if meant");
+		return SENDER_DEAD;
+	}
+	if (code != CURLE_OK && !(f->is_mail && status >= 500 && status < 600)) {
+		/* The address of a webhook is its secret: no URL goes into a log. */
+		snprintf(ret->error, sizeof(ret->error), "%s", curl_easy_strerror(code));
+		if (f->is_mail && status >= 400)
+			snprintf(ret->error, sizeof(ret->error), "%s (%ld)",
+			    curl_easy_strerror(code), status);
+		return SENDER_RETRY;
+	}
+	if (f->is_mail ? code == CURLE_OK : status >= 200 && status < 300)
+		return SENDER_SENT;
+	snprintf(ret->error, sizeof(ret->error), "answered %ld: %.120s", status, f->answer);
+	for (char *p = ret->error; *p; p++)
+		if ((unsigned char)*p < ' ')
+			*p = ' ';
+	if (f->is_mail)
+		return SENDER_DEAD;
+	(void)curl_easy_getinfo(f->easy, CURLINFO_RETRY_AFTER, &wait_s);
+	if (wait_s == 0 && status == 429 && f->kind->retry_after != NULL)
+		wait_s = f->kind->retry_after(f->answer, f->answer_len);
+	ret->wait_s = wait_s > 0 && wait_s < 86400 ? (unsigned)wait_s : 0;
+	return status == 408 || status == 429 || status >= 500 ? SENDER_RETRY : SENDER_DEAD;
+}
+
+bool
+sender_next(struct sender *s, struct sender_result *ret)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(s->multi, &left)) != NULL) {
+		struct flight *f = NULL;
+
+		if (m->msg != CURLMSG_DONE ||
+		    curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &f) != CURLE_OK ||
+		    f == NULL)
+			continue;
+		*ret = (struct sender_result){ .ctx = f->ctx };
+		ret->end = judge(f, m->data.result, ret);
+		land(s, f);
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sqlite_messages - messages in control.db; and the backend that keeps none. */
+#include "server/store/messages.h"
+#include "server/store/sqlite.h"
+
+#define COLUMNS                                                                                \
+	"number, channel, event, alert_id, status, severity, count, body, created_us, due_us," \
+	" tries, error, sent_us"
+
+static int
+put(struct store *s, const struct message_row *row)
+{
+	static const char add[] =
+	    "INSERT INTO message(channel, event, alert_id, status, severity, count, body,"
+	    " created_us, due_us, tries, error, sent_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+	static const char change[] = "UPDATE message SET status = ?2, due_us = ?3, tries = ?4,"
+				     " error = ?5, sent_us = ?6 WHERE number = ?1";
+
+	if (row->number == 0)
+		return db_finish(
+		    &s->control, db_query(&s->control, add, "tttttutuuutu", row->channel,
+				     row->event, row->alert_id, row->status, row->severity,
+				     row->count, row->body, row->created_us, row->due_us,
+				     (uint64_t)row->tries, row->error, row->sent_us));
+	return db_finish(
+	    &s->control, db_query(&s->control, change, "utuutu", row->number, row->status,
+			     row->due_us, (uint64_t)row->tries, row->error, row->sent_us));
+}
+
+static int
+told(struct store *s, const char *channel, uint64_t number)
+{
+	static const char sql[] = "UPDATE message SET status = 'told' WHERE channel = ?"
+				  " AND status = 'held' AND number <= ?";
+
+	return db_finish(&s->control, db_query(&s->control, sql, "tu", channel, number));
+}
+
+static int
+prune(struct store *s, uint64_t before_us)
+{
+	static const char sql[] = "DELETE FROM message WHERE number IN (SELECT number FROM message"
+				  " WHERE status IN ('sent', 'told', 'dead') AND created_us < ?"
+				  " LIMIT 1000)";
+
+	return db_finish(&s->control, db_query(&s->control, sql, "u", before_us));
+}
+
+static int
+each(struct reader *r, const struct message_filter *f,
+    int (*call)(const struct message_row *row, void *ctx), void *ctx)
+{
+#define WHERE                                                                              \
+	" FROM message WHERE (?1 IS NULL OR channel = ?1) AND (?2 IS NULL OR status = ?2)" \
+	" AND (?3 IS NULL OR alert_id = ?3) AND (?4 = 0 OR due_us <= ?4)"
+	static const char up[] = "SELECT " COLUMNS WHERE " ORDER BY number LIMIT ?5",
+			  down[] = "SELECT " COLUMNS WHERE
+				   " AND number < ?6 ORDER BY number DESC LIMIT ?5";
+	sqlite3_stmt *st = f->before == 0
+			       ? db_query(&r->control, up, "nnnuu", f->channel, f->status,
+				     f->alert_id, f->due_us, (uint64_t)f->limit)
+			       : db_query(&r->control, down, "nnnuuu", f->channel, f->status,
+				     f->alert_id, f->due_us, (uint64_t)f->limit, f->before);
+	int result;
+
+	while ((result = db_step(&r->control, st)) > 0) {
+		struct message_row row = {
+			.number = db_u64(st, 0),
+			.channel = db_text(st, 1),
+			.event = db_text(st, 2),
+			.alert_id = db_text(st, 3),
+			.status = db_text(st, 4),
+			.severity = db_text(st, 5),
+			.count = db_u64(st, 6),
+			.body = db_text(st, 7),
+			.created_us = db_u64(st, 8),
+			.due_us = db_u64(st, 9),
+			.tries = (uint32_t)db_u64(st, 10),
+			.error = db_text(st, 11),
+			.sent_us = db_u64(st, 12),
+		};
+
+		result = call(&row, ctx);
+		if (result != 0)
+			break;
+	}
+	sqlite3_reset(st);
+	return result;
+}
+
+static int
+count(struct reader *r, const char *channel, struct message_counts *ret)
+{
+	static const char sql[] =
+	    "SELECT ifnull(sum(status = 'waiting'), 0),"
+	    " ifnull(sum(status = 'held'), 0), ifnull(sum(status = 'sent'), 0),"
+	    " ifnull(sum(status = 'dead'), 0) FROM message WHERE channel = ?";
+	sqlite3_stmt *st = db_query(&r->control, sql, "t", channel);
+	int result = db_step(&r->control, st);
+
+	*ret = (struct message_counts){ 0 };
+	if (result <= 0)
+		return result;
+	*ret =
+	    (struct message_counts){ db_u64(st, 0), db_u64(st, 1), db_u64(st, 2), db_u64(st, 3) };
+	sqlite3_reset(st);
+	return 0;
+}
+
+const struct message_store messages_sqlite = { put, told, prune, each, count };
+
+/* ---- null */
+
+static int
+null_put(struct store *s, const struct message_row *row)
+{
+	(void)s;
+	(void)row;
+	return 0;
+}
+
+static int
+null_told(struct store *s, const char *channel, uint64_t number)
+{
+	(void)s;
+	(void)channel;
+	(void)number;
+	return 0;
+}
+
+static int
+null_prune(struct store *s, uint64_t before_us)
+{
+	(void)s;
+	(void)before_us;
+	return 0;
+}
+
+static int
+null_each(struct reader *r, const struct message_filter *f,
+    int (*call)(const struct message_row *row, void *ctx), void *ctx)
+{
+	(void)r;
+	(void)f;
+	(void)call;
+	(void)ctx;
+	return 0;
+}
+
+static int
+null_count(struct reader *r, const char *channel, struct message_counts *ret)
+{
+	(void)r;
+	(void)channel;
+	*ret = (struct message_counts){ 0 };
+	return 0;
+}
+
+const struct message_store messages_null = { null_put, null_told, null_prune, null_each,
+	null_count };

@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""People are told: by mail through a real SMTP server with STARTTLS and a login, by webhooks to receivers that answer
+well, badly, slowly and never; over a kill of the server; and a storm ends in a digest that has all of it."""
+import email
+import email.policy
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import sqlite3
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import warnings
+
+from harness import Site, done, isolate, ok, skip_all, wait
+
+warnings.simplefilter("ignore", DeprecationWarning)
+SYSTEM_PYTHON = "/usr/bin/python3"
+isolate()
+try:
+    from aiosmtpd.controller import Controller
+    from aiosmtpd.smtp import AuthResult, LoginPassword
+except ImportError:
+    # Another Python comes first here; the distribution's has its packages.
+    if os.path.exists(SYSTEM_PYTHON) and os.path.realpath(sys.executable) != os.path.realpath(SYSTEM_PYTHON):
+        os.execv(SYSTEM_PYTHON, [SYSTEM_PYTHON, *sys.argv])
+    skip_all("python3-aiosmtpd is not here")
+
+
+class Mailbox:
+    def __init__(self):
+        self.mails = []
+
+    async def handle_DATA(self, server, session, envelope):
+        self.mails.append((envelope, email.message_from_bytes(envelope.content, policy=email.policy.default)))
+        return "250 fine"
+
+
+class Receiver:
+    """HTTP: answers as `answers` says, one after the other, then 200; keeps what came."""
+
+    def __init__(self, port, answers=()):
+        self.got, self.answers, outer = [], list(answers), self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                status, headers = outer.answers.pop(0) if outer.answers else (200, {})
+                if status == 0:  # closes without an answer
+                    self.close_connection = True
+                    return
+                outer.got.append((status, dict(self.headers), body, self.path))
+                self.send_response(status)
+                for k, v in headers.items():
+                    self.send_header(k, v)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def good(self):
+        return [json.loads(b) for s, _, b, _ in self.got if s == 200]
+
+
+def certificate(directory):
+    key, cert = os.path.join(directory, "smtp.key"), os.path.join(directory, "smtp.crt")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                    "1", "-keyout", key, "-out", cert, "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True)
+    return key, cert
+
+
+def smtp_server(mailbox, key, cert):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+
+    def login(server, session, envelope, mechanism, data):
+        good = isinstance(data, LoginPassword) and data.login == b"ds" and data.password == b"open sesame"
+        return AuthResult(success=good)
+
+    c = Controller(mailbox, hostname="127.0.0.1", port=2525, tls_context=context, require_starttls=True,
+                   authenticator=login, auth_required=True)
+    c.start()
+    return c
+
+
+def put_alert(site, number, severity="high", count=1, status="open", title="nginx started /bin/sh"):
+    """An alert as the detector would write it; the triggers of the store tell that it changed."""
+    db = sqlite3.connect(os.path.join(site.state, "control.db"), timeout=20)
+    now = int(time.time() * 1e6)
+    db.execute("INSERT INTO alert(id, key, host, daemon, kind, status, severity, title, reason, score, created_us,"
+               " updated_us, first_us, last_us, count, json) VALUES (?,?,1,'nginx','new_child',?,?,?,?,90,?,?,?,?,?,?)"
+               " ON CONFLICT(id) DO UPDATE SET severity = excluded.severity, count = excluded.count,"
+               " status = excluded.status",
+               (f"alr_{number:04}", f"k{number}", status, severity, title, "it never did", now, now, now, now, count,
+                json.dumps({"explanation": [{"feature": "child executable", "baseline": "none", "observed": "/bin/sh"}],
+                            "peers": {"seen": 0, "of": 312}, "threat": [{"id": "T1059.004", "name": "Unix Shell"}]})))
+    db.commit()
+    db.close()
+
+
+def put_host(site):
+    db = sqlite3.connect(os.path.join(site.state, "control.db"), timeout=20)
+    db.execute("INSERT INTO host VALUES (1, x'01', 'web1', '', '', '', '', '', '', '', 'web,eu', 1, 0, 0, '', 0, x'00')")
+    db.commit()
+    db.close()
+
+
+def options(directory, cert):
+    for name, text in (("mail", "open sesame\n"), ("hook", "key of the hook\n"), ("bot", "123:abc\n")):
+        with open(os.path.join(directory, name), "w") as f:
+            f.write(text)
+    here = {"allow_private": "true"}
+    sections = {
+        "mail": {"type": "email", "server": "smtp://127.0.0.1:2525", "user": "ds", "ca_file": cert,
+                 "secret_file": directory + "/mail", "from": "ds@example.org", "to": "ops@example.org", **here},
+        "hook": {"type": "webhook", "url": "http://127.0.0.1:8001/in", "secret_file": directory + "/hook",
+                 "closed": "true", **here},
+        "chat": {"type": "telegram", "url": "http://127.0.0.1:8002", "secret_file": directory + "/bot", "to": "42",
+                 "min_severity": "critical", **here},
+        "few": {"type": "slack", "url": "http://127.0.0.1:8003/x", "labels": "database", **here},
+        "storm": {"type": "webhook", "url": "http://127.0.0.1:8004/", "per_hour": "3", "digest": "1s",
+                  "min_severity": "low", **here},
+        "inside": {"type": "webhook", "url": "http://127.0.0.1:8001/secret"},
+    }
+    return {f"notify.{s}.{k}": v for s, o in sections.items() for k, v in o.items()} | {
+        "api.public_url": "https://ds.example.org"}
+
+
+def mails(site, box, hook):
+    put_alert(site, 1)
+    ok(wait(lambda: len(box.mails) == 1, 15), "an alert is a mail, over STARTTLS and with a login")
+    envelope, mail = box.mails[0]
+    text = mail.get_body(("plain",)).get_content()
+    ok(mail["Subject"] == "[HIGH] nginx started /bin/sh on web1" and envelope.rcpt_tos == ["ops@example.org"] and
+       all(w in text for w in ("it never did", "child executable", "0 of 312 did the same", "T1059.004",
+                               "https://ds.example.org/alerts/alr_0001")), "which says what, where, why, and where to look")
+    ok("<table" in mail.get_body(("html",)).get_content(), "in HTML as well")
+    put_alert(site, 1, count=12)
+    ok(wait(lambda: len(box.mails) == 2, 15) and box.mails[1][1]["In-Reply-To"] == mail["Message-ID"],
+       "growing tenfold is another mail of the thread")
+    ok(wait(lambda: len(hook.good()) == 2, 10), "a webhook gets the same")
+    status, headers, body, path = hook.got[0]
+    stamp, signature = (p.partition("=")[2] for p in headers["X-DaemonSec-Signature-256"].split(","))
+    want = hmac.new(b"key of the hook", stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    event = json.loads(body)
+    ok(hmac.compare_digest(want, signature) and event["specversion"] == "1.0" and
+       event["type"] == "org.daemonsec.alert.new" and event["data"]["alert"]["id"] == "alr_0001",
+       "signed, as a CloudEvent")
+    put_alert(site, 1, count=12, status="closed")
+    ok(wait(lambda: hook.good()[-1]["type"] == "org.daemonsec.alert.closed", 10), "and its end, where that is wanted")
+
+
+def refused(site):
+    r = site.ctl("notify", "test", "inside", check=False)
+    ok(r.returncode == 1 and "private" in r.stderr, "a webhook cannot reach this machine unless allowed")
+    r = site.ctl("notify", "test", "nowhere", check=False)
+    ok(r.returncode == 3, "there must be such a channel")
+    ok(site.ctl("notify", "test", "mail").stdout.strip() == "mail: sent", "daemonsec-ctl notify test says that it arrived")
+
+
+def bad_days(site, hook, chat):
+    hook.answers = [(500, {}), (0, {}), (429, {"Retry-After": "1"})]
+    put_alert(site, 2)
+    ok(wait(lambda: any(e["subject"] == "alr_0002" for e in hook.good()), 60), "a receiver that fails is tried again")
+    chat.answers = [(400, {})]
+    put_alert(site, 3, severity="critical", title="x <b>&")
+    dead = wait(lambda: site.get("messages", channel="chat", status="dead")["items"], 15)
+    ok(dead and "400" in dead[0]["error"], "one that refuses leaves a dead letter, with its answer")
+    site.post(f"messages/{dead[0]['number']}/retry")
+    ok(wait(lambda: chat.got[-1][0] == 200, 15) and "&lt;b&gt;&amp;" in json.loads(chat.got[-1][2])["text"] and
+       chat.got[-1][3] == "/bot123:abc/sendMessage", "which can be tried again")
+    ok(len(site.get("messages", channel="few")["items"]) == 0, "a channel for other labels is told nothing")
+
+
+def killed(site, box):
+    before = len(box.mails)
+    site.process.kill()
+    put_alert(site, 4)
+    put_alert(site, 5)
+    site.start()
+    ok(wait(lambda: len(box.mails) >= before + 2, 20), "what changed while nobody could be told is told at the next start")
+
+
+def storm(site, receiver):
+    for i in range(300):
+        put_alert(site, 1000 + i, severity="low")
+    ok(wait(lambda: any(e["type"].endswith("digest") for e in receiver.good()), 20), "a storm ends in a digest")
+
+    def told():
+        rows = site.all("messages", channel="storm", limit=1000)
+        single = [m for m in rows if m["status"] == "sent" and m["event"] != "digest"]
+        return len(single) + sum(m["count"] for m in rows if m["event"] == "digest" and m["status"] == "sent") >= 304
+
+    ok(wait(told, 20), "that loses nothing")
+    single = [e for e in receiver.good() if not e["type"].endswith("digest")]
+    ok(len(single) <= 3, f"and is {len(single)} single messages, not hundreds")
+
+
+box, site = Mailbox(), Site()
+key, cert = certificate(site.dir)
+smtp = smtp_server(box, key, cert)
+hook, chat, few, stormy = Receiver(8001), Receiver(8002), Receiver(8003), Receiver(8004)
+for k, v in options(site.dir, cert).items():
+    section, _, name = k.rpartition(".")
+    with open(site.conf, "a") as f:
+        f.write(f"[{section}]\n{name} = {v}\n")
+with site:
+    put_host(site)
+    mails(site, box, hook)
+    refused(site)
+    bad_days(site, hook, chat)
+    killed(site, box)
+    storm(site, stormy)
+smtp.stop()
+done()
