@@ -281,13 +281,21 @@ integrity_judge(struct watched_file *f, const struct integrity_change *change, u
 	}
 	if (is_too_often(f, now_ms))
 		return INTEGRITY_POSTPONED;
+	/* What a package manager brought is in its lists once it has finished. */
+	if (f->owner_again && package_worker("") == 0) {
+		f->owner_again = f->owner_known = false;
+		f->first_ms = 0;
+	}
 	if (!f->owner_known && f->dir->root == 0 && postpone(f, now_ms, OWNER_MS, OWNER_MAX))
 		return INTEGRITY_POSTPONED;
 	ask(f, change, what, &word);
-	if (word.outcome != OUTCOME_AGREES && f->dir->root == 0 &&
+	/* dpkg gives a file a second name while it replaces it. */
+	if ((word.outcome != OUTCOME_AGREES || what == FILE_CHANGED_LINKS) && f->dir->root == 0 &&
 	    (f->changer == NULL || f->changer->exe[0] == '\0' || f->changer->managed) &&
-	    package_worker("") != 0 && postpone(f, now_ms, MANAGER_MS, MANAGER_MAX))
+	    package_worker("") != 0 && postpone(f, now_ms, MANAGER_MS, MANAGER_MAX)) {
+		f->owner_again = f->package == NULL;
 		return INTEGRITY_POSTPONED;
+	}
 	if (word.outcome != OUTCOME_AGREES && f->class == FILE_CONFIG && is_own(f))
 		word.explanation = "daemon";
 	tell(f, change, what, &word);

@@ -31,7 +31,7 @@ on_owner(void *ctx, const char *path, const char *package)
 		(void)snprintf(twin, sizeof(twin), "/usr%s", path);
 		f = integrity_get(0, twin);
 	}
-	if (f == NULL || f->owner_known)
+	if (f == NULL || !f->owner_asked)
 		return;
 	free(f->package);
 	f->package = strdup(package);
@@ -49,18 +49,30 @@ say_known(void)
 	ds_log(INFO, "files of daemons are known", "files=%zu", said);
 }
 
+/* A pass answers for those that were there when it began. */
+static void
+ask_all(void)
+{
+	for (size_t i = 0; i < integrity_len(); i++) {
+		struct watched_file *f = integrity_at(i);
+
+		f->owner_asked = f->known && !f->owner_known && f->dir->root == 0;
+	}
+}
+
 /* The pass over the lists has ended: who has no owner by now has none. */
 static void
 owners_found(void)
 {
 	wanted = false;
-	say_known();
 	for (size_t i = 0; i < integrity_len(); i++) {
 		struct watched_file *f = integrity_at(i);
 		int path_fd, fd;
 
-		if (f->owner_known || !f->known)
+		wanted |= f->known && !f->owner_known && !f->owner_asked && f->dir->root == 0;
+		if (!f->owner_asked)
 			continue;
+		f->owner_asked = false;
 		f->owner_known = true;
 		if (f->package == NULL || f->now.type != FILE_REGULAR || f->was_absent)
 			continue;
@@ -72,14 +84,19 @@ owners_found(void)
 		if (path_fd >= 0)
 			(void)close(path_fd);
 	}
+	if (!wanted)
+		say_known();
 }
 
 void
 integrity_owner_slice(void)
 {
-	if (owner.dir == NULL && owner_begin(&owner, "") < 0) {
-		owners_found();
-		return;
+	if (owner.dir == NULL) {
+		ask_all();
+		if (owner_begin(&owner, "") < 0) {
+			owners_found();
+			return;
+		}
 	}
 	if (owner_step(&owner, OWNER_LISTS, on_owner, NULL) == 1)
 		owners_found();

@@ -53,6 +53,8 @@ struct watched_file {
 	bool urgent;  /* something was noticed: before all that merely waits its turn */
 	bool fresh;   /* read the contents even when stat(2) says the same */
 	bool owner_known;
+	bool owner_asked;        /* the pass over the lists that is under way answers for it */
+	bool owner_again;        /* a package manager was at work when it was asked */
 	bool was_absent;         /* it came into being while its directory was watched */
 	bool stale;              /* not found again when its daemon was looked at anew */
 	bool agreed;             /* the package database agreed with `now` */

@@ -168,6 +168,12 @@ document(const struct sighting *s, const struct change_found *c)
 		explain_put_technique(&j, c->is_code ? "T1554" : "T1565.001");
 	ds_json_end(&j);
 	ds_json_put_string(&j, "path", c->path);
+	ds_json_key(&j, "file"); /* what a reaction puts back */
+	ds_json_object(&j);
+	ds_json_put_string(&j, "path", c->path);
+	ds_json_put_string(&j, "sha256_before", hex[0]);
+	ds_json_put_string(&j, "sha256", hex[1]);
+	ds_json_end(&j);
 	ds_json_put_bool(&j, "notice", c->reason != REASON_NONE);
 	ds_json_key(&j, "record");
 	ds_json_object(&j);

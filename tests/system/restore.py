@@ -128,6 +128,7 @@ def check_binary(g):
     e = changed(g, SSHD, lambda: os.rename(SSHD + ".x", SSHD))
     began = time.time()
     r = restore(g, SSHD)
+    g.last = r["order"]
     ok(r["outcome"] == "done" and sha256(SSHD) == good and os.stat(SSHD).st_mode == state.st_mode,
        f"a replaced sshd is put back: {r['text']}, {r['took']} us")
     ok(time.time() - began < 1 and json.loads(r["evidence"])["package"] == "agrees", "within a second, as its package has it")
@@ -135,6 +136,11 @@ def check_binary(g):
     ok(subprocess.run([SSHD, "-t"]).returncode == 0, "it works")
     r = restore(g, SSHD)
     ok(r["outcome"] == "nothing", f"once more has nothing to do: {r['text']}")
+    u = g.do("undo", 10, target=g.last)
+    ok(u["outcome"] in ("done", "undone") and sha256(SSHD) == hashlib.sha256(data + b"evil").hexdigest(),
+       f"undo brings the other one back: {u['text']}")
+    r = restore(g, SSHD)
+    ok(r["outcome"] == "done" and sha256(SSHD) == good, f"and it can be put back once more: {r['text']}")
     # Replaced twice, the second time while it runs from the replaced file.
     write(SSHD + ".x", data + b"evil2")
     os.chmod(SSHD + ".x", 0o755)

@@ -39,20 +39,31 @@ hex_of(const uint8_t hash[HASH_SIZE], char ret[2 * HASH_SIZE + 1])
 		(void)snprintf(ret + 2 * i, 3, "%02x", hash[i]);
 }
 
-/* The state to go back to: the one that was asked for, else the latest trusted one. */
+/* The state to go back to: the one that was asked for, else the latest trusted one.  Of several
+ * with the same contents (only the mode was changed), one that it is not already, and a trusted one
+ * first. */
 static const struct file_meta *
-choose(const struct vault_history *h, const char *sha256)
+choose(const struct vault_history *h, const char *path, const char *sha256)
 {
+	const struct file_meta *best = NULL;
 	char hex[2 * HASH_SIZE + 1];
+	int best_points = -1;
 
 	for (size_t i = 0; i < h->len; i++) {
 		const struct file_meta *m = &h->version[i];
+		int points;
 
 		hex_of(m->sha256, hex);
-		if (sha256[0] != '\0' ? m->hashed && strcasecmp(hex, sha256) == 0 : m->trusted)
+		if (sha256[0] == '\0' && m->trusted)
 			return m;
+		if (sha256[0] == '\0' || !m->hashed || strcasecmp(hex, sha256) != 0)
+			continue;
+		points = 2 * (replace_is(path, m) != 1) + m->trusted;
+		if (points > best_points)
+			best = m;
+		best_points = DS_MAX(points, best_points);
 	}
-	return NULL;
+	return best;
 }
 
 static int
@@ -90,7 +101,7 @@ check(struct reaction_call *call)
 	if (vault_history(path, &h) < 0)
 		return reaction_fail(
 		    call, -EPERM, "nothing is known of %.300s: it is no file of a daemon", path);
-	m = choose(h, call->order->sha256);
+	m = choose(h, path, call->order->sha256);
 	if (m == NULL)
 		r = reaction_fail(call, -EPERM, "the vault has no such state of %.300s", path);
 	else if (replace_is(path, m) == 1)
@@ -232,7 +243,7 @@ prepare(struct reaction_call *call)
 
 	if (r < 0)
 		return reaction_fail(call, r, "nothing is known of %.300s", path);
-	m = choose(h, call->order->sha256);
+	m = choose(h, path, call->order->sha256);
 	p = calloc(1, sizeof(*p));
 	if (m == NULL || p == NULL) {
 		free(h);
