@@ -19,6 +19,7 @@
 struct detect;
 struct profile_row;
 struct daemon_row;
+struct model_state_row;
 
 struct detect_config {
 	uint64_t learn_min_us; /* a daemon learns at least so long */
@@ -41,11 +42,11 @@ struct finding {
 	char reason[600];
 	uint64_t time_us;
 	uint64_t count;
-	double score; /* 0..100 */
-	bool notice;  /* explained: kept for those who look, asks nobody to act */
+	double score;  /* 0..100 */
+	bool notice;   /* explained: kept for those who look, asks nobody to act */
 	uint32_t host; /* 0: of the batch */
-	bool closes;  /* ends the group's alert instead of growing it; reason is the note */
-	char *json;   /* explanation, peers, process, threat, events; owned, malloc */
+	bool closes;   /* ends the group's alert instead of growing it; reason is the note */
+	char *json;    /* explanation, peers, process, threat, events; owned, malloc */
 	/* Filled when it is stored: the alert it went into; "": none, it was there already. */
 	char alert_id[40];
 	bool is_new_alert; /* it began that alert */
@@ -60,6 +61,8 @@ struct verdict {
 	size_t profiles_len;
 	struct daemon_row *daemons; /* daemons declared, changed, or whose readiness changed */
 	size_t daemons_len;
+	struct model_state_row *states; /* what models learnt, that is due */
+	size_t states_len;
 	void *memory; /* what the rows' texts and the arrays are in */
 };
 
@@ -74,17 +77,18 @@ struct batch_origin {
 	uint8_t lane;
 	uint64_t epoch, seq;
 	uint64_t received_us;
+	uint32_t shard; /* the worker's number */
 };
 
 /* How the alert budget is kept. */
 struct detect_state {
 	double budget_per_host_week;
-	double threshold;    /* the p-value below which something is told */
-	double host_weeks;   /* watched so far */
-	uint64_t tests;      /* five minutes of a daemon that were judged */
-	uint64_t alarms;     /* told within the budget, an hour of a daemon once */
-	uint64_t decisive;   /* told whatever the budget */
-	uint64_t calibrated; /* tests in the second calibration */
+	double threshold;          /* the p-value below which something is told */
+	double host_weeks;         /* watched so far */
+	uint64_t tests;            /* five minutes of a daemon that were judged */
+	uint64_t alarms;           /* told within the budget, an hour of a daemon once */
+	uint64_t decisive;         /* told whatever the budget */
+	uint64_t calibrated;       /* tests in the second calibration */
 	uint64_t buckets, refused; /* open now; ended early for lack of room */
 };
 /* Adds what another worker's detection says. */
@@ -107,6 +111,10 @@ DS_MUST_CHECK int detect_tick(struct detect *d, uint64_t now_us, struct verdict 
 /* After `count` profile changes by an operator: forget and reload a daemon (alerts verdict,
  * forget). */
 void detect_forget(struct detect *d, uint32_t host, const char *daemon);
+/* What streaming models learnt: rows of detect_tick, of this worker (host 0) or of a host; the
+ * shard is the caller's.  Rows that cannot be used are -EBADMSG or -EPROTONOSUPPORT and change
+ * nothing. */
+DS_MUST_CHECK int detect_restore_state(struct detect *d, const struct model_state_row *row);
 void detect_get_state(const struct detect *d, struct detect_state *ret);
 
 #endif

@@ -10,7 +10,7 @@
 #include "server/detect/evidence.h"
 
 #include "lib/map.h"
-#include "server/detect/evidence_bucket.h"
+#include "server/detect/evidence_pool.h"
 #include "server/detect/key.h"
 #include "server/model/fuse.h"
 
@@ -29,18 +29,6 @@
 #define CENSOR_P        0.01   /* of what was told no more is learnt than this */
 #define ALPHA_MAX       0.005  /* told more often, the calibration could not be kept */
 #define TESTS_A_WEEK    2016.0 /* of one daemon; the least that is assumed of a host */
-
-struct evidence_pool {
-	double budget;
-	struct ds_map *buckets;      /* struct place */
-	struct bucket *first, *last; /* oldest first */
-	struct ds_map *calibrators;  /* model name, 0, class -> struct conformal */
-	struct conformal layer[2];   /* -log10 of Fisher's and of the smallest p */
-	double host_us;
-	uint64_t tick_us;
-	uint64_t tests, alarms, decisive, refused;
-	uint64_t censored; /* buckets that were told and learnt as just unusual enough */
-};
 
 /* Packed by hand: no padding goes into a hash. */
 struct place {
@@ -92,9 +80,8 @@ evidence_set_budget(struct evidence_pool *pool, double per_host_week)
 
 /* ---- calibration */
 
-/* NULL: nothing known and none made, or no room. */
-static struct conformal *
-calibrator(struct evidence_pool *pool, const char *model, const char *class, bool make)
+struct conformal *
+evidence_calibrator(struct evidence_pool *pool, const char *model, const char *class, bool make)
 {
 	char key[64 + CLASS_MAX];
 	size_t model_len = strnlen(model, 63), class_len = strnlen(class, CLASS_MAX - 1);
@@ -119,7 +106,7 @@ void
 evidence_calibrate(
     struct evidence_pool *pool, const struct evidence_model *model, const char *class, double score)
 {
-	struct conformal *c = calibrator(pool, model->name, class, true);
+	struct conformal *c = evidence_calibrator(pool, model->name, class, true);
 
 	if (c != NULL)
 		conformal_learn(c, score);
@@ -174,7 +161,8 @@ learn_bucket(struct evidence_pool *pool, const struct bucket *b)
 		return;
 	pool->censored += b->tainted;
 	for (size_t i = 0; i < b->seen_len; i++) {
-		struct conformal *c = calibrator(pool, b->seen[i].model->name, b->class, true);
+		struct conformal *c =
+		    evidence_calibrator(pool, b->seen[i].model->name, b->class, true);
 
 		if (c == NULL || !b->seen[i].calibrate)
 			continue;
@@ -290,7 +278,7 @@ tell(struct evidence_pool *pool, const struct evidence *e, struct bucket *whole,
 int
 evidence_add(struct evidence_pool *pool, const struct evidence *e, struct verdict *v, double *ret_p)
 {
-	const struct conformal *c = calibrator(pool, e->model->name, e->class, false);
+	const struct conformal *c = evidence_calibrator(pool, e->model->name, e->class, false);
 	struct bucket *whole = open_bucket(pool, e, 0), *b = whole;
 	struct fused f;
 	double p = e->p;

@@ -98,6 +98,10 @@ void evidence_tick(struct evidence_pool *pool, uint64_t now_us, size_t hosts);
 void evidence_forget(struct evidence_pool *pool, uint32_t host, const char *daemon);
 
 /* How the budget is kept. */
+/* Its calibrations as rows; and back. */
+DS_MUST_CHECK int evidence_save(const struct evidence_pool *pool, struct verdict *v);
+DS_MUST_CHECK int evidence_restore(
+    struct evidence_pool *pool, const char *name, const void *data, size_t size);
 void evidence_state(const struct evidence_pool *pool, struct detect_state *ret);
 
 #endif

@@ -267,7 +267,9 @@ bucket_tell(
 
 	if (to == NULL)
 		return -ENOMEM;
-	*to = (struct finding){ .kind = t->model->kind, .time_us = e->time_us, .count = 1, .host = b->host };
+	*to = (struct finding){
+		.kind = t->model->kind, .time_us = e->time_us, .count = 1, .host = b->host
+	};
 	to->score = score < 99 ? score : 99;
 	to->severity = to->score >= 80 ? "high" : to->score >= 50 ? "medium" : "low";
 	/* The same five minutes, the same id: what is resent after a crash adds nothing. */

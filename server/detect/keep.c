@@ -3,6 +3,7 @@
 #include "lib/map.h"
 #include "server/detect/sequence.h"
 #include "server/detect/turn.h"
+#include "server/store/model_state.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #define ROWS_A_SECOND    200u /* of daemons whose counts only have grown */
 #define DUE_MIN_US       (5 * 1000000ull)
+#define MODELS_DUE_US    (300 * 1000000ull)
 #define BEHAVIOUR_DUE_US (300 * 1000000ull)
 #define DAY_US           (24 * 3600 * 1000000ull)
 
@@ -160,6 +162,31 @@ tick_host(const void *key, size_t len, void *value, void *ctx)
 	return 0;
 }
 
+/* Each daemon's when it has changed, the worker's now and then, from some time after the start. */
+static int
+save_models(struct detect *d, uint64_t now_us, struct verdict *v)
+{
+	int r = sequence_save_due(d->sequence, now_us, v);
+
+	if (d->saved_us == 0 || d->saved_us > now_us)
+		d->saved_us = now_us;
+	if (r < 0 || now_us < d->saved_us + MODELS_DUE_US)
+		return r;
+	d->saved_us = now_us;
+	r = evidence_save(d->evidence, v);
+	return r < 0 ? r : sequence_save(d->sequence, v);
+}
+
+int
+detect_restore_state(struct detect *d, const struct model_state_row *row)
+{
+	int r = sequence_restore(d, row->host, row->name, row->data, row->size);
+
+	return r < 0 || row->host != 0
+		   ? r
+		   : evidence_restore(d->evidence, row->name, row->data, row->size);
+}
+
 int
 detect_tick(struct detect *d, uint64_t now_us, struct verdict *ret)
 {
@@ -171,6 +198,8 @@ detect_tick(struct detect *d, uint64_t now_us, struct verdict *ret)
 	(void)ds_map_each(d->profiles.hosts, tick_host, &t);
 	evidence_tick(d->evidence, now_us, t.heard);
 	r = sequence_tick(d, now_us, ret);
+	if (r == 0)
+		r = save_models(d, now_us, ret);
 	if (r == 0)
 		r = verdict_rows(&d->profiles, ret, now_us);
 	if (r < 0)

@@ -113,6 +113,7 @@ learn(struct turn *t, struct daemon_models *m, const struct llr_item *items, siz
 		evidence_calibrate(t->detect->evidence, &model, m->daemon->class, scores[i]);
 	if (m->class->others.total > 1e3 * LLR_WEIGHT_MAX)
 		tally_scale(&m->class->others, 0.5, 0.01);
+	sequence_mark(m);
 	return r < 0 ? r : 0;
 }
 

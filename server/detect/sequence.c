@@ -62,8 +62,8 @@ sequence_free(struct sequence *s)
 	free(s);
 }
 
-static struct class_models *
-class_of(struct sequence *s, const char *name)
+struct class_models *
+sequence_class(struct sequence *s, const char *name)
 {
 	struct class_models *c = ds_map_get(s->classes, name, strlen(name));
 
@@ -112,6 +112,11 @@ sequence_forget(struct daemon_models *m)
 	if (m == NULL)
 		return;
 	close_models(m);
+	for (struct daemon_models **at = &m->all->due; m->is_due && *at != NULL; at = &(*at)->due)
+		if (*at == m) {
+			*at = m->due;
+			break;
+		}
 	m->class->daemons--;
 	llr_done(&m->llr);
 	for (uint32_t i = 0; i < m->held_len; i++)
@@ -119,8 +124,8 @@ sequence_forget(struct daemon_models *m)
 	free(m);
 }
 
-static struct daemon_models *
-models_of(struct turn *t, struct daemon_profile *d)
+struct daemon_models *
+sequence_models(struct sequence *s, struct daemon_profile *d)
 {
 	struct daemon_models *m = d->models;
 
@@ -129,9 +134,9 @@ models_of(struct turn *t, struct daemon_profile *d)
 	m = calloc(1, sizeof(*m));
 	if (m == NULL)
 		return NULL;
-	m->all = t->detect->sequence;
+	m->all = s;
 	m->daemon = d;
-	m->class = class_of(m->all, d->class);
+	m->class = sequence_class(s, d->class);
 	llr_init(&m->llr);
 	if (m->class == NULL) {
 		free(m);
@@ -368,7 +373,7 @@ see_edge(struct turn *t, struct daemon_models *m, const struct sighting *s)
 int
 sequence_see(struct turn *t, const struct sighting *s, uint64_t pid)
 {
-	struct daemon_models *m = models_of(t, s->daemon);
+	struct daemon_models *m = sequence_models(t->detect->sequence, s->daemon);
 	uint64_t slot = s->time_us / EVIDENCE_SPAN_US;
 	int r = 0;
 

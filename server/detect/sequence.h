@@ -36,6 +36,12 @@ void sequence_free(struct sequence *s);
 DS_MUST_CHECK int sequence_see(struct turn *t, const struct sighting *s, uint64_t pid);
 /* Ends blocks of daemons that have fallen silent. */
 DS_MUST_CHECK int sequence_tick(struct detect *d, uint64_t now_us, struct verdict *v);
+/* What the worker's daemons learnt together, as rows; and back, or of one daemon. */
+DS_MUST_CHECK int sequence_save(struct sequence *s, struct verdict *v);
+DS_MUST_CHECK int sequence_restore(
+    struct detect *d, uint32_t host, const char *name, const void *data, size_t size);
+/* Of daemons that learnt something since, a bounded number. */
+DS_MUST_CHECK int sequence_save_due(struct sequence *s, uint64_t now_us, struct verdict *v);
 /* With the daemon. */
 void sequence_forget(struct daemon_models *m);
 

@@ -25,6 +25,7 @@ struct sequence {
 	struct grams grams;
 	struct followed *chains;
 	struct burst burst;
+	struct daemon_models *due;          /* learnt something since they were stored */
 	struct daemon_models *first, *last; /* with open blocks, oldest first */
 };
 
@@ -44,7 +45,9 @@ struct daemon_models {
 	struct daemon_profile *daemon;
 	struct daemon_models *prev, *next; /* of those with open blocks */
 	struct class_models *class;
-	bool is_open;
+	struct daemon_models *due; /* next of those that are to be stored */
+	bool is_open, is_due;
+	uint64_t saved_us;       /* the server's clock */
 	uint64_t opened_us;      /* the server's clock */
 	uint64_t slot;           /* five minutes of the host's clock */
 	uint64_t blind_us;       /* the host's, at the block's start */
@@ -61,6 +64,11 @@ struct evidence sequence_evidence(struct turn *t, const struct daemon_models *m,
     const struct evidence_model *model, double score);
 /* Scores the block and begins another. */
 DS_MUST_CHECK int mixture_end(struct turn *t, struct daemon_models *m);
+/* To be stored when it is time. */
+void sequence_mark(struct daemon_models *m);
+/* Made when new; NULL: no room for its class, or no memory. */
+struct daemon_models *sequence_models(struct sequence *s, struct daemon_profile *d);
+struct class_models *sequence_class(struct sequence *s, const char *name);
 /* A behaviour joins the block. */
 void mixture_see(struct daemon_models *m, struct behaviour *b, uint64_t count);
 

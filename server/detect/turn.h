@@ -20,6 +20,7 @@ struct detect {
 	uint64_t news_refused;   /* the fleet's mailbox was full */
 	struct evidence_pool *evidence;
 	struct sequence *sequence;
+	uint64_t saved_us; /* when the worker's models were last given out for storing */
 };
 
 /* A behaviour, or an event that is none, seen in the batch. */
@@ -79,6 +80,9 @@ struct finding *verdict_finding(
 void verdict_group(struct turn *t, struct finding *f, const char *kind, uint64_t group);
 /* Rows of everything marked in the profiles. */
 DS_MUST_CHECK int verdict_rows(struct profiles *p, struct verdict *v, uint64_t server_us);
+/* What a model learnt, to be stored under a name. */
+DS_MUST_CHECK int verdict_put_state(
+    struct verdict *v, uint32_t host, const char *name, const struct ds_buf *data);
 /* How many hosts, this one left out. */
 struct prevalence turn_peers(struct turn *t, const struct daemon_profile *d, uint8_t kind,
     const struct key *key, bool own_seen);

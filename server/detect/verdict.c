@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* verdict - what comes out of detection: findings, and the rows that are to be stored. */
 #include "server/detect/turn.h"
+#include "server/store/model_state.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -49,6 +50,7 @@ verdict_done(struct verdict *v)
 	free(v->findings);
 	free(v->profiles);
 	free(v->daemons);
+	free(v->states);
 	for (struct chunk *c = v->memory, *next; c != NULL; c = next) {
 		next = c->next;
 		free(c);
@@ -63,6 +65,22 @@ grow(void *array, size_t len, size_t size)
 	if (len != 0 && (len < 8 || (len & (len - 1)) != 0))
 		return array;
 	return realloc(array, (len < 8 ? 8 : len * 2) * size);
+}
+
+int
+verdict_put_state(struct verdict *v, uint32_t host, const char *name, const struct ds_buf *data)
+{
+	char *kept = keep(v, name, strlen(name)), *bytes = keep(v, data->data, data->len);
+	struct model_state_row *row = grow(v->states, v->states_len, sizeof(*row));
+
+	if (row != NULL)
+		v->states = row;
+	if (row == NULL || kept == NULL || bytes == NULL)
+		return -ENOMEM;
+	v->states[v->states_len++] = (struct model_state_row){
+		.host = host, .name = kept, .data = bytes, .size = data->len
+	};
+	return 0;
 }
 
 static void

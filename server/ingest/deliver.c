@@ -414,7 +414,7 @@ deliver_tick(struct worker *w)
 
 	if (detect_tick(w->detect, ds_clock_wall_us(), &v) < 0)
 		return;
-	if (v.findings_len + v.profiles_len + v.daemons_len == 0) {
+	if (v.findings_len + v.profiles_len + v.daemons_len + v.states_len == 0) {
 		verdict_done(&v);
 		return;
 	}
@@ -424,7 +424,9 @@ deliver_tick(struct worker *w)
 		return;
 	}
 	d->verdict = v;
-	d->origin = (struct batch_origin){ .host_name = "", .received_us = ds_clock_wall_us() };
+	d->origin = (struct batch_origin){
+		.host_name = "", .received_us = ds_clock_wall_us(), .shard = w->index
+	};
 	send_off(w, d);
 }
 

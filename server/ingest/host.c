@@ -35,6 +35,27 @@ restore_daemon(const struct daemon_row *row, void *ctx)
 	return detect_restore_daemon(w->detect, row);
 }
 
+static int
+restore_state(const struct model_state_row *row, void *ctx)
+{
+	struct worker *w = ctx;
+	int r = detect_restore_state(w->detect, row);
+
+	if (r == -ENOMEM)
+		return r;
+	/* A model can be learnt again; a host that cannot connect is worse. */
+	if (r < 0)
+		ds_log(WARN, "a stored model cannot be used, learning it again",
+		    "name=\"%s\" why=\"%s\"", row->name, strerror(-r));
+	return 0;
+}
+
+int
+worker_restore_models(struct worker *w)
+{
+	return w->ingest->cfg.backend->model_state->each(w->reader, 0, w->index, restore_state, w);
+}
+
 int
 host_restore(struct worker *w, struct host_state *h)
 {
@@ -43,6 +64,8 @@ host_restore(struct worker *w, struct host_state *h)
 
 	if (r == 0)
 		r = b->each_profile(w->reader, h->number, NULL, restore_profile, w);
+	if (r == 0)
+		r = b->model_state->each(w->reader, h->number, 0, restore_state, w);
 	return r;
 }
 

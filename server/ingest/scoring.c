@@ -16,6 +16,11 @@ put_all(const struct store_backend *b, struct store *store, const struct batch_o
 		r = b->daemon_put(store, &v->daemons[i]);
 	for (size_t i = 0; i < v->profiles_len && r == 0; i++)
 		r = b->profile_put(store, &v->profiles[i]);
+	for (size_t i = 0; i < v->states_len && r == 0; i++) {
+		if (v->states[i].host == 0)
+			v->states[i].shard = from->shard;
+		r = b->model_state->put(store, &v->states[i]);
+	}
 	for (size_t i = 0; i < v->findings_len && r >= 0; i++)
 		r = alerts_apply(b, store,
 		    v->findings[i].host != 0 ? v->findings[i].host : from->host, &v->findings[i], 1,

@@ -255,6 +255,7 @@ static int
 make_parts(struct worker *w)
 {
 	const struct ingest_config *cfg = &w->ingest->cfg;
+	int r;
 
 	w->base = event_base_new();
 	w->mailbox = ds_mailbox_new(MAILBOX_MAX);
@@ -268,7 +269,8 @@ make_parts(struct worker *w)
 	if (!w->base || !w->mailbox || !w->published || !w->pending || !w->hosts || !w->batch ||
 	    !w->detect)
 		return -ENOMEM;
-	return cfg->backend->reader_open(cfg->store, &w->reader);
+	r = cfg->backend->reader_open(cfg->store, &w->reader);
+	return r < 0 ? r : worker_restore_models(w);
 }
 
 static int

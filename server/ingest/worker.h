@@ -175,6 +175,7 @@ void session_order(struct session *s, const void *data, size_t size);
 struct host_state *host_get(struct worker *w, const struct host_row *row);
 void host_free(void *host);
 int host_restore(struct worker *w, struct host_state *h);
+int worker_restore_models(struct worker *w);
 
 /* deliver.c: batches to the writer, and their acks. */
 int deliver_batch(struct session *s, const void *payload, size_t size);

@@ -9,6 +9,7 @@ extern const struct store_backend store_sqlite;
 extern const struct store_backend store_null;
 
 extern const struct store_reactions store_sqlite_reactions;
+extern const struct store_model_state store_sqlite_model_state, store_null_model_state;
 extern const struct store_reactions store_null_reactions;
 extern const struct store_learning store_sqlite_learning;
 extern const struct store_learning store_null_learning;

@@ -1,6 +1,7 @@
 # server/store: everything the server keeps
 # One a line, in order.
 SQLITE_SCHEMA = schema/sqlite/001_control.sql
+SQLITE_SCHEMA += schema/sqlite/003_control.sql
 SQLITE_SCHEMA += schema/sqlite/004_control.sql
 SQLITE_SCHEMA += schema/sqlite/005_control.sql
 SQLITE_SCHEMA += schema/sqlite/006_control.sql
@@ -16,6 +17,7 @@ server_libdsserver_a_SOURCES += server/store/access.h server/store/access_null.c
 	server/store/sqlite_events.c server/store/sqlite_scan.c server/store/sqlite_maintain.c \
 	server/store/sqlite_compact.c server/store/writer.c server/store/writer.h server/store/rows.h \
 	server/store/reactions.h server/store/sqlite_reactions.c server/store/null_reactions.c \
+	server/store/model_state.h server/store/sqlite_model_state.c \
 	server/store/learning.h server/store/sqlite_learning.c server/store/null_learning.c
 nodist_server_libdsserver_a_SOURCES = server/store/sqlite_schema.inc
 

@@ -458,5 +458,6 @@ const struct store_backend store_null = {
 	.each_segment = null_each_segment,
 	.totals = null_totals,
 	.reactions = &store_null_reactions,
+	.model_state = &store_null_model_state,
 	.learning = &store_null_learning,
 };

@@ -119,3 +119,23 @@ const struct store_reactions store_null_reactions = {
 	.each_over = each_over,
 	.each_mode = each_mode,
 };
+
+/* ---- what models learnt */
+
+static int
+state_put(UNUSED struct store *s, UNUSED const struct model_state_row *row)
+{
+	return 0;
+}
+
+static int
+each_state(UNUSED struct reader *r, UNUSED uint32_t host, UNUSED uint32_t shard,
+    UNUSED int (*call)(const struct model_state_row *row, void *ctx), UNUSED void *ctx)
+{
+	return 0;
+}
+
+const struct store_model_state store_null_model_state = {
+	.put = state_put,
+	.each = each_state,
+};

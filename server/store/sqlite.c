@@ -308,5 +308,6 @@ const struct store_backend store_sqlite = {
 	.each_segment = scan_segments,
 	.totals = sqlite_totals,
 	.reactions = &store_sqlite_reactions,
+	.model_state = &store_sqlite_model_state,
 	.learning = &store_sqlite_learning,
 };

@@ -15,6 +15,7 @@
 #include "server/store/access.h"
 #include "server/store/learning.h"
 #include "server/store/messages.h"
+#include "server/store/model_state.h"
 #include "server/store/reactions.h"
 #include "server/store/rows.h"
 
@@ -120,6 +121,7 @@ struct store_backend {
 
 	/* ---- topics with a table of their own */
 	const struct store_reactions *reactions;
+	const struct store_model_state *model_state;
 	const struct store_learning *learning;
 };
 

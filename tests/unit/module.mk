@@ -181,6 +181,11 @@ tests_contract_test_store_reactions_SOURCES = tests/contract/test_store_reaction
 tests_contract_test_store_reactions_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_reactions_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
+unit_tests_server += tests/contract/test_store_model_state
+tests_contract_test_store_model_state_SOURCES = tests/contract/test_store_model_state.c tests/contract/store_fixture.c
+tests_contract_test_store_model_state_CFLAGS = $(TEST_CFLAGS)
+tests_contract_test_store_model_state_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
+
 unit_tests_server += tests/contract/test_store_faults
 tests_contract_test_store_faults_SOURCES = tests/contract/test_store_faults.c tests/contract/store_fixture.c
 tests_contract_test_store_faults_CFLAGS = $(TEST_CFLAGS)

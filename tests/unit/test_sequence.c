@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/detect/evidence.h"
+#include "server/store/model_state.h"
 #include "tests/unit/detect_fixture.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -200,6 +203,165 @@ sessions_are_not_judged(void **s)
 	assert_int_equal(fixture_send(f), 0);
 }
 
+/* ---- what is kept */
+
+#define ROWS_MAX 64
+
+struct rows {
+	struct {
+		char name[300];
+		uint32_t host;
+		uint8_t *data;
+		size_t size;
+	} at[ROWS_MAX];
+	size_t len;
+};
+
+static void
+keep_rows(struct rows *r, const struct verdict *v)
+{
+	for (size_t i = 0; i < v->states_len; i++) {
+		size_t at = 0;
+
+		while (at < r->len && strcmp(r->at[at].name, v->states[i].name) != 0)
+			at++;
+		assert_true(at < ROWS_MAX);
+		if (at == r->len)
+			r->len++;
+		else
+			free(r->at[at].data);
+		snprintf(r->at[at].name, sizeof(r->at[at].name), "%s", v->states[i].name);
+		r->at[at].host = v->states[i].host;
+		r->at[at].size = v->states[i].size;
+		r->at[at].data = malloc(v->states[i].size + 1);
+		memcpy(r->at[at].data, v->states[i].data, v->states[i].size);
+	}
+}
+
+static void
+free_rows(struct rows *r)
+{
+	for (size_t i = 0; i < r->len; i++)
+		free(r->at[i].data);
+	*r = (struct rows){ 0 };
+}
+
+/* Everything that is due by then. */
+static void
+save_all(struct detect *d, uint64_t now_us, struct rows *ret)
+{
+	for (int i = 0; i < 2; i++, now_us += 301 * S) {
+		struct verdict v;
+
+		assert_int_equal(detect_tick(d, now_us, &v), 0);
+		keep_rows(ret, &v);
+		verdict_done(&v);
+	}
+}
+
+static struct model_state_row
+row_of(const struct rows *r, size_t i, size_t size)
+{
+	return (struct model_state_row){
+		.host = r->at[i].host, .name = r->at[i].name, .data = r->at[i].data, .size = size
+	};
+}
+
+static int
+by_size(const void *a, const void *b)
+{
+	return (*(const size_t *)a > *(const size_t *)b) -
+	       (*(const size_t *)a < *(const size_t *)b);
+}
+
+/* How many bytes the rows have, whatever their order within a row. */
+static void
+assert_same_rows(const struct rows *a, const struct rows *b)
+{
+	size_t sizes[2][ROWS_MAX];
+
+	assert_int_equal(a->len, b->len);
+	for (size_t i = 0; i < a->len; i++) {
+		sizes[0][i] = a->at[i].size;
+		sizes[1][i] = b->at[i].size;
+	}
+	qsort(sizes[0], a->len, sizeof(size_t), by_size);
+	qsort(sizes[1], b->len, sizeof(size_t), by_size);
+	for (size_t i = 0; i < a->len; i++)
+		assert_int_equal(sizes[0][i], sizes[1][i]);
+}
+
+static void
+what_models_learnt_comes_back(void **s)
+{
+	struct fixture *f = *s;
+	struct rows before = { 0 }, after = { 0 };
+	struct detect *d = detect_new(&f->cfg);
+	struct detect_state was, is;
+	bool with_daemon = false;
+
+	begin(f);
+	live(f, 300);
+	save_all(f->detect, f->now_us + 900 * S, &before);
+	assert_true(before.len > 4);
+	for (size_t i = 0; i < before.len; i++) {
+		struct model_state_row row = row_of(&before, i, before.at[i].size);
+
+		with_daemon |= row.host == 7;
+		assert_int_equal(detect_restore_state(d, &row), 0);
+	}
+	assert_true(with_daemon);
+	detect_get_state(f->detect, &was);
+	detect_get_state(d, &is);
+	assert_true(is.calibrated > 200 && is.calibrated == was.calibrated);
+	assert_true(is.tests == was.tests);
+	/* All but the daemon's own, which comes back with the daemon. */
+	save_all(d, f->now_us + 2000 * S, &after);
+	for (size_t i = 0; i < before.len; i++)
+		if (before.at[i].host != 0) {
+			free(before.at[i].data);
+			before.at[i] = before.at[--before.len];
+		}
+	assert_same_rows(&before, &after);
+	free_rows(&before);
+	free_rows(&after);
+	detect_free(d);
+}
+
+static void
+a_row_that_is_damaged_or_of_the_future_is_refused(void **s)
+{
+	struct fixture *f = *s;
+	struct rows rows = { 0 };
+	struct detect_state before, after;
+
+	begin(f);
+	live(f, 60);
+	save_all(f->detect, f->now_us + 900 * S, &rows);
+	detect_get_state(f->detect, &before);
+	for (size_t i = 0; i < rows.len; i++) {
+		struct model_state_row row = row_of(&rows, i, rows.at[i].size);
+
+		rows.at[i].data[0] = 9;
+		assert_int_equal(detect_restore_state(f->detect, &row), -EPROTONOSUPPORT);
+		rows.at[i].data[0] = 0;
+		assert_int_equal(detect_restore_state(f->detect, &row), -EBADMSG);
+		rows.at[i].data[0] = 1;
+		for (size_t size = 0; size < DS_MIN(row.size, (size_t)300); size++) {
+			const struct model_state_row cut = row_of(&rows, i, size);
+
+			/* Grams are a list: whatever whole ones are there are taken. */
+			if (strcmp(row.name, "grams") != 0)
+				assert_int_equal(detect_restore_state(f->detect, &cut), -EBADMSG);
+			else
+				(void)(detect_restore_state(f->detect, &cut) < 0);
+		}
+	}
+	detect_get_state(f->detect, &after);
+	assert_true(after.calibrated == before.calibrated);
+	free_rows(&rows);
+}
+
 int
 main(void)
 {
@@ -212,6 +374,10 @@ main(void)
 		    what_a_gap_cuts_through_is_not_scored, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 		    sessions_are_not_judged, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+		    what_models_learnt_comes_back, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_row_that_is_damaged_or_of_the_future_is_refused,
+		    fixture_setup, fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* evidence_pool - what evidence.c and evidence_keep.c share; for them only. */
+#ifndef SERVER_DETECT_EVIDENCE_POOL_H
+#define SERVER_DETECT_EVIDENCE_POOL_H
+
+#include "server/detect/evidence_bucket.h"
+
+struct evidence_pool {
+	double budget;
+	struct ds_map *buckets;      /* struct place */
+	struct bucket *first, *last; /* oldest first */
+	struct ds_map *calibrators;  /* model name, 0, class -> struct conformal */
+	struct conformal layer[2];   /* -log10 of Fisher's and of the smallest p */
+	double host_us;
+	uint64_t tick_us;
+	uint64_t tests, alarms, decisive, refused;
+	uint64_t censored; /* buckets that were told and learnt as just unusual enough */
+};
+
+/* NULL: nothing known and none made, or no room. */
+struct conformal *evidence_calibrator(
+    struct evidence_pool *pool, const char *model, const char *class, bool make);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* model_state - what streaming models learnt, as named bytes. */
+#ifndef SERVER_STORE_MODEL_STATE_H
+#define SERVER_STORE_MODEL_STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+struct reader;
+
+struct model_state_row {
+	uint32_t host;    /* 0: of a worker */
+	uint32_t shard;   /* the worker's number; 0 with a host */
+	const char *name; /* what it is, of which daemon or class */
+	const void *data;
+	size_t size;
+};
+
+struct store_model_state {
+	/* ---- writer's thread */
+	int (*put)(struct store *s, const struct model_state_row *row); /* by host, shard, name */
+	/* ---- any thread, one reader each */
+	int (*each)(struct reader *r, uint32_t host, uint32_t shard,
+	    int (*call)(const struct model_state_row *row, void *ctx), void *ctx);
+};
+
+#endif

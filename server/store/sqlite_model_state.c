@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sqlite_model_state - what streaming models learnt, in the control plane. */
+#include "server/store/backends.h"
+#include "server/store/sqlite.h"
+
+#include <errno.h>
+
+static const char state_put[] =
+    "INSERT OR REPLACE INTO model_state(host, shard, name, data) VALUES (?, ?, ?, ?)";
+static const char states[] =
+    "SELECT name, data FROM model_state WHERE host = ? AND shard = ? ORDER BY name";
+
+static int
+put(struct store *s, const struct model_state_row *row)
+{
+	return db_finish(&s->control, db_query(&s->control, state_put, "uutb", (uint64_t)row->host,
+					  (uint64_t)row->shard, row->name, row->data, row->size));
+}
+
+static int
+each(struct reader *r, uint32_t host, uint32_t shard,
+    int (*call)(const struct model_state_row *row, void *ctx), void *ctx)
+{
+	sqlite3_stmt *st = db_query(&r->control, states, "uu", (uint64_t)host, (uint64_t)shard);
+	int result;
+
+	while ((result = db_step(&r->control, st)) > 0) {
+		const struct model_state_row row = {
+			.host = host,
+			.shard = shard,
+			.name = db_text(st, 0),
+			.data = sqlite3_column_blob(st, 1),
+			.size = (size_t)sqlite3_column_bytes(st, 1),
+		};
+
+		result = call(&row, ctx);
+		if (result != 0)
+			break;
+	}
+	if (st)
+		sqlite3_reset(st);
+	return result;
+}
+
+const struct store_model_state store_sqlite_model_state = {
+	.put = put,
+	.each = each,
+};
