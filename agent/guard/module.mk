@@ -54,7 +54,9 @@ guard_reactions = agent/guard/reactions/reactions.h agent/guard/reactions/kill.c
 	agent/guard/reactions/blocks.c agent/guard/reactions/blocks.h agent/guard/reactions/never.c \
 	agent/guard/reactions/never.h agent/guard/reactions/network.c agent/guard/reactions/network.h \
 	agent/guard/reactions/sockets.c agent/guard/reactions/sockets.h agent/guard/reactions/nft.c \
-	agent/guard/reactions/nft.h agent/guard/reactions/nft_part.h agent/guard/reactions/nft_rules.c agent/guard/reactions/hold_daemon.c
+	agent/guard/reactions/nft.h agent/guard/reactions/nft_part.h agent/guard/reactions/nft_rules.c agent/guard/reactions/hold_daemon.c \
+	agent/guard/reactions/confirm.c agent/guard/reactions/confirm.h agent/guard/reactions/allow.c \
+	agent/guard/reactions/allow.h agent/guard/reactions/block_port.c agent/guard/reactions/isolate.c
 
 # Files put back, daemons started anew.
 guard_services = agent/guard/reactions/restore_file.c agent/guard/reactions/restart.c agent/guard/integrity_start.c \

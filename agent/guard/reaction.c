@@ -12,6 +12,8 @@ const struct reaction *const reactions[] = {
 	&reaction_freeze,
 	&reaction_block_ip,
 	&reaction_cut,
+	&reaction_block_port,
+	&reaction_isolate,
 	&reaction_restore_file,
 	&reaction_restart,
 	&reaction_hold,

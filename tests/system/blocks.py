@@ -9,6 +9,7 @@ from harness import *
 
 isolate()
 need("nft", "nsenter")
+from guard import log_text
 from orders import *
 
 HERE4, THERE4, OTHER4 = "10.7.0.1", "10.7.0.2", "10.7.0.3"
@@ -143,6 +144,52 @@ except OSError as e: print(e, flush=True)"""], stdout=subprocess.PIPE, text=True
     ok(r["outcome"] == "nothing", f"and then there is none: {r['text']}")
 
 
+def check_port(g):
+    r = g.do("block_port", port=80)
+    ok(r["outcome"] == "done" and not reaches() and reaches(port=81), f"a port is blocked: {r['text']}")
+    r2 = g.do("block_port", port=22)
+    g.do("undo", target=r["order"])
+    ok(reaches(), "and opened again")
+    ok(r2["outcome"] == "done", "a port that nobody logs in by is blocked")
+    g.do("undo", target=r2["order"])
+    ssh = listen(22)
+    allowed = reaches(port=22)
+    conf = open(g.conf).read()
+    open(g.conf, "w").write(re.sub("never_block = .*", "never_block =", conf))
+    before = log_text(os.path.join(g.dir, "log")).count("configuration reloaded")
+    os.kill(g.process.pid, signal.SIGHUP)
+    wait(lambda: log_text(os.path.join(g.dir, "log")).count("configuration reloaded") > before)
+    r = g.do("block_port", port=22)
+    ok(allowed and r["outcome"] == "refused", f"one that everybody logs in by is not: {r['text']}")
+    open(g.conf, "w").write(conf)
+    os.kill(g.process.pid, signal.SIGHUP)
+    ssh.kill()
+
+
+def check_isolate(g):
+    r = g.do("isolate")
+    ok(r["outcome"] == "refused", f"without a server a host is not isolated: {r['text']}")
+    server = listen(7443, there.pid)
+    with open(g.conf + ".server", "w") as f:
+        f.write(f"{THERE4} 7443")
+    g.process.stop()
+    g.start()
+    first = wait(lambda: reaches(source=OTHER4))
+    r = g.do("isolate")
+    ok(first and r["outcome"] == "done" and r["verified"] and not reaches(source=OTHER4),
+       f"an isolated host is not reached by others: {r['text']}, {r['took']} us")
+    ok(reaches(), "but by its server")
+    time.sleep(2.5)  # the guard looks each second whether the server answers
+    ok(not g.result(r["order"], 0, outcome="undone"), "which it hears, so it stays isolated")
+    u = g.do("undo", target=r["order"])
+    ok(u["outcome"] == "done" and reaches(source=OTHER4), f"and is not, when that is undone: {u['text']}")
+    ip("link", "set", "there", "down", ns=there.pid)
+    r = g.do("isolate")
+    back = g.result(r["order"], 25, outcome="undone")
+    server.kill()
+    ok(back and "taken back" in back["text"], f"an isolation after which the server is not heard is taken back: {back and back['text']}")
+
+
 there = other_host()
 ip("route", "add", "default", "via", "10.7.0.254")
 with open("/tmp/resolv.test", "w") as f:
@@ -150,7 +197,7 @@ with open("/tmp/resolv.test", "w") as f:
 subprocess.run(["mount", "--bind", "/tmp/resolv.test", os.path.realpath("/etc/resolv.conf")], check=True)
 servers = [listen(80), listen(81)]
 with OrderGuard({"server.address": "198.51.100.7:7443", "reaction.never_block": "192.0.2.0/24"}) as g:
-    for check in (check_block, check_never, check_keep, check_cut):
+    for check in (check_block, check_never, check_keep, check_cut, check_port, check_isolate):
         timed(check, g)
 for p in servers + [there]:
     p.kill()

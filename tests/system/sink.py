@@ -44,6 +44,21 @@ def event(b, at):
     return ev, at + 1
 
 
+def connect(conf):
+    """The uplink's connection to its server, when CONF.server names one."""
+    if not os.path.exists(conf + ".server"):
+        return None
+    host, port = open(conf + ".server").read().split()
+    return socket.create_connection((host, int(port)), timeout=5)
+
+
+def talk(server):
+    try:
+        server.send(b".", socket.MSG_DONTWAIT)
+    except OSError:
+        pass
+
+
 def main():
     fd = int(sys.argv[sys.argv.index("--fd") + 1])
     conf = sys.argv[sys.argv.index("-c") + 1]
@@ -58,9 +73,12 @@ def main():
     if os.path.exists(conf + ".in"):
         os.unlink(conf + ".in")
     orders.bind(conf + ".in")
+    server = connect(conf)
     buf = b""
     while True:
-        ready = select.select([s, orders], [], [])[0]
+        ready = select.select([s, orders], [], [], 0.2 if server else None)[0]
+        if server:
+            talk(server)
         if orders in ready:
             message = orders.recv(1 << 18)
             s.sendall(struct.pack(">I", len(message)) + message)

@@ -9,6 +9,8 @@ extern const struct reaction reaction_kill;
 extern const struct reaction reaction_freeze;
 extern const struct reaction reaction_block_ip;
 extern const struct reaction reaction_cut;
+extern const struct reaction reaction_block_port;
+extern const struct reaction reaction_isolate;
 extern const struct reaction reaction_restore_file;
 extern const struct reaction reaction_restart;
 extern const struct reaction reaction_hold;
