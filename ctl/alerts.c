@@ -135,18 +135,54 @@ alert_show(struct ctl *c, const char *id)
 	return EXIT_OK;
 }
 
+/* What the verdict would have hidden. */
+static int
+alert_preview(struct ctl *c, const char *id, json_t *body)
+{
+	char path[256], text[64], more[64];
+	json_t *doc = NULL, *one;
+	size_t i;
+	int r;
+
+	snprintf(path, sizeof(path), "alerts/%s/verdict", id);
+	r = client_request(c, "POST", path, body, &doc);
+	json_decref(body);
+	if (r != EXIT_OK)
+		return r;
+	if (c->output != OUTPUT_TABLE) {
+		print_document(c, doc);
+	} else {
+		printf("would have hidden %s alerts of the last 30 days, %s of recorded attacks\n",
+		    print_text(doc, "would_have_hidden", text, sizeof(text)),
+		    print_text(doc, "recorded_attacks", more, sizeof(more)));
+		json_array_foreach(json_object_get(doc, "alerts"), i, one)
+		{
+			char title[256];
+
+			printf("  %s  %s\n", print_text(one, "id", text, sizeof(text)),
+			    print_text(one, "title", title, sizeof(title)));
+		}
+	}
+	json_decref(doc);
+	return EXIT_OK;
+}
+
 static int
 alert_verdict(struct ctl *c, const char *id, const char *verdict, const char *scope,
-    const char *expires, bool preview)
+    const char *label, const char *expires, bool preview)
 {
 	json_t *body = json_pack("{s:s}", "verdict", verdict);
 
+	if (label != NULL)
+		json_object_set_new(body, "label", json_string(label));
 	if (scope != NULL)
 		json_object_set_new(body, "scope", json_string(scope));
 	if (expires != NULL)
 		json_object_set_new(body, "expires", json_string(expires));
-	if (preview)
+	if (preview) {
 		json_object_set_new(body, "preview", json_true());
+		return alert_preview(c, id, body);
+	}
 	return list_post(c, "POST", "alerts", id, "verdict", body, verdict);
 }
 
@@ -155,6 +191,7 @@ verb_alerts(struct ctl *c)
 {
 	const char *status = ctl_option(c, "status"), *limit = ctl_option(c, "limit");
 	const char *scope = ctl_option(c, "scope"), *expires = ctl_option(c, "expires");
+	const char *label = ctl_option(c, "label");
 	bool preview = ctl_flag(c, "preview");
 	char query[128];
 
@@ -178,6 +215,6 @@ verb_alerts(struct ctl *c)
 	if (strcmp(c->argv[1], "close") == 0 && c->argc == 3)
 		return list_post(c, "POST", "alerts", c->argv[2], "close", json_object(), "closed");
 	if (strcmp(c->argv[1], "verdict") == 0 && c->argc == 4)
-		return alert_verdict(c, c->argv[2], c->argv[3], scope, expires, preview);
+		return alert_verdict(c, c->argv[2], c->argv[3], scope, label, expires, preview);
 	return ctl_usage(c);
 }

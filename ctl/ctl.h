@@ -53,6 +53,8 @@ int verb_hosts(struct ctl *c);
 int verb_daemons(struct ctl *c);
 int verb_events(struct ctl *c);
 int verb_alerts(struct ctl *c);
+int verb_expectations(struct ctl *c);
+int verb_deploy(struct ctl *c);
 int verb_tokens(struct ctl *c);
 int verb_api_tokens(struct ctl *c);
 int verb_users(struct ctl *c);

@@ -20,10 +20,16 @@ const struct verb verb_table[] = {
 	    "what the daemons did, newest last", "--since --until --limit --follow", verb_events },
 	{ "alerts",
 	    "[--status open] [--limit N] | show A | ack A | close A | verdict A true_positive|false_positive|"
-	    "benign_expected",
+	    "benign_expected [--scope host|label|daemon|fleet] [--label L] [--expires 30d] [--preview]",
 	    "what departed from normal, and why",
-	    "show ack close verdict --status --limit true_positive false_positive benign_expected",
+	    "show ack close verdict --status --limit true_positive false_positive benign_expected"
+	    " --scope --label --expires --preview host label daemon fleet",
 	    verb_alerts },
+	{ "expectations", "[undo E]", "what verdicts made expected, and until when", "undo",
+	    verb_expectations },
+	{ "deploy", "[begin --daemon D [--host H | --label L] [--ttl 30m] [--note T] | end ID]",
+	    "say that a daemon is about to change: what it does then is learnt",
+	    "begin end --daemon --host --label --ttl --note", verb_deploy },
 	{ "tokens", "[create [--uses N] [--ttl 1h] [--label L] [--require-approval] | revoke T]",
 	    "tokens that let hosts in", "create revoke --uses --ttl --label --require-approval",
 	    verb_tokens },

@@ -8,6 +8,7 @@
 #include "server/detect/alerts.h"
 
 #include "lib/clock.h"
+#include "server/api/expect.h"
 #include "server/api/caller.h"
 #include "server/api/reactions.h"
 #include "server/api/state.h"
@@ -318,7 +319,8 @@ struct change {
 	char daemon[DS_DAEMON_MAX + 1];
 	const struct store_backend *backend;
 	struct store *store;
-	struct undo_list undo; /* what was done because of it, when that was wrong */
+	struct undo_list undo;       /* what was done because of it, when that was wrong */
+	const struct expect *expect; /* what a verdict makes expected; NULL: nothing */
 };
 
 static int
@@ -348,6 +350,9 @@ change_alert(const struct store_backend *backend, struct store *store, void *ctx
 	if (!ch->found || ch->result < 0)
 		return ch->found ? ch->result : -ENOENT;
 	r = undo_run(backend, store, &ch->undo);
+	if (r == 0 && ch->expect != NULL)
+		r = expect_store(backend, store, ch->expect, ch->what.verdict, ch->what.by,
+		    ch->what.note, ds_clock_wall_us());
 	if (r == 0)
 		r = undo_restarts(backend, store, &ch->undo);
 	return r < 0 ? r : ch->result;
@@ -374,14 +379,14 @@ tell_changed(struct call *c, const struct change *ch)
 {
 	if (ch->result == 1 && c->cfg->ingest != NULL)
 		ingest_forget(c->cfg->ingest, ch->host, ch->daemon);
-	if (ch->result == 1 && c->cfg->fleet != NULL)
+	if ((ch->result == 1 || ch->expect != NULL) && c->cfg->fleet != NULL)
 		fleet_forget(c->cfg->fleet, ch->host, ch->daemon);
 	if (c->cfg->react != NULL)
 		undo_kick(c, &ch->undo);
 }
 
 static void
-change(struct call *c, const char *status, const char *verdict)
+change(struct call *c, const char *status, const char *verdict, const struct expect *expect)
 {
 	struct change *ch;
 	const char *note;
@@ -395,7 +400,9 @@ change(struct call *c, const char *status, const char *verdict)
 		return;
 	}
 	ch->c = c;
-	ch->what = (struct alert_change){ status, verdict, c->caller->name, note };
+	ch->what = (struct alert_change){ status, verdict, c->caller->name, note,
+		expect != NULL && expect->expires_us != 0 };
+	ch->expect = expect;
 	if (collect_undo(c, verdict, &ch->undo)) {
 		r = call_write(c, change_alert, ch);
 		if (r == -ENOENT) {
@@ -414,13 +421,33 @@ change(struct call *c, const char *status, const char *verdict)
 void
 alerts_ack(struct call *c)
 {
-	change(c, "acknowledged", NULL);
+	change(c, "acknowledged", NULL, NULL);
 }
 
 void
 alerts_close(struct call *c)
 {
-	change(c, "closed", NULL);
+	change(c, "closed", NULL, NULL);
+}
+
+/* Accepted: expected from now on, at the scope asked for. */
+static void
+accept(struct call *c, const char *verdict)
+{
+	struct expect *e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		call_error(c, -ENOMEM, "the alert was not changed");
+	else if (expect_read(c, e) && expect_load(c, e)) {
+		if (e->preview)
+			expect_preview(c, e);
+		else if (!e->has_behaviours && strcmp(e->scope, "host") != 0)
+			call_problem(c, 409, "conflict",
+			    "the alert is not about a behaviour that could be expected elsewhere");
+		else
+			change(c, NULL, verdict, e->has_behaviours ? e : NULL);
+	}
+	free(e);
 }
 
 void
@@ -430,10 +457,11 @@ alerts_verdict(struct call *c)
 
 	if (!call_text(c, "verdict", "", 40, &v))
 		return;
-	if (strcmp(v, "true_positive") != 0 && strcmp(v, "false_positive") != 0 &&
-	    strcmp(v, "benign_expected") != 0)
+	if (strcmp(v, "true_positive") == 0)
+		change(c, NULL, v, NULL);
+	else if (strcmp(v, "false_positive") == 0 || strcmp(v, "benign_expected") == 0)
+		accept(c, v);
+	else
 		call_problem(c, 400, "body",
 		    "verdict: expected true_positive, false_positive or benign_expected");
-	else
-		change(c, NULL, v);
 }

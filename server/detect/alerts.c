@@ -307,7 +307,7 @@ unhex(const char *hex, struct key *ret)
 /* What the alert is about becomes part of what is normal. */
 static int
 learn(const struct store_backend *backend, struct store *store, const struct alert_row *row,
-    uint64_t now_us)
+    bool expires, uint64_t now_us)
 {
 	json_t *doc = json_loads(row->json != NULL ? row->json : "{}", 0, NULL), *one;
 	json_t *list = json_object_get(doc, "behaviours");
@@ -327,7 +327,8 @@ learn(const struct store_backend *backend, struct store *store, const struct ale
 			.learnt = true };
 		struct key key;
 
-		if (hex == NULL || !unhex(hex, &key) || r < 0)
+		if (hex == NULL || !unhex(hex, &key) || r < 0 ||
+		    (expires && learnt.kind != DS_EVENT_LOGIN))
 			continue;
 		learnt.key = key.data;
 		learnt.key_size = key.size;
@@ -401,7 +402,7 @@ change_row(const struct store_backend *backend, struct store *store, const struc
 	}
 	r = backend->alert_put(store, &row);
 	if (r >= 0 && is_accepted(change))
-		r = learn(backend, store, &row, now_us);
+		r = learn(backend, store, &row, change->expires, now_us);
 fail:
 	free(verdict);
 	free(json);

@@ -29,6 +29,7 @@ struct alert_change {
 	const char *verdict; /* true_positive, false_positive, benign_expected; NULL: as it is */
 	const char *by;      /* who, for the record */
 	const char *note;    /* or NULL */
+	bool expires; /* what it accepts is kept as an expectation that ends: not learnt for ever */
 };
 
 /* Changes an alert.  `row` is what a reader had for its id; what grew since then is kept.  A

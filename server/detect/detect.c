@@ -297,14 +297,15 @@ look_up(struct turn *t, struct sighting *s, const struct kind_columns *k)
 
 	if (r < 0)
 		return r;
-	s->behaviour = profiles_find(p, s->daemon, s->kind, &s->key);
+	s->behaviour = profiles_find(p, s->daemon, key_kind(s->kind), &s->key);
 	r = note_change(t, s);
 	if (r < 0 || s->behaviour != NULL)
 		return r;
 	r = judge(t, s, &is);
 	if (r < 0)
 		return r;
-	s->behaviour = profiles_add(p, s->daemon, s->kind, &s->key, s->time_us, is == NOVEL_LEARN);
+	s->behaviour =
+	    profiles_add(p, s->daemon, key_kind(s->kind), &s->key, s->time_us, is == NOVEL_LEARN);
 	if (s->behaviour == NULL) /* no room: not known, so said each time */
 		return is == NOVEL_TELL ? tell(t, s) : 0;
 	s->behaviour->waits = is == NOVEL_WAIT;

@@ -227,7 +227,7 @@ explain_put_behaviours(struct ds_json *j, const struct sighting *s)
 	ds_json_key(j, "behaviours");
 	ds_json_array(j);
 	ds_json_object(j);
-	ds_json_put_uint(j, "kind", s->kind);
+	ds_json_put_uint(j, "kind", key_kind(s->kind));
 	ds_json_put_string(j, "key", hex);
 	ds_json_end(j);
 	ds_json_end(j);

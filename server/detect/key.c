@@ -57,6 +57,14 @@ key_family(uint8_t kind)
 	return kind < DS_EVENT_MAX && rows[kind].shape != SHAPE_NONE ? (int)rows[kind].family : -1;
 }
 
+uint8_t
+key_kind(uint8_t kind)
+{
+	return kind < DS_EVENT_MAX && rows[kind].shape == SHAPE_FILE && kind != DS_EVENT_FILE_READ
+		   ? DS_EVENT_FILE_WRITE
+		   : kind;
+}
+
 bool
 key_is_counted(uint8_t kind, uint8_t sort)
 {

@@ -37,6 +37,9 @@ struct key {
 
 /* The family of a kind, or -1: not part of a profile. */
 int key_family(uint8_t kind);
+/* The kind under which a behaviour is kept: what is done to a file is in its key, so that making one
+ * and writing to it are the same. */
+uint8_t key_kind(uint8_t kind);
 /* Whether a learnt key of this kind and sort counts for coverage. */
 bool key_is_counted(uint8_t kind, uint8_t sort);
 

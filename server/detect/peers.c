@@ -51,8 +51,8 @@ turn_peers(struct turn *t, const struct daemon_profile *d, uint8_t kind, const s
 	t->fleet_asked = true;
 	if (t->fleet == NULL)
 		return (struct prevalence){ 0 };
-	p = fleet_knowledge_get(
-	    ds_version_value(t->fleet), knowledge_fact(d->class, kind, key->data, key->size));
+	p = fleet_knowledge_get(ds_version_value(t->fleet),
+	    knowledge_fact(d->class, key_kind(kind), key->data, key->size));
 	if (own_seen && p.seen > 0)
 		p.seen--;
 	return p;

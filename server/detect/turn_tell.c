@@ -51,7 +51,7 @@ tell_fleet(struct turn *t, const struct sighting *s, const struct finding *f)
 	if (n == NULL)
 		return;
 	n->news.sort = NEWS_TOLD;
-	n->fact = knowledge_fact(s->daemon->class, s->kind, s->key.data, s->key.size);
+	n->fact = knowledge_fact(s->daemon->class, key_kind(s->kind), s->key.data, s->key.size);
 	n->class_fact = knowledge_fact(s->daemon->class, 0, "", 0);
 	n->host = t->from->host;
 	n->time_us = s->time_us;
@@ -69,8 +69,8 @@ tell_fleet(struct turn *t, const struct sighting *s, const struct finding *f)
 bool
 turn_is_expected(struct turn *t, const struct sighting *s)
 {
-	return allowances_has(turn_allowances(t), s->daemon->class, t->from->host, s->kind,
-	    s->key.data, s->key.size, s->time_us);
+	return allowances_has(turn_allowances(t), s->daemon->class, t->from->host,
+	    key_kind(s->kind), s->key.data, s->key.size, s->time_us);
 }
 
 int

@@ -148,6 +148,42 @@ with Site({"detect.learning_min": "2s"}) as site:
            "a shell that obeys a connection is critical")
     ok(all(x["explanation"] and x["reason"] and x["title"] for x in told(site)), "every alert is explained")
     ok(len(told(site)) <= 12, f"alerts of a whole attack are few: {len(told(site))}")
+    # What people say: previewed, expected at a scope, undone; a deployment.
+    def ctl(*args):
+        return subprocess.run([program("daemonsec-ctl"), "--server", f"unix:{site.socket}", *args], text=True,
+                              capture_output=True)
+
+    def cron():
+        inside("open(F,'>/etc/cron.d/update'); print F '#'; close F")
+
+    job = [a for a in told(site, "new_file") if "cron.d" in a["title"]][0]
+    r = ctl("alerts", "verdict", job["id"], "benign_expected", "--scope", "daemon", "--preview")
+    ok(r.returncode == 0 and "would have hidden 1 " in r.stdout, "a preview says what it would have hidden") or say(r.stdout + r.stderr)
+    ok(site.get(f"alerts/{job['id']}")["status"] == "open", "and changes nothing")
+    r = ctl("alerts", "verdict", job["id"], "benign_expected", "--scope", "daemon", "--expires", "30d")
+    ok(r.returncode == 0 and site.get(f"alerts/{job['id']}")["status"] == "closed", "a verdict closes it") or say(r.stderr)
+    exp = site.get("expectations")["items"]
+    ok(exp and exp[0]["scope"] == "daemon" and exp[0]["status"] == "holds" and "/etc/cron.d/update" in exp[0]["behaviour"],
+       "it is an expectation with a scope and an end")
+    before = len(site.events('file.path:"/etc/cron.d/update"'))
+    cron()
+    ok(wait(lambda: len(site.events('file.path:"/etc/cron.d/update"')) > before, 40), "the same happens again")
+    ok(not [a for a in told(site, "new_file") if "cron.d" in a["title"]], "what is expected is not told")
+    r = ctl("expectations", "undo", exp[0]["id"])
+    ok(r.returncode == 0 and site.get("expectations")["items"][0]["status"] == "undone", "it is undone") or say(r.stderr)
+
+    def again():
+        cron()
+        return [a for a in told(site, "new_file") if "cron.d" in a["title"]]
+    ok(wait(again, 60, 0.5), "and told again")
+
+    r = ctl("deploy", "begin", "--daemon", "nginx", "--ttl", "10m")
+    ok(r.returncode == 0 and r.stdout.startswith("dpl_"), "a deployment is declared") or say(r.stderr)
+    wait(lambda: site.get("deployments")["items"])
+    found(site, "new_file", lambda: inside("open(F,'>/etc/cron.d/other'); close F"), "/etc/cron.d/other")
+    ok([a for a in told(site, "new_file") if "other" in a["title"] or a["count"] > 1], "what is grave is told in spite of it")
+    r = ctl("deploy", "end", site.get("deployments")["items"][0]["id"])
+    ok(r.returncode == 0 and site.get("deployments")["items"][0]["status"] == "ended", "and ended") or say(r.stderr)
 os.kill(nginx_pid(), signal.SIGTERM)
 shutil.rmtree(dir, ignore_errors=True)
 done()
