@@ -4,7 +4,7 @@ import type { Alert as Described, Daemon as DescribedDaemon, Host as DescribedHo
 export type Reaction = {
   id: string; kind: string; status: string; mode?: string; target?: string; host?: { id?: string | null; name?: string | null };
   daemon?: { id?: string | null; name?: string | null } | string; alert?: string | { id?: string }; alert_id?: string; reason?: string; by?: string; rule?: string;
-  created?: string; updated?: string; expires?: string | null; result?: unknown; args?: Record<string, unknown>; approved_by?: string;
+  created?: string; updated?: string; expires?: string | null; result?: { needs_approval?: boolean; outcome?: string; text?: string } & Record<string, unknown>; args?: Record<string, unknown>; approved_by?: string;
 };
 export type AlertEvent = {
   time?: string; action?: string; pid?: number; parent_pid?: number; executable?: string; command_line?: string; user?: string; parents?: string[]; [k: string]: unknown;

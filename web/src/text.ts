@@ -220,4 +220,23 @@ export const t = {
     disabled: "Locked out", mustChange: "Has not signed in yet", oneTime: (who: string) => `One-time password of ${who}, shown once:`, sureUser: (who: string) => `Remove ${who}? What they did stays in the audit log.`,
     broken: (k: number) => `The log does not fit together from row ${k.toLocaleString()} on: somebody changed it.`, verified: "The log is whole.", about: "About", version: "Version", started: "Started", address: "Address",
   },
+  apply: {
+    title: "React", on: "On", what: "What", pid: "Process", address: "Address", port: "Port", protocol: "Protocol", path: "File", unit: "Unit", ttl: "For", reason: "Why (it stays with the reaction)", ordered: "Ordered. What comes of it is shown here.",
+    ttls: { "10m": "10 minutes", "1h": "1 hour", "24h": "24 hours" } as Record<string, string>,
+    ends: "It ends by itself after this time, also when this server is gone, and can be undone before.", checked: "The host checks that it had its effect, and tells.",
+    does: {
+      freeze: "Stops the process where it is, with all that it started; thawed when the time is over.", kill: "Ends the process and what it started.", block_ip: "Lets nothing from and to this address through.",
+      block_port: "Lets nothing to this port through.", cut: "Closes the connections with this address.", restore_file: "Puts the file back as it was, from the vault, and checks it.", restart: "Starts the unit anew.",
+      isolate: "Cuts the host off from the network, but for DaemonSec and your own session.",
+    } as Record<string, string>,
+  },
+  modes: {
+    title: "How much may DaemonSec do?", fleet: "The whole fleet", label: (l: string) => `Hosts with the label ${l}`, set: "Change", back: "As the fleet", by: "said by", none: "Nothing is said: the fleet watches and tells.",
+    blockers: "This speaks against it:", force: "Set it all the same", whole: "For the whole fleet", where: "Where", forLabel: "A label", forDaemon: "A daemon (* for any part)", forHost: "A host",
+  },
+  simulate: {
+    title: "What would have been done?", why: "The alerts of the last 30 days, and what the rules that are in use would have done about them.", rule: "Rule", would: "Would", wrongly: "Wrongly, as verdicts say", refused: "Refused", cases: "Cases", none: "Nothing would have been done.",
+    sum: (alerts: number, would: number) => `${n(alerts, "alert", "alerts")}, ${n(would, "reaction", "reactions")}.`, open: "What would have been done?",
+  },
+  approve: { button: "Agree", done: "Agreed.", waits: "Waits for a second operator" },
 };

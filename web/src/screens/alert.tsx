@@ -10,6 +10,7 @@ import { status } from "../state";
 import { t } from "../text";
 import { link } from "../url";
 import { Button, Chip, copy, Dialog, doing, Facts, Field, Meter, Severity, Show, Time, Told } from "../ui/basic";
+import { Apply } from "../ui/apply";
 import { EventLine } from "../ui/event";
 import { ReactionList, undo } from "../ui/reaction";
 import { Tree } from "../ui/tree";
@@ -33,7 +34,7 @@ export function AlertPanel({ id, all, onClose }: { id: string; all: Alert[]; onC
 }
 
 function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void }) {
-  const dialog = useSignal<"" | "normal" | "note" | "assign">("");
+  const dialog = useSignal<"" | "normal" | "note" | "assign" | "react">("");
   const undoable = a.reactions.filter(canUndo);
   const write = may("alerts:write");
   const open = a.status !== "closed";
@@ -65,6 +66,7 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
           {write && a.status === "open" && <Button kind="primary" icon="check" keys="e" onClick={() => void acknowledge([a])}>{t.alerts.ack}</Button>}
           {undoable.length > 0 && write && <Button icon="undo" keys="u" onClick={doUndo}>{t.alerts.undo}</Button>}
           {write && <Button icon="ok" keys="n" onClick={() => { dialog.value = "normal"; }}>{t.alerts.normal}</Button>}
+          {offers("POST", "/reactions") && may("reactions:write") && <Button icon="reactions" onClick={() => { dialog.value = "react"; }}>{t.apply.title}</Button>}
           {write && open && <Button keys="c" onClick={() => void close([a])}>{t.alerts.close}</Button>}
           {write && a.verdict === null && <Button onClick={() => void doing(() => post(path(a, "verdict"), { verdict: "true_positive" }), t.alerts.realDone).then(after)}>{t.alerts.real}</Button>}
           {write && offers("POST", "/alerts/{id}/assign") && <Button icon="user" onClick={() => { dialog.value = "assign"; }}>{t.alerts.assign}</Button>}
@@ -118,6 +120,7 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
       </details>
       {dialog.value === "normal" && <Normal a={a} all={all} onClose={() => { dialog.value = ""; }} />}
       {dialog.value === "note" && <Noting a={a} onClose={() => { dialog.value = ""; }} />}
+      {dialog.value === "react" && <Apply on={{ host: a.host, daemon: a.daemon?.name ?? undefined, alert: a }} kind={a.process?.pid ? "freeze" : "block_ip"} onClose={() => { dialog.value = ""; }} />}
       {dialog.value === "assign" && <Assigning a={a} onClose={() => { dialog.value = ""; }} />}
     </>
   );

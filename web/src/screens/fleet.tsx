@@ -7,6 +7,7 @@ import { severityRank, type Alert, type Host } from "../model";
 import { t } from "../text";
 import { go, link, param, setParams } from "../url";
 import { Button, Chip, Dialog, doing, Field, Severity, Show, Time, Told } from "../ui/basic";
+import { SetMode } from "../ui/modes";
 import { QueryBar } from "../ui/querybar";
 import { VirtualTable, type Column } from "../ui/table";
 import { Views } from "../ui/views";
@@ -98,25 +99,6 @@ function Labels({ hosts, onClose, onDone }: { hosts: Host[]; onClose: () => void
       <form class="stack" onSubmit={submit}>
         <Field label={t.fleet.labels} hint={t.fleet.labelHint}><input name="labels" maxLength={500} defaultValue={common} autoFocus /></Field>
         <div class="actions end"><Button onClick={onClose}>{t.act.cancel}</Button><Button type="submit" kind="primary">{t.act.save}</Button></div>
-      </form>
-    </Dialog>
-  );
-}
-
-export function SetMode({ targets, onClose }: { targets: Record<string, string>[]; onClose: () => void }) {
-  const mode = useSignal<"monitor" | "active" | "prevent">("monitor");
-  const go = async (e: Event) => {
-    e.preventDefault();
-    if (await doing(() => Promise.all(targets.map((x) => post("modes", { ...x, mode: mode.value }))), t.fleet.modeSet)) onClose();
-    changed("hosts", "status", "modes");
-  };
-  return (
-    <Dialog title={t.fleet.mode} onClose={onClose}>
-      <form class="stack" onSubmit={go}>
-        <fieldset class="choice"><legend>{t.fleet.mode}</legend>
-          {(["monitor", "active", "prevent"] as const).map((m) => <label key={m} class="checks"><input type="radio" name="mode" checked={mode.value === m} onChange={() => { mode.value = m; }} />{t.mode[`${m}Long`]}</label>)}
-        </fieldset>
-        <div class="actions end"><Button onClick={onClose}>{t.act.cancel}</Button><Button type="submit" kind="primary">{t.act.apply}</Button></div>
       </form>
     </Dialog>
   );

@@ -1,13 +1,14 @@
 // host - one host: is it well, what runs there, what differs from the others, what was done.
 import { useSignal } from "@preact/signals";
-import { all, get, may, offers, post, type PageOf } from "../api";
-import { changed, useData } from "../data";
+import { all, get, may, offers, type PageOf } from "../api";
+import { useData } from "../data";
 import { dateTime, ms, quoted, span } from "../format";
 import { canUndo, text, type Alert, type Daemon, type Doc, type Host as HostT, type Reaction } from "../model";
 import { t } from "../text";
 import { go, link } from "../url";
-import { Button, Chip, Dialog, doing, Empty, Facts, Section, Severity, Show, Time, Told } from "../ui/basic";
+import { Button, Chip, Empty, Facts, Section, Severity, Show, Time, Told } from "../ui/basic";
 import { Bars, bucketsOf, fill } from "../ui/bars";
+import { Apply } from "../ui/apply";
 import { EventLine, objectOf } from "../ui/event";
 import { ReactionList } from "../ui/reaction";
 import { VirtualTable } from "../ui/table";
@@ -39,7 +40,7 @@ function Body({ h }: { h: HostT }) {
         <h1><Told text={h.name} /></h1><HostState h={h} />
         {(h.labels ?? []).map((l) => <Chip key={l} icon="tag"><Told text={l} /></Chip>)}
         <a class="button" href={link.events(q)}>{t.host.events}</a>
-        {offers("POST", "/reactions") && may("reactions:write") && <Button kind="danger" onClick={() => { isolate.value = true; }}>{t.host.isolate}</Button>}
+        {offers("POST", "/reactions") && may("reactions:write") && <Button kind="danger" icon="reactions" onClick={() => { isolate.value = true; }}>{t.apply.title}</Button>}
       </div>
       <div class="overview">
         <div class="stack">
@@ -75,13 +76,7 @@ function Body({ h }: { h: HostT }) {
           </Section>
         </div>
       </div>
-      {isolate.value && (
-        <Dialog title={t.host.isolate} onClose={() => { isolate.value = false; }}>
-          <p>{t.host.sureIsolate}</p>
-          <div class="actions end"><Button onClick={() => { isolate.value = false; }}>{t.act.cancel}</Button>
-            <Button kind="danger" onClick={() => void doing(() => post("reactions", { kind: "isolate", host: h.id, ttl: "10m" }), t.host.isolated).then(() => { isolate.value = false; changed("reactions"); })}>{t.host.isolate}</Button></div>
-        </Dialog>
-      )}
+      {isolate.value && <Apply on={{ host: h }} kind="isolate" onClose={() => { isolate.value = false; }} />}
     </>
   );
 }

@@ -1,6 +1,6 @@
 // reactions - what was done or would have been, why, by whom, until when; and the way back from each.
 import { useSignal } from "@preact/signals";
-import { all, may } from "../api";
+import { all, may, offers } from "../api";
 import { useData } from "../data";
 import { plain } from "../format";
 import { canUndo, type Reaction } from "../model";
@@ -8,7 +8,9 @@ import { status } from "../state";
 import { t } from "../text";
 import { link, param, setParams } from "../url";
 import { Button, Dialog, Facts, Note, Show, Tabs, Time, Told } from "../ui/basic";
-import { Ends, kindOf, ReactionState, undo } from "../ui/reaction";
+import { Modes } from "../ui/modes";
+import { approve, Ends, kindOf, ReactionState, undo, waits } from "../ui/reaction";
+import { Simulate } from "../ui/simulate";
 import { VirtualTable, type Column } from "../ui/table";
 
 const filters: Record<string, (r: Reaction) => boolean> = {
@@ -24,6 +26,7 @@ export function Reactions({ id }: { id: string }) {
   const picked = useSignal<Set<string>>(new Set());
   const sure = useSignal<Reaction[]>([]);
   const open = useSignal(id);
+  const simulating = useSignal(false);
   const columns: Column<Reaction>[] = [
     { id: "state", title: t.reactions.state, width: "180px", sort: (r) => r.status, cell: (r) => <ReactionState r={r} /> },
     { id: "what", title: t.reactions.what, width: "140px", sort: kindOf, cell: (r) => <strong>{kindOf(r)}</strong> },
@@ -33,7 +36,7 @@ export function Reactions({ id }: { id: string }) {
     { id: "by", title: t.reactions.by, width: "110px", sort: (r) => r.by ?? "", cell: (r) => <Told text={r.by ?? r.rule ?? ""} /> },
     { id: "ends", title: t.reactions.ends, width: "130px", sort: (r) => r.expires ?? "", cell: (r) => <Ends r={r} /> },
     { id: "when", title: t.reactions.when, width: "110px", sort: (r) => r.created ?? "", cell: (r) => <Time at={r.created} /> },
-    { id: "undo", title: "", width: "92px", cell: (r) => (canUndo(r) && may("reactions:write") ? <Button icon="undo" onClick={() => void undo([r])}>{t.act.undo}</Button> : "") },
+    { id: "undo", title: "", width: "92px", cell: (r) => (waits(r) && may("reactions:write") ? <Button icon="check" onClick={() => void approve(r)}>{t.approve.button}</Button> : canUndo(r) && may("reactions:write") ? <Button icon="undo" onClick={() => void undo([r])}>{t.act.undo}</Button> : "") },
   ];
   const items = list.data ?? [];
   const chosen = items.filter((r) => picked.value.has(r.id) && canUndo(r));
@@ -43,6 +46,7 @@ export function Reactions({ id }: { id: string }) {
     <div class="screen">
       <div class="screen-head"><h1>{t.reactions.title}</h1>
         <Tabs label={t.reactions.state} current={which} onPick={(v) => setParams({ show: v === "all" ? "" : v })} items={Object.keys(filters).map((k) => [k, t.reactions.filters[k]!])} />
+        {offers("GET", "/reactions/simulate") && <Button icon="search" onClick={() => { simulating.value = true; }}>{t.simulate.open}</Button>}
         {may("reactions:write") && chosen.length > 0 && <Button icon="undo" kind="primary" onClick={() => { sure.value = chosen; }}>{t.reactions.undoMany(chosen.length)}</Button>}
         {may("reactions:write") && chosen.length === 0 && active.length > 1 && <Button icon="undo" onClick={() => { sure.value = active; }}>{t.reactions.undoAll}</Button>}
       </div>
@@ -53,6 +57,8 @@ export function Reactions({ id }: { id: string }) {
             empty={items.length === 0 ? t.reactions.none : t.reactions.noneSuch} picked={picked.value} onPicked={(s) => { picked.value = s; }} initialSort={["when", -1]} onOpen={(r) => { open.value = r.id; }} />
         </section>
       )}</Show>
+      {offers("GET", "/modes") && <Modes />}
+      {simulating.value && <Simulate onClose={() => { simulating.value = false; }} />}
       {sure.value.length > 0 && (
         <Dialog title={t.act.undo} onClose={() => { sure.value = []; }}>
           <p>{t.reactions.sure(sure.value.length)}</p>

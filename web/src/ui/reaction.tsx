@@ -13,16 +13,19 @@ const look: Record<string, [string, string]> = {
 
 export function ReactionState({ r }: { r: Reaction }) {
   const [kind, icon] = look[r.status] ?? ["", "clock"];
-  return <Chip kind={kind} icon={icon}>{t.reaction.states[r.status] ?? r.status}</Chip>;
+  return <Chip kind={kind} icon={icon} title={r.result?.text}>{waits(r) ? t.approve.waits : t.reaction.states[r.status] ?? r.status}</Chip>;
 }
 
 export const kindOf = (r: Reaction) => t.reaction.kinds[r.kind] ?? r.kind.replace(/_/g, " ");
 
 export async function undo(list: Reaction[]) {
-  const ok = await doing(() => Promise.all(list.map((r) => post(`reactions/${encodeURIComponent(r.id)}/undo`))), t.alerts.undone);
+  const ok = await doing(() => (list.length === 1 ? post(`reactions/${encodeURIComponent(list[0]!.id)}/undo`) : post("reactions/undo", { ids: list.map((r) => r.id) })), t.alerts.undone);
   changed("reactions", "alerts", "status");
   return ok;
 }
+
+export const waits = (r: Reaction) => r.status === "pending" && r.result?.needs_approval === true;
+export const approve = (r: Reaction) => doing(() => post(`reactions/${encodeURIComponent(r.id)}/approve`), t.approve.done).then(() => changed("reactions", "alerts", "status"));
 
 export function Ends({ r }: { r: Reaction }) {
   if (!r.expires) return <span class="muted">–</span>;
