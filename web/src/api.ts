@@ -194,10 +194,11 @@ export function may(scope: string): boolean {
 // ---- streams
 
 // Lines of a response as they come; ends when the server or the signal ends it.
-export async function* lines(path: string, signal: AbortSignal, extra: Record<string, string> = {}): AsyncGenerator<string> {
+export async function* lines(path: string, signal: AbortSignal, extra: Record<string, string> = {}, opened = () => {}): AsyncGenerator<string> {
   const h = headers(false, false);
   for (const [k, v] of Object.entries(extra)) h.set(k, v);
   const r = await raw(path, { headers: h, signal });
+  opened();
   const reader = r.body!.pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>).getReader();
   let rest = "";
   try {

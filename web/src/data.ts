@@ -95,7 +95,7 @@ export const live = signal<"off" | "on" | "waiting">("off");
 export const announced = signal("");
 
 const topicOf: Record<string, string[]> = {
-  alert: ["alerts", "status"], reaction: ["reactions", "alerts", "status"], host: ["hosts", "status"], job: ["jobs", "models"],
+  reset: ["alerts", "reactions", "hosts", "jobs", "status"], alert: ["alerts", "status"], reaction: ["reactions", "alerts", "status"], host: ["hosts", "status"], job: ["jobs", "models"],
 };
 
 // Server-Sent Events by fetch, because EventSource can carry no token. Comes back after a while that grows, and says
@@ -118,14 +118,14 @@ export function startStream(): () => void {
   const run = async () => {
     let name = "message", id = "", data = "";
     try {
-      for await (const line of lines("stream", abort.signal, { Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) })) {
-        const text = line.replace(/\r$/, "");
-        if (live.peek() !== "on") {
-          // What happened while we were away.
-          if (live.peek() === "waiting") changed("alerts", "reactions", "hosts", "jobs", "status");
-          live.value = "on";
-        }
+      const opened = () => {
+        // What happened while we were away, should the server not remember.
+        if (live.peek() === "waiting") changed("alerts", "reactions", "hosts", "jobs", "status");
+        live.value = "on";
         wait = 1000;
+      };
+      for await (const line of lines("stream", abort.signal, { Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) }, opened)) {
+        const text = line.replace(/\r$/, "");
         if (text === "") {
           if (data) take(name, id, data);
           name = "message"; id = ""; data = "";

@@ -117,7 +117,7 @@ export const t = {
     states: {
       dry_run: "Would have", pending: "Waiting", sent: "Sent", applied: "Done, being checked", verified: "Done and checked", failed: "Failed", expired: "Ended", undone: "Undone",
     } as Record<string, string>,
-    until: "until", ended: "ended", would: "It would have done this. Nothing was changed.",
+    process: "process", until: "until", ended: "ended", would: "It would have done this. Nothing was changed.",
   },
   event: {
     exec: "ran", exit: "ended", fork: "forked", connect: "connected to", accept: "was connected to from", listen: "listens on", send: "sent to", write: "wrote", create: "created",
@@ -141,7 +141,7 @@ export const t = {
     quiet: "No alerts", standout: "Daemons that stand out", none: "None stands out.", heat: "Fleet", heatMore: (k: number) => `and ${k.toLocaleString()} more in Fleet`,
     ingest: "What comes in", perSecond: "Events a second", lag: "Delay", lost: "Lost", gaps: "Gaps", stored: "Stored", disk: "Disk free", oldest: "Oldest event",
     health: "Store", ok: "Working", days: (k: number) => n(k, "day", "days"), daemonsReady: "Daemons learnt", notReporting: "Hosts that do not report",
-    hostState: { ok: "normal", offline: "does not report", pending: "waits for approval", revoked: "revoked" } as Record<string, string>,
+    hostState: { ok: "normal", offline: "does not report", pending: "waiting for approval", revoked: "revoked" } as Record<string, string>,
     on: (k: number) => `on ${n(k, "host", "hosts")}`,
   },
   events: {

@@ -231,8 +231,7 @@ function Tail({ q }: { q: string }) {
     };
     const run = async () => {
       try {
-        for await (const line of lines(`events${toQuery({ q, follow: 1 })}`, abort.signal, { Accept: "application/x-ndjson" })) {
-          state.value = "on";
+        for await (const line of lines(`events${toQuery({ q, follow: 1 })}`, abort.signal, { Accept: "application/x-ndjson" }, () => { state.value = "on"; })) {
           failed.value = "";
           wait = 500;
           if (!line) continue;

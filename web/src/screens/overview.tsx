@@ -80,7 +80,7 @@ function Posture({ s, alerts }: { s: Status | null; alerts: Alert[] | undefined 
         {s.counts.hosts.total === 0 && <a class="button primary" href="/rollout">{t.overview.enrol}</a>}
         {offers("POST", "/reactions/pause") && may("reactions:write") && (s.paused
           ? <Button icon="play" onClick={() => act("resume", t.overview.resumed)}>{t.overview.resume}</Button>
-          : <Button icon="pause" kind="danger" onClick={() => act("pause", t.overview.paused)}>{t.overview.pause}</Button>)}
+          : <Button icon="pause" kind={s.mode === "monitor" ? "" : "danger"} onClick={() => act("pause", t.overview.paused)}>{t.overview.pause}</Button>)}
       </div>
     </div>
   );

@@ -9,7 +9,7 @@ import { t } from "../text";
 import { link, param, setParams } from "../url";
 import { Button, Dialog, Facts, Note, Show, Tabs, Time, Told } from "../ui/basic";
 import { Modes } from "../ui/modes";
-import { approve, Ends, kindOf, ReactionState, undo, waits } from "../ui/reaction";
+import { approve, Ends, kindOf, ReactionState, targetOf, undo, waits } from "../ui/reaction";
 import { Simulate } from "../ui/simulate";
 import { VirtualTable, type Column } from "../ui/table";
 
@@ -28,15 +28,15 @@ export function Reactions({ id }: { id: string }) {
   const open = useSignal(id);
   const simulating = useSignal(false);
   const columns: Column<Reaction>[] = [
-    { id: "state", title: t.reactions.state, width: "180px", sort: (r) => r.status, cell: (r) => <ReactionState r={r} /> },
-    { id: "what", title: t.reactions.what, width: "140px", sort: kindOf, cell: (r) => <strong>{kindOf(r)}</strong> },
-    { id: "target", title: t.reactions.target, width: "18%", sort: (r) => r.target ?? "", cell: (r) => <Told text={r.target ?? daemonOf(r)} mono /> },
-    { id: "host", title: t.reactions.host, width: "13%", sort: (r) => r.host?.name ?? "", cell: (r) => (r.host?.id ? <a href={link.host(r.host.id)}><Told text={r.host.name} /></a> : <Told text={r.host?.name ?? ""} />) },
+    { id: "state", title: t.reactions.state, width: "158px", sort: (r) => r.status, cell: (r) => <ReactionState r={r} /> },
+    { id: "what", title: t.reactions.what, width: "118px", sort: kindOf, cell: (r) => <strong>{kindOf(r)}</strong> },
+    { id: "target", title: t.reactions.target, width: "21%", sort: targetOf, cell: (r) => <Told text={targetOf(r) || daemonOf(r)} mono /> },
+    { id: "host", title: t.reactions.host, width: "11%", sort: (r) => r.host?.name ?? "", cell: (r) => (r.host?.id ? <a href={link.host(r.host.id)}><Told text={r.host.name} /></a> : <Told text={r.host?.name ?? ""} />) },
     { id: "why", title: t.reactions.why, cell: (r) => <Told text={r.reason ?? ""} /> },
-    { id: "by", title: t.reactions.by, width: "110px", sort: (r) => r.by ?? "", cell: (r) => <Told text={r.by ?? r.rule ?? ""} /> },
-    { id: "ends", title: t.reactions.ends, width: "130px", sort: (r) => r.expires ?? "", cell: (r) => <Ends r={r} /> },
-    { id: "when", title: t.reactions.when, width: "110px", sort: (r) => r.created ?? "", cell: (r) => <Time at={r.created} /> },
-    { id: "undo", title: "", width: "92px", cell: (r) => (waits(r) && may("reactions:write") ? <Button icon="check" onClick={() => void approve(r)}>{t.approve.button}</Button> : canUndo(r) && may("reactions:write") ? <Button icon="undo" onClick={() => void undo([r])}>{t.act.undo}</Button> : "") },
+    { id: "by", title: t.reactions.by, width: "84px", sort: (r) => r.by ?? "", cell: (r) => <Told text={r.by ?? r.rule ?? ""} /> },
+    { id: "ends", title: t.reactions.ends, width: "112px", sort: (r) => r.expires ?? "", cell: (r) => <Ends r={r} /> },
+    { id: "when", title: t.reactions.when, width: "98px", sort: (r) => r.created ?? "", cell: (r) => <Time at={r.created} /> },
+    { id: "undo", title: t.act.undo, width: "98px", cell: (r) => (waits(r) && may("reactions:write") ? <Button icon="check" onClick={() => void approve(r)}>{t.approve.button}</Button> : canUndo(r) && may("reactions:write") ? <Button icon="undo" onClick={() => void undo([r])}>{t.act.undo}</Button> : "") },
   ];
   const items = list.data ?? [];
   const chosen = items.filter((r) => picked.value.has(r.id) && canUndo(r));
@@ -53,7 +53,7 @@ export function Reactions({ id }: { id: string }) {
       {status.value?.mode === "monitor" && <Note>{t.reactions.monitor}</Note>}
       <Show of={list} what={t.reactions.title} lines={8}>{() => (
         <section class="card">
-          <VirtualTable rows={items.filter(filters[which] ?? filters["all"]!)} columns={columns} rowKey={(r) => r.id} label={t.reactions.title} minWidth={1180} rowHeight={42}
+          <VirtualTable rows={items.filter(filters[which] ?? filters["all"]!)} columns={columns} rowKey={(r) => r.id} label={t.reactions.title} minWidth={1060} rowHeight={42}
             empty={items.length === 0 ? t.reactions.none : t.reactions.noneSuch} picked={picked.value} onPicked={(s) => { picked.value = s; }} initialSort={["when", -1]} onOpen={(r) => { open.value = r.id; }} />
         </section>
       )}</Show>
@@ -62,13 +62,13 @@ export function Reactions({ id }: { id: string }) {
       {sure.value.length > 0 && (
         <Dialog title={t.act.undo} onClose={() => { sure.value = []; }}>
           <p>{t.reactions.sure(sure.value.length)}</p>
-          <ul class="lines">{sure.value.slice(0, 12).map((r) => <li key={r.id}>{kindOf(r)} <Told text={r.target ?? ""} mono /> · {plain(r.host?.name)}</li>)}</ul>
+          <ul class="lines">{sure.value.slice(0, 12).map((r) => <li key={r.id}>{kindOf(r)} <Told text={targetOf(r)} mono /> · {plain(r.host?.name)}</li>)}</ul>
           <div class="actions end"><Button onClick={() => { sure.value = []; }}>{t.act.cancel}</Button>
             <Button kind="primary" icon="undo" onClick={() => void undo(sure.value).then(() => { sure.value = []; picked.value = new Set(); })}>{t.act.undo}</Button></div>
         </Dialog>
       )}
       {one && (
-        <Dialog title={`${kindOf(one)}: ${plain(one.target ?? "")}`} onClose={() => { open.value = ""; }} wide>
+        <Dialog title={`${kindOf(one)}: ${plain(targetOf(one))}`} onClose={() => { open.value = ""; }} wide>
           <Facts rows={[
             [t.reactions.state, <ReactionState r={one} />], [t.reactions.why, <Told text={one.reason ?? "–"} />], [t.reactions.host, <Told text={one.host?.name ?? "–"} />], [t.nav.daemons, <Told text={daemonOf(one) || "–"} />],
             [t.reactions.by, <Told text={one.by ?? "–"} />], [t.reactions.rule, <Told text={one.rule || "–"} />], [t.reactions.when, <Time at={one.created} exact />], [t.reactions.ends, <Ends r={one} />],

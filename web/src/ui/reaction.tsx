@@ -24,11 +24,20 @@ export async function undo(list: Reaction[]) {
   return ok;
 }
 
+// "process:7@1800000000000000" as people read it.
+export function targetOf(r: Reaction): string {
+  const [, sort, value] = /^([a-z_]+):(.*)$/s.exec(r.target ?? "") ?? [];
+  if (!sort) return r.target ?? "";
+  const exe = r.args?.["exe"];
+  if (sort === "process") return `${t.reaction.process} ${value!.replace(/@\d+$/, "")}${typeof exe === "string" ? ` (${exe})` : ""}`;
+  return value!;
+}
+
 export const waits = (r: Reaction) => r.status === "pending" && r.result?.needs_approval === true;
 export const approve = (r: Reaction) => doing(() => post(`reactions/${encodeURIComponent(r.id)}/approve`), t.approve.done).then(() => changed("reactions", "alerts", "status"));
 
 export function Ends({ r }: { r: Reaction }) {
-  if (!r.expires) return <span class="muted">–</span>;
+  if (!r.expires || r.status === "dry_run") return <span class="muted">–</span>;
   return canUndo(r) ? <span>{t.reaction.until} <Time at={r.expires} /></span> : <span class="muted">{t.reaction.ended} <Time at={r.expires} /></span>;
 }
 
@@ -39,7 +48,7 @@ export function ReactionList({ list, none }: { list: Reaction[]; none: Component
       {list.map((r) => (
         <li key={r.id} class="row spread">
           <span class="row tight grow">
-            <ReactionState r={r} /><strong>{kindOf(r)}</strong>{r.target && <Told text={r.target} mono />}<Ends r={r} />
+            <ReactionState r={r} /><strong>{kindOf(r)}</strong>{r.target && <Told text={targetOf(r)} mono />}{r.expires && r.status !== "dry_run" && <Ends r={r} />}
           </span>
           {canUndo(r) && may("reactions:write") && <Button icon="undo" onClick={() => void undo([r])}>{t.act.undo}</Button>}
         </li>

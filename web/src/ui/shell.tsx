@@ -27,7 +27,7 @@ export function Mode() {
   const kind = s.mode === "monitor" ? "accent" : "warn";
   return (
     <>
-      <Chip kind={kind} icon={s.mode === "monitor" ? "search" : "reactions"} title={t.mode[`${s.mode}Long`]}>{t.mode[s.mode]}</Chip>
+      <a href="/reactions" title={t.mode[`${s.mode}Long`]}><Chip kind={kind} icon={s.mode === "monitor" ? "search" : "reactions"}>{t.mode[s.mode]}</Chip></a>
       {s.paused && <Chip kind="bad" icon="pause">{t.mode.paused}</Chip>}
     </>
   );

@@ -26,7 +26,7 @@ export function Simulate({ onClose }: { onClose: () => void }) {
           )}
           {r.items.length > 0 && <><h3>{t.simulate.cases}</h3>
             <ul class="lines">{r.items.slice(0, 50).map((c, i) => (
-              <li key={i}><strong>{t.reaction.kinds[c.kind] ?? c.kind}</strong> <Told text={c.target ?? ""} mono /> <a href={link.alert(c.alert_id)} onClick={onClose}><Told text={c.title ?? c.alert_id} /></a> <small><Told text={c.host?.name ?? ""} /></small> {c.refused && <Chip kind="warn"><Told text={c.refused} /></Chip>}</li>
+              <li key={i}><strong>{t.reaction.kinds[c.kind] ?? c.kind}</strong> <Told text={(c.target ?? "").replace(/^[a-z_]+:/, "").replace(/@\d+$/, "")} mono /> <a href={link.alert(c.alert_id)} onClick={onClose}><Told text={c.title ?? c.alert_id} /></a> <small><Told text={c.host?.name ?? ""} /></small> {c.refused && <Chip kind="warn"><Told text={c.refused} /></Chip>}</li>
             ))}</ul></>}
         </>
       )}</Show>
