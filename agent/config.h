@@ -46,8 +46,13 @@ struct agent_config {
 	uint64_t repeat_interval_ms;   /* how often counted repeats are flushed */
 	bool journal;                  /* read logins from the journal where there is one */
 	struct ds_conf_list log_files; /* auth logs to follow; auto: the usual ones that exist */
-	bool integrity;                /* [integrity] watch files of daemons */
-	uint64_t vault_max;            /* bytes of copies of them */
+	char *plugin_dir;              /* [plugins] root's executables */
+	char *plugin_user;
+	uint64_t plugin_timeout_ms;
+	uint64_t plugin_memory;              /* bytes */
+	char *plugin_python;                 /* directory of daemonsec_plugin.py */
+	bool integrity;                      /* [integrity] watch files of daemons */
+	uint64_t vault_max;                  /* bytes of copies of them */
 	struct ds_conf_list integrity_files; /* NAME=/PATH */
 	char *uplink;                        /* program; default: beside the guard's ../libexec */
 };

@@ -59,7 +59,7 @@ guard_reactions = agent/guard/reactions/reactions.h agent/guard/reactions/kill.c
 	agent/guard/reactions/allow.h agent/guard/reactions/block_port.c agent/guard/reactions/isolate.c
 
 # Files put back, daemons started anew.
-guard_services = agent/guard/reactions/restore_file.c agent/guard/reactions/restart.c agent/guard/integrity_start.c \
+guard_services = agent/guard/reactions/restore_file.c agent/guard/reactions/restart.c agent/guard/reactions/plugin.c agent/guard/integrity_start.c \
 	agent/guard/command.c agent/guard/command.h agent/guard/service.c agent/guard/service.h agent/guard/service_probe.c
 
 # Everything of it that tests link, too.

@@ -16,6 +16,7 @@ const struct reaction *const reactions[] = {
 	&reaction_isolate,
 	&reaction_restore_file,
 	&reaction_restart,
+	&reaction_plugin,
 	&reaction_hold,
 	NULL,
 };

@@ -2,6 +2,7 @@
 #include "agent/guard/user.h"
 #include "lib/clock.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -59,4 +60,23 @@ user_name(uint32_t uid)
 		if (users[i].uid == uid)
 			return users[i].name;
 	return NULL;
+}
+
+int
+user_find(const char *name, uid_t *ret_uid, gid_t *ret_gid)
+{
+	FILE *f = fopen("/etc/passwd", "re");
+	const struct passwd *pw;
+	int r = -ENOENT;
+
+	while (f != NULL && r < 0 && (pw = fgetpwent(f)) != NULL) {
+		if (strcmp(pw->pw_name, name) != 0)
+			continue;
+		*ret_uid = pw->pw_uid;
+		*ret_gid = pw->pw_gid;
+		r = 0;
+	}
+	if (f != NULL)
+		fclose(f);
+	return r;
 }

@@ -45,7 +45,7 @@ system_tests += tests/system/agent_clock.py
 
 system_tests += tests/system/access.py
 sanitized_system_tests += tests/system/access.py
-system_tests += tests/system/integrity.py tests/system/restore.py tests/system/restored.py
+system_tests += tests/system/integrity.py tests/system/restore.py tests/system/restored.py tests/system/plugins.py
 EXTRA_DIST += tests/system/orders.py
 check_PROGRAMS += tests/system/order_sign
 tests_system_order_sign_SOURCES = tests/system/order_sign.c

@@ -13,6 +13,7 @@ extern const struct reaction reaction_block_port;
 extern const struct reaction reaction_isolate;
 extern const struct reaction reaction_restore_file;
 extern const struct reaction reaction_restart;
+extern const struct reaction reaction_plugin;
 extern const struct reaction reaction_hold;
 
 #endif

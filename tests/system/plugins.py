@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Plugins of the agent: the examples, and those that hang, eat memory, crash, or may not be run at all."""
+import http.server, json, threading
+
+from harness import *
+
+isolate()
+from orders import *
+
+PYTHON = "/usr/bin/python3"
+if not os.path.exists(PYTHON):
+    skip_all(f"{PYTHON} is not here")
+
+
+def put(g, name, text, mode=0o755):
+    path = os.path.join(g.plugins, name)
+    with open(path, "w") as f:
+        f.write(text)
+    os.chmod(path, mode)
+    return path
+
+
+def body(code):
+    return f"#!{PYTHON}\nimport os, sys, time\nimport daemonsec_plugin as plugin\n\n\n@plugin.apply\n" \
+           f"def act(order):\n{code}\n\n\nplugin.run()\n"
+
+
+def example(g, name, settings):
+    shutil.copy(os.path.join(TOP, "plugins", name), os.path.join(g.plugins, name))
+    put(g, name + ".conf", settings, 0o644)
+
+
+def check_ticket(g):
+    tickets = os.path.join(g.base, "tickets")
+    os.mkdir(tickets)
+    os.chown(tickets, 65534, 65534)
+    example(g, "ticket", f"# where\ndirectory = {tickets}\n")
+    r = g.do("plugin", data="ticket", reason="sshd was replaced", daemon="sshd")
+    files = os.listdir(tickets)
+    if not ok(r["outcome"] == "done" and len(files) == 1 and r["until"], f"a ticket: {r['text']}"):
+        return
+    path = os.path.join(tickets, files[0])
+    ticket = json.load(open(path))
+    ok(ticket["reason"] == "sshd was replaced" and ticket["daemon"] == "sshd", "says what the order says")
+    ok(os.stat(path).st_uid == 65534, "written by the plugins' user")
+    u = g.do("undo", target=r["order"])
+    ok(u["outcome"] in ("done", "undone") and not os.listdir(tickets), f"undo closes it: {u['text']}")
+
+
+def check_telegram(g):
+    got = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            got.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"ok": true}')
+
+        def log_message(self, *a):
+            pass
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    example(g, "telegram", f"api = http://127.0.0.1:{server.server_port}\ntoken = 1:secret\nchat = -5\n")
+    r = g.do("plugin", data="telegram", reason="nginx started a shell", daemon="nginx.service")
+    ok(r["outcome"] == "done" and got and got[0][0] == "/bot1:secret/sendMessage", f"a message: {r['text']}")
+    ok(got and got[0][1] == {"chat_id": "-5", "text": "nginx.service: nginx started a shell"}, "to the chat, with the reason")
+    server.shutdown()
+    server.server_close()
+    r = g.do("plugin", data="telegram", reason="x")
+    ok(r["outcome"] == "failed" and "secret" not in r["text"], f"a server that does not answer: {r['text']}")
+
+
+def check_bad(g):
+    for name, code, why in (
+            ("hangs", "    time.sleep(60)", "its time was over"),
+            ("eats", "    x = bytearray(1 << 30)\n    return len(x)", "MemoryError"),
+            ("crashes", "    os.kill(os.getpid(), 11)", "without an answer"),
+            ("raises", "    raise plugin.Failed('the printer is out of paper')", "out of paper"),
+            ("becomes-root", "    os.setuid(0)", "PermissionError")):
+        put(g, name, body(code))
+        begun = time.monotonic()
+        r = g.do("plugin", data=name)
+        ok(r["outcome"] == "failed" and why in r["text"] and time.monotonic() - begun < 4, f"one that {name}: {r['text']}")
+    put(g, "forks", body("    pid = os.fork()\n    if pid == 0:\n        time.sleep(300)\n        os._exit(0)\n    return pid"))
+    r = g.do("plugin", data="forks")
+    pid = int(r["text"].rpartition(" ")[2])
+    ok(r["outcome"] == "done" and not wait(lambda: alive(pid), 0), "what it leaves running is ended")
+    put(g, "floods", body("    for i in range(200000):\n        plugin.log('x' * 100)"))
+    r = g.do("plugin", data="floods")
+    ok(r["outcome"] == "failed", f"one that floods: {r['text']}")
+    put(g, "environment", body("    return ' '.join(sorted(os.environ)) + f' {len(os.listdir(\"/proc/self/fd\"))}'"))
+    r = g.do("plugin", data="environment")
+    ok("LC_ALL" in r["text"] and r["text"].rpartition(" ")[2] in ("3", "4"), f"none of our environment and files: {r['text']}")
+    put(g, "writable", body("    return 1"), 0o777)
+    put(g, "plain", body("    return 1"), 0o644)
+    os.chown(put(g, "others", body("    return 1")), 65534, 65534)
+    for name in ("writable", "plain", "others", "missing", "../ticket", "", ".hidden", "a;b"):
+        r = g.do("plugin", data=name)
+        ok(r["outcome"] == "refused", f'"{name}" is refused: {r["text"]}')
+
+
+def alive(pid):
+    try:
+        return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+base = tempfile.mkdtemp(prefix="daemonsec-plugins.", dir="/var/tmp")
+os.chmod(base, 0o755)
+os.mkdir(base + "/plugins", 0o755)
+os.mkdir(base + "/python", 0o755)
+shutil.copy(os.path.join(TOP, "plugins", "daemonsec_plugin.py"), base + "/python")
+options = {"plugins.dir": base + "/plugins", "plugins.python": base + "/python", "plugins.timeout": "2s",
+           "reaction.ceiling": "plugin"}
+try:
+    with OrderGuard(options) as g:
+        g.base, g.plugins = base, base + "/plugins"
+        check_ticket(g)
+        check_telegram(g)
+        check_bad(g)
+finally:
+    shutil.rmtree(base, ignore_errors=True)
+done()
