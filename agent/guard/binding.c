@@ -98,7 +98,7 @@ binding_open(const char *guard_dir)
 		return -errno;
 	if (fstat(fd, &st) < 0)
 		r = -errno;
-	else if (st.st_uid != 0 || (st.st_mode & 077) != 0)
+	else if (st.st_uid != geteuid() || (st.st_mode & 077) != 0)
 		r = -EPERM;
 	(void)close(fd);
 	return r < 0 ? r : load();
@@ -136,8 +136,8 @@ read_token(const char *file, char *ret, size_t size)
 
 	if (fd < 0)
 		return false;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 && st.st_nlink == 1 &&
-	    (st.st_mode & 022) == 0)
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	    st.st_nlink == 1 && (st.st_mode & 022) == 0)
 		n = read(fd, ret, size - 1);
 	(void)close(fd);
 	if (n <= 0)

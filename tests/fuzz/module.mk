@@ -158,6 +158,15 @@ tests_fuzz_fuzz_model_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_model_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a -lm
 EXTRA_DIST += tests/fuzz/seeds/model/small
 
+fuzz_replays_agent += tests/fuzz/replay_uplink
+tests_fuzz_replay_uplink_SOURCES = tests/fuzz/fuzz_uplink.c tests/fuzz/replay.c
+tests_fuzz_replay_uplink_LDADD = agent/guard/libguard.a $(GUARD_LIBS)
+fuzz_targets_agent += tests/fuzz/fuzz_uplink
+tests_fuzz_fuzz_uplink_SOURCES = tests/fuzz/fuzz_uplink.c
+tests_fuzz_fuzz_uplink_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_uplink_LDADD = agent/guard/libguard.a $(GUARD_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/uplink/order tests/fuzz/seeds/uplink/messages
+
 # END OF LIST: add above
 all_fuzz_replays = $(fuzz_replays)
 all_fuzz_targets = $(fuzz_targets)

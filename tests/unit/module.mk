@@ -334,6 +334,18 @@ tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
 tests_unit_test_notify_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_notify_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
+unit_tests_agent += tests/unit/test_network tests/unit/test_ledger tests/unit/test_order_take
+tests_unit_test_network_SOURCES = tests/unit/test_network.c
+tests_unit_test_network_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_network_LDADD = $(GUARD_TEST_LIBS)
+tests_unit_test_ledger_SOURCES = tests/unit/test_ledger.c
+tests_unit_test_ledger_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_ledger_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
+tests_unit_test_ledger_LDADD = $(GUARD_TEST_LIBS)
+tests_unit_test_order_take_SOURCES = tests/unit/test_order_take.c
+tests_unit_test_order_take_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_order_take_LDADD = agent/guard/libguard.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(GUARD_LIBS) $(TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Signed bytes to effects: the real checks, ledger and reactions, on children of this test. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "agent/guard/binding.h"
+#include "agent/guard/emit.h"
+#include "agent/guard/ledger.h"
+#include "agent/guard/order.h"
+#include "agent/guard/process.h"
+#include "agent/guard/target.h"
+#include "lib/clock.h"
+#include "lib/tls.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char dir[32], guard_dir[64], token_file[64], key_file[64];
+static char ceiling_word[] = "kill", freeze_word[] = "freeze";
+static char *words[] = { ceiling_word, freeze_word };
+static char empty[] = "";
+static struct agent_config config;
+static struct ds_sign_key *key;
+static uint8_t host_id[16] = { 42 };
+static uint64_t counter;
+static pid_t child;
+
+static void
+write_token(void)
+{
+	struct ds_token t = { .address = "127.0.0.1:1", .id = "tok_1" };
+	char text[DS_TOKEN_TEXT_MAX];
+	FILE *f = fopen(token_file, "we");
+
+	assert_non_null(f);
+	ds_sign_key_public(key, t.order_key);
+	assert_int_equal(ds_token_format(&t, text, sizeof(text)), 0);
+	fprintf(f, "%s\n", text);
+	fclose(f);
+}
+
+static int
+setup(void **state)
+{
+	char why[256];
+
+	(void)state;
+	(void)snprintf(dir, sizeof(dir), "/tmp/ds-order-XXXXXX");
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	(void)snprintf(guard_dir, sizeof(guard_dir), "%s/guard", dir);
+	(void)snprintf(token_file, sizeof(token_file), "%s/token", dir);
+	(void)snprintf(key_file, sizeof(key_file), "%s/key", dir);
+	key = ds_sign_key_open(key_file, true, why, sizeof(why));
+	assert_non_null(key);
+	write_token();
+	config = (struct agent_config){ .state_dir = dir,
+		.guard_dir = guard_dir,
+		.token_file = token_file,
+		.address = empty,
+		.ceiling = { words, 2 } };
+	assert_int_equal(emit_init(1u << 20), 0);
+	assert_int_equal(order_init(&config), 0);
+	assert_int_equal(order_host(host_id, sizeof(host_id)), 0);
+	child = fork();
+	if (child == 0)
+		for (;;)
+			(void)pause();
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	static const char *const files[] = { "guard/ledger", "guard/binding", "guard/known",
+		"guard/held", "guard/pause", "token", "key" };
+	char path[96];
+
+	(void)state;
+	order_done();
+	emit_done();
+	ds_sign_key_free(key);
+	(void)kill(child, SIGKILL);
+	(void)waitpid(child, NULL, 0);
+	for (size_t i = 0; i < DS_LEN(files); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		(void)unlink(path);
+	}
+	(void)rmdir(guard_dir);
+	return rmdir(dir);
+}
+
+static struct ds_order
+order_of(const char *kind)
+{
+	struct ds_order o = { .counter = ++counter,
+		.not_before_us = ds_clock_wall_us(),
+		.mode = DS_ORDER_OPERATOR,
+		.pid = (uint32_t)child };
+	struct process_stat st;
+
+	memcpy(o.host_id, host_id, sizeof(host_id));
+	(void)snprintf(o.kind, sizeof(o.kind), "%s", kind);
+	assert_int_equal(ds_random(o.id, sizeof(o.id)), 0);
+	o.expires_us = o.not_before_us + 60 * DS_US_PER_S;
+	assert_int_equal(process_stat(child, &st), 0);
+	o.start_us = process_start_us(st.start_ticks);
+	return o;
+}
+
+static int
+take(const struct ds_order *o)
+{
+	uint8_t signature[DS_SIGN_SIZE], id[DS_SIGN_ID_SIZE];
+	struct ds_buf b;
+	int r;
+
+	ds_buf_init(&b, DS_ORDER_MAX);
+	ds_sign_key_id(key, id);
+	assert_int_equal(ds_order_put(&b, id, o), 0);
+	assert_int_equal(ds_sign(key, b.data, b.len, signature), 0);
+	assert_int_equal(ds_buf_put(&b, signature, sizeof(signature)), 0);
+	r = order_take(b.data, b.len);
+	ds_buf_done(&b);
+	order_run();
+	return r;
+}
+
+static unsigned
+outcome_of(const struct ds_order *o)
+{
+	const struct ledger_entry *e = ledger_find(o->id);
+	struct ds_result m;
+
+	assert_non_null(e);
+	assert_int_equal(ds_result_get(e->result, e->result_size, &m), 0);
+	return m.outcome;
+}
+
+static bool
+is_dead(void)
+{
+	return waitpid(child, NULL, WNOHANG) == child;
+}
+
+static bool
+is_stopped(void)
+{
+	char text[512];
+
+	return process_read(child, "stat", text, sizeof(text)) > 0 && strstr(text, ") T") != NULL;
+}
+
+static void
+restart(void)
+{
+	order_done();
+	assert_int_equal(order_init(&config), 0);
+}
+
+static void
+a_signed_order_is_carried_out(void **state)
+{
+	struct ds_order o = order_of("kill");
+
+	(void)state;
+	assert_int_equal(take(&o), 0);
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_DONE);
+	assert_true(is_dead());
+}
+
+static void
+nothing_happens_without_the_ceilings_word(void **state)
+{
+	struct ds_order o = order_of("freeze");
+
+	(void)state;
+	config.ceiling.len = 1;
+	assert_int_equal(take(&o), 0);
+	config.ceiling.len = 2;
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_REFUSED);
+	assert_false(is_stopped());
+	/* What was refused stays so, whoever hands it over again. */
+	assert_int_equal(take(&o), 0);
+	assert_false(is_stopped());
+}
+
+static void
+who_sends_what_is_no_order_is_ended(void **state)
+{
+	uint8_t noise[200] = { 'D', 'S', 'O', '1' };
+	int r = 0;
+	unsigned n = 0;
+
+	(void)state;
+	ds_sign_key_id(key, noise + 4);
+	for (; r == 0 && n < 1000; n++)
+		r = order_take(noise, sizeof(noise));
+	assert_int_equal(r, -EBADMSG);
+	order_run();
+	assert_int_equal(ledger_len(), 0);
+}
+
+static void
+an_order_for_another_host_leaves_no_trace(void **state)
+{
+	struct ds_order o = order_of("kill");
+
+	(void)state;
+	o.host_id[3] = 1;
+	assert_int_equal(take(&o), 0);
+	assert_null(ledger_find(o.id));
+	assert_false(is_dead());
+	assert_int_equal(order_host(o.host_id, 16), 0); /* the uplink claims to be that one */
+	assert_int_equal(take(&o), 0);
+	assert_false(is_dead());
+}
+
+static void
+a_dry_run_does_nothing(void **state)
+{
+	struct ds_order o = order_of("kill");
+
+	(void)state;
+	o.mode = DS_ORDER_DRY_RUN;
+	assert_int_equal(take(&o), 0);
+	assert_false(is_dead());
+}
+
+static void
+a_freeze_is_undone_by_order_and_once(void **state)
+{
+	struct ds_order o = order_of("freeze"), undo = order_of("undo");
+
+	(void)state;
+	assert_int_equal(take(&o), 0);
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_DONE);
+	assert_true(is_stopped());
+	memcpy(undo.target, o.id, sizeof(o.id));
+	assert_int_equal(take(&undo), 0);
+	assert_int_equal(outcome_of(&undo), DS_OUTCOME_DONE);
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_UNDONE);
+	assert_false(is_stopped());
+}
+
+/* The ledger as a guard leaves it that is killed before the effect. */
+static struct ds_order
+leave_intent(uint64_t expires_us)
+{
+	struct ds_order o = order_of("kill");
+	struct target_process p;
+	struct ledger_entry *e;
+	struct ds_buf inverse;
+
+	o.expires_us = expires_us;
+	o.not_before_us = expires_us - 1;
+	ds_buf_init(&inverse, 100);
+	assert_int_equal(target_of(child, &p), 0);
+	assert_int_equal(target_put(&inverse, &p), 0);
+	assert_int_equal(ledger_add(&o, LEDGER_INTENT, 0, &inverse, &e), 0);
+	assert_int_equal(ledger_sync(), 0);
+	ds_buf_done(&inverse);
+	return o;
+}
+
+static void
+what_was_begun_before_a_crash_is_finished(void **state)
+{
+	struct ds_order o = leave_intent(ds_clock_wall_us() + DS_US_PER_S * 60);
+
+	(void)state;
+	restart();
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_DONE);
+	assert_true(is_dead());
+}
+
+static void
+but_not_when_the_order_has_expired_meanwhile(void **state)
+{
+	struct ds_order o = leave_intent(ds_clock_wall_us() - 1);
+
+	(void)state;
+	restart();
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_FAILED);
+	assert_false(is_dead());
+}
+
+static void
+an_undo_that_was_begun_before_a_crash_is_finished(void **state)
+{
+	struct ds_order o = order_of("freeze");
+
+	(void)state;
+	assert_int_equal(take(&o), 0);
+	assert_int_equal(ledger_change(ledger_find(o.id), LEDGER_UNDOING, NULL), 0);
+	assert_int_equal(ledger_sync(), 0);
+	restart();
+	assert_false(is_stopped());
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_UNDONE);
+}
+
+static void
+an_order_that_came_before_a_restart_has_no_second_effect(void **state)
+{
+	struct ds_order o = order_of("freeze");
+
+	(void)state;
+	assert_int_equal(take(&o), 0);
+	assert_int_equal(kill(child, SIGCONT), 0);
+	restart();
+	assert_int_equal(take(&o), 0);
+	assert_false(is_stopped());
+}
+
+static void
+a_counter_below_what_was_forgotten_is_refused(void **state)
+{
+	struct ds_order o = order_of("kill");
+
+	(void)state;
+	assert_int_equal(binding_advance(o.counter, 0), 0);
+	assert_int_equal(take(&o), 0);
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_REFUSED);
+	assert_false(is_dead());
+}
+
+static void
+a_clock_that_was_set_back_does_not_make_old_orders_young(void **state)
+{
+	struct ds_order o = order_of("kill");
+
+	(void)state;
+	assert_int_equal(binding_advance(0, o.expires_us + 1), 0);
+	assert_int_equal(take(&o), 0);
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_REFUSED);
+	assert_false(is_dead());
+}
+
+static void
+a_token_that_others_may_write_pins_nothing(void **state)
+{
+	uint8_t before[32];
+	char why[256];
+
+	(void)state;
+	memcpy(before, binding_get()->key, sizeof(before));
+	ds_sign_key_free(key);
+	(void)unlink(key_file);
+	key = ds_sign_key_open(key_file, true, why, sizeof(why));
+	assert_non_null(key);
+	write_token();
+	assert_int_equal(chmod(token_file, 0622), 0);
+	assert_false(binding_look(token_file));
+	assert_memory_equal(before, binding_get()->key, sizeof(before));
+	assert_int_equal(chmod(token_file, 0600), 0);
+	assert_true(binding_look(token_file));
+	assert_memory_not_equal(before, binding_get()->key, sizeof(before));
+	assert_false(binding_look(token_file)); /* the same again is no news */
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_signed_order_is_carried_out),
+		T(nothing_happens_without_the_ceilings_word),
+		T(who_sends_what_is_no_order_is_ended),
+		T(an_order_for_another_host_leaves_no_trace),
+		T(a_dry_run_does_nothing),
+		T(a_freeze_is_undone_by_order_and_once),
+		T(what_was_begun_before_a_crash_is_finished),
+		T(but_not_when_the_order_has_expired_meanwhile),
+		T(an_undo_that_was_begun_before_a_crash_is_finished),
+		T(an_order_that_came_before_a_restart_has_no_second_effect),
+		T(a_counter_below_what_was_forgotten_is_refused),
+		T(a_clock_that_was_set_back_does_not_make_old_orders_young),
+		T(a_token_that_others_may_write_pins_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
