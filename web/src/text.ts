@@ -105,7 +105,8 @@ export const t = {
     where: "Where does it hold?", scopes: { host: "On this host", label: "On hosts with its labels", daemon: "For this daemon on all hosts", fleet: "Everywhere" } as Record<string, string>,
     until: "Until when?", forever: "For good", days: (d: number) => `For ${d} days`, note: "Why (others will read this)", preview: "What this will change",
     same: (k: number) => k === 0 ? "No other alert has this cause." : `${n(k, "other alert has", "other alerts have")} the same cause:`,
-    hidden: (k: number) => k === 0 ? "It would have hidden no other past alert." : `It would have hidden ${n(k, "past alert", "past alerts")}.`,
+    hidden: (k: number, days: number) => k === 0 ? `It would have hidden no alert of the last ${days} days.` : `It would have hidden ${n(k, "alert", "alerts")} of the last ${days} days.`,
+    attacks: (k: number) => `${n(k, "of them was", "of them were")} marked as real. This would have hidden an attack.`,
     here: "It holds for this daemon on this host. The behaviour becomes part of what is normal, and is learnt by the next training.",
     go: "Mark as normal", seeing: "Looking at what it would change…",
   },
@@ -201,7 +202,10 @@ export const t = {
     title: "Models", none: "No model has been trained yet.", profile: "What is learnt without training", profileText: "Profiles of what each daemon does are learnt from the first event on and need no training. Models of how much and how often are trained from stored events.",
     ready: "learnt", learning: "still learning", coverage: "Data", train: "Train", days: "From the last", trained: "Training was started.", jobs: "Training", noJobs: "No training has run yet.", kind: "Kind", daemon: "Daemon", version: "Version", made: "Made", rate: "False alarms", budget: "Budget",
     active: "Active", activate: "Use this version", activated: "The version is in use.", progress: "Progress", state: "State", started: "Started", budgetText: (b: string) => `You accept ${b} false alarms; thresholds follow from it.`,
-    allReady: "Every daemon is learnt.", from: (a: string, b: string, k: string) => `${k} events, from ${a} to ${b}`, blockers: "Daemons still being learnt, and why", diff: "Compare", samples: "Minutes",
+    allReady: "Every daemon is learnt.", states: { active: "In use", retired: "Retired", refused: "Refused" } as Record<string, string>, jobStates: { running: "Running", done: "Done", failed: "Failed", interrupted: "Interrupted" } as Record<string, string>,
+    kinds: { train: "Train", forget: "Forget" } as Record<string, string>, windows: "Minutes", hosts: "Hosts", data: "From", one: "Model", bands: "What is normal by it", low: "Low", middle: "Middle", high: "High", feature: "What", size: "Size", note: "What the gate said",
+    clusters: (c: number, p: number) => `${n(c, "cluster", "clusters")} (DBSCAN) of ${n(p, "core point", "core points")}`, centers: (k: number) => `${n(k, "centre", "centres")} (K-Means)`, fit: (w: string, k: number) => `Windows of ${w}: ${k.toLocaleString()}`,
+    needed: "False alarms", achieved: (a: string, b: string) => `${a} a host and week; with 95 % certainty at most ${b}`, not: "nothing was watched long enough to tell", blockers: "Daemons still being learnt, and why",
   },
   rollout: {
     title: "Rollout", wizard: "Let hosts in", uses: "How many hosts", ttl: "Good for", label: "Label for these hosts", approval: "Each host waits for my approval", address: "Address of this server, as the hosts reach it", addressHint: "Leave empty for what the server thinks.",
@@ -239,4 +243,19 @@ export const t = {
     sum: (alerts: number, would: number) => `${n(alerts, "alert", "alerts")}, ${n(would, "reaction", "reactions")}.`, open: "What would have been done?",
   },
   approve: { button: "Agree", done: "Agreed.", waits: "Waits for a second operator" },
+  expect: {
+    title: "What people said is normal", none: "Nobody has marked anything as normal.", undone: "Taken back: it will be told again.", nothing: "There is nothing to take back.",
+    states: { holds: "Holds", expired: "Over", undone: "Taken back" } as Record<string, string>,
+  },
+  deploy: {
+    title: "Declared changes", begin: "Declare a change", end: "It is done", ended: "Ended.", begun: "Declared. What the daemon does now is learnt.", none: "No change is declared.", host: "Host (empty: all)", label: "or a label", minutes: (m: number) => n(m, "minute", "minutes"),
+    why: "While a change is declared, what the daemon does for the first time is learnt and told in one notice, unless it is grave.",
+    states: { open: "Under way", over: "Over", ended: "Ended" } as Record<string, string>,
+  },
+  message: {
+    title: "What people were told", none: "Nobody was told anything yet.", retry: "Try again", retried: "It waits to be sent.", channel: "Channel", event: "What", tries: "Tries",
+    events: { new: "A new alert", grown: "An alert grew", worse: "An alert got worse", closed: "An alert was closed", digest: "A digest", test: "A test" } as Record<string, string>,
+    states: { waiting: "Waiting", held: "For the digest", told: "In a digest", sent: "Sent", dead: "Given up" } as Record<string, string>, counts: (sent: number, waiting: number, dead: number) => `${sent.toLocaleString()} sent, ${waiting.toLocaleString()} waiting, ${dead.toLocaleString()} given up`,
+    from: (s: string) => `from ${s} on`,
+  },
 };

@@ -5,19 +5,20 @@ import { get, may, offers, post, session, type PageOf } from "../api";
 import { changed, useData } from "../data";
 import { cut, dateTime, ms, plain, quoted } from "../format";
 import { useKeys } from "../keys";
-import { canUndo, causeOf, treeOf, type Alert, type Doc } from "../model";
+import { canUndo, causeOf, treeOf, type Alert, type Doc, type Host } from "../model";
 import { status } from "../state";
 import { t } from "../text";
 import { link } from "../url";
-import { Button, Chip, copy, Dialog, doing, Facts, Field, Meter, Severity, Show, Time, Told } from "../ui/basic";
+import { Button, Chip, copy, Dialog, doing, Facts, Field, Meter, Note, Severity, Show, Time, Told } from "../ui/basic";
 import { Apply } from "../ui/apply";
+import { undoVerdict } from "../ui/expect";
 import { EventLine } from "../ui/event";
 import { ReactionList, undo } from "../ui/reaction";
 import { Tree } from "../ui/tree";
 
 const iso = (v: number) => new Date(v).toISOString();
 const path = (a: Alert, verb: string) => `alerts/${encodeURIComponent(a.id)}/${verb}`;
-const after = () => changed("alerts", "status", "profile");
+const after = () => changed("alerts", "status", "profile", "expectations");
 
 export const acknowledge = (list: Alert[]) => doing(() => Promise.all(list.map((a) => post(path(a, "ack")))), t.alerts.acked).then(after);
 export const close = (list: Alert[]) => doing(() => Promise.all(list.map((a) => post(path(a, "close")))), t.alerts.closed).then(after);
@@ -106,7 +107,8 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
       )}
 
       <section><h3>{t.alerts.notes}</h3>
-        {a.verdict?.verdict && <p><Chip kind="good" icon="ok">{t.alerts.verdicts[a.verdict.verdict] ?? a.verdict.verdict}</Chip> {a.verdict.by && <span class="muted">{t.alerts.by(a.verdict.by)}</span>} {a.verdict.note && <Told text={a.verdict.note} />}</p>}
+        {a.verdict?.verdict && <p><Chip kind="good" icon="ok">{t.alerts.verdicts[a.verdict.verdict] ?? a.verdict.verdict}</Chip> {a.verdict.by && <span class="muted">{t.alerts.by(a.verdict.by)}</span>} {a.verdict.note && <Told text={a.verdict.note} />}
+          {a.verdict.verdict !== "true_positive" && write && offers("POST", "/expectations/{id}/undo") && <Button kind="quiet" icon="undo" onClick={() => void undoVerdict(a.id)}>{t.act.undo}</Button>}</p>}
         {(a.notes ?? []).map((x, i) => <p key={i}><Told text={x.note} /> <small>{t.alerts.by(x.by ?? "")}{x.time_us ? `, ${dateTime(x.time_us / 1000)}` : ""}</small></p>)}
         {!a.verdict && !a.notes?.length && <p class="muted">{t.alerts.noNotes}</p>}
       </section>
@@ -152,31 +154,35 @@ function Around({ a }: { a: Alert }) {
   );
 }
 
-type Preview = { hidden?: number; alerts?: { id: string; title?: string }[]; matches?: number; would_hide?: number } & Record<string, unknown>;
+type Preview = { would_have_hidden?: number; of_days?: number; behaviours?: number; recorded_attacks?: number; alerts?: { id: string; title?: string; verdict?: string | null }[] };
 const takes = (name: string) => (bodies["POST /alerts/{id}/verdict"] ?? []).includes(name);
 
 function Normal({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void }) {
   const verdict = useSignal("benign_expected");
   const scope = useSignal("host");
-  const expires = useSignal("30d");
+  const expires = useSignal("90d");
+  const labels = useData(`labels ${a.host?.id}`, (s) => get<Host>(`hosts/${a.host?.id}`, undefined, s), { skip: !takes("label") || !a.host?.id });
+  const label = useSignal("");
   const busy = useSignal(false);
+  const mine = labels.data?.labels ?? [];
   const body = (extra = {}) => ({
-    verdict: verdict.value, ...(takes("scope") ? { scope: scope.value } : {}), ...(takes("expires") && expires.value ? { expires: expires.value } : {}), ...extra,
+    verdict: verdict.value, ...(takes("scope") ? { scope: scope.value } : {}), ...(takes("expires") ? { expires: expires.value } : {}),
+    ...(scope.value === "label" ? { label: label.value || mine[0] } : {}), ...extra,
   });
-  const preview = useData(`preview ${a.id} ${verdict.value} ${scope.value} ${expires.value}`,
+  const preview = useData(`preview ${a.id} ${verdict.value} ${scope.value} ${expires.value} ${label.value}`,
     () => post<Preview>(path(a, "verdict"), body({ preview: true })), { skip: !takes("preview") });
   const same = all.filter((x) => x.id !== a.id && causeOf(x) === causeOf(a));
   const submit = async (e: Event) => {
     e.preventDefault();
     const note = String(new FormData(e.currentTarget as HTMLFormElement).get("note") ?? "").trim();
     busy.value = true;
-    const ok = await doing(() => post(path(a, "verdict"), body(note ? { note } : {})), t.alerts.judged);
+    const ok = await doing(() => post(path(a, "verdict"), body(note ? { note } : {})), t.alerts.judged,
+      offers("POST", "/expectations/{id}/undo") ? () => void undoVerdict(a.id) : undefined);
     busy.value = false;
     after();
     if (ok) onClose();
   };
   const p = preview.data;
-  const hidden = p?.would_hide ?? p?.hidden ?? p?.matches ?? p?.alerts?.length;
   return (
     <Dialog title={t.normal.title} onClose={onClose}>
       <form class="stack" onSubmit={submit}>
@@ -187,13 +193,17 @@ function Normal({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => vo
           ))}
         </fieldset>
         {takes("scope") && <Field label={t.normal.where}><select value={scope.value} onChange={(e) => { scope.value = e.currentTarget.value; }}>
-          {Object.entries(t.normal.scopes).map(([v, text]) => <option key={v} value={v}>{text}</option>)}</select></Field>}
+          {Object.entries(t.normal.scopes).filter(([v]) => v !== "label" || mine.length > 0).map(([v, text]) => <option key={v} value={v}>{text}</option>)}</select></Field>}
+        {scope.value === "label" && mine.length > 1 && <Field label={t.fleet.labels}><select value={label.value || mine[0]} onChange={(e) => { label.value = e.currentTarget.value; }}>{mine.map((l) => <option key={l}>{l}</option>)}</select></Field>}
         {takes("expires") && <Field label={t.normal.until}><select value={expires.value} onChange={(e) => { expires.value = e.currentTarget.value; }}>
-          {[7, 30, 90].map((d) => <option key={d} value={`${d}d`}>{t.normal.days(d)}</option>)}<option value="">{t.normal.forever}</option></select></Field>}
+          {[7, 30, 90].map((d) => <option key={d} value={`${d}d`}>{t.normal.days(d)}</option>)}<option value="never">{t.normal.forever}</option></select></Field>}
         <Field label={t.normal.note}><textarea name="note" maxLength={2000} /></Field>
         <section class="preview" aria-live="polite"><h3>{t.normal.preview}</h3>
           {!takes("scope") && <p>{t.normal.here}</p>}
-          {takes("preview") && (p === undefined ? <p class="muted">{preview.error || t.normal.seeing}</p> : <p>{hidden === undefined ? plain(JSON.stringify(p)) : t.normal.hidden(hidden)}</p>)}
+          {takes("preview") && (p === undefined ? <p class="muted">{preview.error || t.normal.seeing}</p> : <>
+            <p><strong>{t.normal.hidden(p.would_have_hidden ?? 0, p.of_days ?? 30)}</strong></p>
+            {(p.recorded_attacks ?? 0) > 0 && <Note kind="bad">{t.normal.attacks(p.recorded_attacks!)}</Note>}
+          </>)}
           <p>{t.normal.same(same.length)}</p>
           {same.length > 0 && <ul class="lines">{same.slice(0, 5).map((x) => <li key={x.id}><Severity of={x.severity} short /> <Told text={cut(x.title, 90)} /> · <Told text={x.host?.name} /> · <Time at={x.last_seen} /></li>)}</ul>}
         </section>

@@ -1,6 +1,7 @@
 // daemon - what is normal for one daemon, in words and in pictures; how far it is learnt and what is missing.
 import type { Behaviour } from "../api.gen";
-import { all, get, offers, type PageOf } from "../api";
+import { useSignal } from "@preact/signals";
+import { all, get, may, offers, type PageOf } from "../api";
 import { useData } from "../data";
 import { dateTime, ms, percent, quoted } from "../format";
 import type { Alert, Daemon } from "../model";
@@ -8,6 +9,7 @@ import { t } from "../text";
 import { go, link } from "../url";
 import { Button, copy, Empty, Facts, Meter, Note, Section, Severity, Show, Time, Told } from "../ui/basic";
 import { useWidth } from "../ui/bars";
+import { Begin } from "../ui/expect";
 import { VirtualTable } from "../ui/table";
 import { daemonColumns, Daemons, DaemonState } from "./daemons";
 
@@ -27,6 +29,7 @@ function Body({ p }: { p: Profile }) {
   const d = p.daemon, q = `host.name:${quoted(d.host?.name ?? "")} and service.name:${quoted(d.name)}`;
   const alerts = useData(`daemon alerts ${d.id}`, (s) => get<PageOf<Alert>>("alerts", { q, limit: 50 }, s), { every: 30, on: ["alerts"] });
   const peers = useData(`daemon peers ${d.name}`, (s) => all<Daemon>("daemons", { q: `service.name:${quoted(d.name)}` }, 5000, s), { every: 120 });
+  const deploying = useSignal(false);
   const others = (peers.data ?? []).filter((x) => x.id !== d.id && x.name === d.name);
   return (
     <>
@@ -35,6 +38,8 @@ function Body({ p }: { p: Profile }) {
         <span class="row tight"><Meter value={d.coverage ?? 0} label={`${t.daemons.coverage}: ${percent(d.coverage)}`} /> {percent(d.coverage)}</span>
         <a href={link.host(d.host?.id ?? "")}><Told text={d.host?.name} /></a>
         <a class="button" href={link.events(q)}>{t.daemon.events}</a>
+        {offers("POST", "/deployments") && may("deployments:write") && <Button onClick={() => { deploying.value = true; }}>{t.deploy.begin}</Button>}
+        {deploying.value && <Begin daemon={d.name} host={d.host?.name ?? ""} onClose={() => { deploying.value = false; }} />}
       </div>
       {d.state === "ready" ? <Note kind="good">{t.daemon.ready}</Note> : d.state === "gone" ? <Note>{t.daemon.gone}</Note>
         : <Note kind="warn"><p>{t.daemon.learning}</p>{(d.blockers ?? []).length > 0 && <><strong>{t.daemon.blockers}</strong><ul class="bullets">{d.blockers!.map((b) => <li key={b}><Told text={b} /></li>)}</ul></>}</Note>}

@@ -1,12 +1,12 @@
 // settings - who may do what, how the server does, what it is set to.
 import { useSignal } from "@preact/signals";
-import type { ApiToken, AuditRow, User } from "../api.gen";
+import type { ApiToken, AuditRow, Channel, Message, User } from "../api.gen";
 import { del, get, may, offers, patch, post, session, type PageOf } from "../api";
 import { changed, useData } from "../data";
 import { bytes, count, dateTime } from "../format";
 import { status } from "../state";
 import { t } from "../text";
-import { param, setParams } from "../url";
+import { link, param, setParams } from "../url";
 import { Button, Chip, Code, Dialog, doing, Empty, Facts, Field, Note, Section, Show, Tabs, Time, Told } from "../ui/basic";
 
 type Options = Record<string, Record<string, { value: string; default: string; help: string }>>;
@@ -188,20 +188,38 @@ function Tokens() {
   );
 }
 
-type Channel = { name?: string; type?: string; status?: string; reason?: string; last_error?: string; sent?: number; failed?: number; waiting?: number };
-
 function Channels() {
-  const list = (status.value?.health.channels ?? []) as Channel[];
-  const test = offers("POST", "/channels/{id}/test") ? "channels" : offers("POST", "/notify/{id}/test") ? "notify" : "";
+  const list = useData("channels", (s) => get<PageOf<Channel>>("channels", undefined, s), { every: 15, on: ["messages"] });
+  const messages = useData("messages", (s) => get<PageOf<Message>>("messages", { limit: 50 }, s), { every: 15, on: ["messages"] });
+  const write = may("channels:write") || may("admin:write");
   return (
-    <Section title={t.settings.channels}>
-      {list.length === 0 ? <div class="body"><Note kind="warn">{t.settings.noChannels}</Note></div> : (
-        <ul class="lines padded">{list.map((c) => (
-          <li key={c.name} class="row spread"><span class="grow"><strong><Told text={c.name} /></strong> <Told text={c.type ?? ""} /> <Chip kind={c.status === "ok" ? "good" : "bad"}>{c.status}</Chip> <Told text={c.reason ?? c.last_error ?? ""} /></span>
-            {test && <Button onClick={() => void doing(() => post(`${test}/${encodeURIComponent(c.name ?? "")}/test`), t.settings.tested)}>{t.settings.test}</Button>}</li>
-        ))}</ul>
-      )}
-    </Section>
+    <div class="stack">
+      <Section title={t.settings.channels}>
+        <Show of={list} what={t.settings.channels}>{(p) => (p.items.length === 0 ? <div class="body"><Note kind="warn">{t.settings.noChannels}</Note></div> : (
+          <ul class="lines padded">{p.items.map((c) => (
+            <li key={c.name} class="row spread">
+              <span class="grow"><strong><Told text={c.name} /></strong> <Told text={c.type} /> <Chip kind={c.error ? "bad" : "good"} icon={c.error ? "high" : "check"}>{c.error ? t.reaction.states["failed"] : t.overview.ok}</Chip>
+                <br /><small>{t.message.counts(c.sent ?? 0, c.waiting ?? 0, c.dead ?? 0)}, {t.message.from((t.severity[c.min_severity ?? ""] ?? "").toLowerCase())}{c.last_sent && <>, <Time at={c.last_sent} /></>} {c.error && <Told text={c.error} />}</small></span>
+              {write && <Button onClick={() => void doing(() => post(`channels/${encodeURIComponent(c.name ?? "")}/test`), t.settings.tested).then(() => changed("messages"))}>{t.settings.test}</Button>}
+            </li>
+          ))}</ul>
+        ))}</Show>
+      </Section>
+      <Section title={t.message.title}>
+        <Show of={messages} what={t.message.title}>{(p) => (p.items.length === 0 ? <Empty icon="clock">{t.message.none}</Empty> : (
+          <div class="table-wrap" tabIndex={0} role="region" aria-label={t.message.title}>
+            <table>
+              <thead><tr><th>{t.settings.when}</th><th>{t.message.channel}</th><th>{t.message.event}</th><th>{t.reactions.state}</th><th class="num">{t.message.tries}</th><th><span class="unseen">{t.message.retry}</span></th></tr></thead>
+              <tbody>{p.items.map((m) => (
+                <tr key={m.number}><td class="nowrap"><Time at={m.created} /></td><td><Told text={m.channel} /></td><td>{m.alert ? <a href={link.alert(m.alert)}>{t.message.events[m.event ?? ""] ?? m.event}</a> : t.message.events[m.event ?? ""] ?? m.event}</td>
+                  <td><Chip kind={m.status === "dead" ? "bad" : m.status === "sent" ? "good" : ""}>{t.message.states[m.status ?? ""] ?? m.status}</Chip> {m.error && <small><Told text={m.error} /></small>}</td><td class="num">{m.tries}</td>
+                  <td>{m.status === "dead" && write && <Button onClick={() => void doing(() => post(`messages/${m.number}/retry`), t.message.retried).then(() => changed("messages"))}>{t.message.retry}</Button>}</td></tr>
+              ))}</tbody>
+            </table>
+          </div>
+        ))}</Show>
+      </Section>
+    </div>
   );
 }
 
