@@ -28,7 +28,7 @@ async function open(options = {}, expected = /(?!)/) {
   const page = await context.newPage();
   page.on("console", (m) => { if (m.type() === "error" && !expected.test(m.text())) problems.push(`console: ${m.text()} ${m.location().url}`); });
   page.on("pageerror", (e) => problems.push(`page: ${e.message}`));
-  page.setDefaultTimeout(15000);
+  page.setDefaultTimeout(30000);
   return page;
 }
 
@@ -41,7 +41,7 @@ async function signIn(page, to = "/") {
 }
 
 const go = (page, to) => page.evaluate((x) => { history.pushState(null, "", x); dispatchEvent(new PopStateEvent("popstate")); }, to);
-const settle = (page) => page.waitForFunction(() => !document.querySelector(".waiting") && document.querySelector("main h1, main h2"), null, { timeout: 15000 });
+const settle = (page) => page.waitForFunction(() => !document.querySelector(".waiting") && document.querySelector("main h1, main h2"), null, { timeout: 30000 });
 const shot = (page, name) => page.screenshot({ path: path.join(shots, `${name}.png`) });
 // "" when the page fits; else what sticks out, in short.
 const overflow = (page) => page.evaluate(() => {
@@ -300,7 +300,7 @@ await check("live", async () => {
   await page.locator(".panel .chip", { hasText: "Acknowledged" }).first().waitFor();
   const took = Date.now() - began;
   console.log(`# another's change was seen after ${took} ms`);
-  ok(took < 5000, "what somebody else does is seen at once, not with the next refresh", `${took} ms`);
+  ok(took < 8000, "what somebody else does is seen at once, not with the next refresh", `${took} ms`);
 });
 
 // ---- the server goes away and comes back
@@ -309,10 +309,10 @@ await check("no answer", async () => {
   await go(page, "/");
   await settle(page);
   await page.context().route("**/api/v1/**", (r) => r.abort());
-  await page.locator(".banner").waitFor({ timeout: 12000 });
+  await page.locator(".banner").waitFor({ timeout: 30000 });
   ok(await page.locator(".posture h1").isVisible(), "without an answer it says so and shows what it knew");
   await page.context().unroute("**/api/v1/**");
-  await page.locator(".banner").waitFor({ state: "detached", timeout: 12000 });
+  await page.locator(".banner").waitFor({ state: "detached", timeout: 30000 });
   ok(true, "and goes on when the server is back");
 });
 
