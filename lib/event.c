@@ -46,6 +46,6 @@ ds_event_is_urgent(const struct ds_event *ev)
 	case DS_EVENT_HELD:
 		return true;
 	default:
-		return (ev->flags & DS_FLAG_FIRST) != 0;
+		return (ev->flags & (DS_FLAG_FIRST | DS_FLAG_SOON)) != 0;
 	}
 }

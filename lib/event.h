@@ -42,6 +42,7 @@ enum ds_str_type { DS_TYPE_TEXT, DS_TYPE_PATH, DS_TYPE_ARGV, DS_TYPE_ADDR, DS_TY
 #define DS_FLAG_TRUNCATED 0x04u /* a string was longer than its bound and was cut */
 #define DS_FLAG_PARTIAL   0x08u /* something could not be read (a path, an argument list) */
 #define DS_FLAG_INITIAL   0x10u /* found when the agent started, not seen happening */
+#define DS_FLAG_SOON      0x40u /* again something that is new here: leaves at once, too */
 #define DS_FLAG_FALLBACK  0x20u /* from a fallback sensor: coarser, see agent_start's message */
 
 /* Bounds that every producer keeps and every decoder checks, bytes. */

@@ -17,6 +17,7 @@
 
 #define RECENT_MAX 64u
 #define ROW_MAX    (32u << 10)
+#define NEW_US     (UINT64_C(3600) * 1000000) /* so long a behaviour is new, should it be stopped */
 
 struct template
 {
@@ -24,6 +25,7 @@ struct template
 	uint64_t key;
 	uint64_t told;  /* of the kernel's count, what was emitted */
 	uint64_t extra; /* counted here: the kernel did not know the key */
+	uint64_t first_us;
 	uint32_t size;
 	uint8_t row[];
 };
@@ -151,7 +153,9 @@ template_add(uint64_t key, const struct ds_event *ev)
 		counts->remove(key, &total);
 		return;
 	}
-	*t = (struct template){ .key = key, .size = (uint32_t)row.len };
+	*t = (struct template){ .key = key,
+		.first_us = ev != NULL ? ev->time_us : 0,
+		.size = (uint32_t)row.len };
 	if (row.len > 0)
 		memcpy(t->row, row.data, row.len);
 	if (ds_map_put(by_key, &key, sizeof(key), t, NULL) < 0) {
@@ -202,6 +206,8 @@ repeat_event(uint64_t key, struct ds_event *ev, bool counted, bool full)
 		return;
 	ev->count = due;
 	ev->flags &= (uint8_t)~DS_FLAG_FIRST;
+	if (ev->time_us < t->first_us + NEW_US)
+		ev->flags |= DS_FLAG_SOON;
 	emit_event(ev);
 }
 

@@ -91,7 +91,8 @@ explain_process(struct ds_json *j, const struct ds_event *ev)
 	explain_command(args, line, sizeof(line));
 	explain_user(ev, user, sizeof(user));
 	ds_json_put_uint(j, "pid", ev->num[DS_NUM_PID]);
-	if (ev->num[DS_NUM_START] > 0)
+	/* Of repeats only the count is theirs. */
+	if (ev->num[DS_NUM_START] > 0 && !(ev->flags & DS_FLAG_REPEAT))
 		ds_json_put_uint(j, "start_us", ev->num[DS_NUM_START]);
 	ds_json_put_uint(j, "parent_pid", ev->num[DS_NUM_PPID]);
 	ds_json_put_bytes(j, "executable", exe.ptr, exe.len);

@@ -268,7 +268,10 @@ react_args_of_document(const char *json, struct react_args *ret)
 	if (start > 0)
 		ret->start_us = (uint64_t)start;
 	copy_text(process, "executable", ret->exe, sizeof(ret->exe));
-	copy_text(json_object_get(doc, "source"), "ip", ret->address, sizeof(ret->address));
+	/* Who came in from a new place is no attacker yet. */
+	if (!json_is_false(json_object_get(json_object_get(doc, "source"), "hostile")))
+		copy_text(json_object_get(doc, "source"), "ip", ret->address, sizeof(ret->address));
+	copy_text(doc, "path", ret->path, sizeof(ret->path));
 	copy_text(json_object_get(doc, "file"), "path", ret->path, sizeof(ret->path));
 	copy_text(json_object_get(doc, "file"), "sha256_before", ret->sha256, sizeof(ret->sha256));
 	json_decref(doc);

@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REPEAT_US (UINT64_C(30) * 86400 * 1000000) /* who comes again within */
-#define RECORD_US (UINT64_C(600) * 1000000)        /* dry runs of the same are recorded once in */
+#define REPEAT_US  (UINT64_C(30) * 86400 * 1000000) /* who comes again within */
+#define RESPECT_US (UINT64_C(86400) * 1000000)
+#define RECORD_US  (UINT64_C(600) * 1000000) /* dry runs of the same are recorded once in */
 
 static bool
 is_one_of(const char *status, const char *a, const char *b)
@@ -193,6 +194,25 @@ record_plan(const struct store_backend *b, struct store *store, const struct iss
 	return r;
 }
 
+/* What a person took back, automation does not do again for a day. */
+static int
+respect_people(const struct store_backend *b, struct store *store, struct issue_plan *p,
+    const char *target, uint64_t now_us)
+{
+	uint64_t n = 0;
+	int r;
+
+	if (p->order_mode == DS_ORDER_OPERATOR || p->is_dry_run)
+		return 0;
+	r = b->reactions->taken_back(
+	    store, p->kind->name, target, now_us - DS_MIN(now_us, RESPECT_US), &n);
+	if (r == 0 && n > 0) {
+		p->is_dry_run = true;
+		snprintf(p->note, sizeof(p->note), "a person took this back within the last day");
+	}
+	return r;
+}
+
 int
 issue_reaction(const struct store_backend *b, struct store *store, const struct issuer *by,
     struct issue_plan *p, uint64_t now_us)
@@ -202,7 +222,9 @@ issue_reaction(const struct store_backend *b, struct store *store, const struct 
 	int r;
 
 	react_target(p->kind, &p->args, target);
-	r = is_repeated(b, store, p, target, now_us);
+	r = respect_people(b, store, p, target, now_us);
+	if (r == 0)
+		r = is_repeated(b, store, p, target, now_us);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = ds_ulid_make(now_us, id);

@@ -221,7 +221,7 @@ respond(struct react *r, uint32_t host, const struct finding *f)
 	struct ds_version *v;
 	size_t n;
 
-	if (host == 0 || !f->alert_id[0] || f->closes)
+	if (host == 0 || !f->alert_id[0] || f->closes || f->notice)
 		return;
 	s.host = hosts_get(r->hosts, host, s.now_ms);
 	v = react_policy(r);

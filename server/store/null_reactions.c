@@ -27,6 +27,14 @@ times(UNUSED struct store *s, UNUSED uint32_t host, UNUSED const char *kind,
 }
 
 static int
+taken_back(UNUSED struct store *s, UNUSED const char *kind, UNUSED const char *target,
+    UNUSED uint64_t since_us, uint64_t *ret)
+{
+	*ret = 0;
+	return 0;
+}
+
+static int
 order_put(UNUSED struct store *s, UNUSED const struct order_row *row)
 {
 	return 0;
@@ -106,6 +114,7 @@ const struct store_reactions store_null_reactions = {
 	.put = put,
 	.held = held,
 	.times = times,
+	.taken_back = taken_back,
 	.order_put = order_put,
 	.order_held = order_held,
 	.order_close = order_close,

@@ -79,6 +79,9 @@ struct store_reactions {
 	 * in effect only, with `open`. */
 	int (*times)(struct store *s, uint32_t host, const char *kind, const char *target,
 	    uint64_t since_us, bool open, uint64_t now_us, uint64_t *ret);
+	/* How often a person took it back since, on any host. */
+	int (*taken_back)(struct store *s, const char *kind, const char *target, uint64_t since_us,
+	    uint64_t *ret);
 	int (*order_put)(struct store *s, const struct order_row *row); /* by id */
 	int (*order_held)(struct store *s, const char *id, order_call call, void *ctx);
 	int (*order_close)(struct store *s, const char *id);

@@ -23,6 +23,9 @@ static const char reaction_open_times[] =
     "SELECT count(*) FROM reaction WHERE " SAME_TARGET
     " AND (status IN ('pending', 'sent') OR (status IN ('applied', 'verified')"
     " AND (expires_us > ?4 OR (expires_us = 0 AND updated_us > ?4 - 60000000))))";
+static const char reaction_taken_back[] =
+    "SELECT count(*) FROM reaction WHERE target = ?1 AND kind = ?2 AND updated_us >= ?3"
+    " AND result LIKE '%\"undo_by\"%'";
 /* What still waits is never forgotten; what is in effect only long after its lifetime. */
 static const char reaction_prune[] =
     "DELETE FROM reaction WHERE id IN (SELECT id FROM reaction WHERE updated_us < ?1"
@@ -178,6 +181,13 @@ times(struct store *s, uint32_t host, const char *kind, const char *target, uint
 		 : db_query(db, reaction_times, "ttuu", target, kind, (uint64_t)host, since_us);
 
 	return one_number(db, st, ret);
+}
+
+static int
+taken_back(struct store *s, const char *kind, const char *target, uint64_t since_us, uint64_t *ret)
+{
+	return one_number(&s->control,
+	    db_query(&s->control, reaction_taken_back, "ttu", target, kind, since_us), ret);
 }
 
 static int
@@ -339,6 +349,7 @@ const struct store_reactions store_sqlite_reactions = {
 	.put = put,
 	.held = held,
 	.times = times,
+	.taken_back = taken_back,
 	.order_put = order_put,
 	.order_held = order_held,
 	.order_close = order_close,

@@ -24,6 +24,9 @@ sanitized_system_tests += tests/system/api.py
 
 system_tests += tests/system/sim.py
 
+EXTRA_DIST += tests/system/sshd.py
+system_tests += tests/system/react.py
+
 system_tests += tests/system/logins.py tests/system/logins_journal.py
 sanitized_system_tests += tests/system/logins.py
 

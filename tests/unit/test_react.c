@@ -460,6 +460,9 @@ an_effect_is_taken_back_by_an_order_of_its_own(void **state)
 	assert_non_null(strstr(s.result, "alice"));
 	assert_int_equal(undo(w, s.id), -EALREADY);
 	assert_int_equal(undo(w, "rct_00000000000000000000000000"), -ENOENT);
+	find(w, 2, "login", "{\"source\":{\"ip\":\"192.0.2.66\"}}"); /* what people decide holds */
+	s = wait_for(w, 2, "dry_run");
+	assert_non_null(strstr(s.result, "a person took this back"));
 }
 
 static void

@@ -196,6 +196,10 @@ a_document_gives_process_source_and_file(void **state)
 	assert_string_equal(args.exe, "/bin/sh");
 	assert_string_equal(args.address, "192.0.2.1");
 	assert_string_equal(args.path, "/etc/a");
+	react_args_of_document(
+	    "{\"path\":\"/etc/b\",\"source\":{\"ip\":\"192.0.2.1\",\"hostile\":false}}", &args);
+	assert_string_equal(args.path, "/etc/b");
+	assert_string_equal(args.address, ""); /* came in, from a new place: no attacker yet */
 	react_args_of_document("nonsense", &args);
 	assert_int_equal(args.pid, 0);
 	react_args_of_document(NULL, &args);

@@ -10,6 +10,7 @@
 
 #include "agent/guard/emit.h"
 #include "agent/guard/repeat.h"
+#include "lib/clock.h"
 
 #define KEYS 64
 
@@ -170,6 +171,26 @@ a_program_is_sent_in_full_again_with_what_was_counted(void **state)
 }
 
 static void
+a_program_that_is_new_here_is_sent_at_once_again_and_an_old_one_is_not(void **state)
+{
+	struct ds_event ev = event(DS_EVENT_EXEC, 1);
+
+	(void)state;
+	see_first(3, DS_EVENT_EXEC);
+	kernel[3].count += 1;
+	ev.time_us = 3599 * DS_US_PER_S;
+	repeat_event(3, &ev, true, true);
+	assert_int_equal(told_len, 2);
+	assert_int_equal(told[1].flags, DS_FLAG_SOON);
+	kernel[3].count += 1;
+	ev = event(DS_EVENT_EXEC, 1);
+	ev.time_us = 3601 * DS_US_PER_S;
+	repeat_event(3, &ev, true, true);
+	assert_int_equal(told_len, 3);
+	assert_int_equal(told[2].flags, 0);
+}
+
+static void
 memory_is_bounded_and_nothing_counted_is_lost(void **state)
 {
 	uint64_t sum = 0;
@@ -208,6 +229,7 @@ main(void)
 		TEST(the_first_one_is_sent_and_the_rest_is_told_once),
 		TEST(a_key_that_the_kernel_does_not_count_is_counted_here),
 		TEST(a_program_is_sent_in_full_again_with_what_was_counted),
+		TEST(a_program_that_is_new_here_is_sent_at_once_again_and_an_old_one_is_not),
 		TEST(memory_is_bounded_and_nothing_counted_is_lost),
 		TEST(what_was_seen_lately_stays),
 	};

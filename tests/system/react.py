@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the product is bought for, from the kernel to the kernel: nginx starts a shell and it is killed; somebody guesses
+passwords and is blocked; in mode monitor neither is, but both are recorded. Undo, pause, a server that dies between the
+commit of an order and its sending, and one restored from a backup."""
+import json, signal, urllib.request
+
+from harness import *
+
+isolate()
+import sshd
+from orders import start_us
+need("/usr/sbin/nginx")
+PERL_MODULE = "/usr/lib/nginx/modules/ngx_http_perl_module.so"
+if not os.path.exists(PERL_MODULE):
+    skip_all("nginx has no perl module here (libnginx-mod-http-perl)")
+
+dir = tempfile.mkdtemp(prefix="daemonsec-react.")
+os.chmod(dir, 0o755)
+
+
+def start_nginx():
+    with open(f"{dir}/nginx.conf", "w") as f:
+        f.write(f"""load_module {PERL_MODULE};
+user www-data; worker_processes 2; pid {dir}/nginx.pid; error_log {dir}/error.log;
+events {{}}
+http {{ access_log off; server {{ listen 127.0.0.1:8080; root {dir};
+  location = /ok {{ return 200 ok; }}
+  location = /hole {{ perl 'sub {{ my $r = shift; my $a = $r->args; my $rc = system("/bin/sh", "-c", "sleep 20; : $a"); $r->send_http_header("text/plain");
+    $r->print($rc & 127); return OK; }}'; }} }} }}
+""")
+    subprocess.run(["/usr/sbin/nginx", "-c", f"{dir}/nginx.conf"], check=True)
+
+
+def get(path, timeout=30):
+    with urllib.request.urlopen("http://127.0.0.1:8080" + path, timeout=timeout) as r:
+        return r.read().decode()
+
+
+def learnt(site):
+    def ask():
+        get("/ok")
+        return [d for d in site.get("daemons")["items"] if d["name"] == "nginx" and d.get("state") == "ready"]
+    return wait(ask, 60, 0.2)
+
+
+def reactions(site, **query):
+    return site.all("reactions", **query)
+
+
+def newest(site, status, kind="kill", seconds=10):
+    return wait(lambda: ([r for r in reactions(site) if r["status"] == status and r["kind"] == kind] or [None])[0], seconds)
+
+
+def hole():
+    """The signal that ended the shell, once it is over. Each has arguments of its own: of the same ones within a second
+    the kernel only counts."""
+    begun = time.monotonic()
+    said = get(f"/hole?{time.time_ns()}")
+    return said, time.monotonic() - begun
+
+
+def hole_behind():
+    return subprocess.Popen([sys.executable, "-c", "import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=40)",
+                             f"http://127.0.0.1:8080/hole?{time.time_ns()}"], stderr=subprocess.DEVNULL)
+
+
+def check_monitor(site):
+    p = hole_behind()
+    r = newest(site, "dry_run")
+    if ok(r, "in monitor, what would have been done is recorded"):
+        ok(r["mode"] == "dry_run" and r["rule"] == "shell" and r["args"]["pid"] > 1, "with its rule and its target")
+        a = site.get(f"alerts/{r['alert_id']}")
+        ok([x["id"] for x in a["reactions"]] == [r["id"]], "and told with its alert")
+        ok(os.path.exists(f"/proc/{r['args']['pid']}"), "and not done")
+        os.kill(r["args"]["pid"], signal.SIGKILL)
+    p.wait()
+    return r
+
+
+def check_promotion(site):
+    r = site.ctl("protect", "--mode=active", "--daemon", "nothing*", check=False)
+    ok(r.returncode == 6 and "no daemon" in r.stderr, "more than monitor is refused with what speaks against it")
+    r = site.ctl("protect", "--mode=active", check=False)
+    say(r.stdout + r.stderr)
+    if r.returncode == 6:
+        r = site.ctl("protect", "--mode=active", "--force")
+        ok("overridden" in r.stdout, "--force says what it overrides")
+    ok(site.get("status")["mode"] == "active", "status tells the mode")
+
+
+def check_active(site):
+    said, took = hole()
+    ok(said == "9" and took < 5, f"in active, the shell that nginx starts is killed ({took * 1000:.0f} ms for the whole request)")
+    r = newest(site, "verified")
+    if not ok(r, "and that is read back"):
+        say(json.dumps(reactions(site), indent=1))
+        return
+    ok(r["by"] == "policy" and r["result"]["outcome"] == "done" and r["result"]["evidence"], "with evidence")
+    ok(get("/ok") == "ok", "nginx still serves")
+    u = site.ctl("reactions", "undo", r["id"], check=False)
+    ok(u.returncode == 6, "a kill cannot be undone, and that is said")
+
+
+def check_pause(site):
+    site.ctl("reactions", "pause")
+    ok(site.get("status")["paused"], "a pause is told")
+    p = hole_behind()
+    r = wait(lambda: [x for x in reactions(site, status="dry_run") if "paused" in json.dumps(x["result"])])
+    if ok(r, "while automation is paused nothing is done"):
+        os.kill(r[0]["args"]["pid"], signal.SIGKILL)
+    p.wait()
+    site.ctl("reactions", "resume")
+
+
+def check_freeze(site):
+    p = subprocess.Popen(["/bin/sleep", "300"])
+    r = json.loads(site.ctl("-o", "json", "reactions", "apply", "freeze", "--host", site.host, "--pid", str(p.pid),
+                            "--start", str(start_us(p.pid)), "--ttl", "5m", "--reason", "a test").stdout)
+    state = lambda: open(f"/proc/{p.pid}/stat").read().rpartition(")")[2].split()[0]
+    done = wait(lambda: (lambda x: x if x["status"] not in ("pending", "sent") else None)(site.get(f"reactions/{r['id']}")))
+    ok(done and done["status"] == "verified", f"an operator's freeze is done and read back: {done and done['result'].get('text')}")
+    site.ctl("reactions", "undo", r["id"])
+    begun = time.monotonic()
+    ok(wait(lambda: site.get(f"reactions/{r['id']}")["status"] == "undone"), "its undo is confirmed by the host")
+    say(f"undo took {(time.monotonic() - begun) * 1000:.0f} ms")
+    ok(wait(lambda: state() == "S"), "and the process goes on")
+    p.kill()
+    p.wait()
+    bad = site.ctl("reactions", "apply", "dance", "--host", site.host, check=False)
+    ok(bad.returncode == 2 and "dance" in bad.stderr, "an unknown reaction is a usage error")
+    bad = site.ctl("reactions", "apply", "block_ip", "--host", site.host, "--address", "198.51.100.7", check=False)
+    ok(bad.returncode == 6 and "never" in bad.stderr, "an address that is never blocked is refused by the server already")
+    return r
+
+
+# ---- somebody guesses passwords
+
+THERE, ADMIN, SPARED = "10.7.0.2", "10.8.0.2", "10.9.0.2"
+
+
+def other_host():
+    """Another host beside this one, by a network of its own: the attacker's address, and the administrator's."""
+    p = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; exec sleep 3600"], stdout=subprocess.PIPE)
+    p.stdout.readline()
+    ip = lambda *a: subprocess.run(["ip", *a], check=True)
+    there = lambda *a: subprocess.run(["nsenter", "-t", str(p.pid), "-n", "ip", *a], check=True)
+    ip("link", "add", "here", "type", "veth", "peer", "name", "there", "netns", str(p.pid))
+    for net in ("10.7.0", "10.8.0", "10.9.0"):
+        ip("addr", "add", f"{net}.1/24", "dev", "here")
+        there("addr", "add", f"{net}.2/24", "dev", "there")
+    ip("link", "set", "here", "up")
+    there("link", "set", "there", "up")
+    return p
+
+
+def ssh(source, password, *command, user="tester", seconds=20):
+    """From the other host, by one of its addresses."""
+    return ["nsenter", "-t", str(there.pid), "-n", "timeout", str(seconds), "sshpass", "-p", password, "ssh", "-b", source,
+            "-p", str(sshd.PORT), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o",
+            "PubkeyAuthentication=no", "-o", "NumberOfPasswordPrompts=1", "-o", "ConnectTimeout=2", f"{user}@10.7.0.1", *command]
+
+
+def comes_in(source):
+    return subprocess.run(ssh(source, sshd.PASSWORD, "true"), capture_output=True).returncode == 0
+
+
+def blocked(address):
+    return address in subprocess.run(["nft", "list", "table", "inet", "daemonsec"], capture_output=True, text=True).stdout
+
+
+def check_guessing(site):
+    session = subprocess.Popen(ssh(ADMIN, sshd.PASSWORD, "cat", seconds=100), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL)
+
+    def alive(text):
+        session.stdin.write(text + b"\n")
+        session.stdin.flush()
+        return session.stdout.readline() == text + b"\n"
+    ok(alive(b"hello"), "an administrator is logged in")
+    ok(comes_in(THERE), "the other address gets through")
+    begun = time.monotonic()
+    guesses = [subprocess.Popen(ssh(THERE, "wrong", "true", user=f"guess{i}"), stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL) for i in range(12)]
+    ok(wait(lambda: blocked(THERE), 15), "who guesses passwords is blocked in the kernel")
+    say(f"{time.monotonic() - begun:.2f} s after the first guess")
+    for g in guesses:
+        g.wait()
+    ok(not comes_in(THERE), "and gets no connection any more")
+    ok(alive(b"still here") and comes_in(ADMIN), "the administrator's session is untouched, and so is the next one")
+    r = newest(site, "verified", "block_ip")
+    if not ok(r and r["target"] == f"ip:{THERE}" and r["expires"], "the reaction says until when"):
+        say(json.dumps(reactions(site)[:5], indent=1))
+        return
+    x = json.loads(site.ctl("-o", "json", "reactions", "apply", "block_ip", "--host", site.host, "--address", ADMIN).stdout)
+    x = wait(lambda: (lambda y: y if y["status"] == "failed" else None)(site.get(f"reactions/{x['id']}")))
+    ok(x and alive(b"and still"), f"nobody cuts the administrator off, not even by hand: {x and x['result'].get('text')}")
+    v = site.post(f"alerts/{r['alert_id']}/verdict", {"verdict": "false_positive"})
+    ok(wait(lambda: not blocked(THERE), 5) and comes_in(THERE), "a verdict of false_positive takes the block back within 5 s")
+    ok(wait(lambda: site.get(f"reactions/{r['id']}")["status"] == "undone"), "and says so")
+    session.kill()
+
+
+# ---- a server that dies, and one that forgot a day
+
+def freeze(site, agent=True):
+    p = subprocess.Popen(["/bin/sleep", "300"])
+    r = json.loads(site.ctl("-o", "json", "reactions", "apply", "freeze", "--host", site.host, "--pid", str(p.pid), "--start",
+                            str(start_us(p.pid)), "--ttl", "5m").stdout)
+    return p, r["id"]
+
+
+def settled(site, id, status="verified"):
+    return wait(lambda: site.get(f"reactions/{id}")["status"] == status, 20)
+
+
+def check_server_killed(site, agent):
+    agent.stop()
+    p, id = freeze(site)
+    ok(site.get(f"reactions/{id}")["status"] == "pending", "an order waits while its host is away")
+    site.process.kill()
+    site.start()
+    ok(site.get(f"reactions/{id}")["status"] == "pending", "and outlives its server, which was killed before it was sent")
+    agent.start()
+    ok(settled(site, id), "the next server delivers it, the host reads it back")
+    site.post("reactions/undo", {"host": site.host})
+    ok(settled(site, id, "undone"), "everything on a host is taken back at once")
+    p.kill()
+
+
+def check_backup(site, agent):
+    site.process.stop()
+    shutil.copytree(site.state, f"{dir}/backup")
+    site.start()
+    p, id = freeze(site)
+    ok(settled(site, id), "an order after the backup is carried out")
+    site.process.stop()
+    shutil.rmtree(site.state)
+    shutil.copytree(f"{dir}/backup", site.state)
+    site.start()
+    ok(not [r for r in reactions(site) if r["id"] == id], "a restored server knows nothing of it")
+    q, id = freeze(site)
+    ok(settled(site, id), "its next order is taken all the same: counters follow the clock")
+    p.kill()
+    q.kill()
+
+
+start_nginx()
+there = other_host() if all(shutil.which(x) for x in ("ssh", "sshpass", "nft", "nsenter", "openssl", "sshd")) else None
+if there:
+    log = sshd.start(dir)
+options = {"detect.learning_min": "2s", "react.never_block": "198.51.100.0/24", "react.daemon_max": "100"}
+with Site(options) as site:
+    agent = site.agent(monitor="nginx,sshd", options={"sensors.log_files": log} if there else None)
+    site.host = agent.host()
+    if not ok(learnt(site), "nginx is learnt"):
+        say(json.dumps(site.get("daemons"), indent=1))
+    ok(site.get("status")["mode"] == "monitor", "the mode is monitor")
+    check_monitor(site)
+    check_promotion(site)
+    check_active(site)
+    check_pause(site)
+    if there:
+        check_guessing(site)
+    check_freeze(site)
+    check_server_killed(site, agent)
+    check_backup(site, agent)
+with open(f"{dir}/nginx.pid") as f:
+    os.kill(int(f.read()), signal.SIGTERM)
+if there:
+    there.kill()
+shutil.rmtree(dir, ignore_errors=True)
+done()
