@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define WINDOW_MS   60000u
-#define WINDOW_MAX  10u /* events of one file in a window; more are folded into the last */
+#define WINDOW_MAX  60u /* events of one file in a window; more are folded into the last */
 #define MANAGER_MS  250u
 #define MANAGER_MAX 600000u /* a package manager that takes longer explains nothing */
 #define OWNER_MS    20u

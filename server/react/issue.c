@@ -132,7 +132,7 @@ is_repeated(const struct store_backend *b, struct store *store, const struct iss
 	uint64_t since_us = now_us - DS_MIN(now_us, DS_MAX(p->ttl_us, RECORD_US)), n;
 	int r;
 
-	if (p->order_mode == DS_ORDER_OPERATOR)
+	if (p->order_mode == DS_ORDER_OPERATOR || (p->kind->is_repeatable && !p->is_dry_run))
 		return 0;
 	r = b->reactions->times(
 	    store, p->host, p->kind->name, target, since_us, !p->is_dry_run, now_us, &n);

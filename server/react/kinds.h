@@ -46,6 +46,8 @@ struct react_kind {
 	enum react_need need;
 	bool is_lasting;     /* has a lifetime, and can be undone */
 	bool is_destructive; /* a second operator approves it always */
+	bool is_repeatable;  /* does its work at once: what happens again is done again, though an
+			      * earlier one can still be undone */
 	const char *help;
 };
 

@@ -13,6 +13,8 @@ endif
 tests_bench_bench_detect_SOURCES = tests/bench/bench_detect.c
 tests_bench_bench_detect_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS) -lm
 
+EXTRA_DIST += tests/bench/bench_restore.py
+
 # END OF LIST: add above
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)

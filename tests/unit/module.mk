@@ -161,6 +161,10 @@ tests_unit_test_spool_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_spool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write -Wl,--wrap=writev -Wl,--wrap=fdatasync \
 	-Wl,--wrap=fsync -Wl,--wrap=rename -Wl,--wrap=ftruncate
 tests_unit_test_spool_LDADD = agent/uplink/libuplink.a $(DS_BATCH_LIBS) $(TEST_LIBS)
+unit_tests_agent += tests/unit/test_service
+tests_unit_test_service_SOURCES = tests/unit/test_service.c
+tests_unit_test_service_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_service_LDADD = agent/guard/libguard.a $(GUARD_LIBS) $(TEST_LIBS)
 unit_tests_agent += tests/unit/test_vault
 tests_unit_test_vault_SOURCES = tests/unit/test_vault.c
 tests_unit_test_vault_CFLAGS = $(TEST_CFLAGS)

@@ -193,7 +193,7 @@ old_evidence_makes_room_for_new(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++) { /* a quarter has room for two */
 		struct timespec times[2] = { { .tv_sec = 100 + i }, { .tv_sec = 100 + i } };
-		char hex[80] = "/vault/evidence/";
+		char hex[96] = "/vault/evidence/";
 
 		make_big("/f", 7u << 10, 'a' + i);
 		assert_int_equal(put("/f", VAULT_EVIDENCE, hash[i]), 0);
@@ -420,7 +420,7 @@ static void
 a_damaged_copy_is_not_put_back(void **state)
 {
 	struct file_meta *m;
-	char hex[80] = "/vault/objects/";
+	char hex[96] = "/vault/objects/";
 
 	(void)state;
 	make_file("/f", "good");
