@@ -15,4 +15,8 @@ CLEANFILES += $(eval_programs)
 eval: $(BUILT_SOURCES) $(eval_programs)
 	@set -- $(DATA); { [ $$# = 1 ] && [ -d "$$1" ]; } || set -- $(top_srcdir)/../shared/data; \
 	tests/eval/eval "$$1" '$(EVAL)'
+	@$(MKDIR_P) tests/eval; only='$(EVAL)'; case live in $${only:-*}) \
+		echo "live: hosts, honest work and attacks, some minutes; what is said goes to tests/eval/live.log" >&2; \
+		top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' DS_LIVE=long \
+			$(srcdir)/tests/system/live/live.py >tests/eval/live.log 2>&1; grep '^eval ' tests/eval/live.log || tail -n 3 tests/eval/live.log >&2 ;; esac
 .PHONY: eval
