@@ -94,9 +94,14 @@ tests_unit_test_cgroup_LDADD = $(ATTRIB_LIBS) $(TEST_LIBS)
 
 NET_TEST_LIBS = $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(TEST_LIBS)
 unit_tests += tests/unit/test_conn
-tests_unit_test_conn_SOURCES = tests/unit/test_conn.c tests/unit/certs.c tests/unit/certs.h
+conn_fixture = tests/unit/conn_fixture.c tests/unit/conn_fixture.h tests/unit/certs.c tests/unit/certs.h
+tests_unit_test_conn_SOURCES = tests/unit/test_conn.c $(conn_fixture)
 tests_unit_test_conn_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_conn_LDADD = $(NET_TEST_LIBS)
+unit_tests += tests/unit/test_conn_refuse
+tests_unit_test_conn_refuse_SOURCES = tests/unit/test_conn_refuse.c $(conn_fixture)
+tests_unit_test_conn_refuse_CFLAGS = $(tests_unit_test_conn_CFLAGS)
+tests_unit_test_conn_refuse_LDADD = $(NET_TEST_LIBS)
 
 unit_tests += tests/unit/test_tls
 tests_unit_test_tls_SOURCES = tests/unit/test_tls.c tests/unit/certs.c tests/unit/certs.h
@@ -128,6 +133,10 @@ unit_tests_server += tests/contract/test_store
 tests_contract_test_store_SOURCES = tests/contract/test_store.c tests/contract/store_fixture.c tests/contract/store_fixture.h
 tests_contract_test_store_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
+unit_tests_server += tests/contract/test_store_events
+tests_contract_test_store_events_SOURCES = tests/contract/test_store_events.c tests/contract/store_fixture.c
+tests_contract_test_store_events_CFLAGS = $(TEST_CFLAGS)
+tests_contract_test_store_events_LDADD = $(tests_contract_test_store_LDADD)
 
 unit_tests += tests/unit/test_sim_stream
 tests_unit_test_sim_stream_SOURCES = tests/unit/test_sim_stream.c sim/stream.c sim/stream.h

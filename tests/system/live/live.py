@@ -98,7 +98,7 @@ def tree(site, host, pids, begin_us):
 
 
 def cites(alert, mine):
-    told = [alert.get("process", {}), *alert.get("events", [])]
+    told = [alert.get("process") or {}, *(alert.get("events") or [])]
     return bool({p.get(n) for p in told for n in ("pid", "parent_pid")} & mine)
 
 
