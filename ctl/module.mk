@@ -8,7 +8,7 @@ ctl_daemonsec_ctl_SOURCES += ctl/config_files.c
 ctl_daemonsec_ctl_SOURCES += ctl/config_files.h
 ctl_daemonsec_ctl_SOURCES += ctl/doctor.c
 ctl_daemonsec_ctl_SOURCES += ctl/events.c
-ctl_daemonsec_ctl_SOURCES += ctl/lists.c ctl/learning.c
+ctl_daemonsec_ctl_SOURCES += ctl/lists.c ctl/learning.c ctl/rules.c ctl/sigma.c ctl/sigma.h ctl/sigma_condition.c
 ctl_daemonsec_ctl_SOURCES += ctl/lists.h
 ctl_daemonsec_ctl_SOURCES += ctl/notify.c
 ctl_daemonsec_ctl_SOURCES += ctl/reactions.c
@@ -21,8 +21,8 @@ ctl_daemonsec_ctl_SOURCES += server/config.h
 ctl_daemonsec_ctl_SOURCES += server/notify/channel_check.c
 ctl_daemonsec_ctl_SOURCES += server/react/kinds.c
 ctl_daemonsec_ctl_SOURCES += server/react/rules.c
-ctl_daemonsec_ctl_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(SSL_CFLAGS)
-ctl_daemonsec_ctl_LDADD = lib/libds.a $(CURL_LIBS) $(JANSSON_LIBS) $(SSL_LIBS) -lm
+ctl_daemonsec_ctl_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) $(SSL_CFLAGS)
+ctl_daemonsec_ctl_LDADD = lib/libds.a $(CURL_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(SSL_LIBS) -lm
 EXTRA_DIST += ctl/.may_include
 
 # The program itself knows its verbs.

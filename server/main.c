@@ -102,6 +102,7 @@ detect_config_of(const struct server *s, const struct server_config *cfg)
 		.fleet = s->fleet ? fleet_knowledge(s->fleet) : NULL,
 		.fleet_mail = s->fleet ? fleet_mailbox(s->fleet) : NULL,
 		.allowed = s->fleet ? fleet_allowances(s->fleet) : NULL,
+		.rules = s->fleet ? fleet_rules(s->fleet) : NULL,
 	};
 }
 

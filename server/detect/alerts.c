@@ -143,6 +143,7 @@ grown_document(const char *was, const char *finding)
 		append(to, from, "sources");
 		append_new(to, from, "behaviours");
 		append_new(to, from, "threat");
+		append_new(to, from, "rules");
 		if (json_is_object(json_object_get(from, "peers")))
 			json_object_set(to, "peers", json_object_get(from, "peers"));
 		text = json_dumps(to, JSON_COMPACT);

@@ -11,6 +11,7 @@
 #include "lib/map.h"
 #include "server/detect/changed_by.h"
 #include "server/detect/new_child.h"
+#include "server/detect/rule_floor.h"
 #include "server/detect/sequence.h"
 #include "server/detect/tier.h"
 #include "server/detect/turn.h"
@@ -397,7 +398,8 @@ wait_on(struct turn *t, struct sighting *s)
 }
 
 static int
-behave(struct turn *t, struct sighting *s, struct kind_columns *k, uint32_t daemon)
+learn_or_tell(
+    struct turn *t, struct sighting *s, struct kind_columns *k, uint32_t daemon, bool *ret_fresh)
 {
 	struct detect *d = t->detect;
 	bool initial = (s->flags & DS_FLAG_INITIAL) != 0;
@@ -419,6 +421,7 @@ behave(struct turn *t, struct sighting *s, struct kind_columns *k, uint32_t daem
 		now.turn = d->turn;
 		now.behaviour = s->behaviour;
 		*m = now;
+		*ret_fresh = true;
 	}
 	if (s->behaviour == NULL)
 		return 0;
@@ -430,6 +433,22 @@ behave(struct turn *t, struct sighting *s, struct kind_columns *k, uint32_t daem
 	if (!s->behaviour->waits)
 		return tell(t, s);
 	return wait_on(t, s);
+}
+
+/* Rules are asked about each start of a program that was sent in full, and about each different
+ * event of a batch. */
+static int
+behave(struct turn *t, struct sighting *s, struct kind_columns *k, uint32_t daemon)
+{
+	bool fresh = false;
+	int r = learn_or_tell(t, s, k, daemon, &fresh);
+
+	if (r < 0 || (s->flags & (DS_FLAG_INITIAL | DS_FLAG_REPEAT)) ||
+	    (!fresh && key_family(s->kind) != KEY_PROCESS) || !rule_floor_has(t, s->kind))
+		return r;
+	if (s->event == NULL)
+		r = load_event(t, s);
+	return r < 0 ? r : rule_floor_see(t, s);
 }
 
 /* ---- a batch */
@@ -547,6 +566,7 @@ detect_batch(
 	free(t.daemons);
 	ds_version_release(t.fleet);
 	ds_version_release(t.allowed);
+	ds_version_release(t.rules);
 	if (r < 0)
 		verdict_done(ret);
 	return r;

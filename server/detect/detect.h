@@ -28,6 +28,7 @@ struct detect_config {
 	double alert_budget; /* false alarms accepted a host and week; 0: one */
 	struct ds_snapshot *fleet;     /* struct fleet_knowledge (knowledge.h); may be NULL */
 	struct ds_snapshot *allowed;   /* struct allowances (allowance.h); may be NULL */
+	struct ds_snapshot *rules;     /* struct rules (rule.h); may be NULL */
 	struct ds_mailbox *fleet_mail; /* takes struct knowledge_news, malloc; may be NULL */
 };
 

@@ -138,6 +138,12 @@ document(struct turn *t, const struct sighting *s, const struct told *w)
 		if (w->fact->technique[i] != NULL)
 			explain_put_technique(&j, w->fact->technique[i]);
 	ds_json_end(&j);
+	if (w->fact->rule != NULL) {
+		ds_json_key(&j, "rules");
+		ds_json_array(&j);
+		ds_json_string(&j, w->fact->rule);
+		ds_json_end(&j);
+	}
 	ds_json_key(&j, "process");
 	ds_json_object(&j);
 	explain_process(&j, s->event);

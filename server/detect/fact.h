@@ -20,6 +20,7 @@ struct fact {
 	char never[300];    /* after "nginx has never": "written to /etc/cron.d/x" */
 	char did[300];      /* after "process 812 (root)": "opened it for writing" */
 	char observed[300]; /* "/etc/cron.d/x" */
+	const char *rule;   /* the id of the rule that says so, or NULL */
 	bool whoever;       /* strange of any daemon, learnt or not: no "has never" */
 };
 

@@ -68,7 +68,7 @@ key_kind(uint8_t kind)
 bool
 key_is_counted(uint8_t kind, uint8_t sort)
 {
-	return key_family(kind) != KEY_PROCESS || sort == KEY_CHILD;
+	return sort != KEY_RULE && (key_family(kind) != KEY_PROCESS || sort == KEY_CHILD);
 }
 
 void
@@ -349,6 +349,7 @@ key_text(uint8_t kind, const uint8_t *key, size_t key_size, char *ret, size_t si
 	if (key_size > 0 && key_family(kind) == KEY_PROCESS)
 		more = key[0] == KEY_CONTROL  ? " (by the service manager)"
 		       : key[0] == KEY_SELF   ? " (itself)"
+		       : key[0] == KEY_RULE   ? " (rule)"
 		       : key[0] == KEY_REMOTE ? " (its input is the network)"
 					      : "";
 	snprintf(ret, size, "%.*s%s", key_size > 0 ? (int)(key_size - 1) : 0,

@@ -25,6 +25,7 @@ enum key_sort {
 	KEY_SELF = 's',    /* the daemon's own program, again */
 	KEY_REMOTE = 'r',  /* a shell or interpreter whose standard input is the network */
 	KEY_PLACE = '!',   /* something done in a place that counts (place.h), by its full path */
+	KEY_RULE = 'R',    /* an event that fits a rule (rule.h), by the rule's id */
 	KEY_KEEPER = 'k',  /* the same by a program whose work it is (keeper.h) */
 	KEY_CONTROL = 'm', /* started by the service manager: ExecStartPre, ExecReload, the start */
 	KEY_PLAIN = '=',   /* everything that is not the start of a program */
@@ -37,8 +38,8 @@ struct key {
 
 /* The family of a kind, or -1: not part of a profile. */
 int key_family(uint8_t kind);
-/* The kind under which a behaviour is kept: what is done to a file is in its key, so that making one
- * and writing to it are the same. */
+/* The kind under which a behaviour is kept: what is done to a file is in its key, so that making
+ * one and writing to it are the same. */
 uint8_t key_kind(uint8_t kind);
 /* Whether a learnt key of this kind and sort counts for coverage. */
 bool key_is_counted(uint8_t kind, uint8_t sort);

@@ -15,14 +15,21 @@ server_libdsserver_a_SOURCES += server/detect/detect.c server/detect/detect.h se
 	server/detect/changed_by.c server/detect/changed_by.h server/detect/login.c server/detect/login.h \
 	server/detect/login_model.c server/detect/login_model.h server/detect/login_state.c server/detect/login_state.h \
 	server/detect/login_say.c server/detect/login_say.h \
-	server/detect/allowance.c server/detect/allowance.h server/detect/turn_tell.c
-nodist_server_libdsserver_a_SOURCES += server/detect/attack.inc
+	server/detect/allowance.c server/detect/allowance.h server/detect/turn_tell.c \
+	server/detect/rule.c server/detect/rule.h server/detect/rule_match.c server/detect/rule_match.h \
+	server/detect/rule_floor.c server/detect/rule_floor.h
+nodist_server_libdsserver_a_SOURCES += server/detect/attack.inc server/detect/rules_builtin.inc
 
 # { "T1059.004", "Unix Shell" }, ...
 server/detect/attack.inc: schema/attack.json
 	$(AM_V_GEN)$(MKDIR_P) server/detect && \
 		$(AWK) -F'"' '/:/ { printf "\t{ \"%s\", \"%s\" },\n", $$2, $$4 }' $(srcdir)/schema/attack.json > $@.tmp && \
 		mv $@.tmp $@
-BUILT_SOURCES += server/detect/attack.inc
-CLEANFILES += server/detect/attack.inc
-EXTRA_DIST += server/detect/.may_include schema/attack.json
+# The text as a string of C.
+server/detect/rules_builtin.inc: schema/rules/builtin.json
+	$(AM_V_GEN)$(MKDIR_P) server/detect && \
+		$(AWK) '{ gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); print "\t\"" $$0 "\\n\"" }' \
+			$(srcdir)/schema/rules/builtin.json > $@.tmp && mv $@.tmp $@
+BUILT_SOURCES += server/detect/attack.inc server/detect/rules_builtin.inc
+CLEANFILES += server/detect/attack.inc server/detect/rules_builtin.inc
+EXTRA_DIST += server/detect/.may_include schema/attack.json schema/rules/builtin.json

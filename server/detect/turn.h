@@ -46,6 +46,8 @@ struct turn {
 	bool fleet_asked;
 	struct ds_version *allowed; /* likewise */
 	bool allowed_asked;
+	struct ds_version *rules; /* likewise */
+	bool rules_asked;
 	struct ds_event event;           /* the current one, whole; filled when needed */
 	const uint64_t *pids;            /* of the batch's events */
 	struct daemon_profile **daemons; /* by dictionary index: NULL unknown, NO_DAEMON refused */

@@ -126,3 +126,9 @@ allow_refresh(const struct fleet_config *cfg, struct ds_snapshot *to, uint64_t n
 		allowances_free(m.made);
 	return r;
 }
+
+struct ds_snapshot *
+allow_snapshot(void)
+{
+	return ds_snapshot_new(allowances_free);
+}

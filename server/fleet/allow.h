@@ -6,6 +6,8 @@
 #include "lib/snapshot.h"
 #include "server/fleet/fleet.h"
 
+/* Where they are published; NULL: no memory. */
+struct ds_snapshot *allow_snapshot(void);
 /* Reads them and publishes (struct allowances).  0 or -errno: what was published stays. */
 DS_MUST_CHECK int allow_refresh(
     const struct fleet_config *cfg, struct ds_snapshot *to, uint64_t now_us);

@@ -4,11 +4,11 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/map.h"
-#include "server/detect/allowance.h"
 #include "server/detect/key.h"
 #include "server/detect/knowledge.h"
 #include "server/fleet/allow.h"
 #include "server/fleet/logins.h"
+#include "server/fleet/rulebook.h"
 #include "server/fleet/silence.h"
 #include "server/fleet/waves.h"
 
@@ -31,8 +31,9 @@ struct fleet {
 	struct silence *silence;
 	struct logins *logins;
 	struct waves *waves;
-	struct ds_snapshot *allowed;
+	struct ds_snapshot *allowed, *rules;
 	uint64_t allowed_ms; /* when it was read */
+	bool rules_due;      /* somebody changed them */
 	bool changed;        /* knowledge, since it was published */
 	int (*each)(void *arg, fleet_heard call, void *ctx);
 	void *each_arg;
@@ -200,6 +201,9 @@ refresh_allowed(struct fleet *f, uint64_t now_ms)
 		return;
 	f->allowed_ms = now_ms;
 	r = allow_refresh(&f->cfg, f->allowed, ds_clock_wall_us());
+	if (r == 0 && f->rules_due)
+		r = rulebook_refresh(&f->cfg, f->rules);
+	f->rules_due = r < 0;
 	if (r < 0)
 		ds_log(WARN, "cannot read what is expected, keeping what was", "why=\"%s\"",
 		    strerror(-r));
@@ -218,6 +222,7 @@ take_news(struct fleet *f, struct news *n)
 	case NEWS_FORGET:
 		reload(f, DS_CONTAINER(n, struct forget_news, news));
 		f->allowed_ms = 0;
+		f->rules_due = true;
 		break;
 	case NEWS_TOLD:
 		take_told(f, DS_CONTAINER(n, struct told_news, news));
@@ -304,15 +309,18 @@ fleet_new(const struct fleet_config *cfg, char *ret_why, size_t why_size)
 	f->silence = silence_new(cfg);
 	f->logins = logins_new(&f->cfg);
 	f->waves = waves_new(&f->cfg);
-	f->allowed = ds_snapshot_new(allowances_free);
+	f->allowed = allow_snapshot();
+	f->rules = rulebook_snapshot();
 	if (f->snapshot == NULL || f->mail == NULL || f->knowledge == NULL || f->silence == NULL ||
-	    f->logins == NULL)
+	    f->logins == NULL || f->waves == NULL || f->allowed == NULL || f->rules == NULL)
 		goto fail;
 	r = load(f);
 	if (r == 0)
 		r = publish(f);
 	if (r == 0)
 		r = allow_refresh(&f->cfg, f->allowed, ds_clock_wall_us());
+	if (r == 0)
+		r = rulebook_refresh(&f->cfg, f->rules);
 	if (r < 0)
 		goto fail;
 	return f;
@@ -365,6 +373,7 @@ fleet_free(struct fleet *f)
 	logins_free(f->logins);
 	waves_free(f->waves);
 	ds_snapshot_free(f->allowed);
+	ds_snapshot_free(f->rules);
 	free(f);
 }
 
@@ -390,4 +399,10 @@ struct ds_snapshot *
 fleet_allowances(struct fleet *f)
 {
 	return f->allowed;
+}
+
+struct ds_snapshot *
+fleet_rules(struct fleet *f)
+{
+	return f->rules;
 }

@@ -55,11 +55,11 @@ tests_fuzz_fuzz_batch_LDADD = $(DS_BATCH_LIBS) lib/libds.a
 
 fuzz_replays_server += tests/fuzz/replay_models
 tests_fuzz_replay_models_SOURCES = tests/fuzz/fuzz_models.c tests/fuzz/replay.c
-tests_fuzz_replay_models_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a -lm
+tests_fuzz_replay_models_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS) -lm
 fuzz_targets_server += tests/fuzz/fuzz_models
 tests_fuzz_fuzz_models_SOURCES = tests/fuzz/fuzz_models.c
 tests_fuzz_fuzz_models_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-tests_fuzz_fuzz_models_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a -lm
+tests_fuzz_fuzz_models_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS) -lm
 EXTRA_DIST += tests/fuzz/seeds/models/grams tests/fuzz/seeds/models/class tests/fuzz/seeds/models/evidence tests/fuzz/seeds/models/calibration tests/fuzz/seeds/models/llr
 
 fuzz_replays_server += tests/fuzz/replay_query

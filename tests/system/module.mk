@@ -18,6 +18,7 @@ sanitized_system_tests += tests/system/server_crash.py
 
 system_tests += tests/system/first_alert.py tests/system/novelty.py tests/system/silent.py
 
+EXTRA_DIST += tests/system/rules_sigma.yml
 EXTRA_DIST += tests/system/api.py
 system_tests += tests/system/api.py
 sanitized_system_tests += tests/system/api.py

@@ -228,6 +228,11 @@ unit_tests_server += tests/unit/test_waves
 tests_unit_test_waves_SOURCES = tests/unit/test_waves.c
 tests_unit_test_waves_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_waves_LDADD = $(DETECT_TEST_LIBS) $(SQLITE_LIBS) -lpthread
+unit_tests_server += tests/unit/test_rule
+tests_unit_test_rule_SOURCES = tests/unit/test_rule.c tests/unit/detect_fixture.c tests/unit/detect_fixture.h ctl/sigma.c \
+	ctl/sigma.h ctl/sigma_condition.c
+tests_unit_test_rule_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS)
+tests_unit_test_rule_LDADD = $(DETECT_TEST_LIBS) $(YAML_LIBS)
 unit_tests_server += tests/unit/test_novelty
 tests_unit_test_novelty_SOURCES = tests/unit/test_novelty.c tests/unit/detect_fixture.c tests/unit/detect_fixture.h
 tests_unit_test_novelty_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
