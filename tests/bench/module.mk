@@ -1,7 +1,7 @@
 # Benchmarks: `make bench [BENCH=PATTERN]`. Programs here are built by it, and their names begin with bench_, but storm.
 bench_programs = tests/bench/storm
 tests_bench_storm_SOURCES = tests/bench/storm.c
-EXTRA_DIST += tests/bench/run tests/bench/bench_overhead.py tests/bench/bench_alert_latency.py tests/bench/bench_agent_cost.py tests/bench/bench_server.py
+EXTRA_DIST += tests/bench/run tests/bench/bench_overhead.py tests/bench/bench_alert_latency.py tests/bench/bench_agent_cost.py tests/bench/bench_server.py tests/bench/bench_reactions.py
 
 bench_programs += tests/bench/bench_batch
 tests_bench_bench_batch_SOURCES = tests/bench/bench_batch.c sim/stream.c
@@ -14,6 +14,11 @@ tests_bench_bench_detect_SOURCES = tests/bench/bench_detect.c
 tests_bench_bench_detect_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS) -lm
 
 EXTRA_DIST += tests/bench/bench_restore.py
+if AGENT
+bench_programs += tests/bench/bench_ban
+endif
+tests_bench_bench_ban_SOURCES = tests/bench/bench_ban.c
+tests_bench_bench_ban_LDADD = agent/guard/libguard.a $(GUARD_LIBS)
 
 # END OF LIST: add above
 EXTRA_PROGRAMS += $(bench_programs)
