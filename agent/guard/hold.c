@@ -358,10 +358,14 @@ hold_tick(uint64_t now_ms)
 	for (size_t i = 0; questions_len > 0 && i < QUESTIONS_MAX; i++) {
 		if (!questions[i].is_open)
 			continue;
-		if (questions[i].due_ms <= now_ms || !target_is_there(&questions[i].process))
+		if (!target_is_there(&questions[i].process)) {
+			tell(&questions[i], "it was ended before it ran");
+			close_question(&questions[i]);
+		} else if (questions[i].due_ms <= now_ms) {
 			decide_overdue(&questions[i]);
-		else
+		} else {
 			next = DS_MIN(next, questions[i].due_ms - now_ms);
+		}
 	}
 	if (config == NULL || now_ms < next_sync_ms)
 		return next;
