@@ -32,10 +32,10 @@ mixture_see(struct daemon_models *m, struct behaviour *b, uint64_t count)
 	m->weight += weight;
 }
 
-static uint64_t
+static uint32_t
 category_of(const struct behaviour *b)
 {
-	return key_hash(31 + b->kind, b->key, b->key_size);
+	return (uint32_t)key_hash(31 + b->kind, b->key, b->key_size);
 }
 
 /* ---- explanation */

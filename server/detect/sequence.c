@@ -112,11 +112,7 @@ sequence_forget(struct daemon_models *m)
 	if (m == NULL)
 		return;
 	close_models(m);
-	for (struct daemon_models **at = &m->all->due; m->is_due && *at != NULL; at = &(*at)->due)
-		if (*at == m) {
-			*at = m->due;
-			break;
-		}
+	sequence_unmark(m);
 	m->class->daemons--;
 	llr_done(&m->llr);
 	for (uint32_t i = 0; i < m->held_len; i++)

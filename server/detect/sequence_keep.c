@@ -23,8 +23,22 @@ sequence_mark(struct daemon_models *m)
 	if (m->is_due)
 		return;
 	m->is_due = true;
+	m->due_prev = NULL;
 	m->due = m->all->due;
+	if (m->due != NULL)
+		m->due->due_prev = m;
 	m->all->due = m;
+}
+
+void
+sequence_unmark(struct daemon_models *m)
+{
+	if (!m->is_due)
+		return;
+	m->is_due = false;
+	*(m->due_prev != NULL ? &m->due_prev->due : &m->all->due) = m->due;
+	if (m->due != NULL)
+		m->due->due_prev = m->due_prev;
 }
 
 static int
@@ -55,21 +69,17 @@ save_llr(const struct daemon_models *m, struct verdict *v)
 int
 sequence_save_due(struct sequence *s, uint64_t now_us, struct verdict *v)
 {
-	struct daemon_models **at = &s->due;
 	unsigned n = 0;
 	int r = 0;
 
-	while (r == 0 && *at != NULL && n < DUE_A_SECOND) {
-		struct daemon_models *m = *at;
-
-		if (now_us < m->saved_us + DUE_US) {
-			at = &m->due;
+	for (struct daemon_models *m = s->due, *next; r == 0 && m != NULL && n < DUE_A_SECOND;
+	     m = next) {
+		next = m->due;
+		if (now_us < m->saved_us + DUE_US)
 			continue;
-		}
 		r = save_llr(m, v);
 		m->saved_us = now_us;
-		m->is_due = false;
-		*at = m->due;
+		sequence_unmark(m);
 		n++;
 	}
 	return r;

@@ -45,7 +45,7 @@ struct daemon_models {
 	struct daemon_profile *daemon;
 	struct daemon_models *prev, *next; /* of those with open blocks */
 	struct class_models *class;
-	struct daemon_models *due; /* next of those that are to be stored */
+	struct daemon_models *due, *due_prev; /* of those that are to be stored */
 	bool is_open, is_due;
 	uint64_t saved_us;       /* the server's clock */
 	uint64_t opened_us;      /* the server's clock */
@@ -64,8 +64,9 @@ struct evidence sequence_evidence(struct turn *t, const struct daemon_models *m,
     const struct evidence_model *model, double score);
 /* Scores the block and begins another. */
 DS_MUST_CHECK int mixture_end(struct turn *t, struct daemon_models *m);
-/* To be stored when it is time. */
+/* To be stored when it is time; or not any more. */
 void sequence_mark(struct daemon_models *m);
+void sequence_unmark(struct daemon_models *m);
 /* Made when new; NULL: no room for its class, or no memory. */
 struct daemon_models *sequence_models(struct sequence *s, struct daemon_profile *d);
 struct class_models *sequence_class(struct sequence *s, const char *name);

@@ -41,7 +41,7 @@ positive(double v)
 
 /* `held`: a part of the entity's counts that is taken out of them for now; NULL: nothing. */
 static double
-ratio(const struct llr *m, const struct tally *others, const struct tally *held, uint64_t category)
+ratio(const struct llr *m, const struct tally *others, const struct tally *held, uint32_t category)
 {
 	double types = others->len > m->self.len ? others->len : m->self.len;
 	double self = tally_get(&m->self, category), self_total = m->self.total;
@@ -69,7 +69,7 @@ block_ratio(const struct llr *m, const struct tally *others, const struct tally 
 }
 
 double
-llr_event(const struct llr *m, const struct tally *others, uint64_t category)
+llr_event(const struct llr *m, const struct tally *others, uint32_t category)
 {
 	return ratio(m, others, NULL, category);
 }

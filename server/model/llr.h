@@ -28,7 +28,7 @@
 #define LLR_WEIGHT_MAX 1e5 /* of an entity's counts; then they are halved, and old habits fade */
 
 struct llr_item {
-	uint64_t category;
+	uint32_t category; /* a hash */
 	float weight;
 };
 
@@ -61,7 +61,7 @@ DS_MUST_CHECK int llr_make_scale(
 double llr_raw(
     const struct llr *m, const struct tally *others, const struct llr_item *items, size_t len);
 /* What one event of a category adds. */
-double llr_event(const struct llr *m, const struct tally *others, uint64_t category);
+double llr_event(const struct llr *m, const struct tally *others, uint32_t category);
 /* The standardised score, 0 before there is a scale; remembered in part. */
 double llr_score(
     struct llr *m, const struct tally *others, const struct llr_item *items, size_t len);

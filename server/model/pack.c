@@ -228,7 +228,7 @@ pack_kept(struct ds_buf *to, const struct llr_kept *k)
 	int r = ds_buf_put_varint(to, k->len);
 
 	for (uint32_t i = 0; i < k->len && r == 0; i++) {
-		r = ds_buf_put_u64(to, k->items[i].category);
+		r = ds_buf_put_u32(to, k->items[i].category);
 		if (r == 0)
 			r = pack_float(to, k->items[i].weight);
 	}
@@ -267,7 +267,7 @@ unpack_kept(struct ds_buf *from, struct llr *m)
 		return -ENOMEM;
 	k->len = (uint32_t)len;
 	for (uint64_t i = 0; r == 0 && i < len; i++) {
-		r = ds_buf_get_u64(from, &k->items[i].category);
+		r = ds_buf_get_u32(from, &k->items[i].category);
 		if (r == 0)
 			r = unpack_float(from, &k->items[i].weight);
 	}

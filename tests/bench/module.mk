@@ -8,8 +8,10 @@ tests_bench_bench_batch_SOURCES = tests/bench/bench_batch.c sim/stream.c
 tests_bench_bench_batch_LDADD = $(DS_BATCH_LIBS) lib/libds.a -lm
 
 if SERVER
-bench_programs += tests/bench/bench_detect
+bench_programs += tests/bench/bench_detect tests/bench/bench_profiles
 endif
+tests_bench_bench_profiles_SOURCES = tests/bench/bench_profiles.c
+tests_bench_bench_profiles_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS) -lm
 tests_bench_bench_detect_SOURCES = tests/bench/bench_detect.c
 tests_bench_bench_detect_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS) -lm
 

@@ -26,7 +26,7 @@
 
 struct user {
 	unsigned number;
-	uint64_t *commands; /* hashes */
+	uint32_t *commands; /* hashes */
 	size_t len;
 	int8_t labels[TEST]; /* 1: somebody else; -1: not said */
 	bool labelled;
@@ -60,14 +60,14 @@ static const struct variant variants[] = {
 
 static const double nominal[] = { 0.005, 0.01, 0.02, 0.05 };
 
-static uint64_t
+static uint32_t
 hash(const char *text)
 {
 	uint64_t h = 14695981039346656037ull;
 
 	for (; *text; text++)
 		h = (h ^ (unsigned char)*text) * 1099511628211ull;
-	return h;
+	return (uint32_t)(h ^ h >> 32);
 }
 
 /* The number in "…/User12.gz", or -1. */
@@ -92,7 +92,7 @@ read_commands(const char *path, struct user *u)
 		return -ENOENT;
 	while ((line = eval_reader_line(r)) != NULL) {
 		if (u->len == size) {
-			uint64_t *more = realloc(u->commands, (size + 8192) * sizeof(*more));
+			uint32_t *more = realloc(u->commands, (size + 8192) * sizeof(*more));
 
 			if (more == NULL)
 				break;

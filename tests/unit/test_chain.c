@@ -157,7 +157,7 @@ block_of(unsigned who, struct llr_item ret[64])
 	size_t len = 0;
 
 	for (unsigned i = 0; i < 100; i++) {
-		uint64_t category = noise(4) > 0 ? 1000 + 10 * who + noise(5) : 1 + noise(20);
+		uint32_t category = noise(4) > 0 ? 1000 + 10 * who + noise(5) : 1 + noise(20);
 		size_t at = 0;
 
 		while (at < len && ret[at].category != category)
