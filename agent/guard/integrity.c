@@ -171,10 +171,17 @@ begin(struct watched_file *f, uint64_t now_ms)
 {
 	int root = integrity_root(f->dir->root), r;
 
+	/* The file system of a container ended with its processes: nothing in it was changed.  Its
+	 * daemon is looked at anew when it comes back. */
+	if (root < 0 && root != AT_FDCWD) {
+		f->phase = FILE_IDLE;
+		drop_for_all(f);
+		return false;
+	}
 	reading = f;
 	reread = false;
 	f->phase = FILE_HASHING;
-	fresh_fd = root < 0 && root != AT_FDCWD ? root : file_open_path(root, f->path);
+	fresh_fd = file_open_path(root, f->path);
 	if (root >= 0)
 		(void)close(root);
 	integrity_mark(f, fresh_fd); /* before it is read: what happens next is noticed */

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MANY_US   (600 * DS_US_PER_S) /* files changed so close together are one incident */
 #define PEERS_MIN 2u
 
 enum reason {
@@ -228,6 +229,42 @@ say(struct turn *t, const struct sighting *s, const struct change_found *c, stru
 		    c->by != NULL ? c->by->class : "", message);
 }
 
+/* An alert a file, until there are many: then what changes next is told in one. */
+static bool
+is_one_of_many(struct turn *t, const struct sighting *s, uint64_t path)
+{
+	struct host_profile *h = t->host;
+
+	if (s->time_us > h->changed_from_us + MANY_US || s->time_us < h->changed_from_us) {
+		h->changed_from_us = s->time_us;
+		h->changed_len = 0;
+	}
+	for (uint32_t i = 0; i < h->changed_len; i++)
+		if (h->changed_paths[i] == path)
+			return false;
+	if (h->changed_len == DS_LEN(h->changed_paths))
+		return true;
+	h->changed_paths[h->changed_len++] = path;
+	return false;
+}
+
+static void
+group(struct turn *t, const struct sighting *s, const struct change_found *c, struct finding *f)
+{
+	uint64_t path = key_hash(22, c->path, strlen(c->path));
+
+	if (!is_one_of_many(t, s, path)) {
+		/* Once a host, however many daemons use it. */
+		snprintf(f->group, sizeof(f->group), "integrity:file:%u:%016llx", t->from->host,
+		    (unsigned long long)path);
+		return;
+	}
+	snprintf(f->group, sizeof(f->group), "integrity:many:%u:%llu", t->from->host,
+	    (unsigned long long)t->host->changed_from_us);
+	snprintf(f->title, sizeof(f->title), "many files of daemons were changed on %.60s",
+	    t->from->host_name != NULL ? t->from->host_name : "this host");
+}
+
 static int
 tell(struct turn *t, const struct sighting *s)
 {
@@ -243,14 +280,12 @@ tell(struct turn *t, const struct sighting *s)
 	} else {
 		bool grave = c.is_code || c.by != NULL;
 
-		/* Once a host, however many daemons use it. */
-		snprintf(f->group, sizeof(f->group), "integrity:file:%u:%016llx", t->from->host,
-		    (unsigned long long)key_hash(22, c.path, strlen(c.path)));
-
 		f->severity = grave ? "high" : "medium";
 		f->score = c.is_code ? 90 : grave ? 84 : 66;
 	}
 	say(t, s, &c, f);
+	if (c.reason == REASON_NONE)
+		group(t, s, &c, f);
 	f->json = document(s, &c);
 	return f->json != NULL ? 0 : -ENOMEM;
 }

@@ -129,6 +129,9 @@ struct host_profile {
 	bool heard, stopped;
 	struct changes *changes; /* of files, lately (changed_by.h); NULL: none */
 	uint64_t *ports; /* bits: where daemons of this host are known to listen; NULL: nowhere */
+	/* files whose changes were alerts of their own lately (integrity.c), and since when */
+	uint64_t changed_paths[4], changed_from_us;
+	uint32_t changed_len;
 };
 
 struct profiles {

@@ -453,6 +453,28 @@ changed(struct fixture *f, const char *path, uint64_t outcome, uint64_t mode)
 }
 
 static void
+many_changed_files_are_one_alert_and_not_many(void **state)
+{
+	struct fixture *f = *state;
+	char first[200], path[64];
+
+	fixture_ready_nginx(f);
+	for (int i = 0; i < 20; i++) {
+		snprintf(path, sizeof(path), "/usr/lib/lib%d.so.1", i);
+		assert_int_equal(changed(f, path, 2, 0100755), 1);
+		if (i < 4)
+			assert_non_null(strstr(f->verdict.findings[0].group, "integrity:file:"));
+		if (i == 4)
+			snprintf(first, sizeof(first), "%s", f->verdict.findings[0].group);
+		if (i >= 4)
+			assert_string_equal(f->verdict.findings[0].group, first);
+	}
+	assert_non_null(strstr(first, "integrity:many:"));
+	assert_int_equal(changed(f, "/usr/lib/lib0.so.1", 2, 0100755), 1);
+	assert_non_null(strstr(f->verdict.findings[0].group, "integrity:file:"));
+}
+
+static void
 a_changed_file_is_a_notice_when_something_explains_it(void **state)
 {
 	struct fixture *f = *state;
@@ -570,6 +592,7 @@ main(void)
 		TEST(a_young_daemon_teaches_nobody),
 		TEST(what_is_expected_is_not_told_until_it_expires),
 		TEST(a_declared_deployment_is_one_notice_but_not_for_what_is_grave),
+		TEST(many_changed_files_are_one_alert_and_not_many),
 		TEST(a_changed_file_is_a_notice_when_something_explains_it),
 	};
 
