@@ -160,6 +160,7 @@ sense(void)
 	if (sensors_watch(guard.epoll_fd, TAG_SENSOR) < 0)
 		ds_log(ERROR, "cannot wait for the sensors", "error=\"%s\"", strerror(errno));
 	decide_all();
+	modules_sensing(guard.config->sensors == AGENT_SENSORS_FALLBACK);
 	sensors_text(guard.sensors, sizeof(guard.sensors));
 	ds_log(INFO, "sensing", "sensors=\"%s\"", guard.sensors);
 	return 0;

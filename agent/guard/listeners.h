@@ -9,5 +9,8 @@
  * daemon_of_listener()); to be called before everything that runs is decided about.  How many
  * listening sockets have an owner, or -errno. */
 int listeners_adopt(void);
+/* Tells where watched daemons listen already (DS_FLAG_INITIAL): a sensor of calls sees only those
+ * that begin to.  As above. */
+int listeners_tell(void);
 
 #endif

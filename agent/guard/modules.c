@@ -68,6 +68,13 @@ modules_reload(const struct agent_config *config)
 }
 
 void
+modules_sensing(bool fallback)
+{
+	if (!fallback)
+		(void)listeners_tell(); /* the fallback for connections tells them by itself */
+}
+
+void
 modules_set_scope(bool machine)
 {
 	probe_set_scope(machine);

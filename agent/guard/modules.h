@@ -13,6 +13,8 @@ DS_MUST_CHECK int modules_init(const struct agent_config *config);
 void modules_done(void);
 void modules_reload(const struct agent_config *config);
 void modules_set_scope(bool machine);
+/* Once the sensors run and everything that runs was decided about. */
+void modules_sensing(bool fallback);
 /* About once a second. */
 void modules_tick(uint64_t now_ms);
 /* A slice of work that can wait; in how many ms there is more. */

@@ -241,6 +241,10 @@ def listener(g):
     p = subprocess.Popen(["setsid", "/usr/bin/python3", "-c", "import socket,time; s=socket.socket(); s.bind(('127.0.0.1', 7100)); s.listen(); time.sleep(60)"])
     e = g.wait("LISTEN", DPORT=7100)
     ok(e and e["daemon"], "a program that begins to listen becomes a daemon: " + (e or {}).get("daemon", ""))
+    g.process.stop()
+    g.start()
+    e = g.wait("LISTEN", DPORT=7100, flags=lambda f: f & INITIAL)
+    ok(e and e["PID"] == p.pid and e["DADDR"] == V4 and e["PROTO"] == 6, "where it listens already is told to who comes later")
     p.kill()
     p.wait()
 
