@@ -274,6 +274,7 @@ integrity_judge(struct watched_file *f, const struct integrity_change *change, u
 {
 	unsigned what = file_state_compare(change->before, change->now);
 	struct word word;
+	bool works; /* before the database is asked: it is whole once nobody works on it */
 
 	if (what == 0) {
 		forget_change(f);
@@ -281,8 +282,9 @@ integrity_judge(struct watched_file *f, const struct integrity_change *change, u
 	}
 	if (is_too_often(f, now_ms))
 		return INTEGRITY_POSTPONED;
+	works = f->dir->root == 0 && package_worker("") != 0;
 	/* What a package manager brought is in its lists once it has finished. */
-	if (f->owner_again && package_worker("") == 0) {
+	if (f->owner_again && !works) {
 		f->owner_again = f->owner_known = false;
 		f->first_ms = 0;
 	}
@@ -290,9 +292,9 @@ integrity_judge(struct watched_file *f, const struct integrity_change *change, u
 		return INTEGRITY_POSTPONED;
 	ask(f, change, what, &word);
 	/* dpkg gives a file a second name while it replaces it. */
-	if ((word.outcome != OUTCOME_AGREES || what == FILE_CHANGED_LINKS) && f->dir->root == 0 &&
+	if (works && (word.outcome != OUTCOME_AGREES || what == FILE_CHANGED_LINKS) &&
 	    (f->changer == NULL || f->changer->exe[0] == '\0' || f->changer->managed) &&
-	    package_worker("") != 0 && postpone(f, now_ms, MANAGER_MS, MANAGER_MAX)) {
+	    postpone(f, now_ms, MANAGER_MS, MANAGER_MAX)) {
 		f->owner_again = f->package == NULL;
 		return INTEGRITY_POSTPONED;
 	}

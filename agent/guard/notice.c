@@ -199,10 +199,8 @@ on_info(
 }
 
 static void
-on_fanotify(const struct fanotify_event_metadata *m)
+on_fanotify(const struct fanotify_event_metadata *m, const char *at, const char *end)
 {
-	const char *at = (const char *)m + m->metadata_len, *end = (const char *)m + m->event_len;
-
 	if ((m->mask & FAN_Q_OVERFLOW) != 0) {
 		tell(&(struct notice){ .what = NOTICE_OVERFLOW });
 		return;
@@ -222,16 +220,18 @@ drain_fanotify(char *data, size_t size)
 {
 	for (unsigned i = 0; fan_fd >= 0 && i < READS_MAX; i++) {
 		ssize_t n = read(fan_fd, data, size);
-		struct fanotify_event_metadata *m = (void *)data;
+		struct fanotify_event_metadata m; /* events are aligned to 4 bytes only */
 
 		if (n <= 0)
 			return;
-		for (; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n)) {
-			if (m->vers != FANOTIFY_METADATA_VERSION)
+		for (char *at = data; data + n - at >= (ssize_t)sizeof(m); at += m.event_len) {
+			memcpy(&m, at, sizeof(m));
+			if (m.vers != FANOTIFY_METADATA_VERSION || m.event_len < sizeof(m) ||
+			    m.event_len > data + n - at || m.metadata_len > m.event_len)
 				return;
-			if (m->fd >= 0)
-				(void)close(m->fd);
-			on_fanotify(m);
+			if (m.fd >= 0)
+				(void)close(m.fd);
+			on_fanotify(&m, at + m.metadata_len, at + m.event_len);
 		}
 	}
 }

@@ -257,8 +257,8 @@ package_verify(const char *root, const char *package, const char *path, int fd)
 static bool
 is_manager(pid_t pid)
 {
-	static const char *const names[] = { "dpkg", "rpm", "dnf5", "packagekitd", "zypper",
-		"microdnf" };
+	static const char *const names[] = { "dpkg", "apt", "apt-get", "aptitude", "rpm", "dnf5",
+		"packagekitd", "zypper", "microdnf" };
 	char exe[PROCESS_PATH_MAX];
 
 	if (pid <= 0 || process_exe(pid, exe, sizeof(exe), NULL) < 0 || program_is_temporary(exe))
@@ -272,8 +272,9 @@ is_manager(pid_t pid)
 pid_t
 package_worker(const char *root)
 {
-	static const char *const locks[] = { "/var/lib/dpkg/lock", "/var/lib/rpm/.rpm.lock",
-		"/usr/lib/sysimage/rpm/.rpm.lock" };
+	/* The first is held between two runs of dpkg, too. */
+	static const char *const locks[] = { "/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock",
+		"/var/lib/rpm/.rpm.lock", "/usr/lib/sysimage/rpm/.rpm.lock" };
 
 	for (size_t i = 0; i < DS_LEN(locks); i++) {
 		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };

@@ -161,8 +161,8 @@ add_table(struct service *s, const char *path, const unsigned long *inodes, size
 		(void)fclose(f);
 }
 
-static void
-find_listeners(struct service *s)
+void
+service_find_listeners(struct service *s)
 {
 	unsigned long inodes[256];
 	size_t len = 0;
@@ -172,6 +172,7 @@ find_listeners(struct service *s)
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)s->pid);
 	s->net_is_ours = stat("/proc/self/ns/net", &ours) == 0 && stat(path, &theirs) == 0 &&
 			 ours.st_ino == theirs.st_ino;
+	s->listeners_len = 0;
 	for (int fd = 0; s->net_is_ours && fd < 1024 && len < DS_LEN(inodes); fd++) {
 		struct stat st;
 
@@ -231,7 +232,7 @@ service_of(uint32_t number, struct service *ret)
 	ret->cwd[n > 0 ? n : 0] = '\0';
 	n = process_read(ret->pid, "environ", ret->env, sizeof(ret->env));
 	ret->env_size = n > 0 && (size_t)n < sizeof(ret->env) - 1 ? (size_t)n : 0;
-	find_listeners(ret);
+	service_find_listeners(ret);
 	return 0;
 }
 

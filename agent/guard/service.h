@@ -38,9 +38,13 @@ DS_MUST_CHECK int service_check(const struct service *s, char *why, size_t size)
 /* 0 or -errno with a sentence. */
 DS_MUST_CHECK int service_reload(const struct service *s, char *why, size_t size);
 DS_MUST_CHECK int service_restart(const struct service *s, char *why, size_t size);
-/* Waits until it runs, began after `since_ticks`, and listens where it did: 1; 0 when it does not
- * in time (why says what is missing). */
-int service_probe(const struct service *s, uint64_t since_ticks, char *why, size_t size);
+/* Waits until it runs, began at `since_ticks` or later, and listens: where it did, or anywhere if
+ * it read another configuration (moved).  1; 0 when it does not in time (why says what is missing).
+ */
+int service_probe(
+    const struct service *s, uint64_t since_ticks, bool moved, char *why, size_t size);
+/* Fills where s->pid listens. */
+void service_find_listeners(struct service *s);
 /* Its main process by its program and name; 0: none. */
 pid_t service_find(const struct service *s, uint64_t since_ticks);
 /* Whether a process runs, or maps, that very file. */

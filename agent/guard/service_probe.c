@@ -88,8 +88,25 @@ listens(const struct service *s, const char **ret_missing)
 	return true;
 }
 
+/* Whether the process listens at all. */
+static bool
+listens_anywhere(const struct service *s, pid_t pid, const char **ret_missing)
+{
+	struct service *now = calloc(1, sizeof(*now));
+	bool found = true;
+
+	*ret_missing = "any address";
+	if (now != NULL && s->listeners_len > 0) {
+		now->pid = pid;
+		service_find_listeners(now);
+		found = !now->net_is_ours || now->listeners_len > 0;
+	}
+	free(now);
+	return found;
+}
+
 int
-service_probe(const struct service *s, uint64_t since_ticks, char *why, size_t size)
+service_probe(const struct service *s, uint64_t since_ticks, bool moved, char *why, size_t size)
 {
 	uint64_t end_ms = ds_clock_monotonic_ms() + PROBE_MS, well_ms = 0, now_ms;
 	const char *missing = NULL;
@@ -98,7 +115,8 @@ service_probe(const struct service *s, uint64_t since_ticks, char *why, size_t s
 	do {
 		now_ms = ds_clock_monotonic_ms();
 		pid = service_find(s, since_ticks);
-		if (pid == 0 || pid != last || !listens(s, &missing))
+		if (pid == 0 || pid != last ||
+		    !(moved ? listens_anywhere(s, pid, &missing) : listens(s, &missing)))
 			well_ms = now_ms;
 		else if (now_ms - well_ms >= STEADY_MS)
 			return 1;

@@ -186,8 +186,9 @@ with Guard(options, "sshd,nginx") as g:
     noticed(g)
     ways(g)
     upgrade(g)
-    rss = g.rss_kib()
-    ok(rss < 12 << 10, f"the guard's memory: {rss} KiB")
+    rss = g.rss_kib() if g.process.alive() else None
+    if not ok(rss and (SANITIZED or rss < 12 << 10), f"the guard's memory: {rss} KiB"):
+        say(open(g.dir + "/log", errors="replace").read()[-6000:])
     if any(not v for v in time_told.values()):
         say(time_told)
     vault = os.path.join(g.dir, "guard", "vault")

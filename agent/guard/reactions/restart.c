@@ -90,7 +90,8 @@ apply(struct reaction_call *call)
 		r = find(call, s);
 	if (r == 0 && s->start_ticks == before) { /* else it has been done, before a crash */
 		r = service_restart(s, call->why, sizeof(call->why));
-		if (r == 0 && service_probe(s, before + 1, call->why, sizeof(call->why)) == 0)
+		if (r == 0 &&
+		    service_probe(s, before + 1, false, call->why, sizeof(call->why)) == 0)
 			r = -EIO;
 	}
 	if (r == 0)

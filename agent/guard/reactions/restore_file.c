@@ -315,7 +315,7 @@ bring_in(struct reaction_call *call, const struct users *u, bool is_config)
 			continue; /* it runs the file from before */
 		if (r < 0)
 			return r;
-		if (service_probe(s, u->restart[i] ? s->start_ticks + 1 : 0, call->why,
+		if (service_probe(s, u->restart[i] ? s->start_ticks + 1 : 0, is_config, call->why,
 			sizeof(call->why)) == 0)
 			return -EIO;
 	}
