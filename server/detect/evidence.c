@@ -257,22 +257,28 @@ judge(struct evidence_pool *pool, const struct evidence *e, struct bucket *whole
 	ret->decisive = e->decisive || ret->nominal[1] < DECISIVE_P;
 }
 
+/* An hour of a daemon is one episode; where two daemons share a place, one more is counted. */
+static bool
+begins_episode(struct evidence_pool *pool, const struct evidence *e)
+{
+	const struct place at = place_of(e->host, e->daemon, 0);
+	uint64_t key = key_hash(24, &at, sizeof(at));
+	struct episode *last = &pool->episodes[key % EPISODES];
+	bool begins = last->key != key || last->time_us + EPISODE_US < e->time_us;
+
+	*last = (struct episode){ key, e->time_us };
+	return begins;
+}
+
 static int
 tell(struct evidence_pool *pool, const struct evidence *e, struct bucket *whole, struct bucket *b,
     const struct fused *f, struct verdict *v)
 {
-	uint64_t again = whole->told_us;
-
 	whole->tainted = true;
-	whole->told_us = e->time_us;
 	b->told = true;
-	if (e->told)
-		return 0;
-	if (f->decisive)
-		pool->decisive++;
-	else if (again == 0 || again + EPISODE_US < e->time_us)
-		pool->alarms++;
-	return bucket_tell(b, e, f, v);
+	if (begins_episode(pool, e))
+		*(f->decisive ? &pool->decisive : &pool->alarms) += 1;
+	return e->told ? 0 : bucket_tell(b, e, f, v);
 }
 
 int

@@ -25,7 +25,6 @@ struct bucket {
 	uint32_t host;
 	uint64_t root, slot;
 	uint64_t opened_us; /* server's clock; 0: before the first tick */
-	uint64_t told_us;   /* whole daemon: when something was last told */
 	bool told, tainted;
 	double extreme[2]; /* whole daemon: largest -log10 of the nominal p-values */
 	struct term term[EVIDENCE_FAMILIES];

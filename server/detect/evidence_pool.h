@@ -5,12 +5,20 @@
 
 #include "server/detect/evidence_bucket.h"
 
+#define EPISODES 4096u
+
+/* The newest of a daemon. */
+struct episode {
+	uint64_t key, time_us;
+};
+
 struct evidence_pool {
 	double budget;
 	struct ds_map *buckets;      /* struct place */
 	struct bucket *first, *last; /* oldest first */
 	struct ds_map *calibrators;  /* model name, 0, class -> struct conformal */
 	struct conformal layer[2];   /* -log10 of Fisher's and of the smallest p */
+	struct episode episodes[EPISODES];
 	double host_us;
 	uint64_t tick_us;
 	uint64_t tests, alarms, decisive, refused;

@@ -166,16 +166,16 @@ judge(struct turn *t, struct daemon_models *m, const struct llr_item *items, siz
 	e = sequence_evidence(t, m, &model, llr_score(&m->llr, &m->class->others, items, len));
 	e.explain = explain;
 	e.ctx = x;
-	return evidence_add(t->detect->evidence, &e, t->verdict, ret_p);
+	return sequence_hand_in(t, m, &e, ret_p);
 }
 
 int
 mixture_end(struct turn *t, struct daemon_models *m)
 {
-	struct llr_item items[SEQUENCE_BLOCK_MAX + 64];
+	struct llr_item items[SEQUENCE_BLOCK_MAX + 64], normal[SEQUENCE_BLOCK_MAX + 64];
 	struct mixture x = { .models = m };
 	bool blind = m->daemon->host->blind_us != m->blind_us;
-	size_t len = 0;
+	size_t len = 0, normal_len = 0;
 	double p = 1;
 	int r = 0;
 
@@ -186,15 +186,18 @@ mixture_end(struct turn *t, struct daemon_models *m)
 		part = (double)b->block_weight *
 		       llr_event(&m->llr, &m->class->others, items[len++].category);
 		x.raw += part;
+		/* What was told, or waits, is not learnt here either. */
+		if (b->learnt)
+			normal[normal_len++] = items[len - 1];
 		if (m->llr.ready && part > 0)
 			note_worst(&x, b, part);
 	}
 	if (!blind && len > 0)
 		r = judge(t, m, items, len, &x, &p);
 	if (r == 0 && !blind && len > 0 && p > EVIDENCE_LEARN)
-		r = learn(t, m, items, len);
+		r = learn(t, m, normal, normal_len);
 	else if (r == 0 && !blind && len > 0 && p > EVIDENCE_REFUSE)
-		r = hold(m, items, len, t->host->clock_us);
+		r = hold(m, normal, normal_len, t->host->clock_us);
 	if (r == 0)
 		r = learn_held(t, m, t->host->clock_us);
 	for (struct behaviour *b = m->block, *next; b != NULL; b = next) {

@@ -159,6 +159,17 @@ sequence_evidence(
 		.peers_of = turn_peers(t, m->daemon, 0, &class, true).seen };
 }
 
+int
+sequence_hand_in(struct turn *t, struct daemon_models *m, const struct evidence *e, double *ret_p)
+{
+	size_t before = t->verdict->findings_len;
+	int r = evidence_add(t->detect->evidence, e, t->verdict, ret_p);
+
+	if (t->verdict->findings_len > before)
+		m->daemon->told_us = e->time_us;
+	return r;
+}
+
 /* ---- peaks */
 
 struct steps {
@@ -233,7 +244,7 @@ hand_in(struct turn *t, struct daemon_models *m, const struct evidence_model *mo
 	peak->sent = peak->top;
 	e.explain = x != NULL ? explain : NULL;
 	e.ctx = x;
-	return evidence_add(t->detect->evidence, &e, t->verdict, &p);
+	return sequence_hand_in(t, m, &e, &p);
 }
 
 /* A new peak is news at once when it is high and has grown; otherwise when the five minutes end. */

@@ -62,6 +62,9 @@ struct daemon_models {
 /* What is common to a daemon's evidence. */
 struct evidence sequence_evidence(struct turn *t, const struct daemon_models *m,
     const struct evidence_model *model, double score);
+/* Hands it to the fusion; the daemon remembers that something was told. */
+DS_MUST_CHECK int sequence_hand_in(
+    struct turn *t, struct daemon_models *m, const struct evidence *e, double *ret_p);
 /* Scores the block and begins another. */
 DS_MUST_CHECK int mixture_end(struct turn *t, struct daemon_models *m);
 /* To be stored when it is time; or not any more. */

@@ -117,6 +117,27 @@ verdict_put_finding(struct verdict *v)
 	return f;
 }
 
+/* What decides alone says nothing about what is usual, and the budget is asked nothing. */
+static void
+join_fusion(struct turn *t, const struct sighting *s)
+{
+	static const struct evidence_model model = { "novelty", EVIDENCE_NOVELTY, "new_child",
+		"does what it never did" };
+	const struct evidence e = { .model = &model,
+		.host = t->from->host,
+		.host_name = t->from->host_name,
+		.daemon = s->daemon->name,
+		.class = s->daemon->class,
+		.time_us = s->time_us,
+		.decisive = true,
+		.told = true };
+	double p;
+
+	/* Told makes no finding, so nothing of the verdict moves; without memory it is only counted
+	 * too little. */
+	(void)(evidence_add(t->detect->evidence, &e, t->verdict, &p) < 0);
+}
+
 struct finding *
 verdict_finding(
     struct turn *t, const struct sighting *s, const char *kind, uint64_t group, const char *what)
@@ -132,6 +153,8 @@ verdict_finding(
 	make_id(t, s, what, f->id);
 	snprintf(f->daemon, sizeof(f->daemon), "%s", daemon);
 	verdict_group(t, f, kind, group);
+	if (s->daemon != NULL)
+		join_fusion(t, s);
 	return f;
 }
 

@@ -269,10 +269,13 @@ what_its_model_told_is_not_told_again(void **s)
 {
 	struct evidence_pool *pool = evidence_new(1);
 	struct evidence e = some(&level, START_US, 1);
+	struct detect_state st;
 
 	(void)s;
 	e.decisive = e.told = true;
 	assert_int_equal(hand_in(pool, &e, NULL, NULL), 0);
+	evidence_state(pool, &st);
+	assert_int_equal(st.decisive, 1);
 	evidence_free(pool);
 }
 
@@ -319,6 +322,33 @@ an_alarm_does_not_become_what_is_expected(void **s)
 }
 
 static void
+an_hour_of_a_daemon_is_one_episode(void **s)
+{
+	struct evidence_pool *pool = evidence_new(1);
+	struct detect_state st;
+
+	(void)s;
+	for (unsigned i = 0; i < 20; i++) {
+		struct evidence e = some(&level, START_US + i * SPAN, 1);
+
+		e.decisive = true;
+		assert_int_equal(hand_in(pool, &e, NULL, NULL), 1);
+	}
+	evidence_state(pool, &st);
+	assert_int_equal(st.decisive, 1);
+	for (unsigned host = 1; host < 4; host++) {
+		struct evidence e = some(&level, START_US + 86400000000ull, 1);
+
+		e.decisive = true;
+		e.host = host;
+		(void)hand_in(pool, &e, NULL, NULL);
+	}
+	evidence_state(pool, &st);
+	assert_int_equal(st.decisive, 4);
+	evidence_free(pool);
+}
+
+static void
 a_crowd_of_daemons_stays_within_bounds(void **s)
 {
 	struct evidence_pool *pool = evidence_new(1);
@@ -359,6 +389,7 @@ main(void)
 		cmocka_unit_test(what_its_model_told_is_not_told_again),
 		cmocka_unit_test(the_same_evidence_gives_the_same_finding),
 		cmocka_unit_test(an_alarm_does_not_become_what_is_expected),
+		cmocka_unit_test(an_hour_of_a_daemon_is_one_episode),
 		cmocka_unit_test(a_crowd_of_daemons_stays_within_bounds),
 	};
 
