@@ -100,7 +100,7 @@ stretch(size_t len, uint32_t i, uint32_t n, size_t *ret_from, size_t *ret_len)
 }
 
 static int
-fit_feature(struct change *m, const struct change_config *cfg, const double *rows, size_t len,
+fit_feature(struct changes *m, const struct change_config *cfg, const double *rows, size_t len,
     uint32_t f, double *room)
 {
 	double *distances = room + len * CHANGE_LAGS;
@@ -119,10 +119,10 @@ fit_feature(struct change *m, const struct change_config *cfg, const double *row
 }
 
 int
-change_fit(struct change *ret, const struct change_config *cfg, const double *rows, size_t len,
+change_fit(struct changes *ret, const struct change_config *cfg, const double *rows, size_t len,
     uint32_t dim)
 {
-	struct change m = { .dim = dim };
+	struct changes m = { .dim = dim };
 	double *room;
 	int r = 0;
 
@@ -145,16 +145,16 @@ change_fit(struct change *ret, const struct change_config *cfg, const double *ro
 }
 
 void
-change_done(struct change *m)
+change_done(struct changes *m)
 {
 	free(m->at);
-	*m = (struct change){ .dim = 0 };
+	*m = (struct changes){ .dim = 0 };
 }
 
 /* ---- scoring */
 
 static bool
-votes(const struct change *m, const struct change_state *s, uint32_t f)
+votes(const struct changes *m, const struct change_state *s, uint32_t f)
 {
 	double v[CHANGE_LAGS];
 
@@ -169,7 +169,7 @@ votes(const struct change *m, const struct change_state *s, uint32_t f)
 }
 
 bool
-change_score(const struct change *m, struct change_state *s, const double *row, double *ret_score,
+change_score(const struct changes *m, struct change_state *s, const double *row, double *ret_score,
     uint64_t *ret_votes)
 {
 	uint64_t bits = 0;

@@ -26,7 +26,7 @@ struct change_model {
 	double limit; /* distance of the 99th percentile of its own stretch */
 };
 
-struct change {
+struct changes {
 	uint32_t dim, models;    /* features; models of each */
 	struct change_model *at; /* models x dim, owned */
 };
@@ -49,12 +49,12 @@ struct change_state {
 #define CHANGE_WARM (1 + CHANGE_SMOOTH + CHANGE_LAGS - 1) /* windows until there is a score */
 
 /* Rows in the order of time, scaled. -EINVAL when there are too few, -ENOMEM. */
-DS_MUST_CHECK int change_fit(struct change *ret, const struct change_config *cfg,
+DS_MUST_CHECK int change_fit(struct changes *ret, const struct change_config *cfg,
     const double *rows, size_t len, uint32_t dim);
-void change_done(struct change *m);
+void change_done(struct changes *m);
 /* Takes the next window in; true when there was enough before it, with the score and which
  * features voted (may be NULL). Begin with a zeroed state, and again after a gap. */
-bool change_score(const struct change *m, struct change_state *s, const double *row,
+bool change_score(const struct changes *m, struct change_state *s, const double *row,
     double *ret_score, uint64_t *ret_votes);
 
 #endif

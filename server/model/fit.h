@@ -45,7 +45,7 @@ struct window_fit {
 	struct scale scale;
 	struct dbscan dense;                 /* minutes */
 	struct fit_ref ref[DBSCAN_CORE_MAX]; /* which windows the core points were */
-	struct change change;                /* minutes; dim 0: too few */
+	struct changes change;               /* minutes; dim 0: too few */
 	struct kmeans centers;               /* quarters of an hour */
 	struct conformal level, moved;       /* scores of windows that took no part */
 };

@@ -96,7 +96,7 @@ put_dense(struct out *o, const struct window_fit *f)
 }
 
 static void
-put_change(struct out *o, const struct change *c)
+put_change(struct out *o, const struct changes *c)
 {
 	put_u32(o, c->dim > 0 ? c->models : 0);
 	for (size_t i = 0; i < (size_t)c->models * c->dim; i++) {
@@ -258,7 +258,7 @@ get_dense(struct in *in, struct window_fit *f)
 }
 
 static void
-get_change(struct in *in, struct change *c)
+get_change(struct in *in, struct changes *c)
 {
 	c->models = get_len(in, CHANGE_MODELS_MAX);
 	if (c->models == 0)

@@ -14,4 +14,7 @@ extern const struct store_reactions store_null_reactions;
 extern const struct store_learning store_sqlite_learning;
 extern const struct store_learning store_null_learning;
 
+extern const struct store_models store_sqlite_models;
+extern const struct store_models store_null_models;
+
 #endif

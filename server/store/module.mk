@@ -1,6 +1,7 @@
 # server/store: everything the server keeps
 # One a line, in order.
 SQLITE_SCHEMA = schema/sqlite/001_control.sql
+SQLITE_SCHEMA += schema/sqlite/002_control.sql
 SQLITE_SCHEMA += schema/sqlite/003_control.sql
 SQLITE_SCHEMA += schema/sqlite/004_control.sql
 SQLITE_SCHEMA += schema/sqlite/005_control.sql
@@ -19,6 +20,7 @@ server_libdsserver_a_SOURCES += server/store/access.h server/store/access_null.c
 	server/store/reactions.h server/store/sqlite_reactions.c server/store/null_reactions.c \
 	server/store/model_state.h server/store/sqlite_model_state.c \
 	server/store/learning.h server/store/sqlite_learning.c server/store/null_learning.c
+server_libdsserver_a_SOURCES += server/store/models.h server/store/sqlite_models.c server/store/null_models.c
 nodist_server_libdsserver_a_SOURCES = server/store/sqlite_schema.inc
 
 server/store/sqlite_schema.inc: $(SQLITE_SCHEMA) server/store/sqlite_schema.awk

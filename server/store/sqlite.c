@@ -310,4 +310,5 @@ const struct store_backend store_sqlite = {
 	.reactions = &store_sqlite_reactions,
 	.model_state = &store_sqlite_model_state,
 	.learning = &store_sqlite_learning,
+	.models = &store_sqlite_models,
 };

@@ -16,6 +16,7 @@
 #include "server/store/learning.h"
 #include "server/store/messages.h"
 #include "server/store/model_state.h"
+#include "server/store/models.h"
 #include "server/store/reactions.h"
 #include "server/store/rows.h"
 
@@ -123,6 +124,7 @@ struct store_backend {
 	const struct store_reactions *reactions;
 	const struct store_model_state *model_state;
 	const struct store_learning *learning;
+	const struct store_models *models;
 };
 
 extern const struct store_backend *const store_backends[]; /* NULL-terminated */

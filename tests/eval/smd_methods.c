@@ -73,7 +73,7 @@ score_change_of(const struct smd_rows *r, uint32_t models, double *ret)
 {
 	const struct change_config cfg = { .models = models, .seed = SEED };
 	struct change_state s = { .seen = 0 };
-	struct change m;
+	struct changes m;
 	int e = change_fit(&m, &cfg, r->at, r->fit, r->dim);
 
 	if (e < 0)

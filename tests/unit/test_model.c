@@ -311,7 +311,7 @@ change_sees_a_new_way_to_move_and_all_models_must(void **state)
 	const struct change_config cfg = { .models = 6, .seed = 1 };
 	double *rows = malloc(N * 2 * sizeof(*rows)), calm = 0, score = 0;
 	struct change_state s = { .seen = 0 };
-	struct change m;
+	struct changes m;
 	uint64_t votes = 0;
 
 	(void)state;
