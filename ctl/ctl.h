@@ -63,6 +63,8 @@ int verb_notify(struct ctl *c);
 int verb_audit(struct ctl *c);
 int verb_reactions(struct ctl *c);
 int verb_protect(struct ctl *c);
+int verb_train(struct ctl *c);
+int verb_models(struct ctl *c);
 int verb_config(struct ctl *c);
 int verb_doctor(struct ctl *c);
 int verb_report(struct ctl *c);

@@ -10,6 +10,7 @@ ctl_daemonsec_ctl_SOURCES += ctl/doctor.c
 ctl_daemonsec_ctl_SOURCES += ctl/events.c
 ctl_daemonsec_ctl_SOURCES += ctl/lists.c ctl/learning.c ctl/rules.c ctl/sigma.c ctl/sigma.h ctl/sigma_condition.c
 ctl_daemonsec_ctl_SOURCES += ctl/lists.h
+ctl_daemonsec_ctl_SOURCES += ctl/models.c
 ctl_daemonsec_ctl_SOURCES += ctl/notify.c
 ctl_daemonsec_ctl_SOURCES += ctl/reactions.c
 ctl_daemonsec_ctl_SOURCES += ctl/report.c

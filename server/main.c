@@ -11,9 +11,10 @@
 #include "server/config.h"
 #include "server/fleet/fleet.h"
 #include "server/ingest/ingest.h"
-#include "server/react/react.h"
 #include "server/notify/notify.h"
+#include "server/react/react.h"
 #include "server/service.h"
+#include "server/train/train.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -37,6 +38,7 @@ struct server {
 	uint8_t order_public[DS_SIGN_PUBLIC_SIZE];
 	struct fleet *fleet;
 	struct react *react;
+	struct train *train;
 	struct ingest *ingest;
 	struct notify *notify;
 	struct api *api;
@@ -178,6 +180,40 @@ static void
 stop_fleet(struct server *s)
 {
 	fleet_free(s->fleet);
+}
+
+static int
+start_models(struct server *s, char *why, size_t size)
+{
+	struct train_config cfg = { .backend = s->backend,
+		.store = &s->store,
+		.writer = s->writer,
+		.budget = server_config_alert_budget(&s->cfg) };
+
+	s->train = train_new(&cfg, why, size);
+	return s->train ? 0 : -EIO;
+}
+
+static void
+stop_models(struct server *s)
+{
+	train_free(s->train);
+}
+
+static int
+start_trainer(struct server *s, char *why, size_t size)
+{
+	int r = train_start(s->train);
+
+	if (r < 0)
+		snprintf(why, size, "no thread: %s", strerror(-r));
+	return r;
+}
+
+static void
+stop_trainer(struct server *s)
+{
+	train_stop(s->train);
 }
 
 static unsigned
@@ -378,6 +414,7 @@ start_api(struct server *s, char *why, size_t size)
 		.store = &s->store,
 		.writer = s->writer,
 		.ingest = s->ingest,
+		.train = s->train,
 		.fleet = s->fleet,
 		.react = s->react,
 		.ca_file = ingest_ca_file(s->ingest),
@@ -404,10 +441,12 @@ static const struct part {
 	{ "key", start_key, stop_key },
 	{ "fleet", start_fleet, stop_fleet },
 	{ "reactions", start_react, stop_react },
+	{ "models", start_models, stop_models },
 	{ "ingest", start_ingest, stop_ingest },
 	{ "react", start_reacting, stop_reacting },
 	{ "watch", start_watch, stop_watch },
 	{ "notify", start_notify, stop_notify },
+	{ "trainer", start_trainer, stop_trainer },
 	{ "api", start_api, stop_api },
 };
 

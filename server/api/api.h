@@ -16,6 +16,7 @@ struct fleet;
 struct ingest;
 struct react;
 struct server_config;
+struct train;
 struct writer;
 
 struct api_config {
@@ -26,6 +27,7 @@ struct api_config {
 	struct ingest *ingest;            /* borrowed until stop; NULL: no agents (tests) */
 	struct fleet *fleet;              /* borrowed until stop; NULL: none (tests) */
 	struct react *react;              /* borrowed until stop; NULL: nothing reacts (tests) */
+	struct train *train;              /* borrowed until stop; NULL: none (tests) */
 	const char *ca_file;      /* PEM of the agents' CA, whose pin goes into enrolment tokens */
 	const uint8_t *order_key; /* whose orders hosts take, into tokens; 32 bytes, or NULL */
 };

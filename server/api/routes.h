@@ -64,6 +64,15 @@ void reactions_approve(struct call *c);
 void reactions_pause(struct call *c);
 void reactions_resume(struct call *c);
 void reactions_simulate(struct call *c);
+void models_list(struct call *c);
+void models_show(struct call *c);
+void models_train(struct call *c);
+void models_activate(struct call *c);
+void models_file(struct call *c);
+void models_import(struct call *c);
+void models_forget(struct call *c);
+void jobs_list(struct call *c);
+void jobs_show(struct call *c);
 void modes_list(struct call *c);
 void modes_set(struct call *c);
 /* [{"name":...,"status":"ok|waiting|failing"}]: the items, for `status`. */
