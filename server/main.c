@@ -101,6 +101,7 @@ detect_config_of(const struct server *s, const struct server_config *cfg)
 		.unseen_max = server_config_unseen_max(cfg),
 		.keys_max = KEYS_MAX,
 		.alert_budget = server_config_alert_budget(cfg),
+		.models = s->train ? train_models(s->train) : NULL,
 		.fleet = s->fleet ? fleet_knowledge(s->fleet) : NULL,
 		.fleet_mail = s->fleet ? fleet_mailbox(s->fleet) : NULL,
 		.allowed = s->fleet ? fleet_allowances(s->fleet) : NULL,

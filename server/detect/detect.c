@@ -15,6 +15,7 @@
 #include "server/detect/sequence.h"
 #include "server/detect/tier.h"
 #include "server/detect/turn.h"
+#include "server/detect/window.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -67,7 +68,8 @@ detect_new(const struct detect_config *cfg)
 	d->memo = calloc(MEMO_LEN, sizeof(*d->memo));
 	d->evidence = evidence_new(cfg->alert_budget > 0 ? cfg->alert_budget : 1);
 	d->sequence = sequence_new();
-	if (d->memo == NULL || d->evidence == NULL || d->sequence == NULL ||
+	d->watch = watch_new();
+	if (d->memo == NULL || d->evidence == NULL || d->sequence == NULL || d->watch == NULL ||
 	    profiles_init(&d->profiles, cfg) < 0) {
 		detect_free(d);
 		return NULL;
@@ -82,6 +84,7 @@ detect_free(struct detect *d)
 		return;
 	profiles_done(&d->profiles);
 	sequence_free(d->sequence);
+	watch_free(d->watch);
 	evidence_free(d->evidence);
 	free(d->memo);
 	free(d);
@@ -102,6 +105,7 @@ detect_forget(struct detect *d, uint32_t host, const char *daemon)
 	if (h != NULL)
 		profiles_forget(&d->profiles, h, daemon);
 	evidence_forget(d->evidence, host, daemon);
+	watch_forget(d->watch, host);
 }
 
 void
@@ -560,6 +564,8 @@ detect_batch(
 		r = take_events(&t);
 		t.host->received_us = from->received_us;
 		mark_new_daemons(&t);
+		if (r == 0)
+			r = watch_batch(&t);
 	}
 	if (r == 0)
 		r = verdict_rows(&d->profiles, ret, from->received_us);

@@ -26,6 +26,7 @@ struct detect_config {
 	double unseen_max;   /* ready when the estimated unseen mass (Good-Turing) is below this */
 	uint32_t keys_max;   /* keys kept a daemon; more are counted, not kept */
 	double alert_budget; /* false alarms accepted a host and week; 0: one */
+	struct ds_snapshot *models;    /* struct model_set (server/model/set.h); may be NULL */
 	struct ds_snapshot *fleet;     /* struct fleet_knowledge (knowledge.h); may be NULL */
 	struct ds_snapshot *allowed;   /* struct allowances (allowance.h); may be NULL */
 	struct ds_snapshot *rules;     /* struct rules (rule.h); may be NULL */

@@ -21,6 +21,7 @@ struct detect {
 	struct evidence_pool *evidence;
 	struct sequence *sequence;
 	uint64_t saved_us; /* when the worker's models were last given out for storing */
+	struct watch *watch;
 };
 
 /* A behaviour, or an event that is none, seen in the batch. */

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MODEL_DIM_MAX 64 /* features of a vector */
+#define MODEL_DIM_MAX 40 /* features of a vector */
 
 struct scale {
 	uint32_t dim;

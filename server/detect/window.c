@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/detect/window.h"
+
+#include "lib/map.h"
+#include "server/detect/key.h"
+#include "server/model/exact.h"
+#include "server/model/set.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SHOWN 3u /* features of an explanation */
+
+static const struct evidence_model dense = { "window-dbscan", EVIDENCE_LEVEL, "window_outlier",
+	"has a minute unlike all that were learnt" };
+static const struct evidence_model centers = { "window-kmeans", EVIDENCE_LEVEL, "window_outlier",
+	"has a quarter of an hour unlike those that were learnt" };
+static const struct evidence_model pace = { "window-change", EVIDENCE_CHANGE, "window_outlier",
+	"changes its pace in a way it never did" };
+
+/* Of a daemon: what came before, as the model of this set scales it. */
+struct watched {
+	uint64_t set;
+	struct change_state state;
+};
+
+struct watch {
+	struct windows *windows;
+	struct ds_map *watched; /* host and name */
+};
+
+struct watch *
+watch_new(void)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	w->windows = windows_new();
+	w->watched = ds_map_new(WINDOWS_TRACKS_MAX);
+	if (w->windows != NULL && w->watched != NULL)
+		return w;
+	watch_free(w);
+	return NULL;
+}
+
+void
+watch_free(struct watch *w)
+{
+	if (w == NULL)
+		return;
+	windows_free(w->windows);
+	ds_map_free(w->watched, free);
+	free(w);
+}
+
+void
+watch_forget(struct watch *w, uint32_t host)
+{
+	windows_forget(w->windows, host);
+}
+
+/* ---- explanation */
+
+struct view {
+	const struct set_entry *entry;
+	const struct window_fit *fit;
+	const struct fit_score *score;
+	const struct window_closed *closed;
+	const double *vector;
+	const struct change_state *state; /* of a change; NULL: of a level */
+};
+
+static double
+human(size_t feature, double value)
+{
+	return window_features[feature].is_log ? DS_MAX(0, exact_exp(value) - 1) : value;
+}
+
+/* How much a feature adds to what is unusual. */
+static double
+share_of(const struct view *v, size_t f)
+{
+	double d;
+
+	if (v->state != NULL)
+		return v->score->votes >> f & 1 ? v->state->lags[0][f] * v->state->lags[0][f] : 0;
+	d = v->score->row[f] - window_fit_nearest(v->fit, v->score)[f];
+	return d * d;
+}
+
+static void
+when(uint64_t minute, char *ret, size_t size)
+{
+	time_t t = (time_t)(minute * 60);
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	strftime(ret, size, "%Y-%m-%dT%H:%MZ", &tm);
+}
+
+static void
+show_feature(const struct view *v, size_t f, double total, struct evidence_feature *ret)
+{
+	double middle = v->fit->scale.middle[f], spread = v->fit->scale.spread[f];
+
+	snprintf(ret->feature, sizeof(ret->feature), "%s", window_features[f].name);
+	snprintf(ret->baseline, sizeof(ret->baseline), "usually %.3g to %.3g%s",
+	    human(f, middle - 2 * spread), human(f, middle + 2 * spread),
+	    v->closed->is_long ? " a minute, over 15 minutes" : " a minute");
+	if (v->state != NULL)
+		snprintf(ret->observed, sizeof(ret->observed),
+		    "%.3g, after changes that none of %u models knows", human(f, v->vector[f]),
+		    v->fit->change.models);
+	else
+		snprintf(ret->observed, sizeof(ret->observed), "%.3g", human(f, v->vector[f]));
+	ret->weight = total > 0 ? share_of(v, f) / total : 0;
+}
+
+/* Which model says so, what is nearest to it, and what would make it normal. */
+static void
+show_model(const struct view *v, struct evidence_feature *ret)
+{
+	char from[32], to[32], near[96] = "";
+
+	when(v->entry->data_from_us / WINDOW_US, from, sizeof(from));
+	when(v->entry->data_to_us / WINDOW_US, to, sizeof(to));
+	if (!v->fit->is_long && v->state == NULL && v->fit->ref[v->score->nearest].index > 0) {
+		const struct fit_ref *ref = &v->fit->ref[v->score->nearest];
+		char at[32];
+
+		when(ref->index, at, sizeof(at));
+		snprintf(near, sizeof(near), "; nearest: %s %s", at,
+		    ref->host == v->closed->host ? "here" : "on another host");
+	}
+	snprintf(ret->feature, sizeof(ret->feature), "distance from what is normal");
+	snprintf(ret->baseline, sizeof(ret->baseline),
+	    "%.60s, version %llu: %u windows of %s, %s to %s", v->entry->model.class,
+	    (unsigned long long)v->entry->version, v->fit->windows,
+	    v->fit->host > 0 ? "this host" : "the fleet", from, to);
+	snprintf(ret->observed, sizeof(ret->observed),
+	    "%.3g, p %.2g%s; normal again when a verdict says benign_expected and it is trained anew",
+	    v->state != NULL ? v->score->moved : v->score->level,
+	    v->state != NULL ? v->score->moved_p : v->score->level_p, near);
+	ret->weight = 0;
+}
+
+static size_t
+explain(const void *ctx, struct evidence_feature *ret, size_t max)
+{
+	const struct view *v = ctx;
+	double total = 0;
+	uint64_t shown = 0;
+	size_t len = 0;
+
+	for (size_t f = 0; f < WINDOW_DIM; f++)
+		total += share_of(v, f);
+	for (; len < SHOWN && len + 1 < max; len++) {
+		size_t best = 0;
+
+		for (size_t f = 1; f < WINDOW_DIM; f++)
+			if (!(shown >> f & 1) &&
+			    (shown >> best & 1 || share_of(v, f) > share_of(v, best)))
+				best = f;
+		if (!(share_of(v, best) > 0) || shown >> best & 1)
+			break;
+		shown |= UINT64_C(1) << best;
+		show_feature(v, best, total, &ret[len]);
+	}
+	if (len < max)
+		show_model(v, &ret[len++]);
+	return len;
+}
+
+/* ---- scoring */
+
+/* One batch's closed windows. */
+struct round {
+	struct turn *turn;
+	struct ds_version *models; /* acquired when first needed */
+	bool asked;
+	int error;
+};
+
+static const struct model_set *
+models_of(struct round *r)
+{
+	struct ds_snapshot *from = r->turn->detect->profiles.cfg.models;
+
+	if (!r->asked && from != NULL)
+		r->models = ds_snapshot_acquire(from);
+	r->asked = true;
+	return r->models != NULL ? ds_version_value(r->models) : NULL;
+}
+
+static struct change_state *
+state_of(struct watch *w, const struct window_closed *c, uint64_t set)
+{
+	char key[4 + DS_DAEMON_MAX + 1];
+	size_t len = strlen(c->daemon);
+	struct watched *x;
+
+	memcpy(key, &c->host, 4);
+	memcpy(key + 4, c->daemon, len);
+	x = ds_map_get(w->watched, key, 4 + len);
+	if (x == NULL) {
+		x = calloc(1, sizeof(*x));
+		if (x == NULL || ds_map_put(w->watched, key, 4 + len, x, NULL) < 0) {
+			free(x);
+			return NULL; /* no room: changes are not judged */
+		}
+	}
+	if (x->set != set || c->window->first)
+		*x = (struct watched){ .set = set };
+	return &x->state;
+}
+
+static int
+hand_in(struct round *r, const struct daemon_profile *d, const struct evidence_model *model,
+    const struct view *v)
+{
+	struct turn *t = r->turn;
+	const struct key class = { 0 };
+	struct evidence e = { .model = model,
+		.host = t->from->host,
+		.host_name = t->from->host_name,
+		.daemon = d->name,
+		.class = d->class,
+		.time_us = (v->closed->window->index + v->closed->window->minutes) * WINDOW_US,
+		.score = v->state != NULL ? v->score->moved : v->score->level,
+		.p = v->state != NULL ? v->score->moved_p : v->score->level_p,
+		.peers_of = turn_peers(t, d, 0, &class, true).seen,
+		.explain = explain,
+		.ctx = v };
+	double p;
+
+	return evidence_add(t->detect->evidence, &e, t->verdict, &p);
+}
+
+static void
+judge(struct round *r, const struct daemon_profile *d, const struct set_entry *entry, uint64_t set,
+    const struct window_closed *c)
+{
+	const struct window_fit *fit = window_model_fit(&entry->model, c->host, c->is_long);
+	struct change_state *state;
+	double vector[WINDOW_DIM];
+	struct fit_score score;
+	struct view v = { entry, fit, &score, c, vector, NULL };
+
+	if (fit == NULL)
+		return;
+	state = c->is_long ? NULL : state_of(r->turn->detect->watch, c, set);
+	window_vector(c->window, vector);
+	window_fit_score(fit, state, vector, &score);
+	r->error = hand_in(r, d, c->is_long ? &centers : &dense, &v);
+	if (r->error == 0 && state != NULL && score.moved_p < 1) {
+		v.state = state;
+		r->error = hand_in(r, d, &pace, &v);
+	}
+}
+
+static void
+take_window(const struct window_closed *c, void *ctx)
+{
+	struct round *r = ctx;
+	const struct model_set *set = models_of(r);
+	const struct daemon_profile *d;
+	const struct set_entry *entry;
+
+	if (set == NULL || set->len == 0 || r->error < 0)
+		return;
+	d = ds_map_get(r->turn->host->daemons, c->daemon, strlen(c->daemon));
+	if (d == NULL || d->gone || !daemon_is_judged(d))
+		return;
+	if (c->window->blind) {
+		/* What comes after it is compared with nothing. */
+		struct change_state *state =
+		    c->is_long ? NULL : state_of(r->turn->detect->watch, c, 0);
+
+		if (state != NULL)
+			*state = (struct change_state){ .seen = 0 };
+		return;
+	}
+	entry = model_set_find(set, d->class);
+	if (entry != NULL)
+		judge(r, d, entry, set->number, c);
+}
+
+int
+watch_batch(struct turn *t)
+{
+	struct round r = { .turn = t };
+	bool bulk = t->from->lane == DS_LANE_BULK;
+	int e = windows_feed(t->detect->watch->windows, t->from->host, bulk, t->batch,
+	    t->from->received_us, take_window, &r);
+
+	ds_version_release(r.models);
+	return e < 0 ? e : r.error;
+}
