@@ -40,7 +40,7 @@ watch_new(void)
 
 	if (w == NULL)
 		return NULL;
-	w->windows = windows_new();
+	w->windows = windows_new(WINDOWS_LAG);
 	w->watched = ds_map_new(WINDOWS_TRACKS_MAX);
 	if (w->windows != NULL && w->watched != NULL)
 		return w;

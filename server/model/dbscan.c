@@ -133,7 +133,7 @@ join_near(struct fit *f, uint32_t i)
 /* ---- core points */
 
 static int
-find_eps(struct fit *f, double given)
+find_eps(struct fit *f, double given, double least)
 {
 	size_t len = f->tree.len;
 	double *sorted;
@@ -153,7 +153,8 @@ find_eps(struct fit *f, double given)
 	/* Fewer rows than a core point needs: none is far from all. */
 	if (!isfinite(f->eps2))
 		f->eps2 = 1;
-	f->eps2 = DS_MAX(f->eps2, EPS_MIN * EPS_MIN);
+	least = DS_MAX(least, EPS_MIN);
+	f->eps2 = DS_MAX(f->eps2, least * least);
 	return 0;
 }
 
@@ -252,7 +253,7 @@ fit_all(struct fit *f, const struct dbscan_config *cfg, struct dbscan *m)
 	m->cluster = calloc(core_max, sizeof(*m->cluster));
 	if (!f->fifth || !f->parent || !m->points || !m->row || !m->cluster)
 		return -ENOMEM;
-	r = find_eps(f, cfg->eps);
+	r = find_eps(f, cfg->eps, cfg->eps_min);
 	if (r < 0)
 		return r;
 	m->core_len = find_core(f);

@@ -28,7 +28,8 @@ struct dbscan {
 };
 
 struct dbscan_config {
-	double eps;        /* 0: from the data */
+	double eps;        /* 0: from the data ... */
+	double eps_min;    /* ... and no smaller than this */
 	uint32_t core_max; /* 0: DBSCAN_CORE_MAX */
 };
 

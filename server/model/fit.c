@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/model/fit.h"
 
+#include "server/model/exact.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -8,6 +10,8 @@
 
 #define FLOOR         0.15 /* of log counts: a change of 15 % means nothing */
 #define CLIP          100.0
+#define EPS_MIN       0.5  /* spreads */
+#define DECAY         3.0  /* of the chance of a window, each eps (radius) that it is further out */
 #define FIT_SHARE     0.75 /* of each host's rows; the later ones calibrate */
 #define CHANGE_MODELS 6
 #define CENTERS       2
@@ -75,7 +79,7 @@ work_take(struct work *w, const struct fit_row *rows, size_t len, uint32_t host)
 static int
 fit_dense(struct window_fit *f, const struct work *w)
 {
-	const struct dbscan_config cfg = { .eps = 0 };
+	const struct dbscan_config cfg = { .eps_min = EPS_MIN };
 	size_t step = (w->fit + FIT_ROWS_MAX - 1) / FIT_ROWS_MAX, len = 0;
 	double *some = malloc((w->fit / step + 1) * WINDOW_DIM * sizeof(*some));
 	int r;
@@ -184,18 +188,39 @@ window_fit_done(struct window_fit *f)
 	change_done(&f->change);
 }
 
+/* How far out a level is: 1 is the edge of what is dense. */
+static double
+extent(const struct window_fit *f, const struct fit_score *s)
+{
+	return f->is_long ? s->level / DS_MAX(1.0, f->centers.radius[s->nearest]) : s->level;
+}
+
+/*
+ * Windows that are all alike calibrate nothing: any other would be as good as impossible.  So a
+ * level just beyond the edge, or a change of few features, is never very unlikely, whatever the
+ * calibration says.
+ */
 void
 window_fit_score(const struct window_fit *f, struct change_state *s,
     const double vector[WINDOW_DIM], struct fit_score *ret)
 {
+	double out;
+
 	*ret = (struct fit_score){ .level_p = 1, .moved_p = 1 };
-	scale_apply(&f->scale, vector, ret->row);
+	/* As it is kept for training. */
+	for (size_t i = 0; i < WINDOW_DIM; i++)
+		ret->row[i] = (double)(float)vector[i];
+	scale_apply(&f->scale, ret->row, ret->row);
 	ret->level = f->is_long ? kmeans_distance(&f->centers, ret->row, &ret->nearest)
 				: dbscan_distance(&f->dense, ret->row, &ret->nearest);
-	ret->level_p = DS_MAX(FIT_P_MIN, conformal_p(&f->level, ret->level));
-	if (s != NULL && f->change.dim > 0 &&
-	    change_score(&f->change, s, ret->row, &ret->moved, &ret->votes))
-		ret->moved_p = DS_MAX(FIT_P_MIN, conformal_p(&f->moved, ret->moved));
+	out = extent(f, ret);
+	ret->level_p = out > 1 ? exact_exp(-DECAY * (out - 1)) : 1;
+	ret->level_p = DS_MAX(ret->level_p, DS_MAX(FIT_P_MIN, conformal_p(&f->level, ret->level)));
+	if (s == NULL || f->change.dim == 0 ||
+	    !change_score(&f->change, s, ret->row, &ret->moved, &ret->votes))
+		return;
+	ret->moved_p = exact_exp(-ret->moved * WINDOW_DIM);
+	ret->moved_p = DS_MAX(ret->moved_p, DS_MAX(FIT_P_MIN, conformal_p(&f->moved, ret->moved)));
 }
 
 const double *

@@ -8,6 +8,6 @@ server_libdsserver_a_SOURCES += server/model/random.c server/model/random.h serv
 	server/model/rows.c server/model/rows.h server/model/kmeans.c server/model/kmeans.h \
 	server/model/tree.c server/model/tree.h server/model/dbscan.c server/model/dbscan.h \
 	server/model/change.c server/model/change.h server/model/window.c server/model/window.h server/model/windows.c \
-	server/model/fit.c server/model/fit.h server/model/fit_code.c server/model/set.c server/model/set.h
+	server/model/fit.c server/model/fit.h server/model/fit_code.c server/model/set.c server/model/set.h server/model/rates.c server/model/rates.h
 # Fused multiply-add would round differently where a machine has it.
 server_libdsserver_a_CFLAGS += -ffp-contract=off

@@ -50,12 +50,14 @@ scale_fit(
 		return -ENOMEM;
 	for (uint32_t f = 0; f < dim; f++) {
 		size_t n = gather(rows, len, dim, f, values);
+		double spread;
 
 		s.spread[f] = cfg->floor > 0 ? cfg->floor : 1e-9;
 		if (n == 0)
 			continue;
 		s.middle[f] = order_select(values, n, n / 2);
-		s.spread[f] = DS_MAX(s.spread[f], spread_of(values, n, s.middle[f]));
+		spread = spread_of(values, n, s.middle[f]);
+		s.spread[f] = DS_MAX(s.spread[f], spread);
 		if (!isfinite(s.spread[f]))
 			s.spread[f] = 1e300;
 	}

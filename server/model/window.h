@@ -108,7 +108,9 @@ struct window_closed {
 typedef void (*window_call)(const struct window_closed *w, void *ctx);
 
 struct windows;
-struct windows *windows_new(void);
+/* Windows are closed `lag` behind: WINDOWS_LAG for what comes in order, more for what is stored. */
+#define WINDOWS_LAG 2u
+struct windows *windows_new(unsigned lag);
 void windows_free(struct windows *ws);
 /* Takes a decoded batch in; closed windows go to call. received_us: the server's clock, no event is
  * later. -ENOMEM. */
@@ -119,6 +121,8 @@ DS_MUST_CHECK int windows_feed(struct windows *ws, uint32_t host, bool bulk, str
 #define WINDOWS_HOLES_MAX 256u
 DS_MUST_CHECK int windows_leave_out(
     struct windows *ws, uint32_t host, uint64_t from_us, uint64_t to_us);
+/* Closes what windows with the least lag would have closed by now: at the end of what is stored. */
+void windows_flush(struct windows *ws, uint32_t host, window_call call, void *ctx);
 /* A host's windows that are open are dropped. */
 void windows_forget(struct windows *ws, uint32_t host);
 

@@ -7,20 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPEN      3u  /* windows of a daemon that may still grow */
-#define LAG       2u  /* closed so many windows behind the host's bulk lane */
 #define HOLE_MAX  60u /* after more windows without anything it begins anew */
 #define HOSTS_MAX (1u << 20)
 #define NO_TRACK  (&no_track)
 
 struct track {
-	struct track *next;       /* of the host */
-	struct window open[OPEN]; /* by index modulo OPEN, from `base` on */
-	struct window joined;     /* the long one */
-	uint64_t base;            /* oldest open window; 0: none yet */
-	uint64_t last;            /* newest window with an event */
-	bool first;               /* the next closed window has none before it */
+	struct track *next;   /* of the host */
+	struct window joined; /* the long one */
+	uint64_t base;        /* oldest open window; 0: none yet */
+	uint64_t last;        /* newest window with an event */
+	bool first;           /* the next closed window has none before it */
 	char name[DS_DAEMON_MAX + 1];
+	struct window open[]; /* lag + 1: those that may still grow, by index modulo that */
 };
 
 struct host {
@@ -38,6 +36,7 @@ struct hole {
 
 struct windows {
 	struct ds_map *hosts;
+	unsigned lag; /* closed so many windows behind the host's clock */
 	struct hole holes[WINDOWS_HOLES_MAX];
 	size_t holes_len;
 	struct windows_stats stats;
@@ -55,7 +54,7 @@ struct feed {
 	void *ctx;
 };
 
-static struct track no_track;
+static struct track no_track; /* never looked into */
 
 static void
 host_free(void *p)
@@ -71,12 +70,13 @@ host_free(void *p)
 }
 
 struct windows *
-windows_new(void)
+windows_new(unsigned lag)
 {
 	struct windows *ws = calloc(1, sizeof(*ws));
 
 	if (ws == NULL)
 		return NULL;
+	ws->lag = lag;
 	ws->hosts = ds_map_new(HOSTS_MAX);
 	if (ws->hosts == NULL) {
 		free(ws);
@@ -141,6 +141,18 @@ host_of(struct windows *ws, uint32_t number)
 	return h;
 }
 
+static struct track *
+track_new(const struct windows *ws)
+{
+	return calloc(1, sizeof(struct track) + (ws->lag + 1) * sizeof(struct window));
+}
+
+static struct window *
+open_window(const struct windows *ws, struct track *t, uint64_t index)
+{
+	return &t->open[index % (ws->lag + 1)];
+}
+
 /* NULL: no room. */
 static struct track *
 track_of(struct feed *f, uint32_t index)
@@ -156,7 +168,7 @@ track_of(struct feed *f, uint32_t index)
 	t = ds_map_get(f->host->by_name, name.ptr, name.len);
 	if (t == NULL && f->ws->stats.tracks >= WINDOWS_TRACKS_MAX)
 		f->ws->stats.refused++;
-	else if (t == NULL && (t = calloc(1, sizeof(*t))) != NULL) {
+	else if (t == NULL && (t = track_new(f->ws)) != NULL) {
 		memcpy(t->name, name.ptr, name.len);
 		if (ds_map_put(f->host->by_name, name.ptr, name.len, t, NULL) < 0) {
 			free(t);
@@ -193,7 +205,7 @@ emit_long(struct feed *f, struct track *t, const struct window *w)
 static void
 close_oldest(struct feed *f, struct track *t)
 {
-	struct window *w = &t->open[t->base % OPEN];
+	struct window *w = open_window(f->ws, t, t->base);
 	const struct host *h = f->host;
 
 	w->minutes = 1;
@@ -209,9 +221,9 @@ close_oldest(struct feed *f, struct track *t)
 }
 
 static void
-begin_at(struct track *t, uint64_t index)
+begin_at(const struct windows *ws, struct track *t, uint64_t index)
 {
-	for (size_t i = 0; i < OPEN; i++)
+	for (size_t i = 0; i <= ws->lag; i++)
 		t->open[i] = (struct window){ .index = 0 };
 	t->joined.minutes = 0;
 	t->base = index;
@@ -224,7 +236,7 @@ advance(struct feed *f, struct track *t, uint64_t clock)
 {
 	if (t->base == 0)
 		return;
-	while (t->base + LAG <= clock && t->base <= t->last + HOLE_MAX)
+	while (t->base + f->ws->lag <= clock && t->base <= t->last + HOLE_MAX)
 		close_oldest(f, t);
 	/* Nothing for long: it begins anew with its next event. */
 	if (t->base > t->last + HOLE_MAX)
@@ -372,17 +384,17 @@ take_event(struct feed *f, uint32_t daemon, uint8_t kind, uint64_t index, size_t
 	if (t == NULL)
 		return 0;
 	if (t->base == 0)
-		begin_at(t, index);
+		begin_at(f->ws, t, index);
 	/* The clock of the host went back by far: what is open is of another time. */
-	if (index + HOLE_MAX < t->base)
-		begin_at(t, index);
-	if (index < t->base || index >= t->base + OPEN) {
+	if (index + HOLE_MAX + f->ws->lag < t->base)
+		begin_at(f->ws, t, index);
+	if (index < t->base || index > t->base + f->ws->lag) {
 		f->ws->stats.late++;
 		return 0;
 	}
 	if (index > t->last || t->last > index + HOLE_MAX)
 		t->last = index;
-	w = &t->open[index % OPEN];
+	w = open_window(f->ws, t, index);
 	return kind == DS_EVENT_RESOURCE ? take_usage(f, w, i) : add_event(f, w, kind, i, count);
 }
 
@@ -390,7 +402,7 @@ static int
 take_gap(struct feed *f, uint64_t time_us, uint8_t kind, size_t i)
 {
 	const uint64_t *durations = ds_batch_nums(f->batch, DS_NUM_DURATION_US);
-	uint64_t length, from;
+	uint64_t length, from, to;
 	struct host *h = f->host;
 
 	if (durations == NULL)
@@ -400,11 +412,16 @@ take_gap(struct feed *f, uint64_t time_us, uint8_t kind, size_t i)
 	if (kind == DS_EVENT_AGENT_START && h->clock > 0 && h->clock < time_us / WINDOW_US)
 		length = time_us - h->clock * WINDOW_US;
 	from = (time_us - length) / WINDOW_US;
-	/* One stretch is kept: what comes soon after belongs to it. */
-	if (h->blind_to + LAG < from || h->blind_to > time_us / WINDOW_US + HOLE_MAX)
+	to = time_us / WINDOW_US;
+	for (struct track *t = h->tracks; t != NULL; t = t->next)
+		for (uint64_t k = DS_MAX(from, t->base); k <= to && k <= t->base + f->ws->lag; k++)
+			open_window(f->ws, t, k)->blind = true;
+	/* One stretch is kept, for those that are not open yet: what comes soon after belongs to
+	 * it. */
+	if (h->blind_to + 2 < from || h->blind_to > to + HOLE_MAX)
 		h->blind_from = from;
 	h->blind_from = DS_MIN(h->blind_from, from);
-	h->blind_to = time_us / WINDOW_US;
+	h->blind_to = to;
 	return 0;
 }
 
@@ -427,7 +444,7 @@ set_clock(struct feed *f, uint64_t index)
 {
 	struct host *h = f->host;
 
-	if (index <= h->clock && h->clock < index + HOLE_MAX)
+	if (index <= h->clock && h->clock < index + HOLE_MAX + f->ws->lag)
 		return;
 	h->clock = index;
 	for (struct track *t = h->tracks; t != NULL; t = t->next)
@@ -480,4 +497,14 @@ windows_feed(struct windows *ws, uint32_t host, bool bulk, struct ds_batch *b, u
 	free(f.tracks);
 	free(f.hashes);
 	return r;
+}
+
+void
+windows_flush(struct windows *ws, uint32_t host, window_call call, void *ctx)
+{
+	struct feed f = { .ws = ws, .call = call, .ctx = ctx };
+
+	f.host = ds_map_get(ws->hosts, &host, sizeof(host));
+	for (struct track *t = f.host != NULL ? f.host->tracks : NULL; t != NULL; t = t->next)
+		advance(&f, t, f.host->clock + ws->lag - WINDOWS_LAG);
 }

@@ -12,6 +12,8 @@
 #define TAINT_US   (300 * 1000000ull) /* beside an alert */
 #define ALERTS_MAX 10000u
 #define DAY        1440u /* minutes */
+#define STORED_LAG 90u   /* minutes: segments of an hour may be merged into one */
+#define PLACES_MAX (1u << 22)
 
 struct taint {
 	uint32_t host;
@@ -259,27 +261,150 @@ see_window(const struct window_closed *w, void *ctx)
 }
 
 static int
-see_segment(const struct segment_row *row, const struct segment_position *at, void *ctx)
+read_segment(const struct segment_row *row, const struct segment_position *at, void *ctx)
 {
 	struct job *j = ctx;
-	bool bulk = row->lane == DS_LANE_BULK || (row->epoch == 0 && row->seq == 0);
 
 	(void)at;
-	if (atomic_load(j->cfg->stop))
-		return -ECANCELED;
 	/* One that cannot be read any more is no reason to learn nothing. */
 	if (ds_batch_decode(j->batch, row->packed, row->packed_size) < 0) {
 		j->out->refused++;
-		return 0;
+		return 1;
 	}
 	j->out->segments++;
 	j->out->events += row->len;
-	if (j->cfg->progress != NULL && j->out->segments % 64 == 0)
-		j->cfg->progress(j->cfg->ctx, row->received_us);
-	if (windows_feed(j->windows, row->host, bulk, j->batch, row->received_us, see_window, j) <
-	    0)
+	if (windows_feed(j->windows, row->host, true, j->batch,
+		DS_MAX(row->received_us, row->time_max_us), see_window, j) < 0)
 		return -ENOMEM;
-	return j->error;
+	return j->error < 0 ? j->error : 1;
+}
+
+/* Where a host's segments are: what was merged is behind what came later. */
+struct place {
+	uint64_t time_us, day, number;
+};
+
+struct places {
+	struct place *at;
+	size_t len, room;
+};
+
+static int
+note_segment(const struct segment_row *row, const struct segment_position *at, void *ctx)
+{
+	struct places *p = ctx;
+
+	if (p->len == p->room) {
+		size_t room = p->room ? p->room * 2 : 1024;
+		struct place *grown =
+		    room <= PLACES_MAX ? realloc(p->at, room * sizeof(*grown)) : NULL;
+
+		if (grown == NULL)
+			return -ENOMEM;
+		p->at = grown;
+		p->room = room;
+	}
+	p->at[p->len++] = (struct place){ row->time_min_us, at->day, at->number };
+	return 0;
+}
+
+static int
+by_time(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	if (x->time_us != y->time_us)
+		return x->time_us < y->time_us ? -1 : 1;
+	if (x->day != y->day)
+		return x->day < y->day ? -1 : 1;
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+static int
+read_places(struct job *j, uint32_t host, const struct places *p)
+{
+	int r = 1;
+
+	for (size_t i = 0; i < p->len && r > 0; i++) {
+		const struct segment_filter filter = { .hosts = &host,
+			.hosts_len = 1,
+			.after_day = p->at[i].day,
+			.after_number = p->at[i].number - 1 };
+		struct scan_stats stats;
+
+		if (atomic_load(j->cfg->stop))
+			return -ECANCELED;
+		r = j->cfg->backend->each_segment(j->cfg->reader, &filter, read_segment, j, &stats);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* A host after the other: only one's windows are open at a time. */
+static int
+read_host(struct job *j, uint32_t host)
+{
+	const struct segment_filter filter = { .time_min_us = j->cfg->from_us,
+		.time_max_us = j->cfg->to_us,
+		.hosts = &host,
+		.hosts_len = 1 };
+	struct places p = { .len = 0 };
+	struct scan_stats stats;
+	int r = j->cfg->backend->each_segment(j->cfg->reader, &filter, note_segment, &p, &stats);
+
+	if (r == 0 && p.len > 0) {
+		qsort(p.at, p.len, sizeof(*p.at), by_time);
+		r = read_places(j, host, &p);
+	}
+	if (r == 0) {
+		windows_flush(j->windows, host, see_window, j);
+		windows_forget(j->windows, host);
+		r = j->error;
+	}
+	free(p.at);
+	return r;
+}
+
+struct hosts {
+	uint32_t *at;
+	size_t len;
+};
+
+static int
+note_host(const struct host_row *row, void *ctx)
+{
+	struct hosts *h = ctx;
+	uint32_t *grown = realloc(h->at, (h->len + 1) * sizeof(*grown));
+
+	if (grown == NULL)
+		return -ENOMEM;
+	h->at = grown;
+	grown[h->len++] = row->number;
+	return 0;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int
+read_hosts(struct job *j)
+{
+	struct hosts h = { .len = 0 };
+	int r = j->cfg->backend->each_host(j->cfg->reader, note_host, &h);
+
+	if (h.len > 0)
+		qsort(h.at, h.len, sizeof(*h.at), by_number);
+	for (size_t i = 0; i < h.len && r == 0; i++) {
+		if (j->cfg->progress != NULL)
+			j->cfg->progress(j->cfg->ctx, i, h.len);
+		r = read_host(j, h.at[i]);
+	}
+	free(h.at);
+	return r;
 }
 
 static int
@@ -317,9 +442,6 @@ static int
 run(struct job *j)
 {
 	const struct store_backend *b = j->cfg->backend;
-	const struct segment_filter filter = { .time_min_us = j->cfg->from_us,
-		.time_max_us = j->cfg->to_us };
-	struct scan_stats stats;
 	int r = b->each_daemon(j->cfg->reader, 0, see_daemon, j);
 
 	if (r == 0)
@@ -327,7 +449,7 @@ run(struct job *j)
 	if (r == 0)
 		r = b->models->each_forgotten(j->cfg->reader, see_forgotten, j);
 	if (r == 0)
-		r = b->each_segment(j->cfg->reader, &filter, see_segment, j, &stats);
+		r = read_hosts(j);
 	return r;
 }
 
@@ -338,7 +460,7 @@ collect(const struct collect_config *cfg, struct collection *ret)
 	int r = -ENOMEM;
 
 	*ret = (struct collection){ .len = 0 };
-	j.windows = windows_new();
+	j.windows = windows_new(STORED_LAG);
 	j.batch = ds_batch_new();
 	j.daemons = ds_map_new(1u << 22);
 	j.classes = ds_map_new(CLASSES_MAX);

@@ -42,9 +42,9 @@ struct collect_config {
 	const struct store_backend *backend;
 	struct reader *reader;
 	uint64_t from_us, to_us;
-	const char *only;                            /* class; "": all */
-	const atomic_bool *stop;                     /* -ECANCELED */
-	void (*progress)(void *ctx, uint64_t at_us); /* may be NULL */
+	const char *only;                                           /* class; "": all */
+	const atomic_bool *stop;                                    /* -ECANCELED */
+	void (*progress)(void *ctx, uint64_t done, uint64_t total); /* hosts; may be NULL */
 	void *ctx;
 };
 

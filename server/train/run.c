@@ -54,17 +54,15 @@ tell(struct job *j, const char *state, uint64_t done, const char *message)
 
 /* Reading is four fifths of the work. */
 static void
-progress(void *ctx, uint64_t at_us)
+progress(void *ctx, uint64_t done, uint64_t total)
 {
 	struct job *j = ctx;
-	uint64_t now = ds_clock_monotonic_ms(), span = j->to_us - j->from_us;
+	uint64_t now = ds_clock_monotonic_ms();
 
 	if (now < j->told_ms + TELL_MS)
 		return;
 	j->told_ms = now;
-	at_us = DS_MIN(DS_MAX(at_us, j->from_us), j->to_us);
-	if (tell(j, "running", (at_us - j->from_us) * 80 / span, "reading what the daemons did") <
-	    0)
+	if (tell(j, "running", done * 80 / total, "reading what the daemons did") < 0)
 		ds_log(WARN, "a job's progress cannot be told, going on", "job=%s", j->mail->id);
 }
 

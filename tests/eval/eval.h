@@ -24,6 +24,7 @@ struct eval_dataset {
 int eval_schonlau_sea(const char *name, const char *dir);
 int eval_unm_mit(const char *name, const char *dir);
 int eval_adfa_ld(const char *name, const char *dir);
+int eval_nab(const char *name, const char *dir);
 int eval_smd_asd(const char *name, const char *dir);
 int eval_cowrie(const char *name, const char *dir);
 int eval_authlog(const char *name, const char *dir);

@@ -15,6 +15,7 @@ static const struct eval_dataset datasets[] = {
 	{ "schonlau-sea", "schonlau-sea", eval_schonlau_sea },
 	{ "unm-mit-syscalls", "unm-mit-syscalls", eval_unm_mit },
 	{ "adfa-ld", "adfa-ld", eval_adfa_ld },
+	{ "nab", "nab", eval_nab },
 	{ "smd_asd", "smd-asd", eval_smd_asd },
 	{ "cowrie", "cowrie-kareiva", eval_cowrie },
 	{ "auth", "auth-logs", eval_authlog },

@@ -68,6 +68,11 @@ tests_unit_test_train_SOURCES = tests/unit/test_train.c
 tests_unit_test_train_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_train_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
+unit_tests_server += tests/unit/test_watch
+tests_unit_test_watch_SOURCES = tests/unit/test_watch.c tests/unit/detect_fixture.c
+tests_unit_test_watch_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_watch_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(JANSSON_LIBS) -lm
+
 unit_tests += tests/unit/test_ipc
 tests_unit_test_ipc_SOURCES = tests/unit/test_ipc.c
 tests_unit_test_ipc_CFLAGS = $(TEST_CFLAGS)

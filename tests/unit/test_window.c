@@ -83,7 +83,7 @@ static int
 setup(void **state)
 {
 	seen = (struct seen){ .len = 0 };
-	*state = windows_new();
+	*state = windows_new(WINDOWS_LAG);
 	return *state == NULL;
 }
 
