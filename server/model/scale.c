@@ -57,6 +57,7 @@ scale_fit(
 			continue;
 		s.middle[f] = order_select(values, n, n / 2);
 		spread = spread_of(values, n, s.middle[f]);
+		spread = DS_MAX(spread, cfg->relative * fabs(s.middle[f]));
 		s.spread[f] = DS_MAX(s.spread[f], spread);
 		if (!isfinite(s.spread[f]))
 			s.spread[f] = 1e300;

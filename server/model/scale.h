@@ -23,8 +23,9 @@ struct scale {
 };
 
 struct scale_config {
-	double floor; /* no spread is below this: smaller changes mean nothing */
-	double clip;  /* 0: values do not end */
+	double floor;    /* no spread is below this: smaller changes mean nothing */
+	double relative; /* nor below this share of the middle */
+	double clip;     /* 0: values do not end */
 };
 
 /* `rows` is len x dim, row after row. -EINVAL when there is nothing to fit, -ENOMEM. */

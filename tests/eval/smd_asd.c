@@ -18,6 +18,7 @@
 #include <string.h>
 
 #define FLOOR             0.01 /* metrics are shares: a change of less than one percent is none */
+#define RELATIVE          0.5  /* nor is one by less than half of what is usual */
 #define CLIP              100.0
 #define CALIBRATION_SHARE 0.25 /* of the train file, its end */
 
@@ -83,7 +84,7 @@ count(const struct machine *m, const double *scores, struct sums *sums)
 static int
 scale_rows(const struct machine *m, double *ret)
 {
-	const struct scale_config cfg = { .floor = FLOOR, .clip = CLIP };
+	const struct scale_config cfg = { .floor = FLOOR, .relative = RELATIVE, .clip = CLIP };
 	size_t dim = m->train.columns;
 	struct scale s;
 	int r = scale_fit(&s, &cfg, m->train.at, m->fit_len, (uint32_t)dim);
