@@ -22,6 +22,12 @@ endif
 tests_bench_bench_ban_SOURCES = tests/bench/bench_ban.c
 tests_bench_bench_ban_LDADD = agent/guard/libguard.a $(GUARD_LIBS)
 
+if SERVER
+bench_programs += tests/bench/bench_train
+endif
+tests_bench_bench_train_SOURCES = tests/bench/bench_train.c
+tests_bench_bench_train_LDADD = server/libdsserver.a -lm
+
 # END OF LIST: add above
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
