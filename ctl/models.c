@@ -166,10 +166,9 @@ show_fit(const json_t *fit)
 	size_t i;
 	char name[64], window[16];
 
-	printf("\n%s windows, %s%.0f: %.0f windows of %.0f hosts\n",
+	printf("\n%s windows, %s: %.0f windows of %.0f hosts\n",
 	    print_text(fit, "window", window, sizeof(window)),
-	    json_number_value(json_object_get(fit, "host")) > 0 ? "host " : "all hosts ",
-	    json_number_value(json_object_get(fit, "host")),
+	    json_number_value(json_object_get(fit, "host")) > 0 ? "a host of its own" : "all hosts",
 	    json_number_value(json_object_get(fit, "windows")),
 	    json_number_value(json_object_get(fit, "hosts")));
 	json_array_foreach((json_t *)(uintptr_t)features, i, f)

@@ -169,6 +169,20 @@ models_show(struct call *c)
 
 /* ---- training */
 
+static int
+run_announce(const struct store_backend *backend, struct store *store, void *ctx)
+{
+	return backend->models->job_put(store, ctx);
+}
+
+static int
+announce(const struct job_row *row, void *ctx)
+{
+	struct job_row copy = *row;
+
+	return call_write(ctx, run_announce, &copy);
+}
+
 void
 models_train(struct call *c)
 {
@@ -184,7 +198,7 @@ models_train(struct call *c)
 	request.days = (unsigned)days;
 	snprintf(request.daemon, sizeof(request.daemon), "%s", daemon);
 	snprintf(request.by, sizeof(request.by), "%s", c->caller->name);
-	r = train_begin(c->cfg->train, &request, id);
+	r = train_begin(c->cfg->train, &request, id, announce, c);
 	if (r == -EBUSY) {
 		call_problem(c, 409, "conflict", "a job is running already; see jobs");
 		return;
@@ -416,7 +430,7 @@ models_forget(struct call *c)
 	if (c->cfg->ingest != NULL)
 		ingest_forget(c->cfg->ingest, row->host, NULL);
 	snprintf(request.by, sizeof(request.by), "%s", c->caller->name);
-	r = train_begin(c->cfg->train, &request, id);
+	r = train_begin(c->cfg->train, &request, id, announce, c);
 	if (r < 0) {
 		call_problem(c, 409, "conflict",
 		    "it is noted and will be left out from now on, but a job is running: forget again "

@@ -206,7 +206,7 @@ train_by_itself(struct train *t)
 	ds_version_release(v);
 	if (ds_clock_wall_us() >= t->trained_us + every ||
 	    ds_clock_wall_us() + DAY_US < t->trained_us)
-		(void)!train_begin(t, &request, id);
+		(void)!train_begin(t, &request, id, NULL, NULL);
 }
 
 static bool
@@ -286,28 +286,50 @@ train_reload(struct train *t)
 		ds_log(WARN, "the trainer does not take its mail", NULL);
 }
 
+static int
+announce_job(
+    const struct train_mail *m, int (*announce)(const struct job_row *row, void *ctx), void *ctx)
+{
+	const struct job_row row = { .id = m->id,
+		.kind = m->request.forget ? "forget" : "train",
+		.state = "running",
+		.created_us = m->created_us,
+		.updated_us = m->created_us,
+		.total = 100,
+		.message = "waiting for the trainer",
+		.result = "{}",
+		.by = m->request.by };
+
+	return announce != NULL ? announce(&row, ctx) : 0;
+}
+
 int
-train_begin(struct train *t, const struct train_request *request, char ret_id[MODEL_ID_SIZE])
+train_begin(struct train *t, const struct train_request *request, char ret_id[MODEL_ID_SIZE],
+    int (*announce)(const struct job_row *row, void *ctx), void *ctx)
 {
 	struct train_mail *m;
 	uint8_t id[DS_ULID_SIZE];
+	int r = -ENOMEM;
 
 	if (atomic_exchange(&t->busy, true))
 		return -EBUSY;
 	m = calloc(1, sizeof(*m));
-	if (m == NULL || ds_ulid_make(ds_clock_wall_us(), id) < 0) {
-		free(m);
-		atomic_store(&t->busy, false);
-		return -ENOMEM;
+	if (m != NULL)
+		r = ds_ulid_make(ds_clock_wall_us(), id);
+	if (r == 0) {
+		m->kind = TRAIN_JOB;
+		m->request = *request;
+		m->created_us = ds_clock_wall_us();
+		ds_ulid_format("job_", id, m->id, sizeof(m->id));
+		snprintf(ret_id, MODEL_ID_SIZE, "%s", m->id);
+		r = announce_job(m, announce, ctx);
 	}
-	m->kind = TRAIN_JOB;
-	m->request = *request;
-	m->created_us = ds_clock_wall_us();
-	ds_ulid_format("job_", id, m->id, sizeof(m->id));
-	snprintf(ret_id, MODEL_ID_SIZE, "%s", m->id);
-	if (ds_mailbox_put(t->inbox, &m->mail) == 0)
+	/* It is the only job; only reloads could have filled the mailbox. */
+	if (r >= 0)
+		r = ds_mailbox_put(t->inbox, &m->mail);
+	if (r >= 0)
 		return 0;
 	free(m);
 	atomic_store(&t->busy, false);
-	return -EBUSY;
+	return r;
 }

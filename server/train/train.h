@@ -46,9 +46,11 @@ void train_free(struct train *t);
 /* ---- any thread */
 /* struct model_set (server/model/set.h). */
 struct ds_snapshot *train_models(struct train *t);
-/* Begins a job: 0 and its id; -EBUSY: one is running; -ENOMEM. */
-DS_MUST_CHECK int train_begin(
-    struct train *t, const struct train_request *request, char ret_id[MODEL_ID_SIZE]);
+/* Begins a job: 0 and its id; -EBUSY: one is running; -ENOMEM.  `announce` (may be NULL) stores the
+ * job's first row, so that whoever is told the id finds it; what it returns below 0 calls it off.
+ */
+DS_MUST_CHECK int train_begin(struct train *t, const struct train_request *request,
+    char ret_id[MODEL_ID_SIZE], int (*announce)(const struct job_row *row, void *ctx), void *ctx);
 /* Another version was made active in the store: it is read and published. */
 void train_reload(struct train *t);
 

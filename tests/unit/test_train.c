@@ -288,7 +288,7 @@ run_job(struct fixture *f, bool forget)
 	struct train_request request = { .days = 7, .by = "test", .forget = forget };
 	char id[MODEL_ID_SIZE];
 
-	for (int i = 0; train_begin(f->train, &request, id) == -EBUSY; i++) {
+	for (int i = 0; train_begin(f->train, &request, id, NULL, NULL) == -EBUSY; i++) {
 		assert_true(i < 1000);
 		(void)poll(NULL, 0, 10);
 	}
@@ -452,8 +452,8 @@ there_is_one_job_at_a_time(void **state)
 
 	(void)state;
 	fill(f, 2, 6, 0, 0);
-	assert_int_equal(train_begin(f->train, &request, id), 0);
-	assert_int_equal(train_begin(f->train, &request, other), -EBUSY);
+	assert_int_equal(train_begin(f->train, &request, id, NULL, NULL), 0);
+	assert_int_equal(train_begin(f->train, &request, other, NULL, NULL), -EBUSY);
 	assert_string_equal(wait_job(f, id).state, "done");
 	drop(f);
 }
@@ -468,7 +468,7 @@ a_job_that_is_interrupted_leaves_nothing(void **state)
 
 	(void)state;
 	fill(f, 2, 6, 0, 0);
-	assert_int_equal(train_begin(f->train, &request, id), 0);
+	assert_int_equal(train_begin(f->train, &request, id, NULL, NULL), 0);
 	train_stop(f->train);
 	(void)f->backend->models->job_get(f->reader, id, see_job, &job);
 	if (strcmp(job.state, "done") != 0)
