@@ -23,6 +23,9 @@ EXTRA_DIST += tests/system/api.py
 system_tests += tests/system/api.py
 sanitized_system_tests += tests/system/api.py
 
+system_tests += tests/system/models.py
+sanitized_system_tests += tests/system/models.py
+
 system_tests += tests/system/sim.py
 
 EXTRA_DIST += tests/system/sshd.py
