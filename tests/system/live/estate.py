@@ -248,10 +248,13 @@ class Estate:
         return h
 
     def start(self):
-        """Boots what was asked for; agents come to hosts that run already."""
+        """The server, and the daemons of every host."""
         self.site.start()
         for h in self.hosts:
             h.start()
+
+    def start_agents(self):
+        """Agents come to hosts that run and work already."""
         for h in self.hosts:
             h.start_agent(self.agent_options)
         return wait(lambda: len(self.site.connected()) == len(self.hosts), 30, 0.1)
