@@ -243,9 +243,11 @@ react_settings_of(const struct server_config *cfg)
 static int
 start_react(struct server *s, char *why, size_t size)
 {
-	struct react_config cfg = {
-		.backend = s->backend, .store = &s->store, .writer = s->writer, .key = s->order_key
-	};
+	struct react_config cfg = { .backend = s->backend,
+		.store = &s->store,
+		.writer = s->writer,
+		.key = s->order_key,
+		.fleet = fleet_knowledge(s->fleet) };
 	struct react_settings settings = react_settings_of(&s->cfg);
 
 	s->react = react_new(&cfg, &settings, why, size);
@@ -264,10 +266,11 @@ on_committed(const struct ingest_news *news, void *ctx)
 {
 	struct server *s = ctx;
 
-	for (size_t i = 0; i < news->findings_len; i++)
-		react_finding(s->react, news->from->host, &news->findings[i]);
+	/* Questions first: somebody waits for the answer. */
 	if (news->events_size > 0)
 		react_event(s->react, news->from->host, news->events, news->events_size);
+	for (size_t i = 0; i < news->findings_len; i++)
+		react_finding(s->react, news->from->host, &news->findings[i]);
 }
 
 static void
@@ -331,6 +334,7 @@ start_ingest(struct server *s, char *why, size_t size)
 		.order_ctx = s,
 		.on_committed = on_committed,
 		.committed_ctx = s,
+		.told_kinds = UINT64_C(1) << DS_EVENT_HELD,
 	};
 
 	s->ingest = ingest_start(&cfg, why, size);

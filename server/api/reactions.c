@@ -327,7 +327,7 @@ read_plan(struct call *c, struct issue_plan *p)
 	    !call_ttl(c, "ttl", TTL_US, &ttl_us) || !read_args(c, &p->args))
 		return false;
 	p->kind = react_kind_find(kind);
-	if (p->kind == NULL) {
+	if (p->kind == NULL || p->kind->is_ours) {
 		call_problem(c, 400, "body", "kind: there is no reaction \"%s\"", kind);
 		return false;
 	}

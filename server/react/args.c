@@ -42,6 +42,13 @@ react_args_suffice(
 	case REACT_NEEDS_DATA:
 		missing = args->data[0] ? NULL : "the plugin's name";
 		break;
+	case REACT_NEEDS_DAEMON:
+		missing = args->unit[0] ? NULL : "a daemon";
+		break;
+	case REACT_NEEDS_QUESTION:
+		missing =
+		    args->question[0] && args->answer > 0 ? NULL : "a question and its answer";
+		break;
 	}
 	if (missing != NULL)
 		snprintf(ret_why, size, "%s needs %s", kind->name, missing);
@@ -113,6 +120,14 @@ react_args_for(const struct react_kind *kind, const struct react_args *known, co
 	case REACT_NEEDS_DATA:
 		memcpy(ret->data, known->data, sizeof(ret->data));
 		break;
+	case REACT_NEEDS_DAEMON:
+		snprintf(ret->unit, sizeof(ret->unit), "%s", daemon);
+		break;
+	case REACT_NEEDS_QUESTION:
+		take_process(known, ret);
+		memcpy(ret->question, known->question, sizeof(ret->question));
+		ret->answer = known->answer;
+		break;
 	}
 }
 
@@ -163,6 +178,8 @@ static const struct {
 	TEXT(sha256),
 	TEXT(unit),
 	TEXT(data),
+	TEXT(question),
+	NUMBER(answer, 1),
 };
 
 static uint64_t

@@ -98,6 +98,9 @@ fill_args(struct ds_order *order, const struct react_args *args)
 	snprintf(order->address, sizeof(order->address), "%s", args->address);
 	snprintf(order->unit, sizeof(order->unit), "%s", args->unit);
 	snprintf(order->data, sizeof(order->data), "%s", args->data);
+	order->answer = args->answer;
+	if (args->question[0] && ds_order_id_parse(args->question, order->target) < 0)
+		order->answer = 0; /* which the guard refuses */
 }
 
 static int
@@ -227,10 +230,12 @@ issue_reaction(const struct store_backend *b, struct store *store, const struct 
 		r = is_repeated(b, store, p, target, now_us);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = ds_ulid_make(now_us, id);
-	if (r < 0)
-		return r;
-	ds_ulid_format("rct_", id, p->id, sizeof(p->id));
+	if (!p->id[0]) {
+		r = ds_ulid_make(now_us, id);
+		if (r < 0)
+			return r;
+		ds_ulid_format("rct_", id, p->id, sizeof(p->id));
+	}
 	r = record_plan(b, store, by, p, target, now_us);
 	return r < 0 ? r : 1;
 }

@@ -32,7 +32,7 @@ struct issue_plan {
 	char note[200]; /* why it is only recorded */
 	uint64_t ttl_us, ttl_max_us;
 	unsigned ttl_factor;
-	char id[REACTION_ID_SIZE]; /* filled in */
+	char id[REACTION_ID_SIZE]; /* "": filled in */
 };
 
 /* 1: recorded (and ordered, unless dry run or to be approved), 0: it is in effect or waits, or was

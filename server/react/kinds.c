@@ -4,19 +4,26 @@
 #include <string.h>
 
 const struct react_kind react_kinds[] = {
-	{ "kill", REACT_NEEDS_PROCESS, false, false, false, "end a process and what it started" },
-	{ "freeze", REACT_NEEDS_PROCESS, true, false, false, "stop a process; undo lets it go on" },
-	{ "block_ip", REACT_NEEDS_ADDRESS, true, false, false, "drop what comes from an address" },
-	{ "block_port", REACT_NEEDS_PORT, true, false, false, "drop what comes to a port" },
-	{ "cut", REACT_NEEDS_TRAFFIC, false, false, false, "close established connections" },
-	{ "restore_file", REACT_NEEDS_PATH, true, false, true,
+	{ "kill", REACT_NEEDS_PROCESS, false, false, false, false,
+	    "end a process and what it started" },
+	{ "freeze", REACT_NEEDS_PROCESS, true, false, false, false,
+	    "stop a process; undo lets it go on" },
+	{ "block_ip", REACT_NEEDS_ADDRESS, true, false, false, false,
+	    "drop what comes from an address" },
+	{ "block_port", REACT_NEEDS_PORT, true, false, false, false, "drop what comes to a port" },
+	{ "cut", REACT_NEEDS_TRAFFIC, false, false, false, false, "close established connections" },
+	{ "restore_file", REACT_NEEDS_PATH, true, false, true, false,
 	    "put a watched file back as it was" },
-	{ "restart", REACT_NEEDS_UNIT, false, false, false, "start a daemon anew" },
-	{ "isolate", REACT_NEEDS_NOTHING, true, true, false,
+	{ "restart", REACT_NEEDS_UNIT, false, false, false, false, "start a daemon anew" },
+	{ "isolate", REACT_NEEDS_NOTHING, true, true, false, false,
 	    "leave a host only the way to this server" },
-	{ "plugin", REACT_NEEDS_DATA, true, false, true,
+	{ "plugin", REACT_NEEDS_DATA, true, false, true, false,
 	    "what a program in the plugin directory does" },
-	{ NULL, REACT_NEEDS_NOTHING, false, false, false, NULL },
+	{ "hold", REACT_NEEDS_DAEMON, true, false, false, true,
+	    "mode prevent: what a daemon starts for the first time is held until it is answered for" },
+	{ "answer", REACT_NEEDS_QUESTION, false, false, true, true,
+	    "let what is held go on, or kill it" },
+	{ NULL, REACT_NEEDS_NOTHING, false, false, false, false, NULL },
 };
 
 const struct react_kind *

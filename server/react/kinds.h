@@ -28,6 +28,8 @@ struct react_args {
 	char sha256[65];
 	char unit[256];
 	char data[512];
+	char question[33]; /* of an answer: id, hex */
+	uint8_t answer;    /* enum ds_order_answer */
 };
 
 enum react_need {
@@ -39,6 +41,8 @@ enum react_need {
 	REACT_NEEDS_UNIT,    /* or a process */
 	REACT_NEEDS_TRAFFIC, /* address, port or process */
 	REACT_NEEDS_DATA,
+	REACT_NEEDS_DAEMON, /* as the unit */
+	REACT_NEEDS_QUESTION,
 };
 
 struct react_kind {
@@ -48,6 +52,7 @@ struct react_kind {
 	bool is_destructive; /* a second operator approves it always */
 	bool is_repeatable;  /* does its work at once: what happens again is done again, though an
 			      * earlier one can still be undone */
+	bool is_ours;        /* of mode prevent: no rule and no person asks for it */
 	const char *help;
 };
 

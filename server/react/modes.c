@@ -22,6 +22,15 @@ struct modes {
 
 static const char *const names[] = { "monitor", "active", "prevent" };
 
+bool
+modes_has(const struct modes *m, enum react_mode mode)
+{
+	for (size_t i = 0; i < m->len; i++)
+		if (m->entries[i].mode == mode)
+			return true;
+	return false;
+}
+
 const char *
 react_mode_name(enum react_mode mode)
 {

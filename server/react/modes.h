@@ -24,6 +24,8 @@ void modes_free(struct modes *m);
 DS_MUST_CHECK int modes_put(struct modes *m, const struct mode_row *row);
 enum react_mode modes_of(
     const struct modes *m, uint32_t host, const char *labels, const char *daemon);
+/* Whether anything has the mode. */
+bool modes_has(const struct modes *m, enum react_mode mode);
 const char *react_mode_name(enum react_mode mode);
 /* -EINVAL: none of this name. */
 DS_MUST_CHECK int react_mode_parse(const char *name, enum react_mode *ret);

@@ -20,7 +20,10 @@
 #define WINDOW    64u    /* orders of a host under way */
 #define RESEND_MS 10000u /* without an answer */
 #define SWEEP_MS  5000u
-#define SWEEP_MAX 2000u     /* writes of one sweep */
+#define SWEEP_MAX 2000u                            /* writes of one sweep */
+#define KEEP_US   (UINT64_C(90) * 86400 * 1000000) /* what is over, for people to look at */
+#define PRUNE_MS  60000u
+#define PRUNE_MAX 5000u
 #define GRACE_US  15000000u /* a host may tell of the end itself */
 
 static struct ds_log_rate rate;
@@ -241,6 +244,25 @@ look_at_waiting(const struct reaction_row *row, void *ctx)
 	return s->writes >= SWEEP_MAX;
 }
 
+static int
+run_prune(struct react_write *w, const struct store_backend *b, struct store *store)
+{
+	uint64_t now_us = ds_clock_wall_us();
+	int r = b->reactions->prune(store, now_us - DS_MIN(now_us, KEEP_US), PRUNE_MAX);
+
+	(void)w;
+	return r < 0 ? r : 0;
+}
+
+static void
+forget_old(struct react *r, uint64_t now_ms)
+{
+	if (r->prune_ms != 0 && now_ms - r->prune_ms < PRUNE_MS)
+		return;
+	r->prune_ms = now_ms;
+	react_write_post(react_write_new(r, run_prune, 0));
+}
+
 void
 outbox_sweep(struct react *r, uint64_t now_ms)
 {
@@ -259,5 +281,7 @@ outbox_sweep(struct react *r, uint64_t now_ms)
 		q = b->each(r->reader, &waiting, look_at_waiting, &s);
 	if (q < 0 && ds_log_pass(&rate, 5))
 		ds_log(ERROR, "orders that wait cannot be read", "why=\"%s\"", strerror(-q));
+	forget_old(r, now_ms);
+	prevent_sweep(r, now_ms);
 	outbox_turn(r);
 }

@@ -396,8 +396,7 @@ take_stop(struct react *r, struct react_mail *m)
 static void
 take_event(struct react *r, struct react_mail *m)
 {
-	(void)r;
-	(void)m;
+	prevent_events(r, m->host, m->data, m->size);
 }
 
 static void (*const takers[REACT_MAIL_KINDS])(struct react *r, struct react_mail *m) = {
@@ -554,6 +553,7 @@ react_free(struct react *r)
 	breaker_free(r->breaker);
 	ds_map_free(r->sent, NULL);
 	ds_map_free(r->kicked, NULL);
+	ds_map_free(r->held_now, NULL);
 	if (r->reader != NULL)
 		r->cfg.backend->reader_close(r->reader);
 	free(r);

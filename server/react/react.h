@@ -28,6 +28,7 @@ struct react_config {
 	const struct store_config *store; /* for a reader; borrowed until free */
 	struct writer *writer;            /* borrowed until free */
 	const struct ds_sign_key *key;    /* borrowed until free */
+	struct ds_snapshot *fleet;        /* struct fleet_knowledge; may be NULL */
 };
 
 /* What [react] says; taken over at start and by SIGHUP. */

@@ -82,10 +82,19 @@ struct react {
 	bool is_running, stop;
 	struct react_write *retry; /* could not be stored; tried again each round */
 	size_t retry_len;
+	/* processes that were answered about lately: their alerts come a moment later */
+	struct {
+		uint32_t host, pid;
+		uint64_t start_us;
+		char id[REACTION_ID_SIZE];
+		bool is_killed;
+	} answered[64];
+	unsigned answered_at;
 	/* outbox */
-	struct ds_map *sent;   /* order id -> when, ms, as a pointer */
-	struct ds_map *kicked; /* hosts with something to send, this turn */
-	uint64_t sweep_ms;
+	struct ds_map *sent;     /* order id -> when, ms, as a pointer */
+	struct ds_map *held_now; /* host and daemon: there is a hold */
+	struct ds_map *kicked;   /* hosts with something to send, this turn */
+	uint64_t sweep_ms, prune_ms;
 	atomic_uint_least64_t order_ttl_us;
 	atomic_uint_least64_t findings, reactions, stopped, sent_n, results, dropped, resting;
 	atomic_bool paused, rescan;
@@ -102,6 +111,14 @@ void react_write_post(struct react_write *w);
 
 /* respond.c: from a finding to plans. */
 void respond(struct react *r, uint32_t host, const struct finding *f);
+
+/* prevent.c */
+void prevent_events(struct react *r, uint32_t host, const void *data, size_t size);
+/* A finding about a process that was answered about: its alert goes into the answer's record.
+ * Whether it was killed then. */
+bool prevent_links(
+    struct react *r, uint32_t host, const struct react_args *args, const char *alert_id);
+void prevent_sweep(struct react *r, uint64_t now_ms);
 
 /* outbox.c */
 void outbox_kick(struct react *r, uint32_t host);

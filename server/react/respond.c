@@ -21,6 +21,7 @@ struct response {
 	struct react_args args;
 	enum react_mode mode;
 	uint64_t now_ms;
+	bool is_killed; /* before its first instruction: there is no process to do anything to */
 	/* while a ban is spread */
 	const struct policy_answer *answer;
 	struct react_write *chunk;
@@ -199,7 +200,7 @@ do_answer(struct response *s, const struct policy_answer *a)
 	struct react_write *w;
 	bool is_spread;
 
-	if (!breaker_lets(s))
+	if ((s->is_killed && a->kind->need == REACT_NEEDS_PROCESS) || !breaker_lets(s))
 		return;
 	w = react_write_new(s->react, run_plans, sizeof(w->body->plans[0]));
 	if (w == NULL)
@@ -232,6 +233,7 @@ respond(struct react *r, uint32_t host, const struct finding *f)
 			    "host=%u", host);
 	} else {
 		react_args_of_document(f->json, &s.args);
+		s.is_killed = s.args.pid > 0 && prevent_links(r, host, &s.args, f->alert_id);
 		subject.labels = s.host->labels;
 		s.mode = modes_of(r->modes, host, s.host->labels, f->daemon);
 		n = policy_ask(ds_version_value(v), &subject, answers);

@@ -24,6 +24,14 @@ const char react_builtin_rules[] = "[react.shell]\n"
 				   "reactions = restore_file\n"
 				   "ttl = 7d\n";
 
+static bool
+is_for_rules(const char *name)
+{
+	const struct react_kind *kind = react_kind_find(name);
+
+	return kind != NULL && !kind->is_ours;
+}
+
 int
 react_rules_check(const struct ds_conf_named *rules, char *ret_why, size_t size)
 {
@@ -31,7 +39,7 @@ react_rules_check(const struct ds_conf_named *rules, char *ret_why, size_t size)
 		const struct react_rule *r = rules->items[i].value;
 
 		for (size_t j = 0; j < r->reactions.len; j++) {
-			if (react_kind_find(r->reactions.items[j]) != NULL)
+			if (is_for_rules(r->reactions.items[j]))
 				continue;
 			snprintf(ret_why, size, "[react.%s] reactions: there is no reaction \"%s\"",
 			    rules->items[i].name, r->reactions.items[j]);

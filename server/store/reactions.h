@@ -55,7 +55,7 @@ struct mode_row {
 
 /* What a listing wants; everything is optional. */
 struct reaction_filter {
-	const char *alert_id, *status, *before_id;
+	const char *alert_id, *status, *before_id, *kind;
 	uint32_t host;
 	uint64_t since_us; /* created */
 	unsigned limit;

@@ -27,8 +27,10 @@ static const char reaction_taken_back[] =
     "SELECT count(*) FROM reaction WHERE target = ?1 AND kind = ?2 AND updated_us >= ?3"
     " AND result LIKE '%\"undo_by\"%'";
 /* What still waits is never forgotten; what is in effect only long after its lifetime. */
+/* Answers to questions are many and small: a day is enough of them. */
 static const char reaction_prune[] =
-    "DELETE FROM reaction WHERE id IN (SELECT id FROM reaction WHERE updated_us < ?1"
+    "DELETE FROM reaction WHERE id IN (SELECT id FROM reaction WHERE"
+    " (updated_us < ?1 OR (kind = 'answer' AND updated_us < ?1 + 89 * 86400000000))"
     " AND expires_us < ?1 AND status NOT IN ('pending', 'sent') ORDER BY id LIMIT ?2)";
 static const char reaction_count[] =
     "SELECT count(*), sum(status = 'dry_run'), sum(status IN ('pending', 'sent')),"
@@ -37,7 +39,7 @@ static const char reaction_count[] =
 static const char reactions[] =
     "SELECT " REACTION_COLUMNS
     " FROM reaction WHERE (?1 = '' OR status = ?1) AND (?2 = '' OR id < ?2)"
-    " AND (?3 = 0 OR host = ?3) AND created_us >= ?4 ORDER BY id DESC LIMIT ?5";
+    " AND (?3 = 0 OR host = ?3) AND created_us >= ?4 AND (?6 = '' OR kind = ?6) ORDER BY id DESC LIMIT ?5";
 static const char reactions_of_alert[] =
     "SELECT " REACTION_COLUMNS " FROM reaction WHERE alert_id = ? ORDER BY id DESC LIMIT ?";
 static const char reactions_over[] =
@@ -258,8 +260,8 @@ each(struct reader *r, const struct reaction_filter *f, reaction_call call, void
 	if (f->alert_id)
 		st = db_query(db, reactions_of_alert, "tu", f->alert_id, max);
 	else
-		st = db_query(db, reactions, "ttuuu", f->status, f->before_id, (uint64_t)f->host,
-		    f->since_us, max);
+		st = db_query(db, reactions, "ttuuut", f->status, f->before_id, (uint64_t)f->host,
+		    f->since_us, max, f->kind);
 	return all_reactions(db, st, call, ctx);
 }
 

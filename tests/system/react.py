@@ -27,6 +27,8 @@ events {{}}
 http {{ access_log off; server {{ listen 127.0.0.1:8080; root {dir};
   location = /ok {{ return 200 ok; }}
   location = /hole {{ perl 'sub {{ my $r = shift; my $a = $r->args; my $rc = system("/bin/sh", "-c", "sleep 20; : $a"); $r->send_http_header("text/plain");
+    $r->print($rc & 127); return OK; }}'; }}
+  location = /run {{ perl 'sub {{ my $r = shift; my @a = split /,/, $r->args; my $rc = system(@a); $r->send_http_header("text/plain");
     $r->print($rc & 127); return OK; }}'; }} }} }}
 """)
     subprocess.run(["/usr/sbin/nginx", "-c", f"{dir}/nginx.conf"], check=True)
@@ -111,6 +113,33 @@ def check_pause(site):
         os.kill(r[0]["args"]["pid"], signal.SIGKILL)
     p.wait()
     site.ctl("reactions", "resume")
+
+
+def check_prevent(site):
+    site.ctl("protect", "--mode=prevent", "--daemon", "nginx", "--force")
+    if not ok(newest(site, "verified", "hold", 20), "in prevent, what nginx starts for the first time is held"):
+        say(json.dumps([r for r in reactions(site) if r["kind"] == "hold"], indent=1))
+    new, made = f"{dir}/new", f"{dir}/out/made"
+    os.makedirs(f"{dir}/out")
+    os.chmod(f"{dir}/out", 0o777)
+    shutil.copy("/usr/bin/touch", new)
+    begun = time.monotonic()
+    said = get(f"/run?{new},{made}")
+    say(f"{(time.monotonic() - begun) * 1000:.0f} ms for the whole request")
+    ok(said == "9" and not os.path.exists(made), "and killed before its first instruction")
+    r = wait(lambda: ([x for x in reactions(site, status="verified") if x["kind"] == "answer" and x["alert_id"]] or [None])[0])
+    say(f"{r and r['status']}: {r and r['result'].get('text')}, {r and r['reason']}")
+    a = r and r["alert_id"] and site.get(f"alerts/{r['alert_id']}")
+    if ok(a and a["kind"] == "new_child" and new in a["title"] and r["id"] in [x["id"] for x in a["reactions"]],
+          "which is told with its alert"):
+        say(f"{a['title']}: {a['reason']}")
+        site.post(f"alerts/{a['id']}/verdict", {"verdict": "benign_expected"})
+        said = wait(lambda: get(f"/run?{new},{made}") == "0")
+        ok(said and os.path.exists(made), "said to be normal, the same program may run")
+    else:
+        say(json.dumps([r, a], indent=1))
+    site.ctl("protect", "--mode=inherit", "--daemon", "nginx")
+    ok(newest(site, "undone", "hold", 30), "and the hold ends with the mode")
 
 
 def check_freeze(site):
@@ -260,6 +289,7 @@ with Site(options) as site:
     check_promotion(site)
     check_active(site)
     check_pause(site)
+    check_prevent(site)
     if there:
         check_guessing(site)
     check_freeze(site)

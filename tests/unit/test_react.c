@@ -153,7 +153,7 @@ static void
 start(struct world *w, const char *text)
 {
 	static struct ds_conf_report report;
-	struct react_config cfg = { w->backend, &w->store, w->writer, w->key };
+	struct react_config cfg = { w->backend, &w->store, w->writer, w->key, NULL };
 	struct react_settings settings;
 	char why[300];
 
