@@ -4,6 +4,7 @@
 #include "lib/map.h"
 #include "server/detect/key.h"
 #include "server/model/exact.h"
+#include "server/model/rates.h"
 #include "server/model/set.h"
 
 #include <errno.h>
@@ -22,10 +23,14 @@ static const struct evidence_model centers = { "window-kmeans", EVIDENCE_LEVEL, 
 static const struct evidence_model pace = { "window-change", EVIDENCE_CHANGE, "window_outlier",
 	"changes its pace in a way it never did" };
 
+static const struct evidence_model season = { "rates", EVIDENCE_CHANGE, "rate_burst",
+	"does much more or less than at this hour" };
+
 /* Of a daemon: what came before, as the model of this set scales it. */
 struct watched {
 	uint64_t set;
 	struct change_state state;
+	struct rates rates;
 };
 
 struct watch {
@@ -197,8 +202,8 @@ models_of(struct round *r)
 	return r->models != NULL ? ds_version_value(r->models) : NULL;
 }
 
-static struct change_state *
-state_of(struct watch *w, const struct window_closed *c, uint64_t set)
+static struct watched *
+watched_of(struct watch *w, const struct window_closed *c)
 {
 	char key[4 + DS_DAEMON_MAX + 1];
 	size_t len = strlen(c->daemon);
@@ -207,16 +212,26 @@ state_of(struct watch *w, const struct window_closed *c, uint64_t set)
 	memcpy(key, &c->host, 4);
 	memcpy(key + 4, c->daemon, len);
 	x = ds_map_get(w->watched, key, 4 + len);
-	if (x == NULL) {
-		x = calloc(1, sizeof(*x));
-		if (x == NULL || ds_map_put(w->watched, key, 4 + len, x, NULL) < 0) {
-			free(x);
-			return NULL; /* no room: changes are not judged */
-		}
+	if (x != NULL)
+		return x;
+	x = calloc(1, sizeof(*x));
+	if (x != NULL && ds_map_put(w->watched, key, 4 + len, x, NULL) < 0) {
+		free(x);
+		return NULL; /* no room: neither changes nor rates are judged */
 	}
-	if (x->set != set || c->window->first)
-		*x = (struct watched){ .set = set };
-	return &x->state;
+	return x;
+}
+
+static struct evidence
+evidence_of(const struct turn *t, const struct daemon_profile *d,
+    const struct evidence_model *model, const struct window_closed *c)
+{
+	return (struct evidence){ .model = model,
+		.host = t->from->host,
+		.host_name = t->from->host_name,
+		.daemon = d->name,
+		.class = d->class,
+		.time_us = (c->window->index + c->window->minutes) * WINDOW_US };
 }
 
 static int
@@ -225,35 +240,28 @@ hand_in(struct round *r, const struct daemon_profile *d, const struct evidence_m
 {
 	struct turn *t = r->turn;
 	const struct key class = { 0 };
-	struct evidence e = { .model = model,
-		.host = t->from->host,
-		.host_name = t->from->host_name,
-		.daemon = d->name,
-		.class = d->class,
-		.time_us = (v->closed->window->index + v->closed->window->minutes) * WINDOW_US,
-		.score = v->state != NULL ? v->score->moved : v->score->level,
-		.p = v->state != NULL ? v->score->moved_p : v->score->level_p,
-		.peers_of = turn_peers(t, d, 0, &class, true).seen,
-		.explain = explain,
-		.ctx = v };
+	struct evidence e = evidence_of(t, d, model, v->closed);
 	double p;
 
+	e.score = v->state != NULL ? v->score->moved : v->score->level;
+	e.p = v->state != NULL ? v->score->moved_p : v->score->level_p;
+	e.peers_of = turn_peers(t, d, 0, &class, true).seen;
+	e.explain = explain;
+	e.ctx = v;
 	return evidence_add(t->detect->evidence, &e, t->verdict, &p);
 }
 
 static void
-judge(struct round *r, const struct daemon_profile *d, const struct set_entry *entry, uint64_t set,
-    const struct window_closed *c)
+judge(struct round *r, const struct daemon_profile *d, const struct set_entry *entry,
+    struct change_state *state, const struct window_closed *c)
 {
 	const struct window_fit *fit = window_model_fit(&entry->model, c->host, c->is_long);
-	struct change_state *state;
 	double vector[WINDOW_DIM];
 	struct fit_score score;
 	struct view v = { entry, fit, &score, c, vector, NULL };
 
 	if (fit == NULL)
 		return;
-	state = c->is_long ? NULL : state_of(r->turn->detect->watch, c, set);
 	window_vector(c->window, vector);
 	window_fit_score(fit, state, vector, &score);
 	r->error = hand_in(r, d, c->is_long ? &centers : &dense, &v);
@@ -263,31 +271,87 @@ judge(struct round *r, const struct daemon_profile *d, const struct set_entry *e
 	}
 }
 
+/* ---- rates */
+
+struct pace_view {
+	const struct rates_score *score;
+	double observed;
+};
+
+static size_t
+explain_rates(const void *ctx, struct evidence_feature *ret, size_t max)
+{
+	const struct pace_view *v = ctx;
+	const struct rates_score *s = v->score;
+
+	if (max == 0)
+		return 0;
+	snprintf(ret->feature, sizeof(ret->feature), "events a minute");
+	snprintf(ret->baseline, sizeof(ret->baseline),
+	    "usually %.3g to %.3g at this hour of the week",
+	    DS_MAX(0, exact_exp(s->expected - 2 * s->spread) - 1),
+	    exact_exp(s->expected + 2 * s->spread) - 1);
+	snprintf(ret->observed, sizeof(ret->observed), "%.3g%s", v->observed,
+	    s->silence > 1                ? ", silent for longer than ever before"
+	    : DS_MAX(s->up, s->down) > 20 ? ", and has been so for a while"
+					  : "");
+	ret->weight = 1;
+	return 1;
+}
+
+static void
+judge_rates(struct round *r, const struct daemon_profile *d, struct rates *rates,
+    const struct window_closed *c)
+{
+	struct evidence e = evidence_of(r->turn, d, &season, c);
+	const struct key class = { 0 };
+	struct rates_score score;
+	struct pace_view v = { &score, c->window->events };
+	double p;
+
+	rates->floor = 0.5; /* of log counts: half as many again is nothing */
+	rates_see(rates, c->window->index * (WINDOW_US / 1000000), exact_log1p(c->window->events),
+	    true, &score);
+	if (!score.judged)
+		return;
+	e.score = rates_total(&score);
+	/* Only an order, which the fusion calibrates; alone it is never decisive. */
+	e.p = DS_MAX(FIT_P_MIN, exact_exp(-e.score));
+	e.peers_of = turn_peers(r->turn, d, 0, &class, true).seen;
+	e.explain = explain_rates;
+	e.ctx = &v;
+	r->error = evidence_add(r->turn->detect->evidence, &e, r->turn->verdict, &p);
+}
+
 static void
 take_window(const struct window_closed *c, void *ctx)
 {
 	struct round *r = ctx;
 	const struct model_set *set = models_of(r);
+	const struct set_entry *entry = NULL;
 	const struct daemon_profile *d;
-	const struct set_entry *entry;
+	struct watched *x;
 
-	if (set == NULL || set->len == 0 || r->error < 0)
+	if (r->error < 0)
 		return;
 	d = ds_map_get(r->turn->host->daemons, c->daemon, strlen(c->daemon));
 	if (d == NULL || d->gone || !daemon_is_judged(d))
 		return;
-	if (c->window->blind) {
-		/* What comes after it is compared with nothing. */
-		struct change_state *state =
-		    c->is_long ? NULL : state_of(r->turn->detect->watch, c, 0);
-
-		if (state != NULL)
-			*state = (struct change_state){ .seen = 0 };
-		return;
+	x = watched_of(r->turn->detect->watch, c);
+	/* What comes after a blind window is compared with nothing. */
+	if (x != NULL && !c->is_long &&
+	    (c->window->blind || c->window->first || set == NULL || x->set != set->number)) {
+		x->state = (struct change_state){ .seen = 0 };
+		x->set = set != NULL ? set->number : 0;
 	}
-	entry = model_set_find(set, d->class);
-	if (entry != NULL)
-		judge(r, d, entry, set->number, c);
+	if (c->window->blind)
+		return;
+	if (x != NULL && !c->is_long)
+		judge_rates(r, d, &x->rates, c);
+	if (set != NULL)
+		entry = model_set_find(set, d->class);
+	if (entry != NULL && r->error == 0)
+		judge(r, d, entry, x != NULL && !c->is_long ? &x->state : NULL, c);
 }
 
 int

@@ -3,10 +3,12 @@
  * window - what daemons do in a minute and in a quarter of an hour, against the models that the
  * trainer published.
  *
- * Three models, by the daemon's class, or by the host where it has a fit of its own:
+ * Four models, by the daemon's class, or by the host where it has a fit of its own:
  *   window-dbscan  the minute is far from all dense regions of what was learnt (level)
  *   window-kmeans  the quarter of an hour is far from the centres (level)
- *   window-change  several counters move in a way that none of the staggered models knows (change)
+ *   rates          how much there is at this hour of the week, and whether that drifts or ends;
+ * needs no trained model, learns as it goes and begins anew with the worker (change) window-change
+ * several counters move in a way that none of the staggered models knows (change)
  *
  * They hand evidence with p-values to the fusion.  Blind windows are not scored.  On the worker's
  * thread; bounded by server/model/window.h.

@@ -5,13 +5,15 @@
 
 #include <math.h>
 
-#define MEMORY    2000.0 /* values that a mean remembers */
-#define SLACK     0.75   /* spreads that a CUSUM forgives each time */
-#define CUT       5.0    /* spreads: more of one value changes no mean and no CUSUM */
-#define CUSUM_MAX 1000.0
-#define BACKING   30.0 /* values of all hours that an hour begins with */
-#define FLOOR     0.05 /* least spread, of the mean */
-#define SILENT    10u  /* a run of nothing is judged from here */
+#define MEMORY      2000.0 /* values that a mean remembers */
+#define SLACK       0.75   /* spreads that a CUSUM forgives each time */
+#define CUT         5.0    /* spreads: more of one value changes no mean and no CUSUM */
+#define CUSUM_MAX   1000.0
+#define Z_MAX       100.0
+#define BACKING     30.0 /* values of all hours that an hour begins with */
+#define FLOOR       0.05 /* least spread, of the mean */
+#define SILENCE_MAX 10.0
+#define SILENT      10u /* a run of nothing is judged from here */
 
 static void
 learn(struct rates_bin *b, double value)
@@ -32,6 +34,7 @@ expect(const struct rates *r, const struct rates_bin *hour, struct rates_score *
 	ret->expected = own * (double)hour->mean + (1 - own) * (double)r->all.mean;
 	square = own * (double)hour->square + (1 - own) * (double)r->all.square;
 	ret->spread = DS_MAX(sqrt(square), DS_MAX(1e-6, FLOOR * fabs(ret->expected)));
+	ret->spread = DS_MAX(ret->spread, r->floor);
 }
 
 static double
@@ -49,8 +52,9 @@ take_silence(struct rates *r, double value, struct rates_score *ret)
 		return;
 	}
 	r->silent++;
-	if (r->silent >= SILENT && r->silent > r->silent_max)
-		ret->silence = r->silent / DS_MAX(1.0, r->silent_max);
+	/* Of what is never 0 at this hour; what rests anyway is not silent. */
+	if (r->silent >= SILENT && r->silent > r->silent_max && ret->expected > 3 * ret->spread)
+		ret->silence = DS_MIN(SILENCE_MAX, r->silent / DS_MAX(1.0, r->silent_max));
 }
 
 void
@@ -64,7 +68,7 @@ rates_see(struct rates *r, uint64_t time_s, double value, bool may_learn, struct
 	if (!isfinite(value))
 		return;
 	expect(r, hour, ret);
-	ret->z = (value - ret->expected) / ret->spread;
+	ret->z = DS_MAX(-Z_MAX, DS_MIN(Z_MAX, (value - ret->expected) / ret->spread));
 	if (ret->judged) {
 		r->up = gather(r->up, ret->z);
 		r->down = gather(r->down, -ret->z);

@@ -27,6 +27,7 @@ struct rates {
 	double up, down;             /* CUSUMs, in spreads */
 	uint32_t silent, silent_max; /* values of 0 in a row: now, and at most so far */
 	uint32_t seen;
+	double floor; /* no spread is below it; set by the owner, 0 at first */
 };
 
 struct rates_score {

@@ -17,7 +17,9 @@
 #define MEASURED 1400u /* minutes until the fusion knows how unusual is unusual */
 
 static struct ds_snapshot *models;
+static const char *wanted = "window_outlier";
 static struct random dice;
+static bool odd; /* as much as always, but of something else */
 
 static void
 add_count(struct fixture *f, uint8_t kind, uint64_t count)
@@ -34,7 +36,8 @@ add_count(struct fixture *f, uint8_t kind, uint64_t count)
 static void
 add_minute(struct fixture *f, unsigned times)
 {
-	add_count(f, DS_EVENT_FILE_WRITE, (20 + random_below(&dice, 20)) * times);
+	add_count(
+	    f, odd ? DS_EVENT_FORK : DS_EVENT_FILE_WRITE, (20 + random_below(&dice, 20)) * times);
 	add_count(f, DS_EVENT_FORK, 1 + random_below(&dice, 3));
 }
 
@@ -128,7 +131,7 @@ minutes(struct fixture *f, unsigned len, unsigned times, struct finding *ret)
 		add_minute(f, times);
 		fixture_send(f);
 		for (size_t k = 0; k < f->verdict.findings_len; k++)
-			if (strcmp(f->verdict.findings[k].kind, "window_outlier") == 0) {
+			if (strcmp(f->verdict.findings[k].kind, wanted) == 0) {
 				found++;
 				if (ret != NULL && ret->json == NULL) {
 					*ret = f->verdict.findings[k];
@@ -150,9 +153,11 @@ a_minute_unlike_all_others_is_told_with_its_features(void **state)
 	fixture_declare(f, "nginx.service", "service", "/usr/sbin/nginx", "1.22", 1);
 	usual = minutes(f, MEASURED, 1, NULL);
 	assert_true(usual <= 3); /* the budget of this test is large */
-	assert_true(minutes(f, 6, 40, &told) > 0);
+	odd = true;
+	assert_true(minutes(f, 6, 1, &told) > 0);
+	odd = false;
 	assert_non_null(told.json);
-	assert_non_null(strstr(told.json, "files opened for writing"));
+	assert_non_null(strstr(told.json, "forks"));
 	assert_non_null(strstr(told.json, "usually"));
 	assert_non_null(strstr(told.json, "nginx, version 3"));
 	assert_non_null(strstr(told.json, "nearest"));
@@ -187,6 +192,25 @@ what_belongs_to_people_is_not_judged(void **state)
 	assert_int_equal(minutes(f, 6, 40, NULL), 0);
 }
 
+static void
+a_burst_is_told_without_any_model(void **state)
+{
+	struct fixture *f = *state;
+	struct finding told = { .json = NULL };
+
+	f->cfg.models = NULL;
+	detect_configure(f->detect, &f->cfg);
+	wanted = "rate_burst";
+	fixture_declare(f, "nginx.service", "service", "/usr/sbin/nginx", "1.22", 1);
+	assert_true(minutes(f, MEASURED, 1, NULL) <= 3);
+	assert_true(minutes(f, 6, 400, &told) > 0);
+	assert_non_null(told.json);
+	assert_non_null(strstr(told.json, "events a minute"));
+	assert_non_null(strstr(told.json, "at this hour of the week"));
+	free(told.json);
+	wanted = "window_outlier";
+}
+
 int
 main(void)
 {
@@ -195,6 +219,7 @@ main(void)
 		WATCH(a_minute_unlike_all_others_is_told_with_its_features),
 		WATCH(minutes_in_which_something_was_lost_are_not_judged),
 		WATCH(what_belongs_to_people_is_not_judged),
+		WATCH(a_burst_is_told_without_any_model),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
