@@ -16,7 +16,7 @@ sanitized_system_tests += tests/system/tls.py
 system_tests += tests/system/server_crash.py
 sanitized_system_tests += tests/system/server_crash.py
 
-system_tests += tests/system/first_alert.py tests/system/novelty.py tests/system/silent.py
+system_tests += tests/system/first_alert.py tests/system/novelty.py tests/system/login_alerts.py tests/system/silent.py
 
 EXTRA_DIST += tests/system/rules_sigma.yml
 EXTRA_DIST += tests/system/api.py

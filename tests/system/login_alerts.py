@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Lines of an auth.log become alerts: a source that guesses within seconds, one that then comes in, many sources that try one
+account; who mistypes is nobody to worry about. An address to act upon is in the finding."""
+import datetime
+
+from harness import *
+
+isolate()
+subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/var/log"], check=True)
+LOG = "/var/log/auth.log"
+open(LOG, "w").close()
+pid = 4000
+
+
+def line(text):
+    global pid
+    pid += 1
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="microseconds")
+    with open(LOG, "a") as f:
+        f.write(f"{now} host sshd[{pid}]: {text}\n")
+
+
+def fails(user, source, times=1, invalid=False):
+    for _ in range(times):
+        line(f"Failed password for {'invalid user ' if invalid else ''}{user} from {source} port 40000 ssh2")
+
+
+def comes_in(user, source, method="password"):
+    line(f"Accepted {method} for {user} from {source} port 40001 ssh2")
+
+
+def alerts(site, text=""):
+    return [a for a in site.alerts() if a["kind"] == "login" and text in json.dumps(a)]
+
+
+with Site() as site:
+    agent = site.agent(monitor="sshd")
+    ok(wait(lambda: site.events("event.action:agent_start"), 20), "the agent has started")
+    # People first: a slip, a forgotten password, a second person in the same office.
+    fails("ann", "10.1.1.5", 3)
+    comes_in("ann", "10.1.1.5")
+    fails("bob", "10.1.1.6", 9)
+    comes_in("bob", "10.1.1.6")
+    ok(wait(lambda: site.events("event.action:login and user.name:bob and event.outcome:success"), 20), "people have come in")
+    ok(not alerts(site), "who mistypes or forgets is nobody to worry about") or say(json.dumps(alerts(site), indent=1))
+
+    begun = time.monotonic()
+    fails("root", "203.0.113.9", 12)
+    a = wait(lambda: alerts(site, "203.0.113.9"), 10)
+    ok(a, f"a source that guesses is told in {time.monotonic() - begun:.1f} s")
+    a = site.get(f"alerts/{a[0]['id']}") if a else {}
+    say(a.get("reason", ""))
+    ok(a.get("source", {}).get("ip") == "203.0.113.9" and a["source"]["hostile"] and a["source"]["expires"],
+       "with the address, and until when it counts as hostile")
+    ok(a.get("explanation") and a.get("threat") and a.get("record", {}).get("clears"), "and explained")
+    fails("root", "203.0.113.9", 100)
+
+    comes_in("ann", "203.0.113.9")
+    b = wait(lambda: [x for x in alerts(site, "203.0.113.9") if x["severity"] == "critical"], 10)
+    ok(b and b[0]["id"] != a.get("id"), "a success after guessing is critical and an alert of its own")
+    if b:
+        say(b[0]["reason"])
+
+    for i in range(6):
+        fails("admin", f"{101 + i}.7.0.1", 1, invalid=True)
+    c = wait(lambda: alerts(site, "104.7.0.1"), 10)
+    ok(c and c[0]["id"] == a.get("id"), "many sources that try one account are in the alert of the host's guessers")
+    ok(c and {"101.7.0.1", "106.7.0.1"} <= {s["ip"] for s in site.get(f"alerts/{c[0]['id']}")["sources"]}, "the first of them too")
+    ok(len(alerts(site)) == 2, "two alerts in all") or say(str([x["title"] for x in alerts(site)]))
+
+    site.post(f"alerts/{b[0]['id']}/verdict", {"verdict": "benign_expected"})
+    ok(site.get(f"alerts/{b[0]['id']}")["status"] == "closed", "a verdict closes the success")
+done()
