@@ -30,6 +30,7 @@ struct server_config {
 	char *unseen_max; /* a fraction, as text: see server_config_unseen_max() */
 	uint64_t silent_after_ms;
 	char *geoip_database; /* [geoip] */
+	struct ds_conf_list geoip_allow, geoip_deny;
 	struct ds_conf_named channels; /* [notify.NAME]: struct channel_config */
 	char *public_url;              /* [api] where people find the dashboard; empty: no links */
 	/* [react]: what is done about findings, and what never is */

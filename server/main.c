@@ -9,6 +9,7 @@
 #include "lib/sign.h"
 #include "server/api/api.h"
 #include "server/config.h"
+#include "server/detect/geo.h"
 #include "server/fleet/fleet.h"
 #include "server/ingest/ingest.h"
 #include "server/notify/notify.h"
@@ -37,6 +38,7 @@ struct server {
 	struct ds_sign_key *order_key; /* of all orders; its public half is in tokens */
 	uint8_t order_public[DS_SIGN_PUBLIC_SIZE];
 	struct fleet *fleet;
+	struct geo *geo;
 	struct react *react;
 	struct train *train;
 	struct ingest *ingest;
@@ -173,6 +175,12 @@ start_fleet(struct server *s, char *why, size_t size)
 		.on_committed = on_raised,
 		.committed_ctx = s };
 
+	s->geo = geo_open(s->cfg.geoip_database, (const char *const *)s->cfg.geoip_allow.items,
+	    s->cfg.geoip_allow.len, (const char *const *)s->cfg.geoip_deny.items,
+	    s->cfg.geoip_deny.len, why, size);
+	if (s->geo == NULL)
+		return -EINVAL;
+	cfg.logins = geo_policy(s->geo);
 	s->fleet = fleet_new(&cfg, why, size);
 	return s->fleet ? 0 : -EIO;
 }
@@ -181,6 +189,7 @@ static void
 stop_fleet(struct server *s)
 {
 	fleet_free(s->fleet);
+	geo_close(s->geo);
 }
 
 static int

@@ -19,6 +19,7 @@ server_libdsserver_a_SOURCES += server/detect/detect.c server/detect/detect.h se
 	server/detect/rule.c server/detect/rule.h server/detect/rule_match.c server/detect/rule_match.h \
 	server/detect/rule_floor.c server/detect/rule_floor.h
 server_libdsserver_a_SOURCES += server/detect/window.c server/detect/window.h
+server_libdsserver_a_SOURCES += server/detect/geo.c server/detect/geo.h
 nodist_server_libdsserver_a_SOURCES += server/detect/attack.inc server/detect/rules_builtin.inc
 
 # { "T1059.004", "Unix Shell" }, ...

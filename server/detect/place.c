@@ -247,6 +247,20 @@ fits(const struct place *p, const char *path, size_t len, bool hidden)
 	return fnmatch(p->pattern, path, 0) == 0;
 }
 
+/* Nearly every file is somewhere else: below none of these, and no file of a person's settings. */
+static bool
+may_count(const char *path, size_t len)
+{
+	static const char *const tops[] = { "/etc/", "/usr/", "/lib", "/bin/", "/sbin/", "/boot/",
+		"/var/spool/cron/", "/var/log/", "/proc/sys/", "/sys/fs/" };
+
+	for (size_t i = 0; i < DS_LEN(tops); i++)
+		if (path[1] == tops[i][1] && path[2] == tops[i][2] &&
+		    strncmp(path, tops[i], strlen(tops[i])) == 0)
+			return true;
+	return memmem(path, len, "/.", 2) != NULL;
+}
+
 const struct place *
 place_find(struct ds_str path, unsigned op)
 {
@@ -263,6 +277,8 @@ place_find(struct ds_str path, unsigned op)
 		return &program_place;
 	if (op == PLACE_EXECUTE)
 		op = PLACE_WRITE;
+	if (!may_count(text, path.len))
+		return NULL;
 	if (ends_with(path, ".pyc") || strstr(text, "/__pycache__") != NULL)
 		return NULL;
 	hidden = strstr(text, "/.") != NULL;

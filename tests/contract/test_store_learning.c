@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The contract of struct store_learning, run against every backend. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lib/compiler.h"
+#include "tests/contract/store_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int
+check_expectation(const struct expectation_row *row, void *ctx)
+{
+	unsigned *n = ctx;
+
+	assert_string_equal(row->scope, "label");
+	assert_string_equal(row->label, "web");
+	assert_string_equal(row->class, "nginx");
+	assert_int_equal(row->kind, 8);
+	assert_int_equal(row->key_size, 4);
+	assert_memory_equal(row->key, "a\0bc", 4);
+	assert_string_equal(row->alert_id, "alr_1");
+	assert_true(row->expires_us == 77);
+	*n += row->undone_us == 0 ? 1 : 100;
+	return 0;
+}
+
+static void
+an_expectation_is_read_back_whole_and_undone_once(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_learning *b = f->backend->learning;
+	struct expectation_row row = { .scope = "label",
+		.label = "web",
+		.class = "nginx",
+		.kind = 8,
+		.key = (const uint8_t *)"a\0bc",
+		.key_size = 4,
+		.alert_id = "alr_1",
+		.verdict = "benign_expected",
+		.by = "me",
+		.note = "",
+		.created_us = 5,
+		.expires_us = 77 };
+	unsigned n = 0;
+
+	fixture_begin(f);
+	assert_int_equal(b->expectation_put(f->store, &row), 0);
+	assert_true(row.number > 0);
+	fixture_commit(f);
+	assert_int_equal(b->each_expectation(fixture_reader(f), check_expectation, &n), 0);
+	assert_int_equal(n, f->keeps);
+	fixture_begin(f);
+	assert_int_equal(b->expectation_undo(f->store, row.number, "you", 9), f->keeps);
+	assert_int_equal(b->expectation_undo(f->store, row.number, "you", 10), 0);
+	assert_int_equal(b->expectation_undo(f->store, row.number + 1, "you", 10), 0);
+	fixture_commit(f);
+	n = 0;
+	assert_int_equal(b->each_expectation(fixture_reader(f), check_expectation, &n), 0);
+	assert_int_equal(n, f->keeps ? 100 : 0);
+}
+
+static int
+see_deployment(const struct deployment_row *row, void *ctx)
+{
+	assert_string_equal(row->daemon, "nginx");
+	assert_int_equal(row->host, 4);
+	assert_true(row->until_us == 100);
+	*(uint64_t *)ctx = row->ended_us;
+	return 0;
+}
+
+static void
+a_deployment_ends_once_and_not_after_its_time(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_learning *b = f->backend->learning;
+	struct deployment_row row = { .daemon = "nginx",
+		.host = 4,
+		.label = "",
+		.by = "me",
+		.note = "",
+		.begun_us = 10,
+		.until_us = 100 };
+	uint64_t ended = 0;
+
+	fixture_begin(f);
+	assert_int_equal(b->deployment_put(f->store, &row), 0);
+	assert_int_equal(b->deployment_end(f->store, row.number, 100), 0);
+	assert_int_equal(b->deployment_end(f->store, row.number, 50), f->keeps);
+	assert_int_equal(b->deployment_end(f->store, row.number, 60), 0);
+	fixture_commit(f);
+	assert_int_equal(b->each_deployment(fixture_reader(f), see_deployment, &ended), 0);
+	assert_int_equal(ended, f->keeps ? 50 : 0);
+}
+
+static int
+see_rule(const struct rule_row *row, void *ctx)
+{
+	char *names = ctx;
+
+	size_t len = strlen(names);
+
+	snprintf(names + len, 64 - len, "%s%s", row->id, row->json);
+	return 0;
+}
+
+static void
+rules_are_listed_by_id_replaced_and_removed(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_learning *b = f->backend->learning;
+	struct rule_row row = { "b", "t", "file", "1", "me", 1 };
+	char names[64] = "";
+
+	fixture_begin(f);
+	assert_int_equal(b->rule_put(f->store, &row), 0);
+	row.id = "a";
+	assert_int_equal(b->rule_put(f->store, &row), 0);
+	row.json = "2";
+	assert_int_equal(b->rule_put(f->store, &row), 0);
+	fixture_commit(f);
+	assert_int_equal(b->each_rule(fixture_reader(f), see_rule, names), 0);
+	assert_string_equal(names, f->keeps ? "a2b1" : "");
+	fixture_begin(f);
+	assert_int_equal(b->rule_delete(f->store, "a"), f->keeps);
+	assert_int_equal(b->rule_delete(f->store, "a"), 0);
+	fixture_commit(f);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
+		T(an_expectation_is_read_back_whole_and_undone_once),
+		T(a_deployment_ends_once_and_not_after_its_time),
+		T(rules_are_listed_by_id_replaced_and_removed),
+	};
+
+	return fixture_run(tests, DS_LEN(tests));
+}
