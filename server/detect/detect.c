@@ -154,6 +154,8 @@ declare(struct turn *t, const struct sighting *s)
 	d->inode = ev->num[DS_NUM_INODE];
 	d->device = ev->num[DS_NUM_DEVICE];
 	d->declared = true;
+	if (d->gone)
+		d->began_us = s->time_us;
 	d->gone = false;
 	(void)detect_send_news(t->detect, d, 0, class.data, class.size, true);
 	profiles_mark_daemon(&t->detect->profiles, d);
@@ -226,7 +228,8 @@ make_key(struct turn *t, struct sighting *s, const struct kind_columns *k)
 		return r;
 	key_of_program(
 	    DS_EVENT_STR(s->event, DS_STR_EXE), new_child_sort(s->daemon, s->event), &s->key);
-	if (s->key.data[0] == KEY_CONTROL)
+	if (s->key.data[0] == KEY_CONTROL ||
+	    (s->key.data[0] == KEY_SELF && s->event->num[DS_NUM_PPID] == 1))
 		s->daemon->start_until_us = s->time_us + PROFILE_START_US;
 	return 0;
 }
@@ -473,7 +476,7 @@ take_other(struct turn *t, struct sighting *s)
 	if (s->kind == DS_EVENT_DAEMON && s->daemon != NULL)
 		declare(t, s);
 	if (s->kind == DS_EVENT_DAEMON_GONE && s->daemon != NULL) {
-		s->daemon->gone = true;
+		daemon_ended(s->daemon, s->time_us);
 		profiles_mark_daemon(&t->detect->profiles, s->daemon);
 	}
 	return by != NULL ? by->tell(t, s) : 0;

@@ -139,6 +139,19 @@ is_from_memory(const struct sighting *s)
 	       !(keeper_of(DS_EVENT_STR(s->event, DS_STR_PARENT_EXE)) & KEEPER_RUNTIME);
 }
 
+/* The weekly rotation, the renewal every two months: a program of the system that nobody needs to
+ * reach out, in a service that comes and goes. */
+static bool
+is_of_its_time(const struct sighting *s, const char *path)
+{
+	enum program_sort sort = program_info(path).sort;
+
+	return s->kind == DS_EVENT_EXEC && daemon_is_episodic(s->daemon, s->time_us) &&
+	       sort != PROGRAM_FETCHER && sort != PROGRAM_RELAY && !program_is_anybodys(path) &&
+	       (strncmp(path, "/usr/", 5) == 0 || strncmp(path, "/bin/", 5) == 0 ||
+		   strncmp(path, "/sbin/", 6) == 0 || strncmp(path, "/lib/", 5) == 0);
+}
+
 static enum novelty
 judge(struct turn *t, const struct sighting *s, bool ready)
 {
@@ -157,7 +170,9 @@ judge(struct turn *t, const struct sighting *s, bool ready)
 	    (is_sibling(s->daemon, path) ||
 		(s->time_us < s->daemon->warm_until_us && is_namesake(s->daemon, path))))
 		return NOVEL_LEARN;
-	return turn_is_common(t, s) ? NOVEL_LEARN : NOVEL_TELL;
+	if (turn_is_common(t, s))
+		return NOVEL_LEARN;
+	return is_of_its_time(s, path) ? NOVEL_WAIT : NOVEL_TELL;
 }
 
 /* ---- which alert it belongs to */

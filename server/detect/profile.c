@@ -386,6 +386,27 @@ is_called(const struct daemon_profile *d, const char *role, const char *end)
 	return slash != NULL && strcmp(slash, end) == 0;
 }
 
+void
+daemon_ended(struct daemon_profile *d, uint64_t time_us)
+{
+	uint64_t began_us = d->began_us != 0 ? d->began_us : d->first_us;
+
+	if (!d->gone && time_us > began_us)
+		d->up_us += time_us - began_us;
+	d->ends += !d->gone;
+	d->gone = true;
+}
+
+bool
+daemon_is_episodic(const struct daemon_profile *d, uint64_t time_us)
+{
+	uint64_t age_us = time_us > d->first_us ? time_us - d->first_us : 0;
+	uint64_t began_us = d->began_us != 0 ? d->began_us : d->first_us;
+	uint64_t up_us = d->up_us + (!d->gone && time_us > began_us ? time_us - began_us : 0);
+
+	return d->ends > 0 && up_us < age_us / 5;
+}
+
 bool
 daemon_is_job(const struct daemon_profile *d)
 {

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TOLD_P 1e-6 /* of a fact that is told by itself */
+
 const struct allowances *
 turn_allowances(struct turn *t)
 {
@@ -66,6 +68,26 @@ tell_fleet(struct turn *t, const struct sighting *s, const struct finding *f)
 	}
 }
 
+/* What else is unusual about the daemon meanwhile is part of this, and not learnt. */
+static int
+tell_fusion(struct turn *t, const struct sighting *s)
+{
+	static const struct evidence_model model = { "novelty", EVIDENCE_NOVELTY, "new_child",
+		"does what it never did" };
+	const struct evidence e = { .model = &model,
+		.host = t->from->host,
+		.host_name = t->from->host_name,
+		.daemon = s->daemon->name,
+		.class = s->daemon->class,
+		.time_us = s->time_us,
+		.p = TOLD_P,
+		.told = true,
+		.event = s->event };
+	double p;
+
+	return evidence_add(t->detect->evidence, &e, t->verdict, &p);
+}
+
 bool
 turn_is_expected(struct turn *t, const struct sighting *s)
 {
@@ -85,5 +107,5 @@ turn_tell(struct turn *t, struct sighting *s, const struct detector *by)
 	fold_deployed(t, s, first);
 	if (!again && !t->verdict->findings[first].notice)
 		tell_fleet(t, s, &t->verdict->findings[first]);
-	return 0;
+	return again || t->verdict->findings[first].notice ? 0 : tell_fusion(t, s);
 }

@@ -567,6 +567,53 @@ a_declared_deployment_is_one_notice_but_not_for_what_is_grave(void **state)
 	ds_snapshot_free(s);
 }
 
+static void
+the_first_weekly_job_is_no_alert(void **state)
+{
+	const char *d = "logrotate.service";
+	struct fixture *f = *state;
+	struct ds_event ev;
+
+	for (int day = 0; day < 7; day++) {
+		fixture_declare(f, d, "service", "/usr/sbin/logrotate", "1", 1);
+		assert_int_equal(fixture_send(f), 0);
+		fixture_watch(f, d, 10);
+		ev = fixture_event(f, DS_EVENT_DAEMON_GONE, d);
+		fixture_add(f, &ev);
+		assert_int_equal(fixture_send(f), 0);
+		f->now_us += DAY;
+	}
+	fixture_declare(f, d, "service", "/usr/sbin/logrotate", "1", 1);
+	fixture_send(f);
+	ev = fixture_exec(f, d, "/usr/bin/dash", "/usr/sbin/logrotate", "sh -c postrotate");
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 0);
+	ev = fixture_exec(f, d, "/tmp/x", "/usr/sbin/logrotate", "x");
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 1);
+	ev = fixture_exec(f, d, "/usr/bin/nc", "/usr/sbin/logrotate", "nc -l");
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 1);
+}
+
+static void
+a_restart_may_do_what_starts_do(void **state)
+{
+	struct fixture *f = *state;
+	struct ds_event ev;
+
+	ready(f, "app.service", "/opt/app/app");
+	ev = fixture_exec(f, "app.service", "/opt/app/app", "/usr/lib/systemd/systemd", "app");
+	ev.num[DS_NUM_PPID] = 1;
+	ev.num[DS_NUM_PID] = 901;
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 0);
+	assert_int_equal(
+	    net(f, "app.service", DS_EVENT_LISTEN, "/opt/app/app", "0.0.0.0", 9999), 0);
+	assert_int_equal(
+	    did(f, "app.service", DS_EVENT_MOUNT, "/opt/app/app", DS_NUM_TARGET_PID, 0), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int
@@ -593,6 +640,8 @@ main(void)
 		TEST(what_is_expected_is_not_told_until_it_expires),
 		TEST(a_declared_deployment_is_one_notice_but_not_for_what_is_grave),
 		TEST(many_changed_files_are_one_alert_and_not_many),
+		TEST(the_first_weekly_job_is_no_alert),
+		TEST(a_restart_may_do_what_starts_do),
 		TEST(a_changed_file_is_a_notice_when_something_explains_it),
 	};
 
