@@ -104,11 +104,9 @@ struct daemon_profile {
 	uint64_t warm_until_us;  /* after an upgrade */
 	uint64_t start_until_us; /* the service manager has just started something of it */
 	uint64_t told_us;        /* the newest finding: what comes with it is not learnt at once */
-	uint32_t learn_day;      /* on which so many new behaviours were learnt since it is ready */
-	uint32_t learnt_today;
+	uint32_t learn_day, learnt_today; /* new behaviours learnt on that day, since it is ready */
 	uint64_t began_us, up_us; /* when it was there last, and how long altogether before */
-	uint32_t ends;            /* how often it went away */
-	uint32_t uid;             /* of its main process, when declared */
+	uint32_t ends, uid;       /* how often it went away; of its main process */
 	struct behaviour *behaviours;
 	struct daemon_models *models; /* sequence.h; NULL: not yet */
 	struct family_counts family[KEY_FAMILIES];
@@ -177,13 +175,11 @@ bool daemon_is_own(const struct daemon_profile *d, const void *path, size_t len)
 void daemon_add_own(struct daemon_profile *d, const void *path, size_t len);
 /* Service, container or process; people and jobs start what they like. */
 bool daemon_is_judged(const struct daemon_profile *d);
-/* It has no process any more. */
-void daemon_ended(struct daemon_profile *d, uint64_t time_us);
+void daemon_ended(struct daemon_profile *d, uint64_t time_us); /* it has no process any more */
 /* Comes and goes, as what a timer starts: each time may bring what the times before did not. */
 bool daemon_is_episodic(const struct daemon_profile *d, uint64_t time_us);
 bool daemon_is_job(const struct daemon_profile *d);
-/* Installs software: whatever it does to files. */
-bool daemon_is_package(const struct daemon_profile *d);
+bool daemon_is_package(const struct daemon_profile *d); /* installs software */
 /* Whether some daemon of the host is known to listen on the port. */
 bool host_listens(const struct host_profile *h, uint64_t port);
 
