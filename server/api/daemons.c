@@ -4,6 +4,8 @@
  *
  * On the pool's threads; owns nothing.
  */
+#include "server/api/daemons.h"
+
 #include "server/api/routes.h"
 #include "server/detect/key.h"
 
@@ -231,6 +233,18 @@ find_daemon(struct call *c, struct listing *l)
 		    "%u daemons are named \"%s\": say which by its id, or with host=", l->found,
 		    c->id);
 	return r >= 0 && l->found == 1;
+}
+
+bool
+daemons_find(struct call *c, uint32_t *ret_host, char ret_name[DS_DAEMON_MAX + 1])
+{
+	struct listing l;
+
+	if (!find_daemon(c, &l))
+		return false;
+	*ret_host = l.found_host;
+	memcpy(ret_name, l.found_name, sizeof(l.found_name));
+	return true;
 }
 
 static int

@@ -22,6 +22,8 @@ const struct route route_table[] = {
 	{ "GET", "daemons/{id}", daemons_show, "daemons:read", "one daemon" },
 	{ "GET", "daemons/{id}/profile", daemons_profile, "daemons:read",
 	    "what is normal for a daemon" },
+	{ "GET", "daemons/{id}/windows", daemons_windows, "daemons:read",
+	    "a daemon's minutes as points, clusters and bands" },
 	{ "GET", "alerts", alerts_list, "alerts:read", "alerts, newest first" },
 	{ "GET", "alerts/{id}", alerts_show, "alerts:read", "one alert with its explanation" },
 	{ "POST", "alerts/{id}/ack", alerts_ack, "alerts:write", "somebody looks after it" },

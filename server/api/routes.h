@@ -33,6 +33,7 @@ void hosts_label(struct call *c);
 void daemons_list(struct call *c);
 void daemons_show(struct call *c);
 void daemons_profile(struct call *c);
+void daemons_windows(struct call *c);
 void alerts_list(struct call *c);
 void alerts_show(struct call *c);
 void alerts_ack(struct call *c);

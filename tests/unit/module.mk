@@ -308,6 +308,10 @@ tests_unit_test_search_SOURCES = tests/unit/test_search.c
 tests_unit_test_search_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_search_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
+unit_tests_server += tests/unit/test_plane
+tests_unit_test_plane_SOURCES = tests/unit/test_plane.c
+tests_unit_test_plane_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_plane_LDADD = server/libdsserver.a $(TEST_LIBS) -lm
 unit_tests_server += tests/unit/test_report
 tests_unit_test_report_SOURCES = tests/unit/test_report.c ctl/report_page.c ctl/print.c
 tests_unit_test_report_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)

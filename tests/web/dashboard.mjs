@@ -79,7 +79,7 @@ const alerts = (await api("alerts?status=open&limit=500")).items;
 const alert = alerts.find((a) => a.kind === "new_child" && a.host.name.startsWith("sim-") && a.process);
 const screens = [
   ["overview", "/", "need you"], ["alerts", "/alerts", "Alerts"], ["alert", `/alerts/${alert.id}`, alert.title], ["events", "/events", "Events"],
-  ["fleet", "/fleet", "sim-0000"], ["host", `/hosts/${alert.host.id}`, alert.host.name], ["daemons", "/daemons", "nginx"], ["daemon", `/daemons/${alert.daemon.id}`, "What is normal"],
+  ["fleet", "/fleet", "sim-0000"], ["host", `/hosts/${alert.host.id}`, alert.host.name], ["daemons", "/daemons", "nginx"], ["daemon", `/daemons/${alert.daemon.id}`, "the newest minute"],
   ["reactions", "/reactions", "Reactions"], ["models", "/models", "Models"], ["rollout", "/rollout", "Let hosts in"], ["settings", "/settings", "Storage"],
   ["users", "/settings?tab=users", "admin"], ["tokens", "/settings?tab=tokens", "dashboard"], ["audit", "/settings?tab=audit", "Verify"], ["options", "/settings?tab=options", "alert_budget"],
 ];

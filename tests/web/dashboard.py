@@ -39,6 +39,11 @@ def main():
                        site.dir + "/sim", "--eps", "60", "--history", "30m", "--attacks", "1s"], site.dir + "/sim.log")
         ok(wait(lambda: len(site.connected()) == 40, 30), "the fleet is there")
         ok(wait(lambda: attacked(site), 40), "it is attacked, and alerts tell")
+        daemon = next(d for d in site.all("daemons") if d["name"] == "nginx" and d["host"]["name"].startswith("sim-"))
+        w = site.get(f"daemons/{daemon['id']}/windows")
+        times = [p["time"] for p in w["points"]]
+        ok(w["minutes"] == len(times) == len(set(times)) >= 20 and w["features"],
+           f"a daemon's minutes of half an hour are counted once each: {w['minutes']}, {w.get('clusters')} clusters")
         site.make_token(uses=1, label="<b>label</b>", require_approval=True)
         token = site.post("api-tokens", {"name": "<b>dashboard</b>", "scopes": "*", "ttl": "1h"})["token"]
         password = open(os.path.join(site.state, "admin-password")).read().strip()

@@ -258,4 +258,10 @@ export const t = {
     states: { waiting: "Waiting", held: "For the digest", told: "In a digest", sent: "Sent", dead: "Given up" } as Record<string, string>, counts: (sent: number, waiting: number, dead: number) => `${sent.toLocaleString()} sent, ${waiting.toLocaleString()} waiting, ${dead.toLocaleString()} given up`,
     from: (s: string) => `from ${s} on`,
   },
+  scatter: {
+    title: "Its minutes of the last day", label: (m: number, c: number, o: number) => `${n(m, "minute", "minutes")} in ${n(c, "cluster", "clusters")}, ${n(o, "outlier", "outliers")}`,
+    dots: "● a minute, coloured by its cluster (DBSCAN)", crosses: "✕ an outlier", diamonds: "◇ a centre (K-Means)", ring: "◯ the newest minute", cluster: (k: number) => `cluster ${k}`, odd: (why: string) => `an outlier; least usual: ${why}`,
+    hint: "Minutes that are alike lie together. Point at one to see when it was, click to see its events.", few: (have: number, need: number) => `${n(have, "minute was", "minutes were")} counted in the last day; ${need} show a shape.`,
+    shown: (p: string) => `Two directions show ${p} of the differences.`, outliers: "Outliers", bands: "Now, beside nine minutes in ten", feature: "A minute", low: "Low", high: "High", now: "Now",
+  },
 };

@@ -1,15 +1,16 @@
 // daemon - what is normal for one daemon, in words and in pictures; how far it is learnt and what is missing.
-import type { Behaviour } from "../api.gen";
+import type { Behaviour, Windows } from "../api.gen";
 import { useSignal } from "@preact/signals";
 import { all, get, may, offers, type PageOf } from "../api";
 import { useData } from "../data";
-import { dateTime, ms, percent, quoted } from "../format";
+import { count, dateTime, ms, percent, quoted } from "../format";
 import type { Alert, Daemon } from "../model";
 import { t } from "../text";
 import { go, link } from "../url";
 import { Button, copy, Empty, Facts, Meter, Note, Section, Severity, Show, Time, Told } from "../ui/basic";
 import { useWidth } from "../ui/bars";
 import { Begin } from "../ui/expect";
+import { Scatter, type Point } from "../ui/scatter";
 import { VirtualTable } from "../ui/table";
 import { daemonColumns, Daemons, DaemonState } from "./daemons";
 
@@ -46,6 +47,7 @@ function Body({ p }: { p: Profile }) {
       <div class="overview">
         <div class="stack">
           <Section title={t.daemon.words}><div class="body"><Words list={p.behaviours} /></div></Section>
+          {offers("GET", "/daemons/{id}/windows") && <Minutes d={d} q={q} />}
           <Section title={t.daemon.pictures} aside={!p.complete && <span>{t.daemon.part}</span>}><div class="body"><Pictures list={p.behaviours} /></div></Section>
         </div>
         <div class="stack">
@@ -71,6 +73,47 @@ function Body({ p }: { p: Profile }) {
         <VirtualTable rows={others} columns={daemonColumns(true)} rowKey={(x) => x.id} label={t.daemon.peers} empty={t.daemon.noPeers} minWidth={900} onOpen={(x) => go(link.daemon(x.id))} initialSort={["coverage", 1]} />
       </Section>
     </>
+  );
+}
+
+// Each minute is a vector of counts; those that are alike are neighbours.
+function Minutes({ d, q }: { d: Daemon; q: string }) {
+  const w = useData(`windows ${d.id}`, (s) => get<Windows>(`daemons/${encodeURIComponent(d.id)}/windows`, undefined, s), { every: 120 });
+  const toEvents = (p: Point) => go(link.events(q, p.time, new Date(ms(p.time) + 60e3).toISOString()));
+  return (
+    <Section title={t.scatter.title} aside={w.data && w.data.points.length > 0 && <span>{t.scatter.label(w.data.minutes, w.data.clusters ?? 0, w.data.points.filter((p) => p.cluster < 0).length)}</span>}>
+      <div class="body stack"><Show of={w} what={t.scatter.title}>{(x) => {
+        if (x.points.length === 0) return <p class="muted">{t.scatter.few(x.minutes, x.needed)}</p>;
+        const odd = x.points.filter((p) => p.cluster < 0).reverse();
+        return (
+          <>
+            <Scatter points={x.points} centers={x.centers ?? []} label={t.scatter.label(x.minutes, x.clusters ?? 0, odd.length)} onPick={toEvents} />
+            {odd.length > 0 && <details><summary><strong>{t.scatter.outliers}</strong> <span class="badge">{odd.length}</span></summary>
+              <ul class="lines">{odd.slice(0, 20).map((p) => <li key={p.time} class="row spread"><a href={link.events(q, p.time, new Date(ms(p.time) + 60e3).toISOString())}>{dateTime(p.time)}</a><span class="muted">{p.why}</span></li>)}</ul></details>}
+            <h3>{t.scatter.bands}</h3>
+            <Usual features={x.features ?? []} />
+          </>
+        );
+      }}</Show></div>
+    </Section>
+  );
+}
+
+// The band of what is usual, and where the newest minute is in it or beside it.
+function Usual({ features }: { features: NonNullable<Windows["features"]> }) {
+  const seen = features.filter((f) => f.high > 0.01 || f.now > 0.01);
+  const at = (f: { high: number; now: number }, v: number) => `${(Math.log1p(Math.max(0, v)) / (Math.log1p(Math.max(f.high, f.now, 1e-9)) * 1.08)) * 100}%`;
+  return (
+    <div class="table-wrap" tabIndex={0} role="region" aria-label={t.scatter.bands}>
+      <table class="bands">
+        <thead><tr><th>{t.scatter.feature}</th><th class="num">{t.scatter.low}</th><th class="num">{t.scatter.high}</th><th class="num">{t.scatter.now}</th><th><span class="unseen">{t.scatter.bands}</span></th></tr></thead>
+        <tbody>{seen.map((f) => {
+          const out = f.now > f.high * 1.001 + 0.01 || f.now < f.low - 0.01;
+          return <tr key={f.name}><td>{f.name}</td><td class="num">{count(f.low)}</td><td class="num">{count(f.high)}</td><td class={`num ${out ? "sev-high" : ""}`}>{out ? <strong>{count(f.now)} !</strong> : count(f.now)}</td>
+            <td><span class="band" aria-hidden="true"><span class="now" style={{ left: at(f, f.low), right: `calc(100% - ${at(f, f.high)})` }} /><span class={`mid ${out ? "out" : ""}`} style={{ left: at(f, f.now) }} /></span></td></tr>;
+        })}</tbody>
+      </table>
+    </div>
   );
 }
 
