@@ -92,7 +92,7 @@ function Blocked({ list }: { list: Daemon[] }) {
   if (rows.length === 0) return <Empty>{t.models.allReady}</Empty>;
   return (
     <ul class="lines padded">{rows.map(([why, ds]) => (
-      <li key={why}><div><Told text={ds.length === 1 ? ds[0]!.blockers?.[0] ?? why : why} /></div>
+      <li key={why}><div><Told text={ds[0]!.blockers?.[0] ?? why} /></div>
         <small>{ds.slice(0, 4).map((d, i) => <span key={d.id}>{i > 0 && ", "}<a href={link.daemon(d.id)}><Told text={`${d.name} on ${d.host?.name ?? ""}`} /></a></span>)}{ds.length > 4 && ` ${t.daemon.others(ds.length - 4)}`}</small></li>
     ))}</ul>
   );
@@ -180,7 +180,8 @@ function OneModel({ id, all, onClose }: { id: string; all: Model[]; onClose: () 
 
 // The band of what is normal for each feature, and that of the version before as a thin line below it.
 function Bands({ features, before }: { features: Feature[]; before?: Feature[] }) {
-  const seen = features.filter((f) => f.high > 0.01);
+  // A band from nothing to less than one is a feature that does not happen.
+  const seen = features.filter((f) => f.middle > 0 || f.high >= 0.5);
   const top = (f: Feature) => Math.log1p(Math.max(f.high, before?.find((b) => b.name === f.name)?.high ?? 0, 1e-9));
   const at = (f: Feature, v: number) => `${(Math.log1p(Math.max(0, v)) / (top(f) * 1.05)) * 100}%`;
   return (
