@@ -141,6 +141,9 @@ from guard import log_text
 with OrderGuard({"reaction.hold_timeout": "1500ms", "reaction.hold_default": "allow"}) as g:
     ok(wait(lambda: (g.run("/bin/true"), g.find("EXEC", EXE=os.path.realpath("/bin/true")))[1]), "a daemon is watched")
     g.name = g.find("EXEC", EXE=os.path.realpath("/bin/true"))[0]["daemon"]
+    # What starts the many programs below has to be known.
+    ok(wait(lambda: (g.python(""), "python3" in open(os.path.join(g.dir, "guard", "known")).read())[1], 20, 0.2),
+       "what it starts is kept")
     check_hold(g)
     check_default(g)
     check_death(g)
