@@ -7,6 +7,7 @@
 #include "lib/clock.h"
 #include "server/api/caller.h"
 #include "server/api/reactions.h"
+#include "server/config.h"
 #include "server/react/react.h"
 
 #include <errno.h>
@@ -165,6 +166,8 @@ find_blockers(struct promotion *p)
 		r = b->reactions->each(p->c->worker->reader, &ledger, look_at_reaction, p);
 	if (r < 0)
 		return r;
+	if (p->c->cfg->server->channels.len == 0)
+		block(p, "nobody would be told: there is no channel [notify.NAME]");
 	if (p->daemons == 0)
 		block(p, "no daemon is known that this would concern");
 	if (p->learning > NAMED_MAX)
