@@ -3,6 +3,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/ulid.h"
+#include "lib/zip.h"
 #include "server/train/train_impl.h"
 
 #include <errno.h>
@@ -242,6 +243,7 @@ work(void *arg)
 		}
 		train_by_itself(t);
 	}
+	ds_zip_thread_done();
 	return NULL;
 }
 
