@@ -27,8 +27,13 @@ def program(g, name):
 
 
 def begin(g, path, made):
-    """The daemon starts a program; a process of the daemon that waits for it."""
-    return subprocess.Popen([g.watched, "/bin/sh", "-c", f"{path} {made}; echo $?"], stdout=subprocess.PIPE, text=True)
+    """The daemon starts a program; a process of the daemon that waits for it, and that is known as the daemon's."""
+    p = subprocess.Popen([g.watched, "/bin/sh", "-c", f"read x; {path} {made}; echo $?", str(time.monotonic_ns())],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    wait(lambda: g.find("EXEC", PID=p.pid, EXE=os.path.realpath("/bin/sh")))
+    p.stdin.write("\n")
+    p.stdin.flush()
+    return p
 
 
 def question(g, path):
