@@ -14,6 +14,7 @@
 #define DAY        1440u /* minutes */
 #define STORED_LAG 90u   /* minutes: segments of an hour may be merged into one */
 #define PLACES_MAX (1u << 22)
+#define BYTES_MAX  (1ull << 31) /* of the segments of a host */
 
 struct taint {
 	uint32_t host;
@@ -260,52 +261,63 @@ see_window(const struct window_closed *w, void *ctx)
 		j->error = take_window(j, &j->out->classes[found - 1], w);
 }
 
-static int
-read_segment(const struct segment_row *row, const struct segment_position *at, void *ctx)
-{
-	struct job *j = ctx;
-
-	(void)at;
-	/* One that cannot be read any more is no reason to learn nothing. */
-	if (ds_batch_decode(j->batch, row->packed, row->packed_size) < 0) {
-		j->out->refused++;
-		return 1;
-	}
-	j->out->segments++;
-	j->out->events += row->len;
-	if (windows_feed(j->windows, row->host, true, j->batch,
-		DS_MAX(row->received_us, row->time_max_us), see_window, j) < 0)
-		return -ENOMEM;
-	return j->error < 0 ? j->error : 1;
-}
-
-/* Where a host's segments are: what was merged is behind what came later. */
+/* One segment of a host, copied: they are read in one scan, so that merging them meanwhile changes
+ * nothing, and used by time: what was merged is behind what came later. */
 struct place {
-	uint64_t time_us, day, number;
+	uint64_t time_us, day, number, received_us;
+	uint32_t len;
+	size_t size;
+	uint8_t *packed;
 };
 
 struct places {
+	struct job *job;
 	struct place *at;
-	size_t len, room;
+	size_t len, room, bytes;
 };
+
+static int
+read_place(struct job *j, uint32_t host, const struct place *p)
+{
+	/* One that cannot be read any more is no reason to learn nothing. */
+	if (ds_batch_decode(j->batch, p->packed, p->size) < 0) {
+		j->out->refused++;
+		return 0;
+	}
+	j->out->segments++;
+	j->out->events += p->len;
+	if (windows_feed(j->windows, host, true, j->batch, p->received_us, see_window, j) < 0)
+		return -ENOMEM;
+	return j->error;
+}
 
 static int
 note_segment(const struct segment_row *row, const struct segment_position *at, void *ctx)
 {
 	struct places *p = ctx;
+	uint8_t *copy = malloc(row->packed_size + 1);
 
+	if (copy == NULL)
+		return -ENOMEM;
 	if (p->len == p->room) {
 		size_t room = p->room ? p->room * 2 : 1024;
 		struct place *grown =
 		    room <= PLACES_MAX ? realloc(p->at, room * sizeof(*grown)) : NULL;
 
-		if (grown == NULL)
+		if (grown == NULL) {
+			free(copy);
 			return -ENOMEM;
+		}
 		p->at = grown;
 		p->room = room;
 	}
-	p->at[p->len++] = (struct place){ row->time_min_us, at->day, at->number };
-	return 0;
+	memcpy(copy, row->packed, row->packed_size);
+	p->bytes += row->packed_size;
+	p->at[p->len++] = (struct place){ row->time_min_us, at->day, at->number,
+		DS_MAX(row->received_us, row->time_max_us), row->len, row->packed_size, copy };
+	if (atomic_load(p->job->cfg->stop))
+		return -ECANCELED;
+	return p->bytes > BYTES_MAX ? -EFBIG : 0;
 }
 
 static int
@@ -320,25 +332,6 @@ by_time(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
-static int
-read_places(struct job *j, uint32_t host, const struct places *p)
-{
-	int r = 1;
-
-	for (size_t i = 0; i < p->len && r > 0; i++) {
-		const struct segment_filter filter = { .hosts = &host,
-			.hosts_len = 1,
-			.after_day = p->at[i].day,
-			.after_number = p->at[i].number - 1 };
-		struct scan_stats stats;
-
-		if (atomic_load(j->cfg->stop))
-			return -ECANCELED;
-		r = j->cfg->backend->each_segment(j->cfg->reader, &filter, read_segment, j, &stats);
-	}
-	return r < 0 ? r : 0;
-}
-
 /* A host after the other: only one's windows are open at a time. */
 static int
 read_host(struct job *j, uint32_t host)
@@ -347,19 +340,21 @@ read_host(struct job *j, uint32_t host)
 		.time_max_us = j->cfg->to_us,
 		.hosts = &host,
 		.hosts_len = 1 };
-	struct places p = { .len = 0 };
+	struct places p = { .job = j };
 	struct scan_stats stats;
 	int r = j->cfg->backend->each_segment(j->cfg->reader, &filter, note_segment, &p, &stats);
 
-	if (r == 0 && p.len > 0) {
+	if (p.len > 0)
 		qsort(p.at, p.len, sizeof(*p.at), by_time);
-		r = read_places(j, host, &p);
-	}
+	for (size_t i = 0; i < p.len && r == 0; i++)
+		r = atomic_load(j->cfg->stop) ? -ECANCELED : read_place(j, host, &p.at[i]);
 	if (r == 0) {
 		windows_flush(j->windows, host, see_window, j);
-		windows_forget(j->windows, host);
 		r = j->error;
 	}
+	windows_forget(j->windows, host);
+	for (size_t i = 0; i < p.len; i++)
+		free(p.at[i].packed);
 	free(p.at);
 	return r;
 }
