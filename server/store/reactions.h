@@ -62,8 +62,8 @@ struct reaction_filter {
 };
 
 struct reaction_counts {
-	uint64_t total, dry_run, waiting /* pending, sent */, in_effect /* applied, verified */,
-	    failed, expired, undone;
+	uint64_t total, dry_run, waiting /* pending, sent */,
+	    in_effect /* applied, verified, with a lifetime */, failed, expired, undone;
 };
 
 typedef int (*reaction_call)(const struct reaction_row *row, void *ctx);

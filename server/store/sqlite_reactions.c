@@ -34,7 +34,7 @@ static const char reaction_prune[] =
     " AND expires_us < ?1 AND status NOT IN ('pending', 'sent') ORDER BY id LIMIT ?2)";
 static const char reaction_count[] =
     "SELECT count(*), sum(status = 'dry_run'), sum(status IN ('pending', 'sent')),"
-    " sum(status IN ('applied', 'verified')), sum(status = 'failed'),"
+    " sum(status IN ('applied', 'verified') AND expires_us > 0), sum(status = 'failed'),"
     " sum(status = 'expired'), sum(status = 'undone') FROM reaction";
 static const char reactions[] =
     "SELECT " REACTION_COLUMNS
