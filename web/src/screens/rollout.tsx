@@ -75,42 +75,33 @@ function Wizard() {
   );
 }
 
-// What is copied runs as it is.
+// What is copied runs as it is, on a host where daemonsec-agent is installed. Only root may write the token's file: the
+// agent takes the server's key of orders from it.
 const commands = (token: string, address: string): Record<string, string> => ({
-  shell: `apt-get install -y daemonsec-agent
-install -d -m 700 -o daemonsec /var/lib/daemonsec/agent
-printf '%s' '${token}' | install -m 600 -o daemonsec /dev/stdin /var/lib/daemonsec/agent/token
-printf '[server]\\naddress = ${address}\\ntoken_file = /var/lib/daemonsec/agent/token\\n' >/etc/daemonsec/conf.d/10-server.conf
-systemctl enable --now daemonsec-agent`,
-  ansible: `# site.yml; keep the token in a vault
-- hosts: all
-  become: true
-  roles:
-    - role: daemonsec.daemonsec.agent
-      vars:
-        daemonsec_server: "${address}"
-        daemonsec_token: "${token}"`,
-  salt: `# pillar
-daemonsec:
-  agent:
-    server: "${address}"
-    token: "${token}"
-# then: salt '*' state.apply daemonsec.agent`,
-  docker: `docker run -d --name daemonsec-agent --privileged --pid host --network host \\
-  -v /:/host:ro -v daemonsec:/var/lib/daemonsec \\
-  -e DAEMONSEC_SERVER_ADDRESS='${address}' -e DAEMONSEC_SERVER_TOKEN='${token}' daemonsec-agent`,
+  shell: `install -d -m 755 /etc/daemonsec/conf.d
+(umask 077; printf '%s\\n' '${token}' >/etc/daemonsec/enrolment-token)
+printf '[server]\\naddress = ${address}\\ntoken_file = /etc/daemonsec/enrolment-token\\n' >/etc/daemonsec/conf.d/10-server.conf
+daemonsec-agent --check-config && daemonsec-agent`,
+  ansible: `# tasks; keep the token in a vault, and start daemonsec-agent by your service manager
+- ansible.builtin.file: { path: /etc/daemonsec/conf.d, state: directory, mode: "0755" }
+- ansible.builtin.copy: { dest: /etc/daemonsec/enrolment-token, content: "${token}", owner: root, mode: "0600" }
+  no_log: true
+- ansible.builtin.copy:
+    dest: /etc/daemonsec/conf.d/10-server.conf
+    content: |
+      [server]
+      address = ${address}
+      token_file = /etc/daemonsec/enrolment-token`,
   cloud: `#cloud-config
-packages: [daemonsec-agent]
 write_files:
-  - path: /var/lib/daemonsec/agent/token
+  - path: /etc/daemonsec/enrolment-token
     permissions: "0600"
     content: "${token}"
   - path: /etc/daemonsec/conf.d/10-server.conf
     content: |
       [server]
       address = ${address}
-      token_file = /var/lib/daemonsec/agent/token
-runcmd: [chown -R daemonsec /var/lib/daemonsec/agent, systemctl enable --now daemonsec-agent]`,
+      token_file = /etc/daemonsec/enrolment-token`,
 });
 
 function Made({ token, onAnother }: { token: EnrolmentToken; onAnother: () => void }) {
