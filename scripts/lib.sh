@@ -16,7 +16,7 @@ debian_build="gcc make autoconf autoconf-archive automake pkg-config clang llvm 
  libevent-dev libssl-dev libsqlite3-dev libmicrohttpd-dev zlib1g-dev libdeflate-dev libjansson-dev libpcre2-dev libyaml-dev libmaxminddb-dev nettle-dev libgmp-dev
  libnftnl-dev libmnl-dev  libcmocka-dev libseccomp-dev libsystemd-dev libcurl4-openssl-dev libcrypt-dev python3 ca-certificates"
 ubuntu_build="${debian_build/bpftool/linux-tools-common linux-tools-generic}"
-debian_test="python3-aiosmtpd binutils curl jq openssl sqlite3 iproute2 procps util-linux mandoc xz-utils libclang-rt-14-dev
+debian_test="wrk python3-aiosmtpd binutils curl jq openssl sqlite3 iproute2 procps util-linux mandoc xz-utils libclang-rt-14-dev
  nginx-light libnginx-mod-http-perl fcgiwrap spawn-fcgi openssh-server openssh-client sshpass cron postgresql
  rsyslog logrotate debootstrap nftables
  python3-yaml php-fpm rpm chromium fonts-dejavu-core"

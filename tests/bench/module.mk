@@ -1,7 +1,7 @@
 # Benchmarks: `make bench [BENCH=PATTERN]`. Programs here are built by it, and their names begin with bench_, but storm.
 bench_programs = tests/bench/storm
 tests_bench_storm_SOURCES = tests/bench/storm.c
-EXTRA_DIST += tests/bench/run tests/bench/bench_overhead.py tests/bench/bench_alert_latency.py tests/bench/bench_agent_cost.py tests/bench/bench_server.py tests/bench/bench_reactions.py tests/bench/bench_react.py
+EXTRA_DIST += tests/bench/run tests/bench/bench_overhead.py tests/bench/bench_alert_latency.py tests/bench/bench_agent_cost.py tests/bench/bench_server.py tests/bench/bench_reactions.py tests/bench/bench_react.py tests/bench/bench_fold.py
 
 bench_programs += tests/bench/bench_batch
 tests_bench_bench_batch_SOURCES = tests/bench/bench_batch.c sim/stream.c
