@@ -183,6 +183,7 @@ ingest_send_order(struct ingest *in, uint32_t host, const void *data, size_t siz
 	*m = (struct worker_mail){
 		.kind = MAIL_ORDER, .is_owned = true, .host = host, .size = size
 	};
+	m->data = (uint8_t *)(m + 1);
 	memcpy(m->data, data, size);
 	r = worker_tell(worker_of(in, host), m);
 	if (r < 0)

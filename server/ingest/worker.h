@@ -90,7 +90,7 @@ struct worker_mail {
 	char daemon[DS_DAEMON_MAX + 1]; /* "": all */
 	struct detect_config detect;
 	size_t size;
-	uint8_t data[];
+	uint8_t *data; /* behind it, in the same piece of memory */
 };
 
 struct worker {

@@ -28,6 +28,7 @@ mail_new(enum react_mail_kind kind, uint32_t host, const void *data, size_t size
 	if (m == NULL)
 		return NULL;
 	*m = (struct react_mail){ .kind = kind, .host = host, .size = size };
+	m->data = (uint8_t *)(m + 1);
 	if (size > 0)
 		memcpy(m->data, data, size);
 	return m;

@@ -42,7 +42,7 @@ struct react_mail {
 	struct react_write *write;
 	struct react_settings settings;
 	size_t size;
-	uint8_t data[];
+	uint8_t *data; /* behind it, in the same piece of memory */
 };
 
 /* One transaction of the thread's own. */

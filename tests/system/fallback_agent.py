@@ -64,7 +64,8 @@ def check_status():
     """What a person reads: each sensor that runs, what it is blind to, and what nothing sees."""
     text = site.connected()[0]["sensors"]
     say(text)
-    runs, _, unseen = text.partition("; nothing sees ")
+    sees, _, orders = text.partition("; orders: ")
+    runs, _, unseen = sees.partition("; nothing sees ")
     names = {r.partition(":")[0] for r in runs.split("; ")}
     ok(len(names) >= 3 and names <= {"integrity", "exec_netlink", "exec_scan", "file_fanotify", "net_diag"},
        "hosts: the sensors that run are the fallbacks")
@@ -73,7 +74,7 @@ def check_status():
        not {"exec", "create", "listen"} & set(unseen.split(", ")), "hosts: what nothing sees, to the end of the list")
     ok(text in site.ctl("status").stdout, "status says the same")
     e = wait(lambda: site.events("event.action:agent_start"))[0]
-    ok(e.get("message") == text, "and the agent's start")
+    ok(e.get("message") == sees and orders == "taken", "and the agent's start; and whether orders are taken")
 
 
 def check_no_bpf(agent):

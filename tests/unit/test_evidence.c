@@ -75,9 +75,9 @@ a_score_beyond_all_is_extrapolated_but_no_further_than_the_data_allow(void **s)
 		conformal_learn(&c, -log(1 - uniform()));
 	assert_true(conformal_p(&c, 14) < 1e-4);
 	assert_true(conformal_p(&c, 1e12) >= 1e-3 / 1001);
-	assert_true(conformal_p(&c, INFINITY) > 0);
-	assert_true(conformal_p(&c, NAN) == 1);
-	conformal_learn(&c, NAN);
+	assert_true(conformal_p(&c, (double)INFINITY) > 0);
+	assert_true(conformal_p(&c, (double)NAN) == 1);
+	conformal_learn(&c, (double)NAN);
 	assert_int_equal(c.n, 1000);
 	assert_int_equal(conformal_check(&c), 0);
 }
@@ -108,7 +108,7 @@ merged_calibrations_know_both(void **s)
 	assert_int_equal(a.n, 200);
 	assert_true(fabs(conformal_p(&a, 150) - 0.25) < 0.02);
 	assert_int_equal(conformal_check(&a), 0);
-	a.level[0].top[0] = NAN;
+	a.level[0].top[0] = (double)NAN;
 	assert_true(conformal_check(&a) < 0);
 }
 
@@ -127,7 +127,7 @@ fisher_finds_what_is_spread_and_the_smallest_what_is_not(void **s)
 	assert_true(fabs(fuse_min(spread, 1) - 0.03) < 1e-9);
 	assert_true(fuse_either(0.7, 0.8) == 1);
 	assert_true(fuse_fisher(NULL, NULL, 0) == 1);
-	assert_true(fuse_fisher((double[]){ NAN }, weights, 1) == 1);
+	assert_true(fuse_fisher((double[]){ (double)NAN }, weights, 1) == 1);
 	assert_true(fuse_fisher((double[]){ 0 }, weights, 1) <= 1e-14);
 }
 

@@ -103,14 +103,17 @@ read_answers(uint32_t from, uint32_t to, mnl_cb_t call, void *ctx)
 }
 
 static int
+take_generation_of(const struct nlattr *attr, void *ctx)
+{
+	if (mnl_attr_get_type(attr) == NFTA_GEN_ID)
+		*(uint32_t *)ctx = ntohl(mnl_attr_get_u32(attr));
+	return MNL_CB_OK;
+}
+
+static int
 take_generation(const struct nlmsghdr *h, void *ctx)
 {
-	const struct nlattr *attr;
-
-	mnl_attr_for_each(
-	    attr, h, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(attr) == NFTA_GEN_ID) *
-	    (uint32_t *)ctx = ntohl(mnl_attr_get_u32(attr));
-	return MNL_CB_OK;
+	return mnl_attr_parse(h, sizeof(struct nfgenmsg), take_generation_of, ctx);
 }
 
 struct nlmsghdr *

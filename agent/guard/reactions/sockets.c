@@ -31,14 +31,17 @@ struct walk {
 	int result;
 };
 
-static void
-take_info(const struct nlattr *attr, struct connection *c)
+static int
+take_info(const struct nlattr *attr, void *ctx)
 {
+	struct connection *c = ctx;
+
 	if (mnl_attr_get_type(attr) == INET_DIAG_INFO &&
 	    mnl_attr_get_payload_len(attr) >= LAST_ACK_OFFSET + sizeof(uint32_t))
 		memcpy(&c->last_ack_ms,
 		    (const uint8_t *)mnl_attr_get_payload(attr) + LAST_ACK_OFFSET,
 		    sizeof(c->last_ack_ms));
+	return MNL_CB_OK;
 }
 
 static int
@@ -47,7 +50,6 @@ on_message(const struct nlmsghdr *header, void *ctx)
 	struct walk *w = ctx;
 	const struct inet_diag_msg *m = mnl_nlmsg_get_payload(header);
 	struct connection c = { .last_ack_ms = UINT32_MAX };
-	const struct nlattr *attr;
 	size_t size;
 
 	if (mnl_nlmsg_get_payload_len(header) < sizeof(*m))
@@ -62,7 +64,8 @@ on_message(const struct nlmsghdr *header, void *ctx)
 	c.id = m->id;
 	c.family = m->idiag_family;
 	c.listens = m->idiag_state == TCP_LISTEN;
-	mnl_attr_for_each(attr, header, sizeof(*m)) take_info(attr, &c);
+	if (mnl_attr_parse(header, sizeof(*m), take_info, &c) < 0)
+		return MNL_CB_ERROR;
 	w->result = w->call(&c, w->ctx);
 	return w->result != 0 ? MNL_CB_STOP : MNL_CB_OK;
 }
