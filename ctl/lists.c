@@ -123,7 +123,10 @@ show_budget(const json_t *doc)
 	    print_text(doc, "detection.alert_budget", budget, sizeof(budget)),
 	    number(doc, "detection.alarms"),
 	    json_number_value(print_lookup(doc, "detection.host_weeks")));
-	if (json_is_number(upper))
+	/* A bound from a few hours is a large number that says nothing. */
+	if (json_number_value(print_lookup(doc, "detection.host_weeks")) < 1)
+		printf(": too early to say how many a host and week that is");
+	else if (json_is_number(upper))
 		printf(": at most %.3g a host and week (95 %%)", json_number_value(upper));
 	printf("\n");
 }
