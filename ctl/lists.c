@@ -84,6 +84,22 @@ list_post(struct ctl *c, const char *method, const char *collection, const char 
 	return EXIT_OK;
 }
 
+int
+list_show(struct ctl *c, const char *collection, const char *id)
+{
+	char path[256];
+	json_t *doc;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/%s", collection, id);
+	r = client_get(c, path, &doc);
+	if (r != 0)
+		return r;
+	print_document(c, doc);
+	json_decref(doc);
+	return EXIT_OK;
+}
+
 /* ---- status */
 
 static long long
@@ -226,22 +242,6 @@ find_host(struct ctl *c, const char *what, char ret_id[64])
 	return found ? EXIT_CONFLICT : EXIT_NOT_FOUND;
 }
 
-static int
-host_show(struct ctl *c, const char *id)
-{
-	char path[128];
-	json_t *doc;
-	int r;
-
-	snprintf(path, sizeof(path), "hosts/%s", id);
-	r = client_get(c, path, &doc);
-	if (r != 0)
-		return r;
-	print_document(c, doc);
-	json_decref(doc);
-	return EXIT_OK;
-}
-
 int
 verb_hosts(struct ctl *c)
 {
@@ -260,7 +260,7 @@ verb_hosts(struct ctl *c)
 	if (r != 0)
 		return r;
 	if (strcmp(what, "show") == 0 && c->argc == 3)
-		return host_show(c, id);
+		return list_show(c, "hosts", id);
 	if (strcmp(what, "approve") == 0 && c->argc == 3)
 		return list_post(c, "POST", "hosts", id, "approve", json_object(), "approved");
 	if (strcmp(what, "revoke") == 0 && c->argc == 3)

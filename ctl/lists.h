@@ -6,10 +6,12 @@
 
 #include "ctl/print.h"
 
-/* Up to `limit` items, page by page; *ret is the caller's. */
+/* Up to `limit` items, page by page; *ret is the caller's.  A path may have a query of its own. */
 int list_all(struct ctl *c, const char *path, const char *query, unsigned limit, json_t **ret);
 int list_print(struct ctl *c, const char *path, const char *query, unsigned limit,
     const struct column *columns, const char *empty);
+/* collection/id as it is. */
+int list_show(struct ctl *c, const char *collection, const char *id);
 /* METHOD collection/id[/action]; takes body (may be NULL); "ID said" in a table. */
 int list_post(struct ctl *c, const char *method, const char *collection, const char *id,
     const char *action, json_t *body, const char *said);

@@ -86,47 +86,13 @@ since_text(const char *since, char *buf, size_t size)
 static int
 list(struct ctl *c, const char *status, const char *host, const char *alert, const char *since)
 {
-	json_t *items = json_array(), *doc = NULL;
-	char *cursor = NULL, *url, buf[64];
-	int r = 0;
+	char buf[64], *path = client_path("reactions", "status", status, "host", host, "alert",
+			  alert, "since", since_text(since, buf, sizeof(buf)), NULL);
+	int r = list_print(c, path, NULL, LIST_MAX, reaction_columns,
+	    "no reactions; daemonsec-ctl protect says how much automation may do");
 
-	do {
-		url = client_path("reactions", "status", status, "host", host, "alert", alert,
-		    "since", since_text(since, buf, sizeof(buf)), "limit", "500", "cursor", cursor,
-		    NULL);
-		r = client_get(c, url, &doc);
-		free(url);
-		free(cursor);
-		cursor = NULL;
-		if (r != 0)
-			break;
-		json_array_extend(items, json_object_get(doc, "items"));
-		if (json_is_string(json_object_get(doc, "next_cursor")))
-			cursor = strdup(json_string_value(json_object_get(doc, "next_cursor")));
-		json_decref(doc);
-	} while (cursor != NULL && json_array_size(items) < LIST_MAX);
-	free(cursor);
-	if (r == 0)
-		print_items(c, items, reaction_columns,
-		    "no reactions; daemonsec-ctl protect says how much automation may do");
-	json_decref(items);
+	free(path);
 	return r;
-}
-
-static int
-show(struct ctl *c, const char *id)
-{
-	char path[128];
-	json_t *doc;
-	int r;
-
-	snprintf(path, sizeof(path), "reactions/%s", id);
-	r = client_get(c, path, &doc);
-	if (r != 0)
-		return r;
-	print_document(c, doc);
-	json_decref(doc);
-	return EXIT_OK;
 }
 
 static int
@@ -343,7 +309,7 @@ verb_reactions(struct ctl *c)
 	if (!ctl_options_known(c))
 		return EXIT_USAGE;
 	if (strcmp(what, "show") == 0 && c->argc == 3)
-		return show(c, c->argv[2]);
+		return list_show(c, "reactions", c->argv[2]);
 	if ((strcmp(what, "pause") == 0 || strcmp(what, "resume") == 0) && c->argc == 2)
 		return set_pause(c, what);
 	return c->argc == 1 ? list(c, status, host, alert, since) : ctl_usage(c);

@@ -13,10 +13,9 @@ run_user_put(struct store *s, const struct user_row *row)
 	    "INSERT OR REPLACE INTO user(name, role, password, totp, totp_step, created_us, login_us,"
 	    " disabled, must_change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
-	return db_finish(&s->control,
-	    db_query(&s->control, sql, "tttbuuuii", row->name, row->role, row->password, row->totp,
-		row->has_totp ? (size_t)ACCESS_TOTP_SIZE : (size_t)0, row->totp_step,
-		row->created_us, row->login_us, (int)row->disabled, (int)row->must_change));
+	return db_do(&s->control, sql, "tttbuuuii", row->name, row->role, row->password, row->totp,
+	    row->has_totp ? (size_t)ACCESS_TOTP_SIZE : (size_t)0, row->totp_step, row->created_us,
+	    row->login_us, (int)row->disabled, (int)row->must_change);
 }
 
 static int
@@ -25,7 +24,7 @@ run_user_login(struct store *s, const char *name, uint64_t login_us, uint64_t st
 	static const char sql[] =
 	    "UPDATE user SET login_us = ?2, totp_step = max(totp_step, ?3)"
 	    " WHERE name = ?1 AND disabled = 0 AND (?3 = 0 OR totp_step < ?3)";
-	int r = db_finish(&s->control, db_query(&s->control, sql, "tuu", name, login_us, step));
+	int r = db_do(&s->control, sql, "tuu", name, login_us, step);
 
 	return r < 0 ? r : sqlite3_changes(s->control.handle) > 0;
 }
@@ -35,9 +34,9 @@ run_user_delete(struct store *s, const char *name)
 {
 	static const char sessions[] = "DELETE FROM session WHERE user = ?",
 			  user[] = "DELETE FROM user WHERE name = ?";
-	int r = db_finish(&s->control, db_query(&s->control, sessions, "t", name));
+	int r = db_do(&s->control, sessions, "t", name);
 
-	return r < 0 ? r : db_finish(&s->control, db_query(&s->control, user, "t", name));
+	return r < 0 ? r : db_do(&s->control, user, "t", name);
 }
 
 static int
@@ -47,9 +46,8 @@ run_session_put(struct store *s, const struct session_row *row)
 	    "INSERT OR REPLACE INTO session(hash, user, created_us, expires_us, confirmed_us)"
 	    " VALUES (?, ?, ?, ?, ?)";
 
-	return db_finish(
-	    &s->control, db_query(&s->control, sql, "btuuu", row->hash, sizeof(row->hash),
-			     row->user, row->created_us, row->expires_us, row->confirmed_us));
+	return db_do(&s->control, sql, "btuuu", row->hash, sizeof(row->hash), row->user,
+	    row->created_us, row->expires_us, row->confirmed_us);
 }
 
 static int
@@ -57,8 +55,7 @@ run_session_delete(struct store *s, const uint8_t hash[ACCESS_HASH_SIZE])
 {
 	static const char sql[] = "DELETE FROM session WHERE hash = ?";
 
-	return db_finish(
-	    &s->control, db_query(&s->control, sql, "b", hash, (size_t)ACCESS_HASH_SIZE));
+	return db_do(&s->control, sql, "b", hash, (size_t)ACCESS_HASH_SIZE);
 }
 
 static int
@@ -68,9 +65,9 @@ run_sessions_delete(struct store *s, const char *user, const uint8_t *but, uint6
 			  others[] = "DELETE FROM session WHERE user = ? AND hash <> ?";
 
 	if (user == NULL)
-		return db_finish(&s->control, db_query(&s->control, expired, "u", now_us));
-	return db_finish(&s->control, db_query(&s->control, others, "tb", user, but,
-					  but != NULL ? (size_t)ACCESS_HASH_SIZE : (size_t)0));
+		return db_do(&s->control, expired, "u", now_us);
+	return db_do(&s->control, others, "tb", user, but,
+	    but != NULL ? (size_t)ACCESS_HASH_SIZE : (size_t)0);
 }
 
 static int
@@ -93,9 +90,8 @@ run_audit_add(struct store *s, struct audit_row *row, audit_chain *chain)
 		sqlite3_reset(st);
 	}
 	chain(before, row, row->hash);
-	return db_finish(&s->control,
-	    db_query(&s->control, add, "uuttttb", row->number, row->time_us, row->actor,
-		row->action, row->subject, row->detail, row->hash, sizeof(row->hash)));
+	return db_do(&s->control, add, "uuttttb", row->number, row->time_us, row->actor,
+	    row->action, row->subject, row->detail, row->hash, sizeof(row->hash));
 }
 
 /* ---- readers */
@@ -106,9 +102,9 @@ read_users(struct reader *r, int (*call)(const struct user_row *row, void *ctx),
 	static const char sql[] = "SELECT name, role, password, totp, totp_step, created_us,"
 				  " login_us, disabled, must_change FROM user ORDER BY name";
 	sqlite3_stmt *st = db_query(&r->control, sql, "");
-	int result;
+	int result = 0;
 
-	while ((result = db_step(&r->control, st)) > 0) {
+	while (db_next(&r->control, st, &result)) {
 		struct user_row row = {
 			.name = db_text(st, 0),
 			.role = db_text(st, 1),
@@ -123,10 +119,7 @@ read_users(struct reader *r, int (*call)(const struct user_row *row, void *ctx),
 
 		db_bytes(st, 3, row.totp, sizeof(row.totp));
 		result = call(&row, ctx);
-		if (result != 0)
-			break;
 	}
-	sqlite3_reset(st);
 	return result;
 }
 
@@ -137,9 +130,9 @@ read_sessions(struct reader *r, int (*call)(const struct session_row *row, void 
 	    "SELECT hash, user, created_us, expires_us, confirmed_us FROM session"
 	    " ORDER BY created_us DESC";
 	sqlite3_stmt *st = db_query(&r->control, sql, "");
-	int result;
+	int result = 0;
 
-	while ((result = db_step(&r->control, st)) > 0) {
+	while (db_next(&r->control, st, &result)) {
 		struct session_row row = {
 			.user = db_text(st, 1),
 			.created_us = db_u64(st, 2),
@@ -149,10 +142,7 @@ read_sessions(struct reader *r, int (*call)(const struct session_row *row, void 
 
 		db_bytes(st, 0, row.hash, sizeof(row.hash));
 		result = call(&row, ctx);
-		if (result != 0)
-			break;
 	}
-	sqlite3_reset(st);
 	return result;
 }
 
@@ -169,9 +159,9 @@ read_audit(struct reader *r, bool newest_first, uint64_t from, unsigned limit,
 	uint64_t bound = newest_first && from == 0 ? INT64_MAX : from;
 	sqlite3_stmt *st =
 	    db_query(&r->control, newest_first ? down : up, "uu", bound, (uint64_t)limit);
-	int result;
+	int result = 0;
 
-	while ((result = db_step(&r->control, st)) > 0) {
+	while (db_next(&r->control, st, &result)) {
 		struct audit_row row = {
 			.number = db_u64(st, 0),
 			.time_us = db_u64(st, 1),
@@ -183,10 +173,7 @@ read_audit(struct reader *r, bool newest_first, uint64_t from, unsigned limit,
 
 		db_bytes(st, 6, row.hash, sizeof(row.hash));
 		result = call(&row, ctx);
-		if (result != 0)
-			break;
 	}
-	sqlite3_reset(st);
 	return result;
 }
 

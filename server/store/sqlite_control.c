@@ -66,8 +66,8 @@ const char
 		"SELECT " DAEMON_COLUMNS " FROM daemon WHERE host = ? ORDER BY number",
 	    [CONTROL_PROFILE_PUT] =
 		"INSERT INTO profile(" PROFILE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-		" ON CONFLICT(host, daemon, kind, key) DO UPDATE SET " SAME(
-		    count) ", first_us = min(first_us, excluded.first_us), " SAME(last_us) ", " SAME(learnt) ", " SAME(days),
+		" ON CONFLICT(host, daemon, kind, key) DO UPDATE SET " SAME(count) ", first_us = min(first_us, excluded.first_us), " SAME(
+		    last_us) ", " SAME(learnt) ", " SAME(days),
 	    [CONTROL_PROFILE_DELETE] = "DELETE FROM profile WHERE host = ? AND daemon = ?",
 	    [CONTROL_PROFILE_DELETE_HOST] = "DELETE FROM profile WHERE host = ?",
 	    [CONTROL_PROFILES] = "SELECT " PROFILE_COLUMNS " FROM profile",

@@ -138,16 +138,12 @@ control_read_alert(sqlite3_stmt *st, struct alert_row *ret)
 	    int (*call)(const struct what##_row *row, void *ctx), void *ctx) \
 	{                                                                    \
 		struct what##_row row;                                       \
-		int result;                                                  \
+		int result = 0;                                              \
                                                                              \
-		while ((result = db_step(&r->control, st)) > 0) {            \
+		while (db_next(&r->control, st, &result)) {                  \
 			(what##_reader)(st, &row);                           \
 			result = call(&row, ctx);                            \
-			if (result != 0)                                     \
-				break;                                       \
 		}                                                            \
-		if (st)                                                      \
-			sqlite3_reset(st);                                   \
 		return result;                                               \
 	}
 
@@ -293,16 +289,13 @@ control_each_change(struct reader *r, uint64_t after, unsigned limit,
 	static const char sql[] =
 	    "SELECT seq, topic, id FROM change WHERE seq > ? ORDER BY seq LIMIT ?";
 	sqlite3_stmt *st = db_query(&r->control, sql, "uu", after, (uint64_t)limit);
-	int result;
+	int result = 0;
 
-	while ((result = db_step(&r->control, st)) > 0) {
+	while (db_next(&r->control, st, &result)) {
 		struct change_row row = { db_u64(st, 0), db_text(st, 1), db_text(st, 2) };
 
 		result = call(&row, ctx);
-		if (result != 0)
-			break;
 	}
-	sqlite3_reset(st);
 	return result;
 }
 

@@ -330,6 +330,21 @@ db_step(struct db *db, sqlite3_stmt *st)
 	return 0;
 }
 
+bool
+db_next(struct db *db, sqlite3_stmt *st, int *r)
+{
+	if (*r == 0) {
+		int step = db_step(db, st);
+
+		if (step > 0)
+			return true;
+		*r = step;
+	} else if (st) {
+		sqlite3_reset(st);
+	}
+	return false;
+}
+
 int
 db_finish(struct db *db, sqlite3_stmt *st)
 {

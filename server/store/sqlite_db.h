@@ -50,7 +50,12 @@ sqlite3_stmt *db_query(struct db *db, const char *sql, const char *types, ...);
 DS_MUST_CHECK int db_step(struct db *db, sqlite3_stmt *st);
 /* Prepare, bind, step until done. */
 #define db_run(db, id, ...) db_finish(db, db_prepare(db, id, __VA_ARGS__))
+#define db_do(db, ...)      db_finish(db, db_query(db, __VA_ARGS__))
 DS_MUST_CHECK int db_finish(struct db *db, sqlite3_stmt *st);
+/* Whether there is one more row while *r, which begins as 0, still is: who reads the rows puts the
+ * answer of whoever is called with them there, and ends the loop by it.  *r is then that answer, 0
+ * after the last row, or -errno; the statement is reset. */
+DS_MUST_CHECK bool db_next(struct db *db, sqlite3_stmt *st, int *r);
 /* Plain SQL of ours. */
 DS_MUST_CHECK int db_exec(struct db *db, const char *sql);
 /* The same where failing is of no matter: a rollback of what SQLite rolled back by itself. */

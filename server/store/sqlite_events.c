@@ -134,17 +134,15 @@ static int
 copy_cursors(struct db *from, struct db *to)
 {
 	sqlite3_stmt *st;
-	int r = db_exec(to, "DELETE FROM cursor"), q;
+	int r = db_exec(to, "DELETE FROM cursor");
 
 	if (r < 0 || !from->handle)
 		return r;
 	st = db_prepare(from, DAY_CURSORS, "");
-	while ((q = db_step(from, st)) > 0 && r == 0)
+	while (db_next(from, st, &r))
 		r = db_run(to, DAY_CURSOR_PUT, "uuuu", db_u64(st, 0), db_u64(st, 1), db_u64(st, 2),
 		    db_u64(st, 3));
-	if (st)
-		sqlite3_reset(st);
-	return r < 0 ? r : q;
+	return r;
 }
 
 static int

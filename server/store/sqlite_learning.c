@@ -29,8 +29,6 @@ static const char rule_put_sql[] =
 static const char rule_delete_sql[] = "DELETE FROM rule WHERE id = ?";
 static const char rules[] = "SELECT " RULE_COLUMNS " FROM rule ORDER BY id";
 
-#define run(db, ...) db_finish(db, db_query(db, __VA_ARGS__))
-
 /* 1 when a row was changed, 0, -errno. */
 static int
 changed(struct store *s, int r)
@@ -41,7 +39,7 @@ changed(struct store *s, int r)
 static int
 expectation_put(struct store *s, struct expectation_row *row)
 {
-	int r = run(&s->control, expectation_add, "tuttibttttuu", row->scope, (uint64_t)row->host,
+	int r = db_do(&s->control, expectation_add, "tuttibttttuu", row->scope, (uint64_t)row->host,
 	    row->label, row->class, (int)row->kind, row->key, row->key_size, row->alert_id,
 	    row->verdict, row->by, row->note, row->created_us, row->expires_us);
 
@@ -53,13 +51,13 @@ expectation_put(struct store *s, struct expectation_row *row)
 static int
 expectation_undo(struct store *s, uint64_t number, const char *by, uint64_t now_us)
 {
-	return changed(s, run(&s->control, expectation_end, "utu", now_us, by, number));
+	return changed(s, db_do(&s->control, expectation_end, "utu", now_us, by, number));
 }
 
 static int
 deployment_put(struct store *s, struct deployment_row *row)
 {
-	int r = run(&s->control, deployment_add, "tutttuu", row->daemon, (uint64_t)row->host,
+	int r = db_do(&s->control, deployment_add, "tutttuu", row->daemon, (uint64_t)row->host,
 	    row->label, row->by, row->note, row->begun_us, row->until_us);
 
 	if (r >= 0)
@@ -70,29 +68,29 @@ deployment_put(struct store *s, struct deployment_row *row)
 static int
 deployment_end(struct store *s, uint64_t number, uint64_t now_us)
 {
-	return changed(s, run(&s->control, deployment_over, "uu", now_us, number));
+	return changed(s, db_do(&s->control, deployment_over, "uu", now_us, number));
 }
 
 static int
 rule_put(struct store *s, const struct rule_row *row)
 {
-	return run(&s->control, rule_put_sql, "tttttu", row->id, row->title, row->source, row->json,
-	    row->by, row->created_us);
+	return db_do(&s->control, rule_put_sql, "tttttu", row->id, row->title, row->source,
+	    row->json, row->by, row->created_us);
 }
 
 static int
 rule_delete(struct store *s, const char *id)
 {
-	return changed(s, run(&s->control, rule_delete_sql, "t", id));
+	return changed(s, db_do(&s->control, rule_delete_sql, "t", id));
 }
 
 static int
 each_expectation(struct reader *reader, expectation_call call, void *ctx)
 {
 	sqlite3_stmt *st = db_query(&reader->control, expectations, "");
-	int r;
+	int r = 0;
 
-	while ((r = db_step(&reader->control, st)) > 0) {
+	while (db_next(&reader->control, st, &r)) {
 		const struct expectation_row row = {
 			.number = db_u64(st, 0),
 			.scope = db_text(st, 1),
@@ -113,11 +111,7 @@ each_expectation(struct reader *reader, expectation_call call, void *ctx)
 		};
 
 		r = call(&row, ctx);
-		if (r != 0)
-			break;
 	}
-	if (st)
-		sqlite3_reset(st);
 	return r;
 }
 
@@ -125,9 +119,9 @@ static int
 each_deployment(struct reader *reader, deployment_call call, void *ctx)
 {
 	sqlite3_stmt *st = db_query(&reader->control, deployments, "");
-	int r;
+	int r = 0;
 
-	while ((r = db_step(&reader->control, st)) > 0) {
+	while (db_next(&reader->control, st, &r)) {
 		const struct deployment_row row = {
 			.number = db_u64(st, 0),
 			.daemon = db_text(st, 1),
@@ -141,11 +135,7 @@ each_deployment(struct reader *reader, deployment_call call, void *ctx)
 		};
 
 		r = call(&row, ctx);
-		if (r != 0)
-			break;
 	}
-	if (st)
-		sqlite3_reset(st);
 	return r;
 }
 
@@ -153,9 +143,9 @@ static int
 each_rule(struct reader *reader, rule_call call, void *ctx)
 {
 	sqlite3_stmt *st = db_query(&reader->control, rules, "");
-	int r;
+	int r = 0;
 
-	while ((r = db_step(&reader->control, st)) > 0) {
+	while (db_next(&reader->control, st, &r)) {
 		const struct rule_row row = {
 			.id = db_text(st, 0),
 			.title = db_text(st, 1),
@@ -166,11 +156,7 @@ each_rule(struct reader *reader, rule_call call, void *ctx)
 		};
 
 		r = call(&row, ctx);
-		if (r != 0)
-			break;
 	}
-	if (st)
-		sqlite3_reset(st);
 	return r;
 }
 

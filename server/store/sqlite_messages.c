@@ -17,14 +17,11 @@ put(struct store *s, const struct message_row *row)
 				     " error = ?5, sent_us = ?6 WHERE number = ?1";
 
 	if (row->number == 0)
-		return db_finish(
-		    &s->control, db_query(&s->control, add, "tttttutuuutu", row->channel,
-				     row->event, row->alert_id, row->status, row->severity,
-				     row->count, row->body, row->created_us, row->due_us,
-				     (uint64_t)row->tries, row->error, row->sent_us));
-	return db_finish(
-	    &s->control, db_query(&s->control, change, "utuutu", row->number, row->status,
-			     row->due_us, (uint64_t)row->tries, row->error, row->sent_us));
+		return db_do(&s->control, add, "tttttutuuutu", row->channel, row->event,
+		    row->alert_id, row->status, row->severity, row->count, row->body,
+		    row->created_us, row->due_us, (uint64_t)row->tries, row->error, row->sent_us);
+	return db_do(&s->control, change, "utuutu", row->number, row->status, row->due_us,
+	    (uint64_t)row->tries, row->error, row->sent_us);
 }
 
 static int
@@ -33,7 +30,7 @@ told(struct store *s, const char *channel, uint64_t number)
 	static const char sql[] = "UPDATE message SET status = 'told' WHERE channel = ?"
 				  " AND status = 'held' AND number <= ?";
 
-	return db_finish(&s->control, db_query(&s->control, sql, "tu", channel, number));
+	return db_do(&s->control, sql, "tu", channel, number);
 }
 
 static int
@@ -43,7 +40,7 @@ prune(struct store *s, uint64_t before_us)
 				  " WHERE status IN ('sent', 'told', 'dead') AND created_us < ?"
 				  " LIMIT 1000)";
 
-	return db_finish(&s->control, db_query(&s->control, sql, "u", before_us));
+	return db_do(&s->control, sql, "u", before_us);
 }
 
 static int
@@ -61,9 +58,9 @@ each(struct reader *r, const struct message_filter *f,
 				     f->alert_id, f->due_us, (uint64_t)f->limit)
 			       : db_query(&r->control, down, "nnnuuu", f->channel, f->status,
 				     f->alert_id, f->due_us, (uint64_t)f->limit, f->before);
-	int result;
+	int result = 0;
 
-	while ((result = db_step(&r->control, st)) > 0) {
+	while (db_next(&r->control, st, &result)) {
 		struct message_row row = {
 			.number = db_u64(st, 0),
 			.channel = db_text(st, 1),
@@ -81,10 +78,7 @@ each(struct reader *r, const struct message_filter *f,
 		};
 
 		result = call(&row, ctx);
-		if (result != 0)
-			break;
 	}
-	sqlite3_reset(st);
 	return result;
 }
 

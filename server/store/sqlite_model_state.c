@@ -13,8 +13,8 @@ static const char states[] =
 static int
 put(struct store *s, const struct model_state_row *row)
 {
-	return db_finish(&s->control, db_query(&s->control, state_put, "uutb", (uint64_t)row->host,
-					  (uint64_t)row->shard, row->name, row->data, row->size));
+	return db_do(&s->control, state_put, "uutb", (uint64_t)row->host, (uint64_t)row->shard,
+	    row->name, row->data, row->size);
 }
 
 static int
@@ -22,9 +22,9 @@ each(struct reader *r, uint32_t host, uint32_t shard,
     int (*call)(const struct model_state_row *row, void *ctx), void *ctx)
 {
 	sqlite3_stmt *st = db_query(&r->control, states, "uu", (uint64_t)host, (uint64_t)shard);
-	int result;
+	int result = 0;
 
-	while ((result = db_step(&r->control, st)) > 0) {
+	while (db_next(&r->control, st, &result)) {
 		const struct model_state_row row = {
 			.host = host,
 			.shard = shard,
@@ -34,11 +34,7 @@ each(struct reader *r, uint32_t host, uint32_t shard,
 		};
 
 		result = call(&row, ctx);
-		if (result != 0)
-			break;
 	}
-	if (st)
-		sqlite3_reset(st);
 	return result;
 }
 

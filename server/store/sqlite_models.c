@@ -11,9 +11,6 @@
 	" coverage, checksum, chain, job, note, length(bytes)"
 #define JOB_COLUMNS "id, kind, state, created_us, updated_us, done, total, message, result, by_whom"
 
-/* Query, step until done. */
-#define run(db, ...) db_finish(db, db_query(db, __VA_ARGS__))
-
 static int
 last(struct store *s, const char *daemon, uint64_t *ret_version, char *ret_chain, size_t size)
 {
@@ -35,7 +32,7 @@ last(struct store *s, const char *daemon, uint64_t *ret_version, char *ret_chain
 static int
 put(struct store *s, const struct model_row *row)
 {
-	return run(&s->control,
+	return db_do(&s->control,
 	    "INSERT INTO model(id, daemon, version, state, created_us, data_from_us, data_to_us,"
 	    " windows, hosts, coverage, checksum, chain, job, note, bytes)"
 	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -47,21 +44,21 @@ put(struct store *s, const struct model_row *row)
 static int
 activate(struct store *s, const char *id)
 {
-	int r = run(&s->control,
+	int r = db_do(&s->control,
 	    "UPDATE model SET state = 'retired' WHERE state = 'active' AND id <> ?1"
 	    " AND daemon = (SELECT daemon FROM model WHERE id = ?1)",
 	    "t", id);
 
 	if (r < 0)
 		return r;
-	r = run(&s->control, "UPDATE model SET state = 'active' WHERE id = ?", "t", id);
+	r = db_do(&s->control, "UPDATE model SET state = 'active' WHERE id = ?", "t", id);
 	return r < 0 ? r : sqlite3_changes(s->control.handle) > 0 ? 0 : -ENOENT;
 }
 
 static int
 prune(struct store *s, const char *daemon, unsigned keep)
 {
-	return run(&s->control,
+	return db_do(&s->control,
 	    "DELETE FROM model WHERE daemon = ?1 AND state <> 'active' AND version <="
 	    " (SELECT max(version) FROM model WHERE daemon = ?1) - ?2",
 	    "tu", daemon, (uint64_t)keep);
@@ -70,14 +67,14 @@ prune(struct store *s, const char *daemon, unsigned keep)
 static int
 drop(struct store *s, const char *daemon)
 {
-	return daemon ? run(&s->control, "DELETE FROM model WHERE daemon = ?", "t", daemon)
-		      : run(&s->control, "DELETE FROM model", "");
+	return daemon ? db_do(&s->control, "DELETE FROM model WHERE daemon = ?", "t", daemon)
+		      : db_do(&s->control, "DELETE FROM model", "");
 }
 
 static int
 job_put(struct store *s, const struct job_row *row)
 {
-	return run(&s->control,
+	return db_do(&s->control,
 	    "INSERT INTO job(" JOB_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	    " ON CONFLICT(id) DO UPDATE SET state = excluded.state, updated_us = excluded.updated_us,"
 	    " done = excluded.done, total = excluded.total, message = excluded.message,"
@@ -89,21 +86,21 @@ job_put(struct store *s, const struct job_row *row)
 static int
 jobs_interrupted(struct store *s, uint64_t now_us)
 {
-	int r = run(&s->control,
+	int r = db_do(&s->control,
 	    "UPDATE job SET state = 'interrupted', updated_us = ?, message ="
 	    " 'the server was stopped; nothing was changed' WHERE state = 'running'",
 	    "u", now_us);
 
 	if (r < 0)
 		return r;
-	return run(&s->control,
+	return db_do(&s->control,
 	    "DELETE FROM job WHERE id NOT IN (SELECT id FROM job ORDER BY id DESC LIMIT 1000)", "");
 }
 
 static int
 forget(struct store *s, const struct forgotten_row *row)
 {
-	return run(&s->control,
+	return db_do(&s->control,
 	    "INSERT OR REPLACE INTO forgotten(host, from_us, to_us, at_us, by_whom)"
 	    " VALUES (?, ?, ?, ?, ?)",
 	    "uuuut", (uint64_t)row->host, row->from_us, row->to_us, row->at_us, row->by);
@@ -112,13 +109,13 @@ forget(struct store *s, const struct forgotten_row *row)
 static int
 forget_keys(struct store *s, uint32_t host, uint64_t from_us, uint64_t to_us)
 {
-	int r = run(&s->control,
+	int r = db_do(&s->control,
 	    "DELETE FROM profile WHERE host = ?1 AND first_us >= ?2 AND last_us < ?3", "uuu",
 	    (uint64_t)host, from_us, to_us);
 
 	if (r < 0)
 		return r;
-	return run(&s->control,
+	return db_do(&s->control,
 	    "DELETE FROM attack_window WHERE host = ?1 AND minute >= ?2 AND minute < ?3", "uuu",
 	    (uint64_t)host, from_us / 60000000, to_us / 60000000);
 }
@@ -126,7 +123,7 @@ forget_keys(struct store *s, uint32_t host, uint64_t from_us, uint64_t to_us)
 static int
 attack_put(struct store *s, const struct attack_row *row)
 {
-	return run(&s->control,
+	return db_do(&s->control,
 	    "INSERT OR IGNORE INTO attack_window(daemon, host, minute, alert_id, vector)"
 	    " VALUES (?, ?, ?, ?, ?)",
 	    "tuutb", row->daemon, (uint64_t)row->host, row->minute, row->alert_id, row->vector,
@@ -163,16 +160,12 @@ static int
 all_models(struct db *db, sqlite3_stmt *st, model_call call, void *ctx)
 {
 	struct model_row row;
-	int r;
+	int r = 0;
 
-	while ((r = db_step(db, st)) > 0) {
+	while (db_next(db, st, &r)) {
 		read_model(st, &row);
 		r = call(&row, ctx);
-		if (r != 0)
-			break;
 	}
-	if (st)
-		sqlite3_reset(st);
 	return r;
 }
 
@@ -239,16 +232,12 @@ each_job(struct reader *r, job_call call, void *ctx)
 	sqlite3_stmt *st =
 	    db_query(&r->control, "SELECT " JOB_COLUMNS " FROM job ORDER BY id DESC LIMIT 100", "");
 	struct job_row row;
-	int result;
+	int result = 0;
 
-	while ((result = db_step(&r->control, st)) > 0) {
+	while (db_next(&r->control, st, &result)) {
 		read_job(st, &row);
 		result = call(&row, ctx);
-		if (result != 0)
-			break;
 	}
-	if (st)
-		sqlite3_reset(st);
 	return result;
 }
 
@@ -274,18 +263,14 @@ each_forgotten(struct reader *r, forgotten_call call, void *ctx)
 	sqlite3_stmt *st = db_query(&r->control,
 	    "SELECT host, from_us, to_us, at_us, by_whom FROM forgotten ORDER BY host, from_us",
 	    "");
-	int result;
+	int result = 0;
 
-	while ((result = db_step(&r->control, st)) > 0) {
+	while (db_next(&r->control, st, &result)) {
 		const struct forgotten_row row = { (uint32_t)db_u64(st, 0), db_u64(st, 1),
 			db_u64(st, 2), db_u64(st, 3), db_text(st, 4) };
 
 		result = call(&row, ctx);
-		if (result != 0)
-			break;
 	}
-	if (st)
-		sqlite3_reset(st);
 	return result;
 }
 
@@ -296,9 +281,9 @@ each_attack(struct reader *r, const char *daemon, attack_call call, void *ctx)
 	    "SELECT host, minute, alert_id, vector FROM attack_window WHERE daemon = ?"
 	    " ORDER BY host, minute",
 	    "t", daemon);
-	int result;
+	int result = 0;
 
-	while ((result = db_step(&r->control, st)) > 0) {
+	while (db_next(&r->control, st, &result)) {
 		const struct attack_row row = { .daemon = daemon,
 			.host = (uint32_t)db_u64(st, 0),
 			.minute = db_u64(st, 1),
@@ -307,11 +292,7 @@ each_attack(struct reader *r, const char *daemon, attack_call call, void *ctx)
 			.size = (size_t)sqlite3_column_bytes(st, 3) };
 
 		result = call(&row, ctx);
-		if (result != 0)
-			break;
 	}
-	if (st)
-		sqlite3_reset(st);
 	return result;
 }
 

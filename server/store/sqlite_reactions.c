@@ -65,13 +65,10 @@ static const char mode_delete[] = "DELETE FROM mode WHERE host = ? AND label = ?
 static const char modes[] = "SELECT host, label, daemon, mode, by_whom, set_us FROM mode"
 			    " ORDER BY host, label, daemon";
 
-/* Query, step until done. */
-#define run(db, ...) db_finish(db, db_query(db, __VA_ARGS__))
-
 static int
 put(struct store *s, const struct reaction_row *row)
 {
-	return run(&s->control, reaction_put, "ttuttttttttttuuuuut", row->id, row->kind,
+	return db_do(&s->control, reaction_put, "ttuttttttttttuuuuut", row->id, row->kind,
 	    (uint64_t)row->host, row->daemon, row->alert_id, row->target, row->args, row->mode,
 	    row->status, row->rule, row->reason, row->by, row->approved_by, row->created_us,
 	    row->updated_us, row->sent_us, row->applied_us, row->expires_us,
@@ -140,16 +137,12 @@ static int
 all_reactions(struct db *db, sqlite3_stmt *st, reaction_call call, void *ctx)
 {
 	struct reaction_row row;
-	int r;
+	int r = 0;
 
-	while ((r = db_step(db, st)) > 0) {
+	while (db_next(db, st, &r)) {
 		read_reaction(st, &row);
 		r = call(&row, ctx);
-		if (r != 0)
-			break;
 	}
-	if (st)
-		sqlite3_reset(st);
 	return r;
 }
 
@@ -195,7 +188,7 @@ taken_back(struct store *s, const char *kind, const char *target, uint64_t since
 static int
 order_put(struct store *s, const struct order_row *row)
 {
-	return run(&s->control, order_put_sql, "ttuiuuuib", row->id, row->reaction_id,
+	return db_do(&s->control, order_put_sql, "ttuiuuuib", row->id, row->reaction_id,
 	    (uint64_t)row->host, (int)row->undo, row->counter, row->created_us, row->expires_us,
 	    (int)row->closed, row->bytes, row->size);
 }
@@ -218,7 +211,7 @@ order_held(struct store *s, const char *id, order_call call, void *ctx)
 static int
 order_close(struct store *s, const char *id)
 {
-	return run(&s->control, order_closed, "t", id);
+	return db_do(&s->control, order_closed, "t", id);
 }
 
 static int
@@ -232,21 +225,21 @@ static int
 mode_put(struct store *s, const struct mode_row *row)
 {
 	if (!row->mode[0])
-		return run(
+		return db_do(
 		    &s->control, mode_delete, "utt", (uint64_t)row->host, row->label, row->daemon);
-	return run(&s->control, mode_put_sql, "uttttu", (uint64_t)row->host, row->label,
+	return db_do(&s->control, mode_put_sql, "uttttu", (uint64_t)row->host, row->label,
 	    row->daemon, row->mode, row->by, row->set_us);
 }
 
 static int
 prune(struct store *s, uint64_t before_us, unsigned limit)
 {
-	int r = run(&s->control, reaction_prune, "uu", before_us, (uint64_t)limit), n;
+	int r = db_do(&s->control, reaction_prune, "uu", before_us, (uint64_t)limit), n;
 
 	if (r < 0)
 		return r;
 	n = sqlite3_changes(s->control.handle);
-	r = run(&s->control, order_prune, "uu", before_us, (uint64_t)limit);
+	r = db_do(&s->control, order_prune, "uu", before_us, (uint64_t)limit);
 	return r < 0 ? r : n;
 }
 
@@ -302,16 +295,12 @@ each_open(struct reader *r, uint32_t host, order_call call, void *ctx)
 	sqlite3_stmt *st =
 	    host ? db_query(db, orders_of_host, "u", (uint64_t)host) : db_query(db, orders, "");
 	struct order_row row;
-	int result;
+	int result = 0;
 
-	while ((result = db_step(db, st)) > 0) {
+	while (db_next(db, st, &result)) {
 		read_order(st, &row);
 		result = call(&row, ctx);
-		if (result != 0)
-			break;
 	}
-	if (st)
-		sqlite3_reset(st);
 	return result;
 }
 
@@ -326,9 +315,9 @@ static int
 each_mode(struct reader *r, mode_call call, void *ctx)
 {
 	sqlite3_stmt *st = db_query(&r->control, modes, "");
-	int result;
+	int result = 0;
 
-	while ((result = db_step(&r->control, st)) > 0) {
+	while (db_next(&r->control, st, &result)) {
 		const struct mode_row row = {
 			.host = (uint32_t)db_u64(st, 0),
 			.label = db_text(st, 1),
@@ -339,11 +328,7 @@ each_mode(struct reader *r, mode_call call, void *ctx)
 		};
 
 		result = call(&row, ctx);
-		if (result != 0)
-			break;
 	}
-	if (st)
-		sqlite3_reset(st);
 	return result;
 }
 

@@ -197,22 +197,15 @@ scan_rows(struct scan *s, struct db *db, uint64_t day)
 {
 	sqlite3_stmt *st = prepare_scan(s, db, day);
 	struct segment_row row;
-	int r;
+	int r = 0;
 
-	while ((r = db_step(db, st)) > 0) {
+	while (db_next(db, st, &r)) {
 		read_index(st, &row);
 		if (index_excludes(s->filter, &row))
 			continue;
 		r = bloom_excludes(db, s->filter, row.number);
-		if (r > 0)
-			continue;
-		if (r == 0)
-			r = give_segment(s, db, day, &row);
-		if (r != 0)
-			break;
+		r = r > 0 ? 0 : r < 0 ? r : give_segment(s, db, day, &row);
 	}
-	if (st)
-		sqlite3_reset(st);
 	return r;
 }
 
