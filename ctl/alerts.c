@@ -31,6 +31,7 @@ static const struct column alert_columns[] = {
 	{ "DAEMON", "daemon.name", NULL },
 	{ "WHAT", "title", format_title },
 	{ "STATUS", "status", NULL },
+	{ "WHO", "assignee", NULL },
 	{ "ALERT", "id", NULL },
 	{ NULL, NULL, NULL },
 };
@@ -90,6 +91,7 @@ show_alert(const json_t *doc)
 	line(doc, "host", "host.name");
 	line(doc, "daemon", "daemon.name");
 	line(doc, "status", "status");
+	line(doc, "assigned to", "assignee");
 	line(doc, "score", "score");
 	line(doc, "first seen", "first_seen");
 	line(doc, "last seen", "last_seen");
@@ -186,6 +188,17 @@ alert_verdict(struct ctl *c, const char *id, const char *verdict, const char *sc
 	return list_post(c, "POST", "alerts", id, "verdict", body, verdict);
 }
 
+/* "-" is nobody. */
+static int
+alert_assign(struct ctl *c, const char *id, const char *user)
+{
+	bool nobody = strcmp(user, "-") == 0;
+
+	return list_post(c, "POST", "alerts", id, "assign",
+	    json_pack("{s:s?}", "assignee", nobody ? NULL : user),
+	    nobody ? "is nobody's" : "assigned");
+}
+
 int
 verb_alerts(struct ctl *c)
 {
@@ -214,6 +227,11 @@ verb_alerts(struct ctl *c)
 		    c, "POST", "alerts", c->argv[2], "ack", json_object(), "acknowledged");
 	if (strcmp(c->argv[1], "close") == 0 && c->argc == 3)
 		return list_post(c, "POST", "alerts", c->argv[2], "close", json_object(), "closed");
+	if (strcmp(c->argv[1], "assign") == 0 && c->argc == 4)
+		return alert_assign(c, c->argv[2], c->argv[3]);
+	if (strcmp(c->argv[1], "note") == 0 && c->argc == 4)
+		return list_post(c, "POST", "alerts", c->argv[2], "note",
+		    json_pack("{s:s}", "note", c->argv[3]), "noted");
 	if (strcmp(c->argv[1], "verdict") == 0 && c->argc == 4)
 		return alert_verdict(c, c->argv[2], c->argv[3], scope, label, expires, preview);
 	return ctl_usage(c);

@@ -19,10 +19,10 @@ const struct verb verb_table[] = {
 	{ "events", "'QUERY' [--since 1h] [--until T] [--limit N] [--follow]",
 	    "what the daemons did, newest last", "--since --until --limit --follow", verb_events },
 	{ "alerts",
-	    "[--status open] [--limit N] | show A | ack A | close A | verdict A true_positive|false_positive|"
+	    "[--status open] [--limit N] | show A | ack A | close A | assign A USER|- | note A TEXT | verdict A true_positive|false_positive|"
 	    "benign_expected [--scope host|label|daemon|fleet] [--label L] [--expires 30d] [--preview]",
 	    "what departed from normal, and why",
-	    "show ack close verdict --status --limit true_positive false_positive benign_expected"
+	    "show ack close assign note verdict --status --limit true_positive false_positive benign_expected"
 	    " --scope --label --expires --preview host label daemon fleet",
 	    verb_alerts },
 	{ "expectations", "[undo E]", "what verdicts made expected, and until when", "undo",

@@ -8,8 +8,9 @@
 #include "server/detect/alerts.h"
 
 #include "lib/clock.h"
-#include "server/api/expect.h"
+#include "server/api/access.h"
 #include "server/api/caller.h"
+#include "server/api/expect.h"
 #include "server/api/reactions.h"
 #include "server/api/state.h"
 #include "server/fleet/fleet.h"
@@ -38,7 +39,7 @@ is_ours(const char *key)
 {
 	static const char *const ours[] = { "id", "created", "updated", "status", "severity",
 		"score", "kind", "title", "reason", "host", "daemon", "count", "first_seen",
-		"last_seen", "verdict", "reactions" };
+		"last_seen", "verdict", "reactions", "assignee" };
 
 	for (size_t i = 0; i < DS_LEN(ours); i++)
 		if (strcmp(ours[i], key) == 0)
@@ -141,6 +142,8 @@ put_alert(struct call *c, const struct alert_row *row)
 	put_document(j, row->json);
 	reactions_put_of_alert(c, row->id);
 	put_verdict(j, row->verdict);
+	ds_json_put_string(
+	    j, "assignee", row->assignee != NULL && *row->assignee ? row->assignee : NULL);
 	ds_json_end(j);
 }
 
@@ -185,6 +188,7 @@ get_field(void *ctx, const char *field, struct query_datum *ret)
 		{ "host.name", a->host ? a->host->name : NULL },
 		{ "host.id", a->host ? a->host->id : NULL },
 		{ "service.name", row->daemon },
+		{ "assignee", row->assignee },
 	};
 	const struct {
 		const char *name;
@@ -386,7 +390,7 @@ tell_changed(struct call *c, const struct change *ch)
 }
 
 static void
-change(struct call *c, const char *status, const char *verdict, const struct expect *expect)
+change(struct call *c, const struct alert_change *what, const struct expect *expect)
 {
 	struct change *ch;
 	const char *note;
@@ -400,10 +404,12 @@ change(struct call *c, const char *status, const char *verdict, const struct exp
 		return;
 	}
 	ch->c = c;
-	ch->what = (struct alert_change){ status, verdict, c->caller->name, note,
-		expect != NULL && expect->expires_us != 0 };
+	ch->what = *what;
+	ch->what.by = c->caller->name;
+	ch->what.note = note;
+	ch->what.expires = expect != NULL && expect->expires_us != 0;
 	ch->expect = expect;
-	if (collect_undo(c, verdict, &ch->undo)) {
+	if (collect_undo(c, what->verdict, &ch->undo)) {
 		r = call_write(c, change_alert, ch);
 		if (r == -ENOENT) {
 			call_problem(c, 404, "not-found", "there is no alert \"%s\"", c->id);
@@ -421,13 +427,72 @@ change(struct call *c, const char *status, const char *verdict, const struct exp
 void
 alerts_ack(struct call *c)
 {
-	change(c, "acknowledged", NULL, NULL);
+	change(c, &(struct alert_change){ .status = "acknowledged" }, NULL);
 }
 
 void
 alerts_close(struct call *c)
 {
-	change(c, "closed", NULL, NULL);
+	change(c, &(struct alert_change){ .status = "closed" }, NULL);
+}
+
+void
+alerts_note(struct call *c)
+{
+	const char *note;
+
+	if (!call_text(c, "note", "", NOTE_MAX, &note))
+		return;
+	if (*note == '\0')
+		call_problem(c, 400, "body", "note: expected a text");
+	else
+		change(c, &(struct alert_change){ 0 }, NULL);
+}
+
+/* {"assignee": NAME}, or null: nobody. */
+void
+alerts_assign(struct call *c)
+{
+	struct access_user user;
+	const char *name;
+
+	if (!call_text(c, "assignee", "", CALLER_NAME_MAX, &name))
+		return;
+	if (json_object_get(c->body, "assignee") == NULL)
+		call_problem(c, 400, "body", "assignee: expected a name, or null for nobody");
+	else if (*name != '\0' &&
+		 (!access_user(api_access(c->worker->api), name, &user) || user.disabled))
+		call_problem(c, 409, "conflict", "there is no user \"%s\" who could sign in", name);
+	else
+		change(c, &(struct alert_change){ .assignee = name }, NULL);
+}
+
+static int
+list_assignee(const struct user_row *row, void *ctx)
+{
+	struct call *c = ctx;
+
+	if (row->disabled)
+		return 0;
+	ds_json_object(&c->json);
+	ds_json_put_string(&c->json, "name", row->name);
+	ds_json_put_string(&c->json, "role", row->role);
+	ds_json_end(&c->json);
+	return 0;
+}
+
+/* Names alone: who may assign need not see all there is about people. */
+void
+alerts_assignees(struct call *c)
+{
+	int r;
+
+	call_begin_items(c);
+	r = c->cfg->backend->access->each_user(c->worker->reader, list_assignee, c);
+	if (r < 0)
+		call_error(c, r, "cannot read the users");
+	else
+		call_end_items(c, NULL);
 }
 
 /* Accepted: expected from now on, at the scope asked for. */
@@ -445,7 +510,8 @@ accept(struct call *c, const char *verdict)
 			call_problem(c, 409, "conflict",
 			    "the alert is not about a behaviour that could be expected elsewhere");
 		else
-			change(c, NULL, verdict, e->has_behaviours ? e : NULL);
+			change(c, &(struct alert_change){ .verdict = verdict },
+			    e->has_behaviours ? e : NULL);
 	}
 	free(e);
 }
@@ -458,7 +524,7 @@ alerts_verdict(struct call *c)
 	if (!call_text(c, "verdict", "", 40, &v))
 		return;
 	if (strcmp(v, "true_positive") == 0)
-		change(c, NULL, v, NULL);
+		change(c, &(struct alert_change){ .verdict = v }, NULL);
 	else if (strcmp(v, "false_positive") == 0 || strcmp(v, "benign_expected") == 0)
 		accept(c, v);
 	else

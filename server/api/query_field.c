@@ -73,6 +73,7 @@ static const struct query_field alert_fields[] = {
 	RECORD("kind", QUERY_TEXT, true, "new_child, agent_silent, blind, ..."),
 	RECORD("severity", QUERY_TEXT, true, "low, medium, high or critical"),
 	RECORD("status", QUERY_TEXT, true, "open, acknowledged or closed"),
+	RECORD("assignee", QUERY_TEXT, true, "who looks after it"),
 	RECORD("verdict", QUERY_TEXT, true, "true_positive, false_positive or benign_expected"),
 	RECORD("host.name", QUERY_TEXT, true, "the host"),
 	RECORD("host.id", QUERY_TEXT, true, "the host's id"),

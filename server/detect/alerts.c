@@ -22,7 +22,7 @@ held_done(struct held_alert *h)
 {
 	const char **texts[] = { &h->row.id, &h->row.key, &h->row.daemon, &h->row.kind,
 		&h->row.status, &h->row.severity, &h->row.title, &h->row.reason, &h->row.json,
-		&h->row.verdict };
+		&h->row.verdict, &h->row.assignee };
 
 	for (size_t i = 0; h->found && i < DS_LEN(texts); i++) {
 		union {
@@ -41,7 +41,7 @@ hold(const struct alert_row *row, void *ctx)
 	struct held_alert *h = ctx;
 	const char **texts[] = { &h->row.id, &h->row.key, &h->row.daemon, &h->row.kind,
 		&h->row.status, &h->row.severity, &h->row.title, &h->row.reason, &h->row.json,
-		&h->row.verdict };
+		&h->row.verdict, &h->row.assignee };
 	bool lost = false;
 
 	h->row = *row;
@@ -351,7 +351,7 @@ verdict_document(const struct alert_change *change, uint64_t now_us)
 	return text;
 }
 
-/* A note goes into the document, so that one reads why it was closed. */
+/* A note goes into the document, so that one reads why it was closed, or who has it and why. */
 static char *
 noted_document(const char *was, const struct alert_change *change, uint64_t now_us)
 {
@@ -362,9 +362,10 @@ noted_document(const char *was, const struct alert_change *change, uint64_t now_
 	if (notes == NULL && json_object_set_new(doc, "notes", json_array()) == 0)
 		notes = json_object_get(doc, "notes");
 	if (json_array_size(notes) < ALERTS_EVENTS_MAX)
-		json_array_append_new(notes,
-		    json_pack("{s:s?, s:s?, s:s?, s:I}", "by", change->by, "status", change->status,
-			"note", change->note, "time_us", (json_int_t)now_us));
+		json_array_append_new(
+		    notes, json_pack("{s:s?, s:s?, s:s?, s:s*, s:I}", "by", change->by, "status",
+			       change->status, "note", change->note, "assignee", change->assignee,
+			       "time_us", (json_int_t)now_us));
 	text = json_dumps(doc, JSON_COMPACT);
 	json_decref(doc);
 	return text;
@@ -395,7 +396,9 @@ change_row(const struct store_backend *backend, struct store *store, const struc
 			goto fail;
 		row.verdict = verdict;
 	}
-	if (change->note != NULL) {
+	if (change->assignee != NULL)
+		row.assignee = change->assignee;
+	if (change->note != NULL || change->assignee != NULL) {
 		json = noted_document(was->json, change, now_us);
 		if (json == NULL)
 			goto fail;

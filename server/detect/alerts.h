@@ -25,10 +25,11 @@ DS_MUST_CHECK int alerts_raise_once(const struct store_backend *backend, struct 
 
 /* What a person (or the server itself) does to an alert. */
 struct alert_change {
-	const char *status;  /* open, acknowledged, closed; NULL: as it is */
-	const char *verdict; /* true_positive, false_positive, benign_expected; NULL: as it is */
-	const char *by;      /* who, for the record */
-	const char *note;    /* or NULL */
+	const char *status;   /* open, acknowledged, closed; NULL: as it is */
+	const char *verdict;  /* true_positive, false_positive, benign_expected; NULL: as it is */
+	const char *by;       /* who, for the record */
+	const char *note;     /* or NULL */
+	const char *assignee; /* who looks after it from now on; "": nobody; NULL: as it is */
 	bool expires; /* what it accepts is kept as an expectation that ends: not learnt for ever */
 };
 

@@ -69,8 +69,8 @@ struct profile_row {
 	size_t key_size;
 	uint64_t count;
 	uint64_t first_us, last_us;
-	bool learnt; /* false: seen, alerted, not acknowledged: not part of what is normal */
-	bool waits;  /* neither learnt nor alerted: kept apart until days or hosts speak for it */
+	bool learnt;   /* false: seen, alerted, not acknowledged: not part of what is normal */
+	bool waits;    /* neither learnt nor alerted: kept apart until days or hosts speak for it */
 	unsigned days; /* on which it was seen while it waited */
 };
 
@@ -94,9 +94,10 @@ struct alert_row {
 	int score;
 	uint64_t created_us, updated_us, first_us, last_us;
 	uint64_t count;
-	const char *json;    /* explanation, peers, process, threat, events: the rest of the API's
-				document, an object */
-	const char *verdict; /* JSON or NULL */
+	const char *json;     /* explanation, peers, process, threat, events: the rest of the API's
+				 document, an object */
+	const char *verdict;  /* JSON or NULL */
+	const char *assignee; /* name of a user; "" or NULL: nobody */
 };
 
 struct setting_row {

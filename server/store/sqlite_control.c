@@ -17,7 +17,7 @@
 #define FINDING_COLUMNS "id, alert_id, host, daemon, kind, json, time_us, score"
 #define ALERT_COLUMNS                                                                      \
 	"id, key, host, daemon, kind, status, severity, title, reason, score, created_us," \
-	" updated_us, first_us, last_us, count, json, verdict"
+	" updated_us, first_us, last_us, count, json, verdict, assignee"
 #define SAME(column) #column " = excluded." #column
 
 #define GIVEN(column, n) #column " = CASE ?" #n " WHEN '' THEN " #column " ELSE ?" #n " END"
@@ -80,9 +80,9 @@ const char
 		"SELECT " FINDING_COLUMNS " FROM finding WHERE alert_id = ? ORDER BY time_us, id",
 	    [CONTROL_ALERT_PUT] =
 		"INSERT INTO alert(" ALERT_COLUMNS
-		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 		" ON CONFLICT(id) DO UPDATE SET " SAME(key) ", " SAME(host) ", " SAME(daemon) ", " SAME(kind) ", " SAME(status) ", " SAME(severity) ", " SAME(title) ", " SAME(
-		    reason) ", " SAME(score) ", " SAME(created_us) ", " SAME(updated_us) ", " SAME(first_us) ", " SAME(last_us) ", " SAME(count) ", " SAME(json) ", " SAME(verdict),
+		    reason) ", " SAME(score) ", " SAME(created_us) ", " SAME(updated_us) ", " SAME(first_us) ", " SAME(last_us) ", " SAME(count) ", " SAME(json) ", " SAME(verdict) ", " SAME(assignee),
 	    [CONTROL_ALERT_GET] = "SELECT " ALERT_COLUMNS " FROM alert WHERE id = ?",
 	    [CONTROL_ALERT_BY_KEY] =
 		"SELECT " ALERT_COLUMNS " FROM alert WHERE key = ? AND status <> 'closed'"
@@ -230,10 +230,10 @@ control_finding_put(struct store *s, const struct finding_row *row)
 int
 control_alert_put(struct store *s, const struct alert_row *row)
 {
-	return db_run(&s->control, CONTROL_ALERT_PUT, "ttuttttttiuuuuutn", row->id, row->key,
+	return db_run(&s->control, CONTROL_ALERT_PUT, "ttuttttttiuuuuutnt", row->id, row->key,
 	    (uint64_t)row->host, row->daemon, row->kind, row->status, row->severity, row->title,
 	    row->reason, row->score, row->created_us, row->updated_us, row->first_us, row->last_us,
-	    row->count, row->json ? row->json : "{}", row->verdict);
+	    row->count, row->json ? row->json : "{}", row->verdict, row->assignee);
 }
 
 int

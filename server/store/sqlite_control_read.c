@@ -129,6 +129,7 @@ control_read_alert(sqlite3_stmt *st, struct alert_row *ret)
 		.count = db_u64(st, 14),
 		.json = db_text(st, 15),
 		.verdict = sqlite3_column_type(st, 16) == SQLITE_NULL ? NULL : db_text(st, 16),
+		.assignee = db_text(st, 17),
 	};
 }
 

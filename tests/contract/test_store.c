@@ -219,6 +219,7 @@ check_alert(const struct alert_row *row, void *ctx)
 	assert_string_equal(row->reason, "because");
 	assert_string_equal(row->json, "{\"a\":1}");
 	assert_null(row->verdict);
+	assert_string_equal(row->assignee, "ann");
 	assert_true(row->score == 97 && row->created_us == 1 && row->updated_us == 2 &&
 		    row->first_us == 3 && row->last_us == 4 && row->count == 5 && row->host == 3);
 	return count_rows(ctx);
@@ -242,7 +243,8 @@ some_alert(const char *id, const char *status)
 		.first_us = 3,
 		.last_us = 4,
 		.count = 5,
-		.json = "{\"a\":1}" };
+		.json = "{\"a\":1}",
+		.assignee = "ann" };
 }
 
 static void

@@ -231,7 +231,7 @@ def resources(site):
 
 def alerts(site):
     members = {"id", "created", "updated", "status", "severity", "score", "kind", "title", "reason", "host", "daemon",
-               "count", "first_seen", "last_seen", "threat", "explanation", "peers", "process", "reactions", "verdict"}
+               "count", "first_seen", "last_seen", "threat", "explanation", "peers", "process", "reactions", "verdict", "assignee"}
     every = site.alerts(limit=1)
     ok([a["id"] for a in every if a["id"] in ("alr_01", "alr_02", "alr_03")] == ["alr_03", "alr_02", "alr_01"],
        "alerts come newest first, page by page")
@@ -241,6 +241,14 @@ def alerts(site):
     ok("alr_01" not in ids and "alr_02" in ids, "alerts are listed by status")
     ok([a["id"] for a in site.alerts(q="kind:new_child severity:HIGH and score>=61")] == ["alr_02"], "alerts are asked")
     ok(site.post("alerts/alr_02/ack", {"note": "mine"})["status"] == "acknowledged", "an alert is acknowledged")
+    a = site.post("alerts/alr_02/assign", {"assignee": "admin", "note": "on call"})
+    ok(a["assignee"] == "admin" and a["status"] == "acknowledged" and a["notes"][-1]["assignee"] == "admin", "assigned")
+    ok([a["id"] for a in site.alerts(q="assignee:admin")] == ["alr_02"], "and found by who has it")
+    ok(site.post("alerts/alr_02/note", {"note": "asked the vendor"})["notes"][-1]["note"] == "asked the vendor", "a note stays with it")
+    ok([u["name"] for u in site.get("alerts/assignees")["items"]] == ["admin"], "who may have it is told")
+    ok(problem(lambda: site.post("alerts/alr_02/assign", {"assignee": "nobody"}), 409, "nobody") and
+       problem(lambda: site.post("alerts/alr_02/assign", {}), 400, "assignee"), "a stranger, or no word of who, is refused")
+    ok(site.post("alerts/alr_02/assign", {"assignee": None})["assignee"] is None, "and taken from whom had it")
     v = site.post("alerts/alr_02/verdict", {"verdict": "true_positive"})
     ok("true_positive" in json.dumps(v["verdict"]), "a verdict is kept")
     ok(site.post("alerts/alr_02/close")["status"] == "closed", "an alert is closed")
