@@ -23,7 +23,7 @@ const struct ds_conf_option agent_options[] = {
 	{ "general", "guard_dir", DS_CONF_STRING, AT(guard_dir), "", 0, 0, NULL, false,
 	    "root's own directory: the key that orders are signed with, and the ledger of their effects; empty: "
 	    "guard beside state_dir" },
-	{ "general", "run_dir", DS_CONF_STRING, AT(run_dir), DS_RUNDIR, 0, 0, NULL, false,
+	{ "general", "run_dir", DS_CONF_STRING, AT(run_dir), DS_RUNDIR "-agent", 0, 0, NULL, false,
 	    "where the pid file is" },
 	{ "general", "user", DS_CONF_STRING, AT(user), "daemonsec", 0, 0, NULL, false,
 	    "account of the uplink, the part that touches the network" },

@@ -494,7 +494,7 @@ reload(struct server *s)
 	struct detect_config detect;
 	bool failed;
 
-	service_notify("RELOADING=1");
+	ds_systemd_reloading();
 	failed = read_config(s->file, &cfg, false) < 0;
 	if (failed) {
 		ds_log(ERROR, "the new configuration is refused, the old one stays", "file=\"%s\"",
@@ -510,7 +510,7 @@ reload(struct server *s)
 	}
 	ds_conf_free(server_options, &cfg);
 	api_set_reload_failed(s->api, failed);
-	service_notify("READY=1");
+	ds_systemd_tell("READY=1");
 }
 
 static int
@@ -521,11 +521,11 @@ run(struct server *s)
 	if (start_parts(s) < 0)
 		return 1;
 	ds_log(INFO, "ready", "version=%s state=\"%s\"", PACKAGE_VERSION, s->cfg.state_dir);
-	service_notify("READY=1");
+	ds_systemd_tell("READY=1");
 	while ((signal_number = service_wait()) == SIGHUP)
 		reload(s);
 	ds_log(INFO, "stopping", "signal=%d", signal_number);
-	service_notify("STOPPING=1");
+	ds_systemd_tell("STOPPING=1");
 	stop_parts(s, DS_LEN(parts));
 	return 0;
 }

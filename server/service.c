@@ -9,9 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 static sigset_t signals;
@@ -95,28 +93,6 @@ service_wait(void)
 		if (signal_number > 0)
 			return signal_number;
 		if (us)
-			service_notify("WATCHDOG=1");
+			ds_systemd_tell("WATCHDOG=1");
 	}
-}
-
-void
-service_notify(const char *state)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t len = path ? strlen(path) : 0;
-	int fd;
-
-	if (len == 0 || len >= sizeof(address.sun_path))
-		return;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	memcpy(address.sun_path, path, len);
-	if (path[0] == '@')
-		address.sun_path[0] = '\0';
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
-		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
-		ds_log(DEBUG, "systemd could not be told", "why=\"%s\"", strerror(errno));
-	close(fd);
 }

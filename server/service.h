@@ -9,6 +9,7 @@
 #define SERVER_SERVICE_H
 
 #include "lib/compiler.h"
+#include "lib/systemd.h"
 
 #include <signal.h>
 #include <stddef.h>
@@ -22,7 +23,5 @@ void service_raise_limits(void);
 void service_block_signals(void);
 /* The next signal: SIGTERM, SIGINT or SIGHUP.  Feeds systemd's watchdog meanwhile. */
 int service_wait(void);
-/* sd_notify(3): "READY=1", "STOPPING=1", ... Nothing happens where nobody asked. */
-void service_notify(const char *state);
 
 #endif

@@ -12,11 +12,11 @@
 #include "agent/guard/guard_report.h"
 #include "agent/guard/heartbeat.h"
 #include "agent/guard/modules.h"
-#include "agent/guard/notify.h"
 #include "agent/guard/sensor.h"
 #include "agent/guard/supervise.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/systemd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -214,9 +214,9 @@ on_signals(uint64_t now_ms)
 			supervise_reap(now_ms);
 			break;
 		case SIGHUP:
-			notify_systemd("RELOADING=1");
+			ds_systemd_reloading();
 			reload();
-			notify_systemd("READY=1");
+			ds_systemd_tell("READY=1");
 			break;
 		default:
 			guard.stop = true;
@@ -268,7 +268,7 @@ tick(uint64_t now_ms)
 		report_cost(supervise_pid(), now_ms);
 		guard.next_cost_ms = now_ms + 10 * TICK_MS;
 	}
-	notify_systemd("WATCHDOG=1");
+	ds_systemd_tell("WATCHDOG=1");
 }
 
 /* What is due; in how many ms something is due again. */
@@ -340,7 +340,7 @@ static void
 stop(void)
 {
 	ds_log(INFO, "stopping", "pid=%d", (int)getpid());
-	notify_systemd("STOPPING=1");
+	ds_systemd_tell("STOPPING=1");
 	(void)sensors_drain();
 	modules_flush_repeats();
 	report_stop();
@@ -376,7 +376,7 @@ guard_run(const char *file, struct agent_config *config)
 	heartbeat_mark();
 	guard.beat_due = true;
 	start_uplink();
-	notify_systemd("READY=1");
+	ds_systemd_tell("READY=1");
 	run_loop();
 	stop();
 	modules_done();

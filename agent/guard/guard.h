@@ -13,5 +13,8 @@ DS_MUST_CHECK int guard_read_config(
     const char *file, struct agent_config *ret, struct ds_conf_report *report);
 /* Runs until SIGTERM or SIGINT.  Takes what is in config on a reload.  0 or -errno. */
 DS_MUST_CHECK int guard_run(const char *file, struct agent_config *config);
+/* The agent is being removed and does not run: ends every effect of its orders that would last.  0;
+ * -EBUSY: it runs, or an effect is still there; -errno. */
+DS_MUST_CHECK int guard_release(const struct agent_config *config);
 
 #endif

@@ -275,13 +275,16 @@ identity_update(uint32_t number, pid_t main_pid, uint32_t processes)
 static void
 find_root(pid_t pid, char *ret, size_t size)
 {
-	struct stat ours, theirs;
+	struct stat ours, theirs, inits;
 	char path[64];
 
 	ret[0] = '\0';
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
 	if (stat("/proc/self/ns/mnt", &ours) < 0 || stat(path, &theirs) < 0 ||
 	    ours.st_ino == theirs.st_ino)
+		return;
+	/* systemd may have given us one of our own; the host's is that of its init. */
+	if (stat("/proc/1/ns/mnt", &inits) == 0 && inits.st_ino == theirs.st_ino)
 		return;
 	(void)snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
 	if (stat("/", &ours) < 0 || stat(path, &theirs) < 0 ||

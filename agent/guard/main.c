@@ -19,21 +19,22 @@
 #define CONF_FILE DS_SYSCONFDIR "/daemonsec.conf"
 
 static const char usage[] =
-    "usage: daemonsec-agent [-c FILE] [--check-config] [--foreground] [--version]\n"
+    "usage: daemonsec-agent [-c FILE] [--check-config | --release] [--foreground] [--version]\n"
     "  -c, --config FILE  configuration, default " CONF_FILE "\n"
     "      --check-config read the configuration, say what is wrong with it, and end\n"
+    "      --release      end what orders have done to this host, and end: before the agent is removed\n"
     "      --foreground   stay in the foreground (always so)\n";
 
 struct arguments {
 	const char *conf;
-	bool check;
+	bool check, release;
 };
 
 static int
 parse_arguments(int argc, char **argv, struct arguments *ret)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
-		{ "check-config", no_argument, NULL, 't' },
+		{ "check-config", no_argument, NULL, 't' }, { "release", no_argument, NULL, 'r' },
 		{ "foreground", no_argument, NULL, 'f' }, { "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int o;
@@ -45,6 +46,9 @@ parse_arguments(int argc, char **argv, struct arguments *ret)
 			break;
 		case 't':
 			ret->check = true;
+			break;
+		case 'r':
+			ret->release = true;
 			break;
 		case 'f':
 			break;
@@ -86,7 +90,7 @@ main(int argc, char **argv)
 		ds_log(ERROR, "the guard needs root", "uid=%u", (unsigned)geteuid());
 		return 1;
 	}
-	r = guard_run(args.conf, &config);
+	r = args.release ? guard_release(&config) : guard_run(args.conf, &config);
 	ds_conf_free(agent_options, &config);
 	return r < 0 ? 1 : 0;
 }

@@ -64,7 +64,7 @@ guard_services = agent/guard/reactions/restore_file.c agent/guard/reactions/rest
 
 # Everything of it that tests link, too.
 noinst_LIBRARIES += agent/guard/libguard.a
-agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard.c agent/guard/guard.h \
+agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard.c agent/guard/guard.h agent/guard/release.c \
 	agent/guard/guard_report.c agent/guard/guard_report.h agent/guard/modules.c agent/guard/modules.h \
 	agent/guard/emit.c agent/guard/emit.h agent/guard/supervise.c agent/guard/supervise.h \
 	agent/guard/attribute.c agent/guard/attribute.h agent/guard/repeat.c agent/guard/repeat.h agent/guard/crowd.c agent/guard/crowd.h \
@@ -78,7 +78,7 @@ agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard
 	agent/guard/evidence.c agent/guard/evidence.h $(guard_reactions) $(guard_services) \
 	agent/guard/evidence.c agent/guard/evidence.h $(guard_reactions) agent/guard/hold.c agent/guard/hold.h agent/guard/hold_known.c \
 	agent/guard/hold_known.h agent/guard/hold_watch.c agent/guard/hold_watch.h agent/guard/probe_hold.c agent/guard/integrity_start.c \
-	agent/guard/notify.c agent/guard/notify.h agent/guard/user.c agent/guard/user.h agent/guard/sensor.h agent/guard/sensors/sample.h \
+	agent/guard/user.c agent/guard/user.h agent/guard/sensor.h agent/guard/sensors/sample.h \
 	agent/guard/probe.c agent/guard/probe.h agent/guard/probe_maps.c agent/guard/probe_object.h \
 	agent/guard/probe_point.c agent/guard/probe_point.h agent/guard/secret_file.c agent/guard/secret_file.h
 nodist_agent_guard_libguard_a_SOURCES = agent/guard/sensors/sensors.skel.h

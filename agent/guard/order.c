@@ -338,18 +338,45 @@ order_status(void)
 	return status;
 }
 
+static int
+open_all(const struct agent_config *c, char *dir, size_t size, unsigned *ret_damaged)
+{
+	int r = order_dir(c, dir, size);
+
+	config = c;
+	if (r == 0)
+		r = binding_open(dir);
+	return r == 0 ? ledger_open(dir, ret_damaged) : r;
+}
+
 int
-order_init(const struct agent_config *c)
+order_release(const struct agent_config *c, size_t *ret_left)
 {
 	char dir[4096];
 	unsigned damaged = 0;
+	size_t ended;
+	int r = open_all(c, dir, sizeof(dir), &damaged);
 
-	config = c;
-	broken = order_dir(c, dir, sizeof(dir));
-	if (broken == 0)
-		broken = binding_open(dir);
-	if (broken == 0)
-		broken = ledger_open(dir, &damaged);
+	if (r < 0)
+		return r;
+	order_check_init(dir);
+	hold_init(config, dir); /* lets go on what a guard that was killed had held */
+	ended = life_release(c, ret_left);
+	r = ledger_sync();
+	if (r < 0)
+		ds_log(WARN, "what was ended is not in the ledger", "error=\"%s\"", strerror(-r));
+	hold_done();
+	ledger_close();
+	return (int)ended;
+}
+
+int
+order_init(const struct agent_config *c)
+{
+	char dir[4096] = "";
+	unsigned damaged = 0;
+
+	broken = open_all(c, dir, sizeof(dir), &damaged);
 	if (broken < 0) {
 		ds_log(ERROR, "no orders are taken", "guard_dir=\"%s\" error=\"%s\"", dir,
 		    strerror(-broken));

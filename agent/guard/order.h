@@ -19,6 +19,9 @@
  * -errno: then no orders are taken, and order_status() says why. */
 DS_MUST_CHECK int order_init(const struct agent_config *config);
 void order_done(void);
+/* The agent is being removed: ends every effect that would otherwise last, without order_init().
+ * *ret_left: those that could not be ended.  How many were, or -errno. */
+DS_MUST_CHECK int order_release(const struct agent_config *config, size_t *ret_left);
 /* The configuration has changed: what it does not allow any more is undone. */
 void order_reload(void);
 /* Bytes of the uplink.  0, also for orders that are refused; -EBADMSG when it sends so many that

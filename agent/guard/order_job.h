@@ -34,6 +34,8 @@ void life_recover(const struct agent_config *config);
 void life_tick(const struct agent_config *config);
 /* The configuration has changed: what would be refused now is undone. */
 void life_reload(const struct agent_config *config);
+/* Undoes whatever lasts; how many were, and are left. */
+size_t life_release(const struct agent_config *config, size_t *ret_left);
 /* Undoes one, tells; by: the order that wants it, or NULL.  0 or -errno. */
 DS_MUST_CHECK int life_undo(const struct agent_config *config, struct ledger_entry *e,
     const uint8_t by[DS_ORDER_ID_SIZE], const char *why);

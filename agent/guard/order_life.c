@@ -294,6 +294,33 @@ life_reload(const struct agent_config *config)
 	free(all.entries);
 }
 
+size_t
+life_release(const struct agent_config *config, size_t *ret_left)
+{
+	struct all all = { .entries = calloc(LEDGER_MAX, sizeof(struct ledger_entry *)) };
+	size_t ended = 0;
+
+	*ret_left = 0;
+	if (all.entries == NULL) {
+		*ret_left = ledger_active();
+		return 0;
+	}
+	(void)ledger_each(find_unfinished, &all);
+	for (size_t i = 0; i < all.len; i++) {
+		const struct reaction *reaction = reaction_find(all.entries[i]->kind);
+
+		/* A file that was put back has no lifetime: it stays what it should be. */
+		if (reaction == NULL || reaction->undo == NULL || reaction->lifetime_ms == 0)
+			continue;
+		if (life_undo(config, all.entries[i], NULL, "the agent is removed") == 0)
+			ended++;
+		else
+			(*ret_left)++;
+	}
+	free(all.entries);
+	return ended;
+}
+
 static int
 count_kind(struct ledger_entry *e, void *ctx)
 {

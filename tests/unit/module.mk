@@ -29,6 +29,11 @@ tests_unit_test_map_SOURCES = tests/unit/test_map.c
 tests_unit_test_map_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_map_LDADD = $(TEST_LIBS)
 
+unit_tests += tests/unit/test_systemd
+tests_unit_test_systemd_SOURCES = tests/unit/test_systemd.c
+tests_unit_test_systemd_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_systemd_LDADD = $(TEST_LIBS)
+
 unit_tests += tests/unit/test_ulid
 tests_unit_test_ulid_SOURCES = tests/unit/test_ulid.c
 tests_unit_test_ulid_CFLAGS = $(TEST_CFLAGS)

@@ -382,6 +382,42 @@ a_token_that_others_may_write_pins_nothing(void **state)
 	assert_false(binding_look(token_file)); /* the same again is no news */
 }
 
+static void
+what_lasts_is_ended_when_the_agent_is_removed(void **state)
+{
+	struct ds_order o = order_of("freeze");
+	size_t left = 1;
+
+	(void)state;
+	assert_int_equal(take(&o), 0);
+	assert_true(is_stopped());
+	order_done();
+	assert_true(is_stopped()); /* an agent that only stops leaves it */
+	assert_int_equal(order_release(&config, &left), 1);
+	assert_int_equal(left, 0);
+	assert_false(is_stopped());
+	assert_int_equal(order_release(&config, &left), 0); /* nothing is left to be ended */
+	assert_int_equal(order_init(&config), 0);
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_UNDONE);
+}
+
+static void
+what_was_only_begun_is_not_done_by_a_removal(void **state)
+{
+	struct ds_order o = order_of("kill");
+	struct ledger_entry *e;
+	size_t left = 1;
+
+	(void)state;
+	assert_int_equal(ledger_add(&o, LEDGER_INTENT, 0, NULL, &e), 0);
+	assert_int_equal(ledger_sync(), 0);
+	order_done();
+	assert_int_equal(order_release(&config, &left), 0);
+	assert_int_equal(left, 0);
+	assert_false(is_dead());
+	assert_int_equal(order_init(&config), 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -401,6 +437,8 @@ main(void)
 		T(a_counter_below_what_was_forgotten_is_refused),
 		T(a_clock_that_was_set_back_does_not_make_old_orders_young),
 		T(a_token_that_others_may_write_pins_nothing),
+		T(what_lasts_is_ended_when_the_agent_is_removed),
+		T(what_was_only_begun_is_not_done_by_a_removal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

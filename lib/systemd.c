@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * notify - tells systemd how we are: READY, WATCHDOG, STOPPING; nothing without NOTIFY_SOCKET.
+ * systemd - the protocol of sd_notify(3).
  *
- * Called by main.  Twenty lines instead of a library in a process that is root.
+ * Called by the main loops of guard and server.  Forty lines instead of a library in a process that
+ * is root.
  */
-#include "agent/guard/notify.h"
+#include "lib/systemd.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 void
-notify_systemd(const char *state)
+ds_systemd_tell(const char *state)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	const char *path = getenv("NOTIFY_SOCKET");
@@ -32,4 +35,17 @@ notify_systemd(const char *state)
 	(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&to,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
 	(void)close(fd);
+}
+
+void
+ds_systemd_reloading(void)
+{
+	struct timespec now = { 0 };
+	char text[64];
+
+	/* systemd tells by the time which reload it is that has ended: Type=notify-reload. */
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%llu",
+	    (unsigned long long)now.tv_sec * 1000000u + (unsigned long long)now.tv_nsec / 1000u);
+	ds_systemd_tell(text);
 }
