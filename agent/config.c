@@ -52,6 +52,10 @@ const struct ds_conf_option agent_options[] = {
 	    true, "how long it is held at most" },
 	{ "reaction", "hold_default", DS_CONF_ENUM, AT(hold_default), "allow", 0, 0, "allow|kill",
 	    true, "what is done with it when no answer came in time" },
+	{ "reaction", "hold_by", DS_CONF_ENUM, AT(hold_by), "auto", 0, 0, "auto|signal|fanotify",
+	    true,
+	    "how a program is held: signal, by BPF; fanotify, which asks at every start on the host; auto: signal "
+	    "where the kernel can" },
 	{ "exporters", "prometheus", DS_CONF_BOOL, AT(prometheus), "false", 0, 0, NULL, false,
 	    "serve metrics of this agent" },
 	{ "exporters", "prometheus_port", DS_CONF_INT, AT(prometheus_port), "9101", 1, 65535, NULL,

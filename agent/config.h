@@ -12,6 +12,7 @@
 
 enum agent_scope { AGENT_SCOPE_AUTO, AGENT_SCOPE_MACHINE, AGENT_SCOPE_NAMESPACE };
 enum agent_hold { AGENT_HOLD_ALLOW, AGENT_HOLD_KILL };
+enum agent_hold_by { AGENT_HOLD_BY_AUTO, AGENT_HOLD_BY_SIGNAL, AGENT_HOLD_BY_FANOTIFY };
 enum agent_sensors { AGENT_SENSORS_AUTO, AGENT_SENSORS_FALLBACK };
 
 struct agent_config {
@@ -37,6 +38,7 @@ struct agent_config {
 	bool hold;
 	uint64_t hold_timeout_ms;
 	int64_t hold_default; /* enum agent_hold */
+	int64_t hold_by;      /* enum agent_hold_by */
 	bool prometheus;      /* [exporters] */
 	int64_t prometheus_port;
 	char *prometheus_listen;

@@ -9,11 +9,11 @@
 #include "agent/guard/daemon.h"
 #include "agent/guard/emit.h"
 #include "agent/guard/hold_known.h"
-#include "agent/guard/hold_watch.h"
+#include "agent/guard/hold_part.h"
+#include "agent/guard/hold_perm.h"
 #include "agent/guard/order_job.h"
 #include "agent/guard/path.h"
 #include "agent/guard/probe.h"
-#include "agent/guard/process.h"
 #include "agent/guard/reactions/tree.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -29,7 +29,6 @@
 #include <unistd.h>
 
 #define QUESTIONS_MAX 256u
-#define DAEMONS_MAX   64u
 #define SYNC_MS       1000u
 
 /* On disk, in guard_dir/held: pid 0: free. */
@@ -39,23 +38,11 @@ struct stopped {
 	uint64_t start_ticks;
 };
 
-struct question {
-	uint8_t id[DS_ORDER_ID_SIZE];
-	struct target_process process;
-	uint64_t key; /* of the program in `known` */
-	uint64_t due_ms;
-	char daemon[256];
-	char exe[DS_PATH_MAX + 1];
-	bool is_open;
-};
-
 static const struct agent_config *config;
 static struct question questions[QUESTIONS_MAX];
 static size_t questions_len;
-static struct stopped *stopped;       /* QUESTIONS_MAX of them, shared with the file; NULL: none */
-static char wanted[DAEMONS_MAX][256]; /* daemons that are held by order; "": free */
+static struct stopped *stopped; /* QUESTIONS_MAX of them, shared with the file; NULL: none */
 static uint64_t next_sync_ms;
-static bool attached;
 
 /* ---- who is stopped, in a file */
 
@@ -112,15 +99,28 @@ close_question(struct question *q)
 {
 	if (stopped != NULL)
 		stopped[q - questions] = (struct stopped){ 0 };
-	probe_hold_forget((uint32_t)q->process.pid);
+	if (q->token == 0)
+		probe_hold_forget((uint32_t)q->process.pid);
 	q->is_open = false;
 	questions_len--;
 }
 
 static int
+let_go(const struct question *q, bool allow)
+{
+	int r =
+	    q->token != 0 && allow ? 0 : tree_signal_one(&q->process, allow ? SIGCONT : SIGKILL);
+
+	/* Killed first: not even the failure of its exec is seen by anybody. */
+	if (q->token != 0)
+		hold_perm_answer(q->token, allow);
+	return r;
+}
+
+static int
 decide(struct question *q, bool allow, const char *why)
 {
-	int r = tree_signal_one(&q->process, allow ? SIGCONT : SIGKILL);
+	int r = let_go(q, allow);
 
 	tell(q, why);
 	close_question(q);
@@ -136,30 +136,6 @@ free_question(void)
 	return NULL;
 }
 
-static void
-ask(const struct question *q, const struct probe_sample *sample)
-{
-	struct ds_event ev = { .time_us = ds_clock_wall_us(),
-		.count = 1,
-		.kind = DS_EVENT_HELD,
-		.flags = DS_FLAG_FIRST,
-		.daemon = { q->daemon, (uint32_t)strlen(q->daemon) } };
-	const struct probe_topic *topic = probe_topic_of(SENSOR_EXEC);
-	char id[33];
-
-	ds_order_id_format(q->id, id);
-	ev.num[DS_NUM_PID] = (uint64_t)q->process.pid;
-	ev.num[DS_NUM_PPID] = sample->s->ppid;
-	ev.num[DS_NUM_UID] = sample->s->uid;
-	ev.num[DS_NUM_START] = process_start_us(q->process.start_ticks);
-	ev.num[DS_NUM_UNTIL] = ev.time_us + config->hold_timeout_ms * 1000;
-	ds_event_set_str(&ev, DS_STR_ORDER, id, strlen(id));
-	ds_event_set_str(&ev, DS_STR_EXE, q->exe, strlen(q->exe));
-	if (topic != NULL)
-		(void)topic->fill(sample, &ev); /* arguments, ancestors, account */
-	emit_event(&ev);
-}
-
 /* Nobody is asked: it goes on at once. */
 static void
 let_pass(const struct probe_sample *sample)
@@ -171,13 +147,52 @@ let_pass(const struct probe_sample *sample)
 	probe_hold_forget(sample->s->pid);
 }
 
+/* A question about a process; NULL: there is no room, or it is gone. */
+static struct question *
+open_question(pid_t pid, const char *daemon, const char *exe, uint64_t key, uint32_t token)
+{
+	struct question *q = free_question();
+
+	if (q == NULL) {
+		emit_gap("hold", 1, 0, "too many programs are held: one was let go on");
+		return NULL;
+	}
+	*q = (struct question){ .key = key,
+		.token = token,
+		.timeout_ms = config->hold_timeout_ms,
+		.due_ms = ds_clock_monotonic_ms() + config->hold_timeout_ms };
+	if (target_of(pid, &q->process) < 0 || getrandom(q->id, sizeof(q->id), 0) != sizeof(q->id))
+		return NULL;
+	(void)snprintf(q->daemon, sizeof(q->daemon), "%s", daemon);
+	(void)snprintf(q->exe, sizeof(q->exe), "%.*s", (int)DS_PATH_MAX, exe);
+	q->is_open = true;
+	questions_len++;
+	return q;
+}
+
+static void
+on_perm(const struct hold_perm_question *p)
+{
+	struct question *q;
+
+	if (!hold_is_on(p->daemon) || order_is_paused() || hold_known_has(p->daemon, p->exe)) {
+		hold_perm_answer(p->token, true);
+		return;
+	}
+	q = open_question(p->pid, p->daemon, p->exe, 0, p->token);
+	if (q == NULL)
+		hold_perm_answer(p->token, true);
+	else
+		hold_ask_perm(q);
+}
+
 void
 hold_sample(const struct probe_sample *sample)
 {
 	static char exe[DS_PATH_MAX + 1];
 	const struct sample *s = sample->s;
 	const struct daemon *d = daemon_get(s->daemon);
-	struct question *q = free_question();
+	struct question *q;
 
 	(void)path_of_names(sample->str[1], exe, sizeof(exe));
 	if (d == NULL || !d->watched || order_is_paused() || hold_known_has(d->name, exe)) {
@@ -186,26 +201,15 @@ hold_sample(const struct probe_sample *sample)
 		let_pass(sample);
 		return;
 	}
+	q = open_question((pid_t)s->pid, d->name, exe, s->arg[0], 0);
 	if (q == NULL) {
-		emit_gap("hold", 1, 0, "too many programs are held: one was let go on");
 		let_pass(sample);
 		return;
 	}
-	*q = (struct question){ .key = s->arg[0],
-		.due_ms = ds_clock_monotonic_ms() + config->hold_timeout_ms };
-	if (target_of((pid_t)s->pid, &q->process) < 0 ||
-	    getrandom(q->id, sizeof(q->id), 0) != sizeof(q->id)) {
-		let_pass(sample);
-		return;
-	}
-	(void)snprintf(q->daemon, sizeof(q->daemon), "%s", d->name);
-	memcpy(q->exe, exe, sizeof(q->exe));
-	q->is_open = true;
-	questions_len++;
 	if (stopped != NULL)
 		stopped[q - questions] =
 		    (struct stopped){ q->process.pid, 0, q->process.start_ticks };
-	ask(q, sample);
+	hold_ask(q, sample);
 }
 
 int
@@ -218,7 +222,8 @@ hold_answer(const uint8_t id[DS_ORDER_ID_SIZE], unsigned answer)
 			continue;
 		if (answer == DS_ANSWER_ALLOW) {
 			hold_known_add(q->daemon, q->exe);
-			probe_hold_know(q->key, true);
+			if (q->token == 0)
+				probe_hold_know(q->key, true);
 			return decide(q, true, "allowed");
 		}
 		return decide(q, false, "killed before it ran");
@@ -239,113 +244,6 @@ decide_overdue(struct question *q)
 		ds_log(WARN, "a held program could not be let go", "error=\"%s\"", strerror(-r));
 }
 
-/* ---- which daemons */
-
-void
-hold_learn(const char *daemon, const char *exe)
-{
-	if (!hold_is_on(daemon))
-		hold_known_add(daemon, exe);
-}
-
-bool
-hold_is_on(const char *name)
-{
-	const struct daemon *d;
-
-	for (size_t i = 0; i < DAEMONS_MAX; i++)
-		if (strcmp(wanted[i], name) == 0)
-			return true;
-	d = config != NULL && config->hold ? daemon_find(name) : NULL;
-	return d != NULL && d->watched && d->role != DAEMON_SESSION && d->role != DAEMON_PACKAGE;
-}
-
-static int
-learn_running(pid_t pid, void *ctx)
-{
-	const struct daemon *d = ctx;
-	char exe[PROCESS_PATH_MAX];
-
-	if (daemon_of_process(pid) == d && process_exe(pid, exe, sizeof(exe), NULL) == 0)
-		hold_known_add(d->name, exe);
-	return 0;
-}
-
-/* What the daemon runs now is known, too: it may start itself again. */
-static void
-switch_on(const struct daemon *d)
-{
-	static bool is_on[DAEMON_TABLE_MAX + 1];
-	struct daemon copy = *d;
-
-	if (d->number > DAEMON_TABLE_MAX || is_on[d->number] == hold_is_on(d->name))
-		return;
-	is_on[copy.number] = !is_on[copy.number];
-	if (is_on[copy.number]) {
-		if (process_each(learn_running, (void *)(uintptr_t)d) < 0)
-			return;
-		hold_known_push(copy.name);
-	}
-	if (probe_hold_daemon(copy.number, is_on[copy.number]) < 0)
-		ds_log(WARN, "new programs of a daemon are not held", "daemon=\"%s\"", copy.name);
-}
-
-void
-hold_seen(const struct daemon *d)
-{
-	if (attached)
-		switch_on(d);
-}
-
-static bool
-anybody(void)
-{
-	for (size_t i = 0; i < DAEMONS_MAX; i++)
-		if (wanted[i][0] != '\0')
-			return true;
-	return config->hold;
-}
-
-static int
-sync_kernel(void)
-{
-	int r;
-
-	if (anybody() != attached) {
-		r = anybody() ? hold_watch_start(probe_hold_fd()) : 0;
-		if (r == 0)
-			r = probe_hold(anybody());
-		if (r < 0)
-			return r;
-		attached = anybody();
-	}
-	for (uint32_t i = 1; i <= daemon_count(); i++)
-		if (daemon_get(i) != NULL)
-			switch_on(daemon_get(i));
-	return 0;
-}
-
-int
-hold_daemon(const char *name, bool on)
-{
-	char *room = NULL;
-	int r;
-
-	for (size_t i = 0; i < DAEMONS_MAX; i++) {
-		if (strcmp(wanted[i], name) == 0)
-			room = wanted[i];
-		else if (wanted[i][0] == '\0' && room == NULL)
-			room = wanted[i];
-	}
-	if (room == NULL)
-		return -ENOSPC;
-	(void)snprintf(room, sizeof(wanted[0]), "%s", on ? name : "");
-	r = sync_kernel();
-	if (r < 0 && on)
-		room[0] = '\0';
-	return r;
-}
-
 /* ---- life */
 
 uint64_t
@@ -355,6 +253,7 @@ hold_tick(uint64_t now_ms)
 	uint64_t next = UINT64_MAX;
 	int r;
 
+	hold_perm_drain(on_perm);
 	for (size_t i = 0; questions_len > 0 && i < QUESTIONS_MAX; i++) {
 		if (!questions[i].is_open)
 			continue;
@@ -371,9 +270,8 @@ hold_tick(uint64_t now_ms)
 		return next;
 	next_sync_ms = now_ms + SYNC_MS;
 	hold_known_flush();
-	r = anybody() || attached ? sync_kernel() : 0;
-	if (r == 0 && attached)
-		r = hold_watch_start(probe_hold_fd());
+	hold_perm_tick();
+	r = hold_keep();
 	if (r < 0 && ds_log_pass(&rate, 1))
 		ds_log(WARN, "new programs are not held", "error=\"%s\"", strerror(-r));
 	return next;
@@ -389,6 +287,7 @@ void
 hold_init(const struct agent_config *c, const char *guard_dir)
 {
 	config = c;
+	hold_which_init(c);
 	map_file(guard_dir);
 	let_go_left_over();
 	if (hold_known_open(guard_dir) < 0)
@@ -402,8 +301,6 @@ hold_done(void)
 		if (questions[i].is_open &&
 		    decide(&questions[i], true, "the agent stops, allowed") < 0)
 			continue; /* it has ended */
-	if (attached && probe_hold(false) == 0)
-		attached = false;
-	hold_watch_stop();
+	hold_detach();
 	hold_known_close();
 }

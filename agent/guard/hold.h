@@ -5,7 +5,8 @@
  *
  * Known programs are never stopped: their keys are in a map of the kernel side.  Without an answer
  * in time [reaction] hold_default decides.  A child process of ours and a file in guard_dir know
- * who is stopped, so that a guard that dies leaves nobody behind.  The guard's only thread.
+ * who is stopped, so that a guard that dies leaves nobody behind.  Where BPF cannot stop anybody,
+ * fanotify asks before a program is opened, see hold_perm.  The guard's only thread.
  */
 #ifndef AGENT_GUARD_HOLD_H
 #define AGENT_GUARD_HOLD_H
@@ -24,6 +25,8 @@ void hold_done(void);
  * -ENOSPC. */
 DS_MUST_CHECK int hold_daemon(const char *name, bool on);
 bool hold_is_on(const char *name);
+/* Only remembers it, without an effect: for the child that answers the kernel.  0 or -ENOSPC. */
+int hold_note(const char *name, bool on);
 /* A process was stopped. */
 void hold_sample(const struct probe_sample *sample);
 /* A daemon is here: it may be one whose programs are held. */

@@ -7,6 +7,7 @@
  */
 #include "agent/guard/hold_known.h"
 #include "agent/guard/daemon.h"
+#include "agent/guard/hold_perm.h"
 #include "agent/guard/probe.h"
 #include "lib/buf.h"
 #include "lib/file.h"
@@ -120,15 +121,25 @@ push(const char *daemon, const char *exe)
 	    true);
 }
 
+bool
+hold_known_note(const char *daemon, const char *exe)
+{
+	char key[KEY_MAX];
+	size_t len = key_of(daemon, exe, key, sizeof(key));
+
+	return known != NULL && len > 0 && ds_map_get(known, key, len) == NULL && put(key, len);
+}
+
 void
 hold_known_add(const char *daemon, const char *exe)
 {
 	char key[KEY_MAX];
 	size_t len = key_of(daemon, exe, key, sizeof(key));
 
-	if (known == NULL || len == 0 || ds_map_get(known, key, len) != NULL || !put(key, len))
+	if (!hold_known_note(daemon, exe))
 		return;
 	push(daemon, exe);
+	hold_perm_know(daemon, exe);
 	if (ds_buf_put(&pending, key, len) < 0 || ds_buf_put(&pending, "\n", 1) < 0)
 		hold_known_flush();
 }

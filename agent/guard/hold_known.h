@@ -14,6 +14,8 @@ void hold_known_close(void);
 bool hold_known_has(const char *daemon, const char *exe);
 /* Adds it, and to the kernel's map when the daemon is one that is held. */
 void hold_known_add(const char *daemon, const char *exe);
+/* Only here, in memory; whether it was new. */
+bool hold_known_note(const char *daemon, const char *exe);
 /* All of a daemon into the kernel's map. */
 void hold_known_push(const char *daemon);
 /* What was added to disk. */

@@ -62,6 +62,12 @@ guard_reactions = agent/guard/reactions/reactions.h agent/guard/reactions/kill.c
 guard_services = agent/guard/reactions/restore_file.c agent/guard/reactions/restart.c agent/guard/reactions/plugin.c agent/guard/integrity_start.c \
 	agent/guard/command.c agent/guard/command.h agent/guard/service.c agent/guard/service.h agent/guard/service_probe.c
 
+# Mode prevent.
+guard_hold = agent/guard/hold.c agent/guard/hold.h agent/guard/hold_part.h agent/guard/hold_which.c agent/guard/hold_ask.c \
+	agent/guard/hold_args.c agent/guard/hold_args.h agent/guard/hold_known.c agent/guard/hold_known.h \
+	agent/guard/hold_watch.c agent/guard/hold_watch.h agent/guard/hold_perm.c agent/guard/hold_perm.h \
+	agent/guard/hold_perm_part.h agent/guard/hold_perm_child.c agent/guard/probe_hold.c
+
 # Everything of it that tests link, too.
 noinst_LIBRARIES += agent/guard/libguard.a
 agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard.c agent/guard/guard.h agent/guard/release.c \
@@ -76,9 +82,8 @@ agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard
 	agent/guard/ledger.c agent/guard/ledger.h agent/guard/ledger_file.c agent/guard/ledger_file.h \
 	agent/guard/reaction.c agent/guard/reaction.h agent/guard/target.c agent/guard/target.h \
 	agent/guard/evidence.c agent/guard/evidence.h $(guard_reactions) $(guard_services) \
-	agent/guard/evidence.c agent/guard/evidence.h $(guard_reactions) agent/guard/hold.c agent/guard/hold.h agent/guard/hold_known.c \
-	agent/guard/hold_known.h agent/guard/hold_watch.c agent/guard/hold_watch.h agent/guard/probe_hold.c agent/guard/integrity_start.c \
-	agent/guard/user.c agent/guard/user.h agent/guard/sensor.h agent/guard/sensors/sample.h \
+	agent/guard/evidence.c agent/guard/evidence.h $(guard_reactions) $(guard_hold) \
+	agent/guard/integrity_start.c agent/guard/user.c agent/guard/user.h agent/guard/sensor.h agent/guard/sensors/sample.h \
 	agent/guard/probe.c agent/guard/probe.h agent/guard/probe_maps.c agent/guard/probe_object.h \
 	agent/guard/probe_point.c agent/guard/probe_point.h agent/guard/secret_file.c agent/guard/secret_file.h
 nodist_agent_guard_libguard_a_SOURCES = agent/guard/sensors/sensors.skel.h

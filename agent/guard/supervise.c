@@ -52,6 +52,14 @@ supervise_init(const struct supervise_options *o)
 		ds_log(WARN, "going on without orders", "%s", "");
 }
 
+int
+supervise_watch(int other_fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = options.tag };
+
+	return epoll_ctl(options.epoll_fd, EPOLL_CTL_ADD, other_fd, &event) < 0 ? -errno : 0;
+}
+
 pid_t
 supervise_pid(void)
 {

@@ -33,6 +33,9 @@ uint64_t supervise_tick(uint64_t now_ms);
 void supervise_ready(uint64_t now_ms);
 /* SIGCHLD: some child has ended. */
 void supervise_reap(uint64_t now_ms);
+/* The guard's loop wakes up when this descriptor is readable, too; until it is closed.  0 or
+ * -errno. */
+DS_MUST_CHECK int supervise_watch(int fd);
 /* Writes what emit has; arms the wait for room in the socket. */
 void supervise_flush(uint64_t now_ms, bool all);
 /* Tells it of a reload. */

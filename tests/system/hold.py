@@ -141,8 +141,103 @@ print([p.wait() for p in ps].count(-9))"""
     ok(not leaks and out.stdout == f"{count}\n", f"{count} new programs at once ran nothing: {out.stdout!r} {out.stderr[-300:]} {len(leaks)}")
 
 
+class Shell:
+    """The daemon itself: a shell that stays, so that what it starts can be told to be its without BPF."""
+
+    def __init__(self, g):
+        self.p = subprocess.Popen([g.shell, "--norc"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/")
+
+    def do(self, command, read=True):
+        self.p.stdin.write(command + "; echo $?\n")
+        self.p.stdin.flush()
+        return self.p.stdout.readline().strip() if read else None
+
+    def read(self):
+        return self.p.stdout.readline().strip()
+
+    def stop(self):
+        self.p.stdin.close()
+        self.p.wait(10)
+
+
+def known(g, path):
+    return f"\t{path}\n" in open(os.path.join(g.dir, "guard", "known")).read()
+
+
+def answerers():
+    """The children that answer the kernel; what ended and nobody waits for here is left out."""
+    pids = subprocess.run(["pgrep", "-x", "daemonsec-hold"], capture_output=True, text=True).stdout.split()
+    return [int(x) for x in pids if state(x) not in (None, "Z")]
+
+
+def check_fanotify(g):
+    """The same without BPF: the kernel asks before the file is opened for an exec."""
+    made = os.path.join(g.dir, "made")
+    name = wait(lambda: [e for e in g.find("DAEMON") if e.get("EXE") == g.shell])[0]["daemon"]
+    path = program(g, "known")
+    shutil.copy("/bin/sleep", path + "-long")
+    sh = Shell(g)
+    ok(sh.do(f"{path}-long 1.2") == "0" and wait(lambda: known(g, path + "-long")), "without BPF: what it starts is learnt")
+    r = g.do("hold", daemon=name)
+    ok(r["outcome"] == "done" and r["verified"], f"new programs are held: {r['text']}")
+    begun = time.monotonic()
+    ok(sh.do(f"{path}-long 0") == "0" and not g.find("HELD") and time.monotonic() - begun < 1, "a known one is not")
+    new = program(g, "new")
+    sh.do(f"{new} {made}", read=False)
+    e, id = question(g, new)
+    ok(e and e["ARGS"].startswith(new) and e["PARENT_EXE"] == g.shell and e["flags"] & FALLBACK and not os.path.exists(made),
+       f"a new one waits in the kernel, and its arguments are told: {e and e['ARGS']!r}")
+    a = g.do("answer", target=id, answer=KILL)
+    ok(a["outcome"] == "done" and sh.read() == "137" and not os.path.exists(made), f"the answer kills it: {a['took']} us")
+    sh.do(f"{new} {made}", read=False)
+    wait(lambda: len(g.find("HELD", EXE=new)) == 2)
+    a = g.do("answer", target=bytes.fromhex(g.find("HELD", EXE=new)[1]["ORDER"]), answer=ALLOW)
+    ok(sh.read() == "0" and os.path.exists(made), "or lets it run")
+    os.unlink(made)
+    ok(sh.do(f"{new} {made}") == "0" and len(g.find("HELD", EXE=new)) == 2, "which makes it known")
+    os.unlink(made)
+    script = os.path.join(g.dir, "script")
+    open(script, "w").write("#!/bin/bash --norc\necho\n")
+    os.chmod(script, 0o755)
+    sh.do(script, read=False)
+    e, id = question(g, os.path.realpath("/bin/bash"))
+    ok(e is not None, "of a script the interpreter is asked for")
+    g.do("answer", target=id, answer=KILL)
+    sh.read()
+    late = program(g, "late")
+    sh.do(f"{late} {made}", read=False)
+    e, id = question(g, late)
+    ok(sh.read() == "0" and os.path.exists(made) and "no answer" in g.result(id)["text"],
+       "without an answer in time the default decides")
+    os.unlink(made)
+    set_timeout(g, "60s")
+    orphan = program(g, "orphan")
+    sh.do(f"{orphan} {made}", read=False)
+    ok(question(g, orphan)[0], "one is held")
+    g.kill()
+    ok(sh.read() == "0" and os.path.exists(made), "a guard that is killed leaves it running")
+    os.unlink(made)
+    g.start()
+    ok(wait(answerers), "the next guard holds on")
+    other = program(g, "other")
+    sh.do(f"{other} {made}", read=False)
+    ok(question(g, other)[0], "another one is held")
+    child = answerers()
+    os.kill(child[0], signal.SIGKILL)
+    ok(sh.read() == "0" and os.path.exists(made), "the child that answers the kernel may die: all passes")
+    ok(wait(lambda: answerers() not in ([], child)), "and there is another one")
+    begun = time.monotonic()
+    for _ in range(50):
+        subprocess.run(["/bin/true"])
+    ok(time.monotonic() - begun < 3, f"what is of no held daemon goes on: {(time.monotonic() - begun) * 20:.2f} ms a start")
+    g.do("undo", target=r["order"])
+    ok(wait(lambda: not answerers()), "undo ends all of it")
+    sh.stop()
+
+
 import re
 from guard import log_text
+FALLBACK = 0x20
 with OrderGuard({"reaction.hold_timeout": "1500ms", "reaction.hold_default": "allow"}) as g:
     ok(wait(lambda: (g.run("/bin/true"), g.find("EXEC", EXE=os.path.realpath("/bin/true")))[1]), "a daemon is watched")
     g.name = g.find("EXEC", EXE=os.path.realpath("/bin/true"))[0]["daemon"]
@@ -153,4 +248,13 @@ with OrderGuard({"reaction.hold_timeout": "1500ms", "reaction.hold_default": "al
     check_default(g)
     check_death(g)
     check_many(g, 100)
+
+shell = os.path.join(tempfile.mkdtemp(prefix="daemonsec-hold.", dir="/var/tmp"), "shelld")
+shutil.copy("/bin/bash", shell)
+with OrderGuard({"reaction.hold_timeout": "1500ms", "general.sensors": "fallback"}, monitor=shell) as g:
+    g.shell = shell
+    first = Shell(g)
+    check_fanotify(g)
+    first.stop()
+shutil.rmtree(os.path.dirname(shell))
 done()

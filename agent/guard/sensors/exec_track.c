@@ -36,6 +36,13 @@ struct tracked {
 static struct tracked *slots;
 static size_t slot_count, used; /* slot_count is a power of two */
 static uint32_t generation = 1;
+static void (*listener)(const char *daemon, const char *exe);
+
+void
+track_set_listener(void (*call)(const char *daemon, const char *exe))
+{
+	listener = call;
+}
 
 static size_t
 slot_of(pid_t pid)
@@ -338,6 +345,8 @@ track_exec(pid_t pid)
 	t->unit = unit != 0 ? unit : t->unit;
 	t->number = number_of(d);
 	resource_assign(pid, t->number);
+	if (base != NULL && base->watched && listener != NULL && image.exe[0] != '\0')
+		listener(base->name, image.exe);
 	if (d == NULL || !d->watched)
 		return;
 	tell_exec(d, pid, t->parent);
@@ -414,6 +423,8 @@ track_found(pid_t pid, bool tell)
 	read_image(pid, st.ppid);
 	if (strlen(image.exe) != image.parent_len ||
 	    memcmp(image.exe, image.ancestors, image.parent_len) != 0) {
+		if (listener != NULL && image.exe[0] != '\0')
+			listener(d->name, image.exe);
 		tell_exec(d, pid, st.ppid);
 		identity_seen(d->number, pid, false);
 	}

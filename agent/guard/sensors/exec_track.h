@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Who is told what programs daemons start; NULL: nobody. */
+void track_set_listener(void (*call)(const char *daemon, const char *exe));
 /* Takes over everything that runs.  0 or -errno. */
 DS_MUST_CHECK int track_begin(void);
 void track_end(void);

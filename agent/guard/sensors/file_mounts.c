@@ -71,9 +71,10 @@ is_known(const char *device)
 }
 
 static void
-add(int fanotify_fd, const char *device, const char *point)
+add(const char *device, const char *point, void *ctx)
 {
 	struct mounted *m = &mounted[mounted_len];
+	int fanotify_fd = *(const int *)ctx;
 	struct statfs fs;
 
 	if (mounted_len == MOUNTS_MAX || is_known(device))
@@ -108,7 +109,7 @@ unescape(char *text)
 
 /* ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [...] - TYPE SOURCE OPTIONS */
 static void
-add_line(int fanotify_fd, char *line)
+see_line(char *line, void (*call)(const char *device, const char *point, void *ctx), void *ctx)
 {
 	char *word[5], *save = NULL, *type = strstr(line, " - ");
 
@@ -124,11 +125,11 @@ add_line(int fanotify_fd, char *line)
 	if (word[4] == NULL)
 		return;
 	unescape(word[4]);
-	add(fanotify_fd, word[2], word[4]);
+	call(word[2], word[4], ctx);
 }
 
 int
-mounts_mark(int fanotify_fd)
+mounts_each(void (*call)(const char *device, const char *point, void *ctx), void *ctx)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
 	char *line = NULL;
@@ -137,10 +138,18 @@ mounts_mark(int fanotify_fd)
 	if (f == NULL)
 		return -errno;
 	while (getline(&line, &size, f) > 0)
-		add_line(fanotify_fd, line);
+		see_line(line, call, ctx);
 	free(line);
 	(void)fclose(f);
-	return (int)marked;
+	return 0;
+}
+
+int
+mounts_mark(int fanotify_fd)
+{
+	int r = mounts_each(add, &fanotify_fd);
+
+	return r < 0 ? r : (int)marked;
 }
 
 void

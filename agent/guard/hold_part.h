@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* hold_part - what the files of hold share; nobody else includes it. */
+#ifndef AGENT_GUARD_HOLD_PART_H
+#define AGENT_GUARD_HOLD_PART_H
+
+#include "agent/guard/target.h"
+#include "lib/event.h"
+
+struct probe_sample;
+
+/* What waits for an answer. */
+struct question {
+	uint8_t id[DS_ORDER_ID_SIZE];
+	struct target_process process;
+	uint64_t key;   /* of the program in `known` */
+	uint32_t token; /* it waits in the kernel, see hold_perm; 0: it is stopped by a signal */
+	uint64_t due_ms, timeout_ms;
+	char daemon[256];
+	char exe[DS_PATH_MAX + 1];
+	bool is_open;
+};
+
+/* hold_which.c */
+void hold_which_init(const struct agent_config *config);
+/* What is held is held on, also after a part of it died.  0 or -errno. */
+DS_MUST_CHECK int hold_keep(void);
+void hold_detach(void);
+
+/* hold_ask.c: tells the question. */
+/* Stopped by a signal. */
+void hold_ask(const struct question *q, const struct probe_sample *sample);
+/* Waits in the kernel. */
+void hold_ask_perm(const struct question *q);
+
+#endif
