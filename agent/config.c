@@ -56,6 +56,9 @@ const struct ds_conf_option agent_options[] = {
 	    true,
 	    "how a program is held: signal, by BPF; fanotify, which asks at every start on the host; auto: signal "
 	    "where the kernel can" },
+	{ "reaction", "breaker_max", DS_CONF_INT, AT(breaker_max), "0", 0, 1000000, NULL, true,
+	    "how often a minute automation may do one kind of reaction for one daemon, four times as often on the "
+	    "host; 0: as the kind says, mostly 30" },
 	{ "exporters", "prometheus", DS_CONF_BOOL, AT(prometheus), "false", 0, 0, NULL, false,
 	    "serve metrics of this agent" },
 	{ "exporters", "prometheus_port", DS_CONF_INT, AT(prometheus_port), "9101", 1, 65535, NULL,

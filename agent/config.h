@@ -33,6 +33,7 @@ struct agent_config {
 	bool ml_enabled;   /* [ml] */
 	char *model_path;
 	struct ds_conf_list ceiling; /* [reaction] */
+	int64_t breaker_max;         /* a minute; 0: as the reaction says */
 	struct ds_conf_list never_block;
 	struct ds_conf_list never_touch;
 	bool hold;

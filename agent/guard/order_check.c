@@ -68,10 +68,18 @@ breaker_of(const struct reaction *r, const char *daemon, uint64_t now_ms)
 	return oldest;
 }
 
+static unsigned
+breaker_max(const struct order_job *job)
+{
+	if (job->call.config->breaker_max > 0)
+		return (unsigned)job->call.config->breaker_max;
+	return job->reaction->per_minute > 0 ? job->reaction->per_minute : PER_MINUTE;
+}
+
 static int
 check_breaker(struct order_job *job)
 {
-	unsigned max = job->reaction->per_minute > 0 ? job->reaction->per_minute : PER_MINUTE;
+	unsigned max = breaker_max(job);
 	uint64_t now_ms = ds_clock_monotonic_ms();
 	struct breaker *host = breaker_of(job->reaction, "", now_ms), *daemon;
 

@@ -22,6 +22,7 @@ struct lane_state {
 	struct event *timer;
 	uint32_t window_ms;
 	uint64_t flushed_at_ms;
+	uint64_t paid_until_ms;   /* a batch of the urgent lane costs a window */
 	struct spool_mark stored; /* of the guard's stream, in the spool */
 	struct spool_mark taken;  /* of the guard's stream, in the builder or the spool */
 	uint64_t pending_from;    /* oldest message with events in the builder, 0: none */
@@ -50,6 +51,7 @@ adapt_window(struct lane_state *l, size_t len)
 	else if (len < BATCHER_BURST_LEN / 2)
 		l->window_ms = DS_MAX(l->window_ms / 2, BATCHER_URGENT_MS);
 	l->flushed_at_ms = ds_clock_monotonic_ms();
+	l->paid_until_ms = DS_MAX(l->paid_until_ms, l->flushed_at_ms) + l->window_ms;
 }
 
 static void
@@ -142,12 +144,19 @@ on_timer(evutil_socket_t fd, short what, void *ctx)
 static void
 arm_window(struct lane_state *l)
 {
+	uint64_t now_ms = ds_clock_monotonic_ms(), due_ms;
+
 	if (evtimer_pending(l->timer, NULL))
 		return;
-	if (l->lane == DS_LANE_URGENT &&
-	    ds_clock_monotonic_ms() - l->flushed_at_ms > BATCHER_CALM_MS)
+	if (l->lane == DS_LANE_BULK) {
+		arm(l, BATCHER_BULK_MS);
+		return;
+	}
+	if (now_ms - l->flushed_at_ms > BATCHER_CALM_MS)
 		l->window_ms = BATCHER_URGENT_MS;
-	arm(l, l->lane == DS_LANE_URGENT ? l->window_ms : BATCHER_BULK_MS);
+	/* What was read in the same turn goes with it all the same. */
+	due_ms = l->paid_until_ms - DS_MIN(l->paid_until_ms, BATCHER_CREDIT_MS);
+	arm(l, due_ms > now_ms ? (uint32_t)(due_ms - now_ms) : 0);
 }
 
 static int

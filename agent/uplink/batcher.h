@@ -2,10 +2,11 @@
 /*
  * batcher - collects events into batches and gives them to the spool.
  *
- * On the uplink's only thread.  Urgent events leave after 2 ms, so that what happens together
- * travels together; under a burst the window grows up to 64 ms, so that a storm makes large batches
- * and not many.  Bulk leaves by size or age.  Events come from the guard, in numbered messages, or
- * from the uplink itself (logins, its own gaps), which the guard's numbers do not know.
+ * On the uplink's only thread.  Urgent events leave at once, with what was read in the same turn,
+ * and a few times in a row; from then on each 2 ms, so that what happens together travels together.
+ * Under a burst the window grows up to 64 ms: a storm makes large batches and not many.  Bulk
+ * leaves by size or age.  Events come from the guard, in numbered messages, or from the uplink
+ * itself (logins, its own gaps), which the guard's numbers do not know.
  */
 #ifndef AGENT_UPLINK_BATCHER_H
 #define AGENT_UPLINK_BATCHER_H
@@ -23,6 +24,7 @@ struct event_base;
  * keeps those: it waits for so many others at most. */
 #define BATCHER_HELD_LEN  2048u
 #define BATCHER_URGENT_MS 2u
+#define BATCHER_CREDIT_MS 8u /* of windows that are not waited for */
 #define BATCHER_BURST_MS  64u
 #define BATCHER_BURST_LEN 8u   /* events in a window that count as a burst */
 #define BATCHER_CALM_MS   250u /* without urgent events: the next one leaves at once again */

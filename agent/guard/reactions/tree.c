@@ -13,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ROUNDS_MAX 50u
-#define ROUND_MS   1 /* a signal takes effect when its process comes out of the kernel */
+#define ROUND_US   20u   /* a signal takes effect when its process comes out of the kernel: */
+#define PAUSE_US   1000u /* mostly at once, so looking again waits twice as long each time */
 
 int
 tree_signal_one(const struct target_process *p, int sig)
@@ -62,6 +64,15 @@ stop_round(struct reaction_call *call, const struct target_process *root,
 	return fresh;
 }
 
+static void
+wait_round(unsigned round)
+{
+	const struct timespec t = { .tv_nsec = 1000 * (long)DS_MIN(ROUND_US << DS_MIN(round, 6u),
+							  PAUSE_US) };
+
+	(void)nanosleep(&t, NULL); /* a shorter one is of no harm */
+}
+
 int
 tree_signal(struct reaction_call *call, const struct target_process *root, int sig)
 {
@@ -72,8 +83,7 @@ tree_signal(struct reaction_call *call, const struct target_process *root, int s
 	if (tree == NULL)
 		return reaction_fail(call, -ENOMEM, "no memory");
 	for (unsigned i = 0; i < ROUNDS_MAX && stop_round(call, root, tree, &n) > 0; i++)
-		if (i > 0)
-			(void)poll(NULL, 0, ROUND_MS);
+		wait_round(i);
 	for (size_t i = 0; i < n; i++)
 		done += sig == SIGSTOP || tree_signal_one(&tree[i], sig) == 0;
 	free(tree);

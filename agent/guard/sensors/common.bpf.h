@@ -8,6 +8,7 @@
 #include "agent/guard/sensors/maps.bpf.h"
 
 #define WAKE_NS   1000000u /* wake-ups are at least this far apart: the guard looks again until the ring is empty */
+#define WAKE_BURST 8u       /* but for so many at once */
 #define WAKE_FILL (SAMPLE_RING / 4)
 
 static __always_inline struct scratch *
@@ -149,6 +150,18 @@ data_len(const struct sample *s)
 	return (__u32)s->len[0] + s->len[1] + s->len[2] + s->len[3];
 }
 
+/* So often in the long run, and a few times at once: the end of one program must not delay the start of the next. */
+static __always_inline bool
+may_wake(__u64 now)
+{
+	__u64 paid = woken_ns > now ? woken_ns : now;
+
+	if (paid - now > WAKE_BURST * WAKE_NS)
+		return false;
+	woken_ns = paid + WAKE_NS;
+	return true;
+}
+
 /* Sends it with its real size.  What did not fit into the ring is counted, and forgotten by the repeats, so that the
  * next one is sent in full. */
 static __always_inline bool
@@ -160,8 +173,7 @@ sample_send(struct scratch *c, bool urgent)
 
 	if (size > sizeof(*s) + SAMPLE_DATA_MAX)
 		size = sizeof(*s) + SAMPLE_DATA_MAX;
-	if ((urgent || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > WAKE_FILL) && now - woken_ns > WAKE_NS) {
-		woken_ns = now;
+	if ((urgent || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > WAKE_FILL) && may_wake(now)) {
 		flags = BPF_RB_FORCE_WAKEUP;
 	}
 	if (bpf_ringbuf_output(&ring, s, size, flags) == 0)
