@@ -26,6 +26,7 @@ const struct route route_table[] = {
 	    "a daemon's minutes as points, clusters and bands" },
 	{ "GET", "alerts", alerts_list, "alerts:read", "alerts, newest first" },
 	{ "GET", "alerts/assignees", alerts_assignees, "alerts:read", "who may look after one" },
+	{ "GET", "alerts/summary", alerts_summary, "alerts:read", "all open alerts at a glance" },
 	{ "GET", "alerts/{id}", alerts_show, "alerts:read", "one alert with its explanation" },
 	{ "POST", "alerts/{id}/ack", alerts_ack, "alerts:write", "somebody looks after it" },
 	{ "POST", "alerts/{id}/close", alerts_close, "alerts:write", "it is dealt with" },

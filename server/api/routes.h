@@ -36,6 +36,7 @@ void daemons_profile(struct call *c);
 void daemons_windows(struct call *c);
 void alerts_list(struct call *c);
 void alerts_show(struct call *c);
+void alerts_summary(struct call *c);
 void alerts_ack(struct call *c);
 void alerts_close(struct call *c);
 void alerts_assign(struct call *c);

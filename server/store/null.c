@@ -332,6 +332,17 @@ null_each_alert(struct reader *r, const char *status, const char *before_id, uns
 }
 
 static int
+null_each_alert_brief(struct reader *r, uint64_t since_us,
+    int (*call)(const struct alert_row *row, void *ctx), void *ctx)
+{
+	(void)r;
+	(void)since_us;
+	(void)call;
+	(void)ctx;
+	return 0;
+}
+
+static int
 null_alert_get(struct reader *r, const char *id,
     int (*call)(const struct alert_row *row, void *ctx), void *ctx)
 {
@@ -449,6 +460,7 @@ const struct store_backend store_null = {
 	.each_daemon = null_each_daemon,
 	.each_profile = null_each_profile,
 	.each_alert = null_each_alert,
+	.each_alert_brief = null_each_alert_brief,
 	.alert_get = null_alert_get,
 	.each_finding = null_each_finding,
 	.setting_get = null_setting_get,

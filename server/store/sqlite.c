@@ -299,6 +299,7 @@ const struct store_backend store_sqlite = {
 	.each_daemon = control_each_daemon,
 	.each_profile = control_each_profile,
 	.each_alert = control_each_alert,
+	.each_alert_brief = control_each_alert_brief,
 	.alert_get = control_alert_get,
 	.each_finding = control_each_finding,
 	.setting_get = control_setting_get,

@@ -45,8 +45,7 @@ struct store {
 };
 
 struct day_reader {
-	uint64_t day;
-	uint64_t used; /* clock of uses */
+	uint64_t day, used; /* used: clock of uses */
 	struct db db;
 };
 
@@ -152,6 +151,8 @@ int control_each_daemon(struct reader *r, uint32_t host,
 int control_each_profile(struct reader *r, uint32_t host, const char *daemon,
     int (*call)(const struct profile_row *row, void *ctx), void *ctx);
 int control_each_alert(struct reader *r, const char *status, const char *before_id, unsigned limit,
+    int (*call)(const struct alert_row *row, void *ctx), void *ctx);
+int control_each_alert_brief(struct reader *r, uint64_t since_us,
     int (*call)(const struct alert_row *row, void *ctx), void *ctx);
 int control_alert_get(struct reader *r, const char *id,
     int (*call)(const struct alert_row *row, void *ctx), void *ctx);

@@ -247,6 +247,37 @@ control_each_alert(struct reader *r, const char *status, const char *before_id, 
 	return each_alert(r, st, call, ctx);
 }
 
+/* Only columns before the long ones are read: what is in a row's overflow pages stays there. */
+int
+control_each_alert_brief(struct reader *r, uint64_t since_us,
+    int (*call)(const struct alert_row *row, void *ctx), void *ctx)
+{
+	struct db *db = &r->control;
+	sqlite3_stmt *st = db_query(db,
+	    "SELECT id, host, daemon, kind, status, severity, title, score, first_us, last_us"
+	    " FROM alert WHERE status = 'open' OR first_us >= ?",
+	    "u", since_us);
+	int result = 0;
+
+	while (db_next(db, st, &result)) {
+		const struct alert_row row = {
+			.id = db_text(st, 0),
+			.host = (uint32_t)db_u64(st, 1),
+			.daemon = db_text(st, 2),
+			.kind = db_text(st, 3),
+			.status = db_text(st, 4),
+			.severity = db_text(st, 5),
+			.title = db_text(st, 6),
+			.score = sqlite3_column_int(st, 7),
+			.first_us = db_u64(st, 8),
+			.last_us = db_u64(st, 9),
+		};
+
+		result = call(&row, ctx);
+	}
+	return result;
+}
+
 int
 control_alert_get(struct reader *r, const char *id,
     int (*call)(const struct alert_row *row, void *ctx), void *ctx)

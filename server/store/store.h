@@ -25,7 +25,7 @@ struct reader;
 
 struct store_backend {
 	const char *name;
-	const struct access_store *access; /* users, sessions, audit */
+	const struct access_store *access;    /* users, sessions, audit */
 	const struct message_store *messages; /* what people are told */
 
 	/* ---- writer's thread */
@@ -99,6 +99,10 @@ struct store_backend {
 	/* status NULL: all; before_id NULL: newest; newest first. */
 	int (*each_alert)(struct reader *r, const char *status, const char *before_id,
 	    unsigned limit, int (*call)(const struct alert_row *row, void *ctx), void *ctx);
+	/* Those that are open, and those first seen since then, without reason, document, verdict
+	 * and assignee, which are NULL; in no order. */
+	int (*each_alert_brief)(struct reader *r, uint64_t since_us,
+	    int (*call)(const struct alert_row *row, void *ctx), void *ctx);
 	/* 1 and the row, or 0. */
 	int (*alert_get)(struct reader *r, const char *id,
 	    int (*call)(const struct alert_row *row, void *ctx), void *ctx);

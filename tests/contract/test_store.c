@@ -225,6 +225,17 @@ check_alert(const struct alert_row *row, void *ctx)
 	return count_rows(ctx);
 }
 
+static int
+check_brief(const struct alert_row *row, void *ctx)
+{
+	assert_string_equal(row->title, "nginx started /bin/sh");
+	assert_string_equal(row->daemon, "nginx");
+	assert_null(row->reason);
+	assert_null(row->json);
+	assert_true(row->score == 97 && row->first_us == 3 && row->last_us == 4 && row->host == 3);
+	return count_rows(ctx);
+}
+
 static struct alert_row
 some_alert(const char *id, const char *status)
 {
@@ -275,6 +286,11 @@ alerts_are_listed_newest_first_by_status(void **state)
 	assert_int_equal(n, f->keeps ? 7 : 0);
 	assert_int_equal(b->alert_get(fixture_reader(f), "alr_2", check_alert, &n), f->keeps);
 	assert_int_equal(b->alert_get(fixture_reader(f), "alr_9", check_alert, &n), 0);
+	n = 0;
+	assert_int_equal(b->each_alert_brief(fixture_reader(f), 4, check_brief, &n), 0);
+	assert_int_equal(n, f->keeps ? 2 : 0); /* those that are open */
+	assert_int_equal(b->each_alert_brief(fixture_reader(f), 3, check_brief, &n), 0);
+	assert_int_equal(n, f->keeps ? 5 : 0); /* and one that came since then */
 }
 
 static int

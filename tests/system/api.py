@@ -240,6 +240,15 @@ def alerts(site):
     ids = [a["id"] for a in site.alerts(status="open")]
     ok("alr_01" not in ids and "alr_02" in ids, "alerts are listed by status")
     ok([a["id"] for a in site.alerts(q="kind:new_child severity:HIGH and score>=61")] == ["alr_02"], "alerts are asked")
+    s = site.get("alerts/summary")
+    opened = site.alerts(status="open")
+    ok(sum(s["open"].values()) == len(opened) == sum(c["alerts"] for c in s["causes"]) and s["causes_total"] == len(s["causes"]),
+       f"a summary counts each open alert under one cause {s['open']}")
+    ok(s["causes"][0]["alert"] in ids and s["hosts_in_need"] <= len(s["hosts"]) == len({a["host"]["id"] for a in opened}),
+       "names the worst and the hosts")
+    came = sum(sum(s["came_" + k]) for k in s["open"])
+    ok(came == sum((a["first_seen"] or "") >= s["since"] for a in every), f"and when they came: {came}")
+    ok(problem(lambda: site.get("alerts/summary", hours="0"), 400, "hours"), "hours that are none are refused")
     ok(site.post("alerts/alr_02/ack", {"note": "mine"})["status"] == "acknowledged", "an alert is acknowledged")
     a = site.post("alerts/alr_02/assign", {"assignee": "admin", "note": "on call"})
     ok(a["assignee"] == "admin" and a["status"] == "acknowledged" and a["notes"][-1]["assignee"] == "admin", "assigned")
