@@ -22,6 +22,20 @@ const topic = (name: string) => {
 };
 export const changed = (...names: string[]) => { for (const n of names) topic(n).value++; };
 
+// What the stream tells: the first at once, and then at most once in a while, however much happens.
+const PAUSE = 1000;
+const resting = new Map<string, boolean>(); // whether more came meanwhile
+function told(name: string) {
+  if (resting.has(name)) { resting.set(name, true); return; }
+  changed(name);
+  resting.set(name, false);
+  window.setTimeout(() => {
+    const more = resting.get(name);
+    resting.delete(name);
+    if (more) told(name);
+  }, PAUSE);
+}
+
 export type Options = { every?: number; on?: string[]; skip?: boolean };
 
 // Asks at once, when a key or a topic changes, and every so many seconds while the page is visible.
@@ -34,24 +48,31 @@ export function useData<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
   const skip = o.skip ?? false;
   useEffect(() => {
     if (skip) return;
-    let ended = false;
+    let ended = false, running = false, dirty = false;
     let timer = 0;
-    let abort = new AbortController();
+    const abort = new AbortController();
     if (state.peek().key !== key) state.value = { key, data: undefined, error: "", why: undefined, unavailable: false, loading: true, at: 0 };
+    const once = async () => {
+      try {
+        const data = await latest.current(abort.signal);
+        if (!ended) state.value = { key, data, error: "", why: undefined, unavailable: false, loading: false, at: Date.now() };
+      } catch (e) {
+        if (ended || (e as Error).name === "AbortError") return;
+        state.value = { ...state.peek(), error: (e as Error).message, why: e, unavailable: isUnavailable(e), loading: false };
+        if (isUnavailable(e)) ended = true;
+        else if (!(e instanceof ApiError)) console.error(e);
+      }
+    };
+    // What changes while the answer is under way is asked for after it: a flood of changes must not keep it from coming.
     const run = async () => {
       clearTimeout(timer);
-      abort.abort();
-      const mine = (abort = new AbortController());
-      try {
-        const data = await latest.current(mine.signal);
-        if (!ended && mine === abort) state.value = { key, data, error: "", why: undefined, unavailable: false, loading: false, at: Date.now() };
-      } catch (e) {
-        if (ended || mine !== abort || (e as Error).name === "AbortError") return;
-        const old = state.peek();
-        state.value = { ...old, error: (e as Error).message, why: e, unavailable: isUnavailable(e), loading: false };
-        if (isUnavailable(e)) return;
-        if (!(e instanceof ApiError)) console.error(e);
-      }
+      if (running) { dirty = true; return; }
+      running = true;
+      do {
+        dirty = false;
+        await once();
+      } while (dirty && !ended);
+      running = false;
       if (!ended && o.every) timer = window.setTimeout(tick, o.every * 1000);
     };
     const tick = () => { if (document.visibilityState === "visible") void run(); };
@@ -65,7 +86,13 @@ export function useData<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
       abort.abort();
       document.removeEventListener("visibilitychange", seenAgain);
     };
-  }, [key, seen, skip, o.every]);
+  }, [key, skip, o.every]);
+  const before = useRef(seen);
+  useEffect(() => {
+    if (before.current === seen) return;
+    before.current = seen;
+    if (!skip) kick.current();
+  }, [seen]);
   const s = state.value;
   return s.key === key ? { ...s, again: () => kick.current() }
     : { data: undefined, error: "", why: undefined, unavailable: false, loading: true, at: 0, again: () => kick.current() };
@@ -108,7 +135,7 @@ export function startStream(): () => void {
   let timer = 0;
   const take = (name: string, id: string, data: string) => {
     if (id) last = id;
-    changed(...(topicOf[name] ?? []));
+    (topicOf[name] ?? []).forEach(told);
     if (name !== "alert") return;
     try {
       const a = JSON.parse(data) as { title?: string; severity?: string };

@@ -4,6 +4,8 @@ import { useEffect, useRef } from "preact/hooks";
 type Handlers = Record<string, (e: KeyboardEvent) => void>;
 const stack: { current: Handlers }[] = [];
 
+let begun = 0;
+
 const isTyping = (e: Event) => {
   const el = e.target as HTMLElement;
   return el.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName);
@@ -14,8 +16,11 @@ addEventListener("keydown", (e) => {
   if (document.querySelector("dialog[open]") || (isTyping(e) && e.key !== "Escape")) return;
   // Enter and space on what has the focus are its own.
   if ((e.key === "Enter" || e.key === " ") && (e.target as HTMLElement).closest?.("a,button,summary,[role=option]")) return;
+  // "g" begins a way to another screen: the key after it belongs to no list and no panel.
+  const chord = Date.now() - begun < 1500;
+  begun = e.key === "g" ? Date.now() : 0;
   for (let i = stack.length - 1; i >= 0; i--) {
-    const f = stack[i]!.current[e.key];
+    const f = stack[i]!.current[chord ? `g ${e.key}` : e.key];
     if (!f) continue;
     e.preventDefault();
     f(e);

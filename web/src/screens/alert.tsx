@@ -46,6 +46,9 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
     n: () => { if (write) dialog.value = "normal"; },
     u: doUndo,
     s: () => void share(a),
+    a: () => { if (write && offers("POST", "/alerts/{id}/assign")) dialog.value = "assign"; },
+    w: () => { if (write) dialog.value = "note"; },
+    r: () => { if (offers("POST", "/reactions") && may("reactions:write")) dialog.value = "react"; },
     Escape: onClose,
   });
   return (
@@ -67,11 +70,11 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
           {write && a.status === "open" && <Button kind="primary" icon="check" keys="e" onClick={() => void acknowledge([a])}>{t.alerts.ack}</Button>}
           {undoable.length > 0 && write && <Button icon="undo" keys="u" onClick={doUndo}>{t.alerts.undo}</Button>}
           {write && <Button icon="ok" keys="n" onClick={() => { dialog.value = "normal"; }}>{t.alerts.normal}</Button>}
-          {offers("POST", "/reactions") && may("reactions:write") && <Button icon="reactions" onClick={() => { dialog.value = "react"; }}>{t.apply.title}</Button>}
+          {offers("POST", "/reactions") && may("reactions:write") && <Button icon="reactions" keys="r" onClick={() => { dialog.value = "react"; }}>{t.apply.title}</Button>}
           {write && open && <Button keys="c" onClick={() => void close([a])}>{t.alerts.close}</Button>}
           {write && a.verdict === null && <Button onClick={() => void doing(() => post(path(a, "verdict"), { verdict: "true_positive" }), t.alerts.realDone).then(after)}>{t.alerts.real}</Button>}
-          {write && offers("POST", "/alerts/{id}/assign") && <Button icon="user" onClick={() => { dialog.value = "assign"; }}>{t.alerts.assign}</Button>}
-          {write && open && <Button onClick={() => { dialog.value = "note"; }}>{t.alerts.note}</Button>}
+          {write && offers("POST", "/alerts/{id}/assign") && <Button icon="user" keys="a" onClick={() => { dialog.value = "assign"; }}>{t.alerts.assign}</Button>}
+          {write && <Button keys="w" onClick={() => { dialog.value = "note"; }}>{t.alerts.note}</Button>}
           <Button icon="link" keys="s" onClick={() => void share(a)}>{t.alerts.share}</Button>
         </div>
       </header>
@@ -218,7 +221,7 @@ function Noting({ a, onClose }: { a: Alert; onClose: () => void }) {
     e.preventDefault();
     const note = String(new FormData(e.currentTarget as HTMLFormElement).get("note") ?? "").trim();
     if (!note) return;
-    if (await doing(() => post(path(a, "ack"), { note }), t.alerts.noted)) onClose();
+    if (await doing(() => post(path(a, offers("POST", "/alerts/{id}/note") ? "note" : "ack"), { note }), t.alerts.noted)) onClose();
     after();
   };
   return (
@@ -232,18 +235,22 @@ function Noting({ a, onClose }: { a: Alert; onClose: () => void }) {
 }
 
 function Assigning({ a, onClose }: { a: Alert; onClose: () => void }) {
-  const submit = async (e: Event) => {
-    e.preventDefault();
-    const assignee = String(new FormData(e.currentTarget as HTMLFormElement).get("assignee") ?? "").trim();
-    if (await doing(() => post(path(a, "assign"), { assignee }), t.alerts.assigned)) onClose();
-    after();
-  };
+  const users = useData("assignees", (s) => get<{ items: { name: string }[] }>("alerts/assignees", undefined, s));
+  const to = (assignee: string | null) => doing(() => post(path(a, "assign"), { assignee }), assignee ? t.alerts.assignedTo(assignee) : t.alerts.unassigned,
+    () => void doing(() => post(path(a, "assign"), { assignee: a.assignee ?? null }), t.act.done).then(after)).then((ok) => { after(); if (ok) onClose(); });
+  const me = session.value?.user;
   return (
     <Dialog title={t.alerts.assign} onClose={onClose}>
-      <form class="stack" onSubmit={submit}>
-        <Field label={t.alerts.assignTo}><input name="assignee" maxLength={80} defaultValue={a.assignee ?? session.value?.user ?? ""} autoFocus /></Field>
-        <div class="actions end"><Button onClick={onClose}>{t.act.cancel}</Button><Button type="submit" kind="primary">{t.act.save}</Button></div>
-      </form>
+      <Show of={users} what={t.alerts.assignTo}>{({ items }) => {
+        const names = items.map((u) => u.name).sort((x, y) => Number(y === me) - Number(x === me) || (x < y ? -1 : 1));
+        return (
+          <ul class="lines people" aria-label={t.alerts.assignTo}>
+            {names.map((name, i) => <li key={name}><Button icon="user" kind={i === 0 ? "primary" : ""} disabled={name === a.assignee} autoFocus={i === 0} onClick={() => void to(name)}>{name === me ? t.alerts.me(name) : name}</Button></li>)}
+            {names.length === 0 && <li class="muted">{t.alerts.nobodyToAssign}</li>}
+            {a.assignee && <li><Button icon="close" onClick={() => void to(null)}>{t.alerts.nobody}</Button></li>}
+          </ul>
+        );
+      }}</Show>
     </Dialog>
   );
 }

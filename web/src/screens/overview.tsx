@@ -1,39 +1,49 @@
 // overview - whether anything is wrong, what DaemonSec did about it, and how to undo it.
+import { useEffect } from "preact/hooks";
 import { useSignal } from "@preact/signals";
-import { all, get, may, offers, post, type PageOf } from "../api";
+import { get, may, offers, post, type PageOf } from "../api";
+import type { AlertGroup, AlertSummary } from "../api.gen";
 import { changed, useData } from "../data";
-import { bytes, count, percent, plain, span } from "../format";
-import { byCause, severityRank, worst, type Alert, type Host } from "../model";
+import { bytes, count, ms, percent, plain, quoted, span } from "../format";
+import type { Host } from "../model";
 import { status, type Status } from "../state";
 import { t } from "../text";
 import { go, link } from "../url";
 import { Button, doing, Empty, Facts, Section, Severity, Show, Tabs, Time, Told } from "../ui/basic";
-import { Bars, bucketsOf, fill } from "../ui/bars";
+import { Bars, bucketsOf } from "../ui/bars";
 import { Icon } from "../ui/icon";
 
 const parts: [string, string][] = ["low", "medium", "high", "critical"].map((s) => [s, t.severity[s]!.toLowerCase()]);
-const HOSTS = 1000, CELLS = 600;
+const HOSTS = 1000, CELLS = 600, CAUSES = 6;
 
 export function Overview() {
   const s = status.value;
-  const open = useData("overview open", (x) => all<Alert>("alerts", { status: "open", limit: 500 }, 2000, x), { every: 10, on: ["alerts"] });
+  const hours = useSignal("24");
+  const sum = useData(`overview ${hours.value}`, (x) => get<AlertSummary>("alerts/summary", { hours: hours.value }, x), { every: 15, on: ["alerts"] });
   const hosts = useData("overview hosts", (x) => get<PageOf<Host>>("hosts", { limit: HOSTS }, x), { every: 30, on: ["hosts"] });
+  // Another range leaves what is shown until it is there.
+  const last = useSignal<AlertSummary | undefined>(undefined);
+  useEffect(() => { if (sum.data) last.value = sum.data; }, [sum.data]);
+  const shown = { ...sum, data: sum.data ?? last.value };
   return (
     <div class="screen">
-      <Posture s={s} alerts={open.data} />
+      <Posture s={s} sum={shown.data} />
       <div class="overview">
         <div class="stack">
           <Section title={t.overview.needs} aside={<a href="/alerts">{t.overview.all}</a>}>
-            <Show of={open} what={t.nav.alerts}>{(list) => <Needs list={list} />}</Show>
+            <Show of={shown} what={t.nav.alerts}>{(x) => <Needs list={x.causes} total={x.causes_total} />}</Show>
           </Section>
-          <Timeline />
+          <Section title={`${t.overview.timeline} ${t.overview.spans[hours.value]}`}
+            aside={<Tabs label={t.events.range} current={hours.value} onPick={(v) => { hours.value = v; }} items={Object.entries(t.overview.spans)} />}>
+            <div class="body stack"><Show of={shown} what={t.overview.timeline}>{(x) => <Timeline x={x} />}</Show></div>
+          </Section>
         </div>
         <div class="stack">
           <Section title={t.overview.heat} aside={<a href="/fleet">{hosts.data ? t.fleet.total(s?.counts.hosts.total ?? hosts.data.items.length) : t.nav.fleet}</a>}>
-            <div class="body"><Show of={hosts} what={t.nav.fleet}>{(page) => <Heat hosts={page.items} alerts={open.data ?? []} total={s?.counts.hosts.total ?? page.items.length} />}</Show></div>
+            <div class="body"><Show of={hosts} what={t.nav.fleet}>{(page) => <Heat hosts={page.items} groups={shown.data?.hosts ?? []} total={s?.counts.hosts.total ?? page.items.length} />}</Show></div>
           </Section>
           <Section title={t.overview.standout}>
-            <Show of={open} what={t.overview.standout}>{(list) => <Standout list={list} />}</Show>
+            <Show of={shown} what={t.overview.standout}>{(x) => <Standout list={x.daemons} />}</Show>
           </Section>
           {s && <Ingest s={s} />}
         </div>
@@ -44,22 +54,20 @@ export function Overview() {
 
 // ---- one sentence
 
-function Posture({ s, alerts }: { s: Status | null; alerts: Alert[] | undefined }) {
-  if (!s || !alerts) return <div class="posture" role="status"><Icon name="clock" /><div><h1>…</h1></div></div>;
-  const serious = alerts.filter((a) => severityRank(a.severity) >= 1);
-  const hosts = new Set(serious.map((a) => a.host?.id ?? a.host?.name));
-  const first = byCause(alerts)[0];
-  const top = first?.alerts[0];
+function Posture({ s, sum }: { s: Status | null; sum: AlertSummary | undefined }) {
+  if (!s || !sum) return <div class="posture" role="status" aria-label={t.nav.overview}><Icon name="clock" /><div class="stack-tight"><span class="skeleton wide" /><span class="skeleton" /><span class="skeleton" /></div></div>;
+  const top = sum.causes[0];
+  const alerts = Object.values(sum.open).reduce((a, b) => a + b, 0), need = sum.hosts_in_need;
   const sick = s.health.status !== "ok";
-  const silent = s.counts.hosts.total - s.counts.hosts.connected - s.counts.hosts.pending - s.counts.hosts.revoked;
+  const silent = silentOf(s);
   const learnt = s.counts.daemons.ready + s.counts.daemons.learning;
   const r = s.counts.reactions;
   const effect = r["in_effect"] ?? r["active"] ?? (r["applied"] ?? 0) + (r["verified"] ?? 0);
-  const look = sick ? "critical" : hosts.size > 0 ? worst(serious) : alerts.length > 0 ? "low" : s.counts.hosts.total === 0 ? "low" : "good";
-  const title = sick ? t.overview.store : hosts.size > 0 ? t.overview.need(hosts.size) : alerts.length > 0 ? t.overview.lesser(alerts.length)
+  const look = sick ? "critical" : need > 0 ? top!.severity : alerts > 0 ? "low" : s.counts.hosts.total === 0 ? "low" : "good";
+  const title = sick ? t.overview.store : need > 0 ? t.overview.need(need) : alerts > 0 ? t.overview.lesser(alerts)
     : s.counts.hosts.total === 0 ? t.overview.nobody : t.overview.well;
   const facts = [
-    alerts.length > 0 && t.overview.openAlerts(s.counts.alerts.open),
+    alerts > 0 && t.overview.openAlerts(alerts),
     effect > 0 && t.overview.inEffect(effect),
     (r["dry_run"] ?? 0) > 0 && t.overview.would(r["dry_run"]!),
     learnt > 0 && t.overview.learning(percent(s.counts.daemons.ready / learnt)),
@@ -71,12 +79,12 @@ function Posture({ s, alerts }: { s: Status | null; alerts: Alert[] | undefined 
       <Icon name={look === "good" ? "ok" : look} />
       <div class="stack-tight">
         <h1>{title}</h1>
-        {sick ? <p><Told text={s.health.store.reason ?? s.health.status} /></p> : top ? <p>{t.overview.worst(plain(top.title), plain(top.host?.name))}, <Time at={top.last_seen} />.</p>
+        {sick ? <p><Told text={s.health.store.reason ?? s.health.status} /></p> : top ? <p>{t.overview.worst(plain(top.title), top.hosts > 1 ? t.alerts.hosts(top.hosts) : plain(top.host.name))}, <Time at={top.last_seen} />.</p>
           : <p>{s.counts.hosts.total === 0 ? t.overview.nobodySub : t.overview.wellSub}</p>}
         <p class="sub">{facts}{facts && ". "}{t.mode[`${s.mode}Long`]}</p>
       </div>
       <div class="actions">
-        {top && <a class="button primary" href={link.alert(top.id)}>{t.overview.look}</a>}
+        {top && <a class="button primary" href={link.alert(top.alert ?? "")}>{t.overview.look}</a>}
         {s.counts.hosts.total === 0 && <a class="button primary" href="/rollout">{t.overview.enrol}</a>}
         {offers("POST", "/reactions/pause") && may("reactions:write") && (s.paused
           ? <Button icon="play" onClick={() => act("resume", t.overview.resumed)}>{t.overview.resume}</Button>
@@ -86,53 +94,46 @@ function Posture({ s, alerts }: { s: Status | null; alerts: Alert[] | undefined 
   );
 }
 
-function Needs({ list }: { list: Alert[] }) {
+function Needs({ list, total }: { list: AlertGroup[]; total: number }) {
   if (list.length === 0) return <Empty>{t.alerts.none}</Empty>;
   return (
     <ul class="queue flat">
-      {byCause(list).slice(0, 6).map((c) => {
-        const a = c.alerts[0]!;
-        return (
-          <li key={c.key}>
-            <a class="alert-row" href={link.alert(a.id)}>
-              <Severity of={c.severity} />
-              <span class="what"><Told text={a.title} /></span>
-              <span class="where">{c.hosts > 1 ? t.alerts.hosts(c.hosts) : <Told text={a.host?.name} />}</span>
-              <span class="state">{a.reactions.length > 0 && <Icon name="reactions" />}{c.alerts.length > 1 && <span class="badge">{c.alerts.length}</span>}</span>
-              <span class="when"><Time at={c.last} /></span>
-            </a>
-          </li>
-        );
-      })}
+      {list.slice(0, CAUSES).map((c) => (
+        <li key={c.alert}>
+          <a class="alert-row" href={link.alert(c.alert ?? "")}>
+            <Severity of={c.severity} />
+            <span class="what"><Told text={c.title} /></span>
+            <span class="where">{c.hosts > 1 ? t.alerts.hosts(c.hosts) : <Told text={c.host.name} />}</span>
+            <span class="state">{c.alerts > 1 && <span class="badge" title={t.overview.openAlerts(c.alerts)}>{count(c.alerts)}</span>}</span>
+            <span class="when"><Time at={c.last_seen} /></span>
+          </a>
+        </li>
+      ))}
+      {total > CAUSES && <li class="more"><a href="/alerts">{t.overview.moreCauses(total - CAUSES)}</a></li>}
     </ul>
   );
 }
 
-function Timeline() {
-  const hours = useSignal("24");
-  const list = useData(`overview timeline ${hours.value}`, (x) => all<Alert>("alerts", { since: `now-${hours.value}h` }, 5000, x), { every: 60, on: ["alerts"] });
-  const to = Date.now(), buckets = bucketsOf(to - Number(hours.value) * 3600e3, to, hours.value === "24" ? 48 : 56);
-  for (const a of list.data ?? []) fill(buckets, Date.parse(a.first_seen), a.severity);
+function Timeline({ x }: { x: AlertSummary }) {
+  const buckets = bucketsOf(ms(x.since), ms(x.until), x.came_low.length);
+  for (const [word, list] of [["low", x.came_low], ["medium", x.came_medium], ["high", x.came_high], ["critical", x.came_critical]] as const)
+    list.forEach((k, i) => { if (k) buckets[i]!.parts[word] = k; });
   const pick = (a: number, b: number) => go(`/alerts?status=all&since=${new Date(a).toISOString()}&until=${new Date(b).toISOString()}`);
   return (
-    <Section title={`${t.overview.timeline} ${t.overview.spans[hours.value]}`}
-      aside={<Tabs label={t.events.range} current={hours.value} onPick={(v) => { hours.value = v; }} items={Object.entries(t.overview.spans)} />}>
-      <div class="body stack">
-        <Show of={list} what={t.overview.timeline}>{() => <Bars buckets={buckets} parts={parts} label={t.nav.alerts} onPick={pick} empty={t.overview.quiet} />}</Show>
-        <p class="legend">{["critical", "high", "medium", "low"].map((x) => <span key={x} class="row tight"><svg width="10" height="10" aria-hidden="true"><rect width="10" height="10" rx="2" class={`fill-${x}`} /></svg>{t.severity[x]}</span>)}</p>
-      </div>
-    </Section>
+    <>
+      <Bars buckets={buckets} parts={parts} label={t.nav.alerts} onPick={pick} empty={t.overview.quiet} />
+      <p class="legend">{["critical", "high", "medium", "low"].map((w) => <span key={w} class="row tight"><svg width="10" height="10" aria-hidden="true"><rect width="10" height="10" rx="2" class={`fill-${w}`} /></svg>{t.severity[w]}</span>)}</p>
+    </>
   );
 }
 
 // ---- the fleet at a glance
 
-function Heat({ hosts, alerts, total }: { hosts: Host[]; alerts: Alert[]; total: number }) {
-  const by = new Map<string, string>();
-  for (const a of alerts) {
-    const id = a.host?.id ?? "";
-    if (severityRank(a.severity) > severityRank(by.get(id) ?? "")) by.set(id, a.severity);
-  }
+// Hosts in need are shown even when they are not among the hosts that were read.
+function Heat({ hosts: read, groups, total }: { hosts: Host[]; groups: AlertGroup[]; total: number }) {
+  const by = new Map(groups.map((g) => [g.host.id ?? "", g.severity as string]));
+  const have = new Set(read.map((h) => h.id));
+  const hosts = [...read, ...groups.filter((g) => g.host.id && !have.has(g.host.id)).map((g) => ({ id: g.host.id!, name: g.host.name ?? "", connected: true }) as Host)];
   const state = (h: Host) => by.get(h.id) ?? (h.status === "revoked" ? "revoked" : h.status === "pending" ? "pending" : h.connected ? "ok" : "offline");
   const rank = ["critical", "high", "offline", "medium", "pending", "low", "revoked", "ok"];
   const cells = hosts.map((h) => [h, state(h)] as const).sort((a, b) => rank.indexOf(a[1]) - rank.indexOf(b[1]) || (a[0].name < b[0].name ? -1 : 1)).slice(0, CELLS);
@@ -153,28 +154,18 @@ function Heat({ hosts, alerts, total }: { hosts: Host[]; alerts: Alert[]; total:
 }
 const mark: Record<string, string> = { critical: "!", high: "!", medium: "•", offline: "×", pending: "?", revoked: "–" };
 
-function Standout({ list }: { list: Alert[] }) {
-  const by = new Map<string, { name: string; alerts: Alert[]; hosts: Set<string>; score: number }>();
-  for (const a of list) {
-    const name = a.daemon?.name;
-    if (!name) continue;
-    let d = by.get(name);
-    if (!d) by.set(name, (d = { name, alerts: [], hosts: new Set(), score: 0 }));
-    d.alerts.push(a);
-    d.hosts.add(a.host?.id ?? "");
-    d.score = Math.max(d.score, a.score) + a.score / 1000;
-  }
-  const rows = [...by.values()].sort((a, b) => b.score - a.score).slice(0, 6);
+function Standout({ list }: { list: AlertGroup[] }) {
+  const rows = [...list].sort((a, b) => b.score - a.score || b.alerts - a.alerts).slice(0, CAUSES);
   if (rows.length === 0) return <Empty>{t.overview.none}</Empty>;
   return (
     <ul class="lines padded">
       {rows.map((d) => {
-        const first = d.alerts[0]!;
+        const q = `service.name:${quoted(d.daemon ?? "")}`, here = d.hosts === 1 ? `${q} and host.name:${quoted(d.host.name ?? "")}` : q;
         return (
-          <li key={d.name} class="row spread stands">
-            <a href={d.hosts.size === 1 && first.daemon?.id ? link.daemon(first.daemon.id) : `/daemons?q=${encodeURIComponent(`service.name:"${d.name}"`)}`} class="grow cut"><Told text={d.name} /></a>
-            <span class="where cut">{d.hosts.size === 1 ? <Told text={first.host?.name} /> : t.overview.on(d.hosts.size)}</span>
-            <a class="row tight" href={link.alerts(`service.name:"${d.name}"`)}><Severity of={worst(d.alerts)} short /><span class="badge hot">{d.alerts.length}</span><span class="unseen">{t.nav.alerts}</span></a>
+          <li key={d.daemon} class="row spread stands">
+            <a href={`/daemons?q=${encodeURIComponent(here)}`} class="grow cut"><Told text={d.daemon} /></a>
+            <span class="where cut">{d.hosts === 1 ? <Told text={d.host.name} /> : t.overview.on(d.hosts)}</span>
+            <a class="row tight" href={link.alerts(q)}><Severity of={d.severity} short /><span class="badge hot">{count(d.alerts)}</span><span class="unseen">{t.nav.alerts}</span></a>
           </li>
         );
       })}
@@ -182,9 +173,11 @@ function Standout({ list }: { list: Alert[] }) {
   );
 }
 
+const silentOf = (s: Status) => Math.max(0, s.counts.hosts.total - s.counts.hosts.connected - s.counts.hosts.pending - s.counts.hosts.revoked);
+
 function Ingest({ s }: { s: Status }) {
   const i = s.ingest, h = s.health.store, d = s.counts.daemons;
-  const silent = s.counts.hosts.total - s.counts.hosts.connected - s.counts.hosts.pending - s.counts.hosts.revoked;
+  const silent = silentOf(s);
   return (
     <Section title={t.overview.ingest} aside={<a href="/settings">{t.settings.storage}</a>}>
       <div class="body figures">

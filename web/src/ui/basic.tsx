@@ -31,11 +31,11 @@ export function Told({ text, mono, class: c = "" }: { text: unknown; mono?: bool
 
 type ButtonProps = {
   onClick?: (e: MouseEvent) => void; icon?: string; kind?: "primary" | "danger" | "quiet" | ""; children?: ComponentChildren; label?: string;
-  disabled?: boolean; busy?: boolean; title?: string; keys?: string; type?: "button" | "submit"; pressed?: boolean; id?: string; expanded?: boolean;
+  disabled?: boolean; busy?: boolean; title?: string; keys?: string; type?: "button" | "submit"; pressed?: boolean; id?: string; expanded?: boolean; autoFocus?: boolean;
 };
-export function Button({ onClick, icon, kind = "", children, label, disabled, busy, title, keys, type = "button", pressed, id, expanded }: ButtonProps) {
+export function Button({ onClick, icon, kind = "", children, label, disabled, busy, title, keys, type = "button", pressed, id, expanded, autoFocus }: ButtonProps) {
   return (
-    <button id={id} type={type} class={`button ${kind}`} onClick={onClick} disabled={disabled || busy} aria-busy={busy || undefined}
+    <button id={id} type={type} autoFocus={autoFocus} class={`button ${kind}`} onClick={onClick} disabled={disabled || busy} aria-busy={busy || undefined}
       aria-label={label} title={title ?? (keys && label ? `${label} (${keys})` : keys ? `(${keys})` : label)} aria-pressed={pressed}
       aria-keyshortcuts={keys} aria-expanded={expanded}>
       {icon && <Icon name={icon} />}{children && <span>{children}</span>}{keys && children && <kbd aria-hidden="true">{keys}</kbd>}

@@ -115,17 +115,12 @@ export function Shell({ children }: { children: ComponentChildren }) {
   const menu = useSignal(false);
   const help = useSignal(false);
   const main = useRef<HTMLElement>(null);
-  const chord = useRef(0);
-  const goKeys: Record<string, string> = { o: "/", a: "/alerts", v: "/events", f: "/fleet", r: "/reactions", m: "/models", d: "/daemons" };
-  const after = (key: string) => () => {
-    if (Date.now() - chord.current < 1500) go(goKeys[key]!);
-    chord.current = 0;
-  };
+  const goKeys: Record<string, string> = { o: "/", a: "/alerts", v: "/events", f: "/fleet", r: "/reactions", m: "/models", d: "/daemons", l: "/rollout", s: "/settings" };
   useKeys({
     "?": () => { help.value = true; },
-    g: () => { chord.current = Date.now(); },
+    g: () => {},
     "/": () => document.querySelector<HTMLElement>("[data-search]")?.focus(),
-    ...Object.fromEntries(Object.keys(goKeys).map((k) => [k, after(k)])),
+    ...Object.fromEntries(Object.entries(goKeys).map(([k, to]) => [`g ${k}`, () => go(to)])),
   });
   // A new screen begins at its top, for those who hear it too.
   useEffect(() => { main.current?.focus({ preventScroll: true }); }, [current()]);
