@@ -445,7 +445,7 @@ int
 verb_tokens(struct ctl *c)
 {
 	const char *uses = ctl_option(c, "uses"), *ttl = ctl_option(c, "ttl"),
-		   *label = ctl_option(c, "label");
+		   *label = ctl_option(c, "label"), *address = ctl_option(c, "address");
 	bool approval = ctl_flag(c, "require-approval");
 	json_t *body;
 
@@ -465,6 +465,8 @@ verb_tokens(struct ctl *c)
 		    body, "uses", json_integer((json_int_t)strtoll(uses, NULL, 10)));
 	if (label != NULL)
 		json_object_set_new(body, "label", json_string(label));
+	if (address != NULL)
+		json_object_set_new(body, "address", json_string(address));
 	if (approval)
 		json_object_set_new(body, "require_approval", json_true());
 	if (!put_ttl(body, ttl)) {

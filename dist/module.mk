@@ -15,10 +15,30 @@ nodist_systemdunit_DATA += dist/daemonsec-server.service
 dist_sysusers_DATA += dist/sysusers/daemonsec-server.conf
 dist_tmpfiles_DATA += dist/tmpfiles/daemonsec-server.conf
 endif
-CLEANFILES += $(nodist_systemdunit_DATA)
-EXTRA_DIST += dist/daemonsec-agent.service.in dist/daemonsec-server.service.in dist/daemonsec.conf dist/server.conf
+if AGENT
+if SERVER
+nodist_systemdunit_DATA += dist/daemonsec-enrol-local.service
+nodist_pkglibexec_SCRIPTS = dist/enrol-local
+endif
+endif
+CLEANFILES += $(nodist_systemdunit_DATA) $(nodist_pkglibexec_SCRIPTS)
+EXTRA_DIST += dist/daemonsec-agent.service.in dist/daemonsec-server.service.in dist/daemonsec.conf dist/server.conf \
+	dist/daemonsec-enrol-local.service.in dist/enrol-local.in
 
+dist_made = dist/daemonsec-agent.service dist/daemonsec-server.service dist/daemonsec-enrol-local.service dist/enrol-local
 dist/daemonsec-agent.service: dist/daemonsec-agent.service.in
 dist/daemonsec-server.service: dist/daemonsec-server.service.in
-dist/daemonsec-agent.service dist/daemonsec-server.service:
-	$(AM_V_GEN)$(MKDIR_P) dist && $(SED) 's#@sbindir@#$(sbindir)#' $(srcdir)/$@.in >$@.tmp && mv $@.tmp $@
+dist/daemonsec-enrol-local.service: dist/daemonsec-enrol-local.service.in
+dist/enrol-local: dist/enrol-local.in
+# config.status writes its own values over a name between two signs, here as well.
+$(dist_made): Makefile
+	$(AM_V_GEN)$(MKDIR_P) dist && $(SED) -e 's#[@]bindir[@]#$(bindir)#g' -e 's#[@]sbindir[@]#$(sbindir)#g' \
+		-e 's#[@]pkglibexecdir[@]#$(pkglibexecdir)#g' -e 's#[@]sysconfdir[@]#$(sysconfdir)#g' \
+		-e 's#[@]localstatedir[@]#$(localstatedir)#g' -e 's#[@]runstatedir[@]#$(runstatedir)#g' $(srcdir)/$@.in >$@.tmp && \
+		mv $@.tmp $@
+
+# Packages: dpkg-buildpackage and rpmbuild take the released tarball as it is.
+EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debian/source/format debian/daemonsec.install debian/daemonsec.lintian-overrides debian/daemonsec-agent.lintian-overrides \
+	debian/daemonsec-ctl.lintian-overrides debian/daemonsec-server.lintian-overrides \
+	debian/daemonsec-agent.dirs debian/daemonsec-agent.install debian/daemonsec-agent.postrm debian/daemonsec-agent.prerm \
+	debian/daemonsec-ctl.install debian/daemonsec-server.dirs debian/daemonsec-server.install debian/daemonsec-server.postrm

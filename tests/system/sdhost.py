@@ -62,6 +62,47 @@ def make_tree(root):
     os.rename(new, root)
 
 
+def layer(name, packages):
+    """The tree with more packages, as lower directories of an overlay; kept like the tree, by name."""
+    base, top = tree(), os.path.join(CACHE, name)
+    wanted = " ".join(sorted(packages))
+    with open(os.path.join(CACHE, name + ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        note = top + ".packages"
+        if not os.path.exists(note) or open(note).read() != wanted:
+            make_layer(base, top, packages)
+            with open(note, "w") as f:
+                f.write(wanted)
+    return f"{top}:{base}"
+
+
+def make_layer(base, top, packages):
+    say("adding packages to the Debian tree, once: " + " ".join(packages))
+    new = tempfile.mkdtemp(prefix="layer.", dir=CACHE)
+    root = new + "/root"
+    for d in ("up", "work", "root"):
+        os.makedirs(f"{new}/{d}")
+    os.chmod(new + "/up", 0o755)
+    shutil.copy("/etc/resolv.conf", new + "/resolv.conf")
+    script = f"""set -e
+mount -t overlay overlay -o lowerdir={base},upperdir={new}/up,workdir={new}/work {root}
+mount --bind /proc {root}/proc; mount --bind /dev {root}/dev
+touch {root}/etc/resolv.conf; mount --bind {new}/resolv.conf {root}/etc/resolv.conf
+printf '#!/bin/sh\nexit 101\n' >{root}/usr/sbin/policy-rc.d; chmod 755 {root}/usr/sbin/policy-rc.d
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+chroot {root} apt-get -qq update
+chroot {root} apt-get -qq -y --no-install-recommends install {' '.join(packages)}
+chroot {root} apt-get clean
+rm -f {root}/usr/sbin/policy-rc.d"""
+    r = subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-c", script], capture_output=True, text=True)
+    if r.returncode != 0:
+        shutil.rmtree(new, ignore_errors=True)
+        skip_all("packages could not be added: " + " ".join((r.stdout + r.stderr).strip().splitlines()[-2:]))
+    shutil.rmtree(top, ignore_errors=True)
+    os.rename(new + "/up", top)
+    shutil.rmtree(new, ignore_errors=True)
+
+
 def cgroup_dirs(name, layout):
     base = "/sys/fs/cgroup"
     if not os.path.exists(base + "/unified"):
@@ -82,7 +123,7 @@ def die_with_parent():
 
 
 class Host:
-    def __init__(self, name, layout="hybrid"):
+    def __init__(self, name, layout="hybrid", lower=None):
         sweep()
         self.name = f"{name}-{os.getpid()}"
         self.dir = tempfile.mkdtemp(prefix="daemonsec-host.", dir="/var/tmp")
@@ -91,7 +132,7 @@ class Host:
         for d in ("up", "work", "root"):
             os.makedirs(f"{self.dir}/{d}")
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o",
-                        f"lowerdir={tree()},upperdir={self.dir}/up,workdir={self.dir}/work", self.root], check=True)
+                        f"lowerdir={lower or tree()},upperdir={self.dir}/up,workdir={self.dir}/work", self.root], check=True)
         self.cgroups = cgroup_dirs(self.name, layout)
         self.layout = layout
         self.pid = None
