@@ -59,6 +59,10 @@ const struct ds_conf_option agent_options[] = {
 	{ "reaction", "breaker_max", DS_CONF_INT, AT(breaker_max), "0", 0, 1000000, NULL, true,
 	    "how often a minute automation may do one kind of reaction for one daemon, four times as often on the "
 	    "host; 0: as the kind says, mostly 30" },
+	{ "reaction", "hold_connections", DS_CONF_BOOL, AT(hold_connections), "false", 0, 0, NULL,
+	    true,
+	    "of daemons whose new programs are held, refuse connections to destinations that they never had, too, until "
+	    "the server answers" },
 	{ "exporters", "prometheus", DS_CONF_BOOL, AT(prometheus), "false", 0, 0, NULL, false,
 	    "serve metrics of this agent" },
 	{ "exporters", "prometheus_port", DS_CONF_INT, AT(prometheus_port), "9101", 1, 65535, NULL,

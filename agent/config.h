@@ -40,6 +40,7 @@ struct agent_config {
 	uint64_t hold_timeout_ms;
 	int64_t hold_default; /* enum agent_hold */
 	int64_t hold_by;      /* enum agent_hold_by */
+	bool hold_connections;
 	bool prometheus;      /* [exporters] */
 	int64_t prometheus_port;
 	char *prometheus_listen;

@@ -343,7 +343,7 @@ start_ingest(struct server *s, char *why, size_t size)
 		.order_ctx = s,
 		.on_committed = on_committed,
 		.committed_ctx = s,
-		.told_kinds = UINT64_C(1) << DS_EVENT_HELD,
+		.told_kinds = UINT64_C(1) << DS_EVENT_HELD | UINT64_C(1) << DS_EVENT_HELD_CONNECT,
 	};
 
 	s->ingest = ingest_start(&cfg, why, size);

@@ -129,12 +129,18 @@ on_sample(const struct probe_sample *sample)
 		hold_sample(sample);
 		return;
 	}
+	if (s->kind == SAMPLE_HOLD_CONNECT) {
+		hold_connect_sample(sample);
+		return;
+	}
 	if (s->kind == DS_EVENT_EXEC && path_of_names(sample->str[1], exe, sizeof(exe)) > 0)
 		learn(s, exe);
 	d = decide_sample(sample);
 	if (d == NULL || !d->watched || s->kind >= DS_EVENT_MAX || topic == NULL)
 		return;
 	hold_seen(d);
+	if (s->kind == DS_EVENT_CONNECT)
+		hold_learn_connect(d->name, s);
 	if (waits)
 		key = sample_mix(key, d->number);
 	fill_common(s, d, &ev);

@@ -228,7 +228,7 @@ hold_answer(const uint8_t id[DS_ORDER_ID_SIZE], unsigned answer)
 		}
 		return decide(q, false, "killed before it ran");
 	}
-	return -ENOENT;
+	return hold_net_answer(id, answer);
 }
 
 static void
@@ -250,7 +250,7 @@ uint64_t
 hold_tick(uint64_t now_ms)
 {
 	static struct ds_log_rate rate;
-	uint64_t next = UINT64_MAX;
+	uint64_t next = config != NULL ? hold_net_tick(now_ms) : UINT64_MAX;
 	int r;
 
 	hold_perm_drain(on_perm);
@@ -288,6 +288,7 @@ hold_init(const struct agent_config *c, const char *guard_dir)
 {
 	config = c;
 	hold_which_init(c);
+	hold_net_init(c);
 	map_file(guard_dir);
 	let_go_left_over();
 	if (hold_known_open(guard_dir) < 0)

@@ -15,6 +15,7 @@
 #include "lib/order.h"
 
 struct probe_sample;
+struct sample;
 struct daemon;
 
 /* Lets go on what a guard before us left stopped. */
@@ -33,6 +34,12 @@ void hold_sample(const struct probe_sample *sample);
 void hold_seen(const struct daemon *d);
 /* A program that a daemon started while it was only watched. */
 void hold_learn(const char *daemon, const char *exe);
+/* A connection was refused because its destination is strange. */
+void hold_connect_sample(const struct probe_sample *sample);
+/* A destination that a daemon connected to while it was only watched. */
+void hold_learn_connect(const char *daemon, const struct sample *s);
+/* Whether connections are held, too. */
+bool hold_net_is_on(void);
 /* The answer to a question: 0, -ENOENT: there is no such question (any more), -errno. */
 DS_MUST_CHECK int hold_answer(const uint8_t id[DS_ORDER_ID_SIZE], unsigned answer);
 /* Decides what is overdue; in how many ms something is due again, UINT64_MAX: nothing. */

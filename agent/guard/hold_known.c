@@ -114,7 +114,7 @@ push(const char *daemon, const char *exe)
 	const struct daemon *d = daemon_find(daemon);
 	struct stat st;
 
-	if (d == NULL || stat(exe, &st) < 0 || !S_ISREG(st.st_mode))
+	if (d == NULL || exe[0] != '/' || stat(exe, &st) < 0 || !S_ISREG(st.st_mode))
 		return;
 	probe_hold_know(probe_hold_key(d->number,
 			    (uint64_t)major(st.st_dev) << 20 | minor(st.st_dev), st.st_ino),
@@ -147,27 +147,41 @@ hold_known_add(const char *daemon, const char *exe)
 struct of_daemon {
 	const char *daemon;
 	size_t len;
+	void (*call)(const char *exe, void *ctx);
+	void *ctx;
 };
 
 static int
-push_one(const void *key, size_t len, void *value, void *ctx)
+see_one(const void *key, size_t len, void *value, void *ctx)
 {
 	const struct of_daemon *o = ctx;
 	const char *text = value;
 
 	(void)key;
 	if (len > o->len && text[o->len] == '\t' && strncmp(text, o->daemon, o->len) == 0)
-		push(o->daemon, text + o->len + 1);
+		o->call(text + o->len + 1, o->ctx);
 	return 0;
+}
+
+void
+hold_known_each(const char *daemon, void (*call)(const char *exe, void *ctx), void *ctx)
+{
+	struct of_daemon o = { daemon, strlen(daemon), call, ctx };
+
+	if (known != NULL)
+		(void)ds_map_each(known, see_one, &o);
+}
+
+static void
+push_one(const char *exe, void *ctx)
+{
+	push(ctx, exe);
 }
 
 void
 hold_known_push(const char *daemon)
 {
-	struct of_daemon o = { daemon, strlen(daemon) };
-
-	if (known != NULL)
-		(void)ds_map_each(known, push_one, &o);
+	hold_known_each(daemon, push_one, (void *)(uintptr_t)daemon);
 }
 
 void

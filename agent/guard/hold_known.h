@@ -18,6 +18,8 @@ void hold_known_add(const char *daemon, const char *exe);
 bool hold_known_note(const char *daemon, const char *exe);
 /* All of a daemon into the kernel's map. */
 void hold_known_push(const char *daemon);
+/* Calls for each of a daemon. */
+void hold_known_each(const char *daemon, void (*call)(const char *exe, void *ctx), void *ctx);
 /* What was added to disk. */
 void hold_known_flush(void);
 

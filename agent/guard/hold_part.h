@@ -6,6 +6,8 @@
 #include "agent/guard/target.h"
 #include "lib/event.h"
 
+struct agent_config;
+struct daemon;
 struct probe_sample;
 
 /* What waits for an answer. */
@@ -25,6 +27,15 @@ void hold_which_init(const struct agent_config *config);
 /* What is held is held on, also after a part of it died.  0 or -errno. */
 DS_MUST_CHECK int hold_keep(void);
 void hold_detach(void);
+
+/* hold_net.c: connections. */
+void hold_net_init(const struct agent_config *config);
+DS_MUST_CHECK int hold_net_attach(bool on);
+DS_MUST_CHECK int hold_net_daemon(const struct daemon *d, bool on);
+/* As hold_answer(); kill refuses. */
+DS_MUST_CHECK int hold_net_answer(const uint8_t id[DS_ORDER_ID_SIZE], unsigned answer);
+/* As hold_tick(). */
+uint64_t hold_net_tick(uint64_t now_ms);
 
 /* hold_ask.c: tells the question. */
 /* Stopped by a signal. */

@@ -72,6 +72,8 @@ switch_on(const struct daemon *d)
 	}
 	if (!hold_perm_is_on() && probe_hold_daemon(copy.number, is_on[copy.number]) < 0)
 		ds_log(WARN, "new programs of a daemon are not held", "daemon=\"%s\"", copy.name);
+	if (hold_net_daemon(&copy, is_on[copy.number]) < 0)
+		ds_log(WARN, "connections of a daemon are not held", "daemon=\"%s\"", copy.name);
 }
 
 void
@@ -113,6 +115,8 @@ hold_detach(void)
 {
 	hold_perm_stop();
 	hold_watch_stop();
+	if (hold_net_attach(false) < 0)
+		ds_log(WARN, "connections are held on", "error=\"%s\"", strerror(EBUSY));
 	if (probe_hold(false) < 0)
 		ds_log(WARN, "new programs are held on", "error=\"%s\"", strerror(EBUSY));
 }
@@ -141,6 +145,9 @@ sync_kernel(void)
 			hold_detach();
 		attached = anybody();
 		by_perm = hold_perm_is_on();
+		if (hold_net_attach(attached && config->hold_connections) < 0)
+			ds_log(WARN, "connections cannot be held here", "error=\"%s\"",
+			    strerror(EOPNOTSUPP));
 	}
 	for (uint32_t i = 1; i <= daemon_count(); i++)
 		if (daemon_get(i) != NULL)

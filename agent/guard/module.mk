@@ -66,7 +66,7 @@ guard_services = agent/guard/reactions/restore_file.c agent/guard/reactions/rest
 guard_hold = agent/guard/hold.c agent/guard/hold.h agent/guard/hold_part.h agent/guard/hold_which.c agent/guard/hold_ask.c \
 	agent/guard/hold_args.c agent/guard/hold_args.h agent/guard/hold_known.c agent/guard/hold_known.h \
 	agent/guard/hold_watch.c agent/guard/hold_watch.h agent/guard/hold_perm.c agent/guard/hold_perm.h \
-	agent/guard/hold_perm_part.h agent/guard/hold_perm_child.c agent/guard/probe_hold.c
+	agent/guard/hold_perm_part.h agent/guard/hold_perm_child.c agent/guard/hold_net.c agent/guard/probe_hold.c agent/guard/probe_net.c
 
 # Everything of it that tests link, too.
 noinst_LIBRARIES += agent/guard/libguard.a
@@ -92,9 +92,9 @@ agent_guard_libguard_a_CFLAGS = $(AM_CFLAGS) $(BPF_CFLAGS) $(NETTLE_CFLAGS) $(HO
 # The kernel side: one object of all sensors, so that they share their maps.
 bpf_headers = agent/guard/sensors/kernel.bpf.h agent/guard/sensors/maps.bpf.h agent/guard/sensors/common.bpf.h agent/guard/sensors/text.bpf.h
 bpf_objects = agent/guard/sensors/exec.bpf.o agent/guard/sensors/file.bpf.o agent/guard/sensors/net.bpf.o \
-	agent/guard/sensors/cred.bpf.o agent/guard/sensors/module.bpf.o
+	agent/guard/sensors/cred.bpf.o agent/guard/sensors/module.bpf.o agent/guard/sensors/hold.bpf.o
 EXTRA_DIST += $(bpf_headers) agent/guard/sensors/exec.bpf.c agent/guard/sensors/file.bpf.c agent/guard/sensors/net.bpf.c \
-	agent/guard/sensors/cred.bpf.c agent/guard/sensors/module.bpf.c
+	agent/guard/sensors/cred.bpf.c agent/guard/sensors/module.bpf.c agent/guard/sensors/hold.bpf.c
 BUILT_SOURCES += agent/guard/sensors/sensors.skel.h
 CLEANFILES += agent/guard/sensors/sensors.skel.h agent/guard/sensors/*.bpf.o agent/guard/sensors/sensors.linked
 SUFFIXES = .bpf.c .bpf.o

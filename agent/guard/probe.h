@@ -89,6 +89,18 @@ void probe_hold_forget(uint32_t pid);
 /* fd of the map of who is held; -1: none. */
 int probe_hold_fd(void);
 
+/* ---- holding connections, see hold_net.c */
+/* Attaches or detaches; 0; -EOPNOTSUPP: no cgroup of version 2, or this kernel cannot. */
+DS_MUST_CHECK int probe_net(bool on);
+DS_MUST_CHECK int probe_net_daemon(uint32_t daemon, bool on);
+/* The key of a destination in `net_verdicts`. */
+uint64_t probe_net_key(
+    uint32_t daemon, const uint8_t address[16], uint16_t port, uint8_t protocol);
+/* for_ms 0: for ever. */
+void probe_net_verdict(uint64_t key, bool allow, uint64_t for_ms);
+/* We are here, and answer within so long: without this for five seconds everything passes. */
+void probe_net_alive(uint64_t answer_ms);
+
 /* A file whose reading is told. */
 void probe_secret_add(const struct file_id *id);
 /* A file name whose reading is told, wherever the file is. */

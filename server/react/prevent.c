@@ -36,6 +36,7 @@ struct question {
 	struct ds_event ev;
 	char daemon[256], exe[1024];
 	struct key key;
+	uint8_t kind; /* of the behaviour it is about: EXEC or CONNECT */
 	bool is_learnt;
 	bool is_deployed, is_expected;
 	uint64_t now_us;
@@ -49,9 +50,9 @@ copy(struct ds_str s, char *ret, size_t size)
 
 /* How it is started does not matter here, only what: a key's first letter is the how. */
 static bool
-is_same_program(const struct question *q, uint8_t kind, const uint8_t *key, size_t size)
+is_same(const struct question *q, uint8_t kind, const uint8_t *key, size_t size)
 {
-	return kind == DS_EVENT_EXEC && size > 1 &&
+	return kind == q->kind && size > 1 &&
 	       ((size == q->key.size && memcmp(key + 1, q->key.data + 1, size - 1) == 0) ||
 		   (size - 1 == strlen(q->exe) && memcmp(key + 1, q->exe, size - 1) == 0));
 }
@@ -61,7 +62,7 @@ see_profile(const struct profile_row *row, void *ctx)
 {
 	struct question *q = ctx;
 
-	q->is_learnt = row->learnt && row->kind == DS_EVENT_EXEC && row->key_size == q->key.size &&
+	q->is_learnt = row->learnt && row->kind == q->kind && row->key_size == q->key.size &&
 		       memcmp(row->key, q->key.data, q->key.size) == 0;
 	return q->is_learnt;
 }
@@ -89,8 +90,7 @@ see_expectation(const struct expectation_row *row, void *ctx)
 	char class[CLASS_MAX];
 
 	key_class(q->daemon, "", class, sizeof(class));
-	q->is_expected = row->undone_us == 0 &&
-			 is_same_program(q, row->kind, row->key, row->key_size) &&
+	q->is_expected = row->undone_us == 0 && is_same(q, row->kind, row->key, row->key_size) &&
 			 (row->expires_us == 0 || row->expires_us > q->now_us) &&
 			 (!row->class[0] || strcmp(row->class, class) == 0) &&
 			 (row->host == 0 || row->host == q->host->number) &&
@@ -109,7 +109,7 @@ is_normal_elsewhere(const struct question *q)
 	key_class(q->daemon, "", class, sizeof(class));
 	if (v != NULL) {
 		is_normal = fleet_knowledge_get(ds_version_value(v),
-				knowledge_fact(class, DS_EVENT_EXEC, q->key.data, q->key.size))
+				knowledge_fact(class, q->kind, q->key.data, q->key.size))
 				.learnt >= PEERS_MIN;
 		ds_version_release(v);
 	}
@@ -122,15 +122,25 @@ reason_to_allow(struct question *q)
 {
 	const struct store_backend *b = q->react->cfg.backend;
 
-	key_of_program((struct ds_str){ q->exe, (uint32_t)strlen(q->exe) }, KEY_CHILD, &q->key);
+	if (q->kind == DS_EVENT_EXEC) {
+		key_of_program(
+		    (struct ds_str){ q->exe, (uint32_t)strlen(q->exe) }, KEY_CHILD, &q->key);
+	} else {
+		struct ds_event as = q->ev;
+
+		as.kind = q->kind;
+		key_of_event(&as, &q->key);
+	}
 	if (b->each_profile(q->react->reader, q->host->number, q->daemon, see_profile, q) >= 0 &&
 	    q->is_learnt)
-		return "the daemon is known to start it";
+		return q->kind == DS_EVENT_EXEC ? "the daemon is known to start it"
+						: "the daemon is known to connect there";
 	if (b->learning->each_expectation(q->react->reader, see_expectation, q) >= 0 &&
 	    q->is_expected)
 		return "a person said that it is normal";
 	if (is_normal_elsewhere(q))
-		return "its peers are known to start it";
+		return q->kind == DS_EVENT_EXEC ? "its peers are known to start it"
+						: "its peers are known to connect there";
 	if (b->learning->each_deployment(q->react->reader, see_deployment, q) >= 0 &&
 	    q->is_deployed)
 		return "a deployment is under way";
@@ -231,8 +241,12 @@ answer(struct question *q, const char *why)
 	snprintf(p->by, sizeof(p->by), "policy");
 	snprintf(p->rule, sizeof(p->rule), "held");
 	snprintf(p->reason, sizeof(p->reason), "%s",
-	    why != NULL ? why : "neither the daemon nor its peers are known to start it");
-	remember(q->react, p);
+	    why != NULL ? why
+	    : q->kind == DS_EVENT_EXEC
+		? "neither the daemon nor its peers are known to start it"
+		: "neither the daemon nor its peers are known to connect there");
+	if (q->kind == DS_EVENT_EXEC)
+		remember(q->react, p);
 	q->react->reactions++;
 	react_write_post(w);
 }
@@ -240,7 +254,11 @@ answer(struct question *q, const char *why)
 static void
 take_question(struct react *r, const struct react_host *host, const struct ds_event *ev)
 {
-	struct question q = { .react = r, .host = host, .ev = *ev, .now_us = ds_clock_wall_us() };
+	struct question q = { .react = r,
+		.host = host,
+		.ev = *ev,
+		.kind = ev->kind == DS_EVENT_HELD ? DS_EVENT_EXEC : DS_EVENT_CONNECT,
+		.now_us = ds_clock_wall_us() };
 	enum react_mode mode;
 
 	copy(ev->daemon, q.daemon, sizeof(q.daemon));
@@ -261,7 +279,7 @@ prevent_events(struct react *r, uint32_t number, const void *data, size_t size)
 
 	ds_buf_view(&b, data, size);
 	while (host != NULL && ds_buf_left(&b) > 0 && ds_ipc_get_event(&b, &ev) == 0)
-		if (ev.kind == DS_EVENT_HELD)
+		if (ev.kind == DS_EVENT_HELD || ev.kind == DS_EVENT_HELD_CONNECT)
 			take_question(r, host, &ev);
 }
 

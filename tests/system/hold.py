@@ -235,6 +235,61 @@ def check_fanotify(g):
     sh.stop()
 
 
+def check_connections(g):
+    """A destination that the daemon never had is refused until somebody says so; it is not stopped itself."""
+    name = wait(lambda: [e for e in g.find("DAEMON") if e.get("EXE") == g.shell])[0]["daemon"]
+    sh = Shell(g)
+    ports = known, new, bad, late, hung = range(7001, 7006)
+    far = subprocess.Popen(["unshare", "--net", sys.executable, "-c", f"""import select, socket, subprocess, sys
+print(1, flush=True)
+sys.stdin.readline()
+subprocess.run("ip addr add 198.51.100.1/24 dev far; ip link set far up", shell=True, check=True)
+servers = [socket.create_server(("", port)) for port in {ports}]
+print(1, flush=True)
+while True:
+    [s.accept()[0].close() for s in select.select(servers, [], [])[0]]"""], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    far.stdout.readline()
+    subprocess.run(f"ip link add near type veth peer name far netns {far.pid}; ip addr add 198.51.100.2/24 dev near; "
+                   "ip link set near up", shell=True, check=True)
+    far.stdin.write("\n")
+    far.stdin.flush()
+    far.stdout.readline()
+
+    def conn(port):
+        sh.p.stdin.write(f"(exec 3<>/dev/tcp/198.51.100.1/{port}) 2>&- && echo yes || echo no\n")
+        sh.p.stdin.flush()
+        return sh.read()
+
+    ok(conn(known) == "yes" and wait(lambda: f"connect 198.51.100.1 {known} 6" in open(os.path.join(g.dir, "guard", "known")).read()),
+       "where it connects to is learnt")
+    r = g.do("hold", daemon=name)
+    ok(r["outcome"] == "done" and "destinations" in r["text"], f"connections are held: {r['text']}")
+    ok(conn(known) == "yes" and not g.find("HELD_CONNECT"), "a known destination is not refused")
+    ok(conn(new) == "no", "a strange one is, at once")
+    e = g.wait("HELD_CONNECT", DPORT=new)
+    ok(e and e["DADDR"].encode("latin1") == socket.inet_aton("198.51.100.1") and e["daemon"] == name and e["EXE"] == g.shell, f"and somebody is asked: {e}")
+    ok(conn(new) == "no" and len(g.find("HELD_CONNECT", DPORT=new)) == 1, "once, however often it tries")
+    a = g.do("answer", target=bytes.fromhex(e["ORDER"]), answer=ALLOW)
+    ok(a["outcome"] == "done" and conn(new) == "yes", f"allowed, the next try passes: {a['took']} us")
+    conn(bad)
+    e = g.wait("HELD_CONNECT", DPORT=bad)
+    a = g.do("answer", target=bytes.fromhex(e["ORDER"]), answer=KILL)
+    ok(a["outcome"] == "done" and conn(bad) == "no" and len(g.find("HELD_CONNECT", DPORT=bad)) == 1 and sh.p.poll() is None,
+       "refused, it stays refused, and the daemon runs on")
+    with socket.socket() as s:
+        ok(s.connect_ex(("198.51.100.1", bad)) == 0, "for that daemon only")
+    conn(late)
+    e = g.wait("HELD_CONNECT", DPORT=late)
+    ok(g.result(bytes.fromhex(e["ORDER"])) and conn(late) == "yes", f"without an answer the default decides: {g.result(bytes.fromhex(e['ORDER']))['text']}")
+    os.kill(g.process.pid, signal.SIGSTOP)
+    ok(wait(lambda: conn(hung) == "yes", 12, 0.3), "a guard that hangs has no say after five seconds")
+    os.kill(g.process.pid, signal.SIGCONT)
+    g.kill()
+    ok(conn(bad) == "yes", "nor has one that is dead")
+    far.kill()
+    sh.stop()
+
+
 import re
 from guard import log_text
 FALLBACK = 0x20
@@ -255,6 +310,11 @@ with OrderGuard({"reaction.hold_timeout": "1500ms", "general.sensors": "fallback
     g.shell = shell
     first = Shell(g)
     check_fanotify(g)
+    first.stop()
+with OrderGuard({"reaction.hold_timeout": "1500ms", "reaction.hold_connections": "true"}, monitor=shell) as g:
+    g.shell = shell
+    first = Shell(g)
+    check_connections(g)
     first.stop()
 shutil.rmtree(os.path.dirname(shell))
 done()

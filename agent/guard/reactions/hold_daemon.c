@@ -32,7 +32,10 @@ apply(struct reaction_call *call)
 
 	if (r < 0)
 		return reaction_fail(call, r, "programs cannot be held here: %s", strerror(-r));
-	(void)reaction_fail(call, 0, "new programs are held");
+	(void)reaction_fail(call, 0, "new programs are held%s",
+	    hold_net_is_on()                 ? ", and new destinations are refused"
+	    : call->config->hold_connections ? "; connections cannot be held here"
+					     : "");
 	return 0;
 }
 

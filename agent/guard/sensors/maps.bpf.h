@@ -107,6 +107,33 @@ LINKAGE struct {
 	__type(value, struct held_task);
 } held SEC(".maps");
 
+/* Daemons whose connections to strange destinations are held. */
+LINKAGE struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SAMPLE_DAEMONS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u8);
+} net_holding SEC(".maps");
+
+/* Destinations, by daemon. */
+LINKAGE struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct net_verdict);
+} net_verdicts SEC(".maps");
+
+/* Tasks of these daemons that are in connect(2), by their address. */
+LINKAGE struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct connecting);
+} connecting SEC(".maps");
+
 /* Settings, written before the load. */
 LINKAGE const volatile __u64 hash_seed; /* so that nobody can aim at a key */
 LINKAGE const volatile __u32 self_pid;  /* of the guard, in its own pid namespace */
@@ -117,5 +144,6 @@ LINKAGE __u32 scope_level, scope_inum; /* the agent's pid namespace; inum 0: not
 LINKAGE __u32 epoch;                   /* decisions of another one are void */
 LINKAGE __u64 lost[8];                 /* by enum sample_sensor */
 LINKAGE __u64 woken_ns;
+LINKAGE __u64 net_alive_ns, net_ask_ns; /* when the guard was there last; how long it may take to answer */
 
 #endif

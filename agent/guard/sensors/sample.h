@@ -28,9 +28,13 @@ enum {
 /* Kinds of a sample that are not events. */
 #define SAMPLE_CGROUP \
 	100 /* a process changed its cgroup: string 0 is the path, arg[0] the decision's key */
-#define SAMPLE_HOLD \
-	101 /* a process is stopped at an exec: string 0 the arguments, 1 the program's names; daemon: who \
-	     * started it, arg[0] the program's key in `known` */
+#define SAMPLE_HOLD                                                                            \
+	101 /* a process is stopped at an exec: string 0 the arguments, 1 the program's names; \
+	     * daemon: who started it, arg[0] the program's key in `known` */
+
+#define SAMPLE_HOLD_CONNECT                                                                       \
+	102 /* a connection to a strange destination was refused: daddr, dport, proto; arg[0] its \
+	       key */
 
 enum sample_sensor {
 	SENSOR_EXEC,
@@ -134,6 +138,26 @@ struct held_task {
 };
 
 #define HOLD_MAX 1024u
+
+/* What becomes of a daemon's connections to one destination. */
+struct net_verdict {
+	__u64 until_ns; /* boot clock; 0: for ever */
+	__u32 allow;    /* 0: refused, without asking (again) */
+	__u32 reserved;
+};
+
+/* A task within connect(2). */
+struct connecting {
+	__u64 address[2]; /* network byte order, version 4 in the first four bytes */
+	__u64 key;        /* of the destination, in `net_verdicts` */
+	__u32 daemon;
+	__u16 port;
+	__u8 family, proto;
+	__u32 refused; /* because it is strange: somebody has to be asked */
+	__u32 reserved;
+};
+
+#define NET_ALIVE_NS 5000000000ull /* a guard that was silent for longer has no say */
 
 /* One file, for the set of credential files. */
 struct file_id {
