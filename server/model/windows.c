@@ -451,6 +451,12 @@ set_clock(struct feed *f, uint64_t index)
 		advance(f, t, index);
 }
 
+static bool
+is_gap(uint8_t kind)
+{
+	return kind == DS_EVENT_GAP || kind == DS_EVENT_AGENT_STOP || kind == DS_EVENT_AGENT_START;
+}
+
 static int
 take_all(struct feed *f, bool bulk)
 {
@@ -469,12 +475,13 @@ take_all(struct feed *f, bool bulk)
 
 		if ((flags[i] & DS_FLAG_INITIAL) || index == 0 || is_left_out(f, time_us))
 			continue;
+		/* What a gap covers is blind before the clock closes it. */
+		if (is_gap(kind))
+			r = take_gap(f, time_us, kind, i);
 		if (bulk)
 			set_clock(f, index);
-		if (kind == DS_EVENT_GAP || kind == DS_EVENT_AGENT_STOP ||
-		    kind == DS_EVENT_AGENT_START)
-			r = take_gap(f, time_us, kind, i);
-		else if (daemons[i] != 0 && (uses[kind].count > 0 || kind == DS_EVENT_RESOURCE))
+		if (r == 0 && !is_gap(kind) && daemons[i] != 0 &&
+		    (uses[kind].count > 0 || kind == DS_EVENT_RESOURCE))
 			r = take_event(f, daemons[i], kind, index, i, counts[i]);
 	}
 	return r;

@@ -172,6 +172,22 @@ while_no_agent_ran_it_is_blind(void **state)
 }
 
 static void
+what_an_outage_covers_is_blind_in_stored_segments_too(void **state)
+{
+	struct windows *ws = *state;
+	struct ds_event start = event_at(BASE + 15 * MINUTE, DS_EVENT_AGENT_START, 1);
+
+	start.daemon = (struct ds_str){ NULL, 0 };
+	feed(ws, BASE, DS_EVENT_FORK, 1, NULL);
+	feed_events(ws, true, &start, 1);
+	feed(ws, BASE + 15 * MINUTE, DS_EVENT_FORK, 1, NULL);
+	feed(ws, BASE + 19 * MINUTE, DS_EVENT_FORK, 1, NULL);
+	assert_int_equal(seen.len, 18);
+	for (size_t i = 0; i < seen.len; i++)
+		assert_int_equal(seen.at[i].blind, i <= 15);
+}
+
+static void
 the_urgent_lane_running_ahead_closes_nothing(void **state)
 {
 	struct windows *ws = *state;
@@ -361,6 +377,7 @@ main(void)
 		TRACKED(after_a_day_of_nothing_it_begins_anew),
 		TRACKED(what_was_lost_makes_windows_blind),
 		TRACKED(while_no_agent_ran_it_is_blind),
+		TRACKED(what_an_outage_covers_is_blind_in_stored_segments_too),
 		TRACKED(the_urgent_lane_running_ahead_closes_nothing),
 		TRACKED(fifteen_minutes_make_a_long_window),
 		TRACKED(a_clock_that_goes_back_by_a_day_starts_over),
