@@ -45,6 +45,7 @@ extern const struct feed feed_max;
 struct feed_replay_config {
 	const char *from; /* state directory of a server, or a file that holds packed batches */
 	double speed;     /* 1: as it was; 0: at once */
+	uint64_t ago_us;  /* at once: the newest event happened so long ago */
 };
 extern const struct feed feed_replay;
 

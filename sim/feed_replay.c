@@ -3,8 +3,8 @@
  * feed_replay - sends a recording again, with its clocks moved.
  *
  * At a speed, the first recorded event happens now and the others follow at that speed; at speed 0
- * all is sent at once and the last one happened now.  Hosts of the recording are dealt out to the
- * agents.
+ * all is sent at once and the last one happened now, or as long ago as was asked.  Hosts of the
+ * recording are dealt out to the agents.
  */
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -89,7 +89,7 @@ static uint64_t
 clock_move(const struct replay *p, uint64_t time_us)
 {
 	if (p->cfg.speed <= 0)
-		return time_us + (p->start_us - p->max_us);
+		return time_us + (p->start_us - p->cfg.ago_us - p->max_us);
 	return p->start_us + (uint64_t)((double)(time_us - p->min_us) / p->cfg.speed);
 }
 

@@ -48,6 +48,7 @@ enum {
 	OPT_ATTACKS,
 	OPT_FROM,
 	OPT_SPEED,
+	OPT_AGO,
 	OPT_STORE,
 	OPT_QUIET,
 	OPT_HELP,
@@ -73,6 +74,7 @@ static const struct option long_options[] = {
 	{ "attacks", required_argument, NULL, OPT_ATTACKS },
 	{ "from", required_argument, NULL, OPT_FROM },
 	{ "speed", required_argument, NULL, OPT_SPEED },
+	{ "ago", required_argument, NULL, OPT_AGO },
 	{ "store", required_argument, NULL, OPT_STORE },
 	{ "output", required_argument, NULL, 'o' },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
@@ -107,6 +109,7 @@ static const char usage_text[] =
     "  --attacks TIME|no      mean time between attacks (load: no, demo: 60s)\n"
     "  --from PATH            replay: a server's state directory, or a file with batches in it\n"
     "  --speed N              replay: how many times as fast; 0: all at once (1)\n"
+    "  --ago TIME             replay at once: the newest event happened so long ago (0s)\n"
     "  --store DIR            verify: the server's state directory\n"
     "  -o, --output text|json the summary\n"
     "  --quiet                no progress\n"
@@ -170,13 +173,13 @@ attacks_parse(struct options *o, const char *text)
 }
 
 static int
-history_parse(struct options *o, const char *text)
+time_parse(const char *text, uint64_t *ret_us)
 {
 	uint64_t ms;
 	int r = ds_conf_duration(text, &ms);
 
 	if (r == 0)
-		o->live.history_us = ms * 1000;
+		*ret_us = ms * 1000;
 	return r;
 }
 
@@ -233,7 +236,9 @@ option_take(struct options *o, int option, const char *arg)
 	case OPT_FLUSH:
 		return ds_conf_duration(arg, &o->live.flush_ms);
 	case OPT_HISTORY:
-		return history_parse(o, arg);
+		return time_parse(arg, &o->live.history_us);
+	case OPT_AGO:
+		return time_parse(arg, &o->replay.ago_us);
 	case OPT_ATTACKS:
 		return attacks_parse(o, arg);
 	case 'o':
