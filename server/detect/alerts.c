@@ -130,7 +130,8 @@ append_new(json_t *to, json_t *from, const char *key)
 	}
 }
 
-/* The alert's document with the finding's events; peers are as of now, the rest as of the first. */
+/* The alert's document with the finding's events and with what it says besides; peers are as of
+ * now, the rest as of the first. */
 static char *
 grown_document(const char *was, const char *finding)
 {
@@ -141,6 +142,7 @@ grown_document(const char *was, const char *finding)
 	if (json_is_object(to) && json_is_object(from)) {
 		append(to, from, "events");
 		append(to, from, "sources");
+		append_new(to, from, "explanation");
 		append_new(to, from, "behaviours");
 		append_new(to, from, "threat");
 		append_new(to, from, "rules");
@@ -245,7 +247,7 @@ apply_one(const struct store_backend *backend, struct store *store, uint32_t hos
 	r = find_open(backend, store, f->group, &open);
 	if (r < 0)
 		return r;
-	if (open.found && once) {
+	if (open.found ? once : f->joins) {
 		held_done(&open);
 		return 0;
 	}

@@ -564,6 +564,11 @@ detect_batch(
 	t.daemons = calloc(ds_batch_strings(b), sizeof(struct daemon_profile *));
 	if (t.host != NULL && t.daemons != NULL) {
 		t.clock_before_us = t.host->clock_us;
+		if (t.host->counted_us == 0)
+			t.host->counted_us =
+			    t.clock_before_us > 0
+				? t.clock_before_us
+				: DS_MIN(ds_batch_header(b)->time_min_us, from->received_us);
 		r = take_events(&t);
 		t.host->received_us = from->received_us;
 		mark_new_daemons(&t);

@@ -48,6 +48,7 @@ struct finding {
 	bool notice;   /* explained: kept for those who look, asks nobody to act */
 	uint32_t host; /* 0: of the batch */
 	bool closes;   /* ends the group's alert instead of growing it; reason is the note */
+	bool joins;    /* only grows an alert that is open */
 	char *json;    /* explanation, peers, process, threat, events; owned, malloc */
 	/* Filled when it is stored: the alert it went into; "": none, it was there already. */
 	char alert_id[40];

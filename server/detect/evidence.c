@@ -23,6 +23,7 @@
 #define LAYER_MIN       200u /* buckets before the second calibration replaces the nominal law */
 #define LINEAGE_P       0.1  /* a lineage gets a bucket of its own below it */
 #define EXPLAIN_P       0.02
+#define GROW_P          0.001 /* what joins an alert */
 #define DECISIVE_P      1e-6
 #define EPISODE_US      (3600 * 1000000ull)
 #define WEEK_US         (7 * 86400e6)
@@ -274,11 +275,21 @@ static int
 tell(struct evidence_pool *pool, const struct evidence *e, struct bucket *whole, struct bucket *b,
     const struct fused *f, struct verdict *v)
 {
+	int r = 0;
+
 	whole->tainted = true;
-	b->told = true;
 	if (begins_episode(pool, e))
 		*(f->decisive ? &pool->decisive : &pool->alarms) += 1;
-	return e->told ? 0 : bucket_tell(b, e, f, v);
+	if (e->told)
+		bucket_join(b, e->group, 1u << e->model->family);
+	else
+		r = bucket_tell(b, e, f, v);
+	/* What the daemon as a whole does meanwhile belongs to it. */
+	if (b == whole)
+		whole->spread = true;
+	else if (!whole->told)
+		bucket_join(whole, b->group, b->said);
+	return r;
 }
 
 int
@@ -288,6 +299,7 @@ evidence_add(struct evidence_pool *pool, const struct evidence *e, struct verdic
 	struct bucket *whole = open_bucket(pool, e, 0), *b = whole;
 	struct fused f;
 	double p = e->p;
+	int r;
 
 	if (whole == NULL)
 		return -ENOMEM;
@@ -305,24 +317,26 @@ evidence_add(struct evidence_pool *pool, const struct evidence *e, struct verdic
 		if (whole == NULL)
 			return 0; /* ended early to make room for the other */
 	}
+	if (b != whole && !b->told && whole->spread)
+		bucket_join(b, whole->group, whole->said);
 	if (!bucket_take(b, e, p, p < EXPLAIN_P))
 		return 0;
 	judge(pool, e, whole, b, &f);
 	if (e->told || (!b->told && (f.decisive || f.p <= f.threshold)))
 		return tell(pool, e, whole, b, &f, v);
-	return 0;
+	if (!b->told || p >= GROW_P)
+		return 0;
+	r = bucket_grow(b, e, v);
+	whole->said |= b->said;
+	return r;
 }
 
 /* ---- time */
 
 void
-evidence_tick(struct evidence_pool *pool, uint64_t now_us, size_t hosts)
+evidence_tick(struct evidence_pool *pool, uint64_t now_us, uint64_t watched_us)
 {
-	uint64_t passed = now_us > pool->tick_us ? now_us - pool->tick_us : 0;
-
-	/* The first tick, and a clock that jumped, say nothing about how long was watched. */
-	if (pool->tick_us != 0 && passed < 60 * 1000000ull)
-		pool->host_us += (double)passed * (double)hosts;
+	pool->host_us += (double)watched_us;
 	for (struct bucket *b = pool->tick_us == 0 ? pool->first : NULL; b != NULL; b = b->next)
 		b->opened_us = now_us;
 	pool->tick_us = now_us;

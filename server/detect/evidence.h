@@ -5,7 +5,8 @@
  * Each (host, daemon, lineage root, 5 minutes) collects the smallest p-value of every family; they
  * are fused by Fisher's method over the families and by the smallest alone, and both are calibrated
  * once more against what this fleet's daemons do (server/model/conformal.h, fuse.h).  What falls
- * below the threshold that `[detect] alert_budget` gives becomes a finding, at once and once.
+ * below the threshold that `[detect] alert_budget` gives becomes a finding, at once and once.  What
+ * further families say of the same five minutes afterwards makes its alert grow.
  *
  * A detector whose fact decides alone (a new program, a rule) makes its finding itself, by
  * verdict_finding(), and hands the same here as `told`: it joins what else is unusual and counts
@@ -67,9 +68,10 @@ struct evidence {
 	uint64_t root;         /* of the lineage; 0: the daemon as a whole */
 	uint64_t time_us;      /* the host's */
 	double score;          /* larger: more unusual; one scale a model */
-	double p;      /* 0: to be found by the fusion, among the scores of (model, class) */
-	bool decisive; /* a finding, whatever the budget */
-	bool told;     /* the model has made its own finding */
+	double p;          /* 0: to be found by the fusion, among the scores of (model, class) */
+	bool decisive;     /* a finding, whatever the budget */
+	bool told;         /* the model has made its own finding ... */
+	const char *group; /* ... of this group: what else is unusual joins its alert; or NULL */
 	uint32_t peers_seen, peers_of;
 	const struct ds_event *event; /* that says most, or NULL; for the alert's process */
 	/* Says what is unusual: called at most once, before evidence_add() returns, and only when
@@ -92,8 +94,10 @@ DS_MUST_CHECK int evidence_add(
 /* A score of what is known to be normal: held out of what its model learnt. */
 void evidence_calibrate(struct evidence_pool *pool, const struct evidence_model *model,
     const char *class, double score);
-/* Once a second or so: ends what is over, learns from it.  `hosts` that were heard since. */
-void evidence_tick(struct evidence_pool *pool, uint64_t now_us, size_t hosts);
+/* Once a second or so: ends what is over, learns from it.  `watched_us`: how much longer hosts were
+ * watched since, all together and by their own clocks: who catches up was not watched in a second.
+ */
+void evidence_tick(struct evidence_pool *pool, uint64_t now_us, uint64_t watched_us);
 /* A daemon (NULL: all) of a host is forgotten: what is collected about it goes. */
 void evidence_forget(struct evidence_pool *pool, uint32_t host, const char *daemon);
 

@@ -47,8 +47,19 @@ bucket_free(struct bucket *b)
 		return;
 	for (int i = 0; i < EVIDENCE_FAMILIES; i++)
 		free(b->term[i].features);
+	free(b->group);
 	free(b->daemon);
 	free(b);
+}
+
+void
+bucket_join(struct bucket *b, const char *group, unsigned families)
+{
+	b->told = true;
+	b->said |= families;
+	/* Without memory for it, it does not grow. */
+	if (b->group == NULL && group != NULL)
+		b->group = strdup(group);
 }
 
 void
@@ -254,33 +265,63 @@ say_reason(const struct bucket *b, const struct fused *f, char *ret, size_t size
 		snprintf(ret + len, size - len, ")");
 }
 
-int
-bucket_tell(
-    const struct bucket *b, const struct evidence *e, const struct fused *f, struct verdict *v)
+/* The same five minutes, the same id: what is resent after a crash adds nothing. */
+static void
+name_finding(const struct bucket *b, unsigned family, struct finding *to)
 {
-	const struct term *t = strongest(f);
-	struct {
-		uint64_t host, daemon, root, slot;
-	} where = { b->host, key_hash(7, b->daemon, strlen(b->daemon)), b->root, b->slot };
-	struct finding *to = verdict_put_finding(v);
-	double score = 20 - 10 * log10(f->p);
+	const struct {
+		uint64_t host, daemon, root, slot, family;
+	} where = { b->host, key_hash(7, b->daemon, strlen(b->daemon)), b->root, b->slot, family };
 
-	if (to == NULL)
-		return -ENOMEM;
-	*to = (struct finding){
-		.kind = t->model->kind, .time_us = e->time_us, .count = 1, .host = b->host
-	};
-	to->score = score < 99 ? score : 99;
-	to->severity = to->score >= 80 ? "high" : to->score >= 50 ? "medium" : "low";
-	/* The same five minutes, the same id: what is resent after a crash adds nothing. */
+	to->host = b->host;
 	snprintf(to->id, sizeof(to->id), "fnd_%016llx%016llx",
 	    (unsigned long long)key_hash(22, &where, sizeof(where)),
 	    (unsigned long long)key_hash(23, &where, sizeof(where)));
 	snprintf(to->daemon, sizeof(to->daemon), "%.255s", b->daemon);
+}
+
+int
+bucket_tell(struct bucket *b, const struct evidence *e, const struct fused *f, struct verdict *v)
+{
+	const struct term *t = strongest(f);
+	struct finding *to = verdict_put_finding(v);
+	double score = 20 - 10 * log10(f->p);
+	unsigned said = 0;
+
+	if (to == NULL)
+		return -ENOMEM;
+	*to = (struct finding){ .kind = t->model->kind, .time_us = e->time_us, .count = 1 };
+	to->score = score < 99 ? score : 99;
+	to->severity = to->score >= 80 ? "high" : to->score >= 50 ? "medium" : "low";
+	name_finding(b, EVIDENCE_FAMILIES, to);
 	snprintf(to->group, sizeof(to->group), "%s:%u:%016llx:%016llx", to->kind, b->host,
-	    (unsigned long long)where.daemon, (unsigned long long)b->root);
+	    (unsigned long long)key_hash(7, b->daemon, strlen(b->daemon)),
+	    (unsigned long long)b->root);
 	snprintf(to->title, sizeof(to->title), "%.100s %s", b->class, t->model->what);
 	say_reason(b, f, to->reason, sizeof(to->reason));
+	for (unsigned i = 0; i < EVIDENCE_FAMILIES; i++)
+		said |= (f->term[i] != NULL && f->term[i]->features != NULL) << i;
+	bucket_join(b, to->group, said);
 	to->json = document(b, e, f);
 	return to->json != NULL ? 0 : -ENOMEM;
+}
+
+int
+bucket_grow(struct bucket *b, const struct evidence *e, struct verdict *v)
+{
+	const struct term *t = &b->term[e->model->family];
+	struct finding *to;
+
+	if (b->group == NULL || t->features == NULL || (b->said >> e->model->family & 1))
+		return 0;
+	to = verdict_put_finding(v);
+	if (to == NULL)
+		return -ENOMEM;
+	*to = (struct finding){
+		.kind = e->model->kind, .severity = "low", .time_us = e->time_us, .joins = true
+	};
+	name_finding(b, e->model->family, to);
+	snprintf(to->group, sizeof(to->group), "%.199s", b->group);
+	b->said |= 1u << e->model->family;
+	return asprintf(&to->json, "{\"explanation\":[%s]}", t->features + 1) < 0 ? -ENOMEM : 0;
 }

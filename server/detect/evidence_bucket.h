@@ -26,6 +26,9 @@ struct bucket {
 	uint64_t root, slot;
 	uint64_t opened_us; /* server's clock; 0: before the first tick */
 	bool told, tainted;
+	bool spread;       /* whole daemon: told of itself, and so of whatever lineage */
+	char *group;       /* of the alert in which it was told; NULL: not, or not known */
+	unsigned said;     /* bits: families that are in that alert */
 	double extreme[2]; /* whole daemon: largest -log10 of the nominal p-values */
 	struct term term[EVIDENCE_FAMILIES];
 	struct seen_model seen[EVIDENCE_MODELS_MAX];
@@ -48,8 +51,12 @@ void bucket_free(struct bucket *b);
 void bucket_see(struct bucket *b, const struct evidence *e);
 /* True when it is the strongest of its family so far. */
 bool bucket_take(struct bucket *b, const struct evidence *e, double p, bool explain);
+/* What it is about has an alert: of this group, which further families may join. */
+void bucket_join(struct bucket *b, const char *group, unsigned families);
+/* Adds what a family says to that alert; nothing when it says nothing. -ENOMEM. */
+DS_MUST_CHECK int bucket_grow(struct bucket *b, const struct evidence *e, struct verdict *v);
 /* Makes the finding. -ENOMEM. */
 DS_MUST_CHECK int bucket_tell(
-    const struct bucket *b, const struct evidence *e, const struct fused *f, struct verdict *v);
+    struct bucket *b, const struct evidence *e, const struct fused *f, struct verdict *v);
 
 #endif

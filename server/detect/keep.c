@@ -14,6 +14,7 @@
 #define MODELS_DUE_US    (300 * 1000000ull)
 #define BEHAVIOUR_DUE_US (300 * 1000000ull)
 #define DAY_US           (24 * 3600 * 1000000ull)
+#define WATCHED_MAX_US   (30 * DAY_US) /* a clock that jumps by more counts for so much */
 
 static struct ds_str
 text(const char *s)
@@ -139,8 +140,20 @@ struct tick {
 	struct detect *detect;
 	struct profiles *profiles;
 	uint64_t now_us, due_us;
-	size_t heard; /* hosts that are there */
+	uint64_t watched_us; /* hosts were, since the last tick */
 };
+
+/* How much longer a host was watched, by its own clock: a backlog of days counts as days. */
+static uint64_t
+watched_since(struct host_profile *h, uint64_t now_us)
+{
+	uint64_t at = host_now(h, now_us), before = h->counted_us;
+
+	at -= DS_MIN(at, h->blind_us);
+	if (at > before)
+		h->counted_us = at;
+	return before > 0 && at > before ? DS_MIN(at - before, WATCHED_MAX_US) : 0;
+}
 
 static int
 tick_host(const void *key, size_t len, void *value, void *ctx)
@@ -153,8 +166,7 @@ tick_host(const void *key, size_t len, void *value, void *ctx)
 	/* Nothing was heard for long: nothing has changed since. */
 	if (t->now_us > h->received_us + 2 * PROFILE_QUIET_MAX_US + t->due_us)
 		return 0;
-	if (!h->stopped && t->now_us < h->received_us + 2 * PROFILE_QUIET_MAX_US)
-		t->heard++;
+	t->watched_us += watched_since(h, t->now_us);
 	for (struct daemon_profile *d = h->first; d != NULL; d = d->next) {
 		tick_daemon(t->profiles, d, t->now_us, t->due_us);
 		share(t->detect, d);
@@ -196,7 +208,7 @@ detect_tick(struct detect *d, uint64_t now_us, struct verdict *ret)
 
 	*ret = (struct verdict){ 0 };
 	(void)ds_map_each(d->profiles.hosts, tick_host, &t);
-	evidence_tick(d->evidence, now_us, t.heard);
+	evidence_tick(d->evidence, now_us, t.watched_us);
 	r = sequence_tick(d, now_us, ret);
 	if (r == 0)
 		r = save_models(d, now_us, ret);

@@ -71,12 +71,24 @@ percent(double part, double whole)
 	return whole > 0 ? 100 * part / whole : 0;
 }
 
+/* Of others only when there are any. */
+static void
+say_usual(double here, double there, double others, const char *class, char *ret, size_t size)
+{
+	if (others > 0)
+		snprintf(ret, size, "%.3g %% here, %.3g %% on other hosts with %.60s", here, there,
+		    class);
+	else
+		snprintf(ret, size, "%.3g %% here; of other hosts nothing is known yet", here);
+}
+
 static size_t
 explain(const void *ctx, struct evidence_feature *ret, size_t max)
 {
 	const struct mixture *x = ctx;
 	const struct llr *l = &x->models->llr;
 	const struct tally *others = &x->models->class->others;
+	double rest = others->total - l->self.total;
 	size_t len = x->len < max ? x->len : max;
 
 	for (size_t i = 0; i < len; i++) {
@@ -91,9 +103,8 @@ explain(const void *ctx, struct evidence_feature *ret, size_t max)
 		snprintf(ret[i].observed, sizeof(ret[i].observed), "%.120s: %.3g %% of %.0f", what,
 		    percent((double)b->block_weight, (double)x->models->weight),
 		    (double)x->models->weight);
-		snprintf(ret[i].baseline, sizeof(ret[i].baseline),
-		    "%.3g %% here, %.3g %% on other hosts with %.60s", percent(own, l->self.total),
-		    percent(all - own, others->total - l->self.total), x->models->daemon->class);
+		say_usual(percent(own, l->self.total), percent(all - own, rest), rest,
+		    x->models->daemon->class, ret[i].baseline, sizeof(ret[i].baseline));
 		ret[i].weight = x->raw > 0 ? x->part[i] / x->raw : 0;
 		if (ret[i].weight > 1)
 			ret[i].weight = 1;

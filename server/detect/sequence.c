@@ -177,6 +177,7 @@ struct steps {
 	const struct chain *chain;
 	const struct behaviour *behaviour;
 	double now, mean;
+	uint64_t root;
 };
 
 static void
@@ -242,6 +243,7 @@ hand_in(struct turn *t, struct daemon_models *m, const struct evidence_model *mo
 	double p;
 
 	peak->sent = peak->top;
+	e.root = peak->root;
 	e.explain = x != NULL ? explain : NULL;
 	e.ctx = x;
 	return sequence_hand_in(t, m, &e, &p);
@@ -256,6 +258,7 @@ note_peak(struct turn *t, struct daemon_models *m, const struct evidence_model *
 	if (score <= peak->top)
 		return 0;
 	peak->top = score;
+	peak->root = x->root;
 	if (!m->daemon->ready || score < least || score < peak->sent * GROWN)
 		return 0;
 	return hand_in(t, m, model, peak, explain, x);
@@ -319,23 +322,37 @@ chain_key(const struct host_profile *h, uint64_t pid)
 }
 
 /* A process that was not followed yet goes on where its parent is. */
-static struct chain *
+static struct followed *
 chain_of(struct turn *t, const struct sighting *s, uint64_t pid)
 {
 	uint64_t key = chain_key(t->host, pid);
 	struct followed *f = chain_slot(t->detect->sequence, key);
+	const struct followed *from;
 	uint64_t parent = 0;
 
 	if (f->key == key)
-		return &f->chain;
+		return f;
 	if (s->event != NULL && s->event->num[DS_NUM_PPID] > 1)
 		parent = chain_key(t->host, s->event->num[DS_NUM_PPID]);
-	if (parent != 0 && chain_slot(t->detect->sequence, parent)->key == parent)
-		f->chain = chain_slot(t->detect->sequence, parent)->chain;
+	from = parent != 0 ? chain_slot(t->detect->sequence, parent) : NULL;
+	if (from != NULL && from->key == parent)
+		f->chain = from->chain;
 	else
 		f->chain = (struct chain){ 0 };
+	f->root = pid == s->daemon->pid                                    ? 0
+		  : from != NULL && from->key == parent && from->root != 0 ? from->root
+									   : key;
 	f->key = key;
-	return &f->chain;
+	return f;
+}
+
+uint64_t
+sequence_root(struct turn *t, uint64_t pid)
+{
+	uint64_t key = chain_key(t->host, pid);
+	const struct followed *f = chain_slot(t->detect->sequence, key);
+
+	return pid != 0 && f->key == key ? f->root : 0;
 }
 
 static int
@@ -343,7 +360,8 @@ see_step(struct turn *t, struct daemon_models *m, const struct sighting *s, uint
 {
 	struct grams *g = &t->detect->sequence->grams;
 	uint32_t symbol = symbol_of(s->behaviour);
-	struct chain *c = chain_of(t, s, pid);
+	struct followed *f = chain_of(t, s, pid);
+	struct chain *c = &f->chain;
 	struct steps x = { .models = m, .chain = c };
 	struct chain_step step;
 	int r;
@@ -355,6 +373,7 @@ see_step(struct turn *t, struct daemon_models *m, const struct sighting *s, uint
 	if (s->behaviour->learnt)
 		chain_learn(g, m->class->scope, c, symbol);
 	chain_advance(c, symbol, &step);
+	x.root = f->root;
 	r = note_peak(
 	    t, m, &markov, &m->surprise, chain_surprise(c), SURPRISE_LEAST, explain_steps, &x);
 	if (r == 0)
@@ -374,6 +393,7 @@ see_edge(struct turn *t, struct daemon_models *m, const struct sighting *s)
 	if (score <= m->burst.top)
 		return 0;
 	burst_look(b, edge, &x.now, &x.mean);
+	x.root = sequence_root(t, t->pids[s->index]);
 	return note_peak(t, m, &burst, &m->burst, score, BURST_LEAST, explain_burst, &x);
 }
 

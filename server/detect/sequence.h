@@ -34,6 +34,8 @@ struct sequence *sequence_new(void); /* NULL: no memory */
 void sequence_free(struct sequence *s);
 /* A behaviour that was seen; the hot path. -ENOMEM. */
 DS_MUST_CHECK int sequence_see(struct turn *t, const struct sighting *s, uint64_t pid);
+/* The lineage of a process that is followed; 0: not followed, or the daemon as a whole. */
+uint64_t sequence_root(struct turn *t, uint64_t pid);
 /* Ends blocks of daemons that have fallen silent. */
 DS_MUST_CHECK int sequence_tick(struct detect *d, uint64_t now_us, struct verdict *v);
 /* What the worker's daemons learnt together, as rows; and back, or of one daemon. */

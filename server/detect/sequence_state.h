@@ -16,7 +16,8 @@ struct class_models {
 };
 
 struct followed {
-	uint64_t key; /* host, process, blind time; 0: none */
+	uint64_t key;  /* host, process, blind time; 0: none */
+	uint64_t root; /* of its lineage: the first process below the daemon's own; 0: that one */
 	struct chain chain;
 };
 
@@ -32,6 +33,7 @@ struct sequence {
 /* A score that is handed in when it has grown, at most a few times in five minutes. */
 struct peak {
 	double top, sent;
+	uint64_t root; /* the lineage it was of */
 };
 
 struct held_block {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* turn_tell - what is told, and what people said beforehand about it. */
 #include "server/detect/allowance.h"
+#include "server/detect/sequence.h"
 #include "server/detect/turn.h"
 
 #include <stdio.h>
@@ -70,7 +71,7 @@ tell_fleet(struct turn *t, const struct sighting *s, const struct finding *f)
 
 /* What else is unusual about the daemon meanwhile is part of this, and not learnt. */
 static int
-tell_fusion(struct turn *t, const struct sighting *s)
+tell_fusion(struct turn *t, const struct sighting *s, const char *group)
 {
 	static const struct evidence_model model = { "novelty", EVIDENCE_NOVELTY, "new_child",
 		"does what it never did" };
@@ -82,6 +83,8 @@ tell_fusion(struct turn *t, const struct sighting *s)
 		.time_us = s->time_us,
 		.p = TOLD_P,
 		.told = true,
+		.group = group,
+		.root = sequence_root(t, s->event != NULL ? s->event->num[DS_NUM_PID] : 0),
 		.event = s->event };
 	double p;
 
@@ -107,5 +110,7 @@ turn_tell(struct turn *t, struct sighting *s, const struct detector *by)
 	fold_deployed(t, s, first);
 	if (!again && !t->verdict->findings[first].notice)
 		tell_fleet(t, s, &t->verdict->findings[first]);
-	return again || t->verdict->findings[first].notice ? 0 : tell_fusion(t, s);
+	return again || t->verdict->findings[first].notice
+		   ? 0
+		   : tell_fusion(t, s, t->verdict->findings[first].group);
 }

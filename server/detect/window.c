@@ -231,7 +231,8 @@ evidence_of(const struct turn *t, const struct daemon_profile *d,
 		.host_name = t->from->host_name,
 		.daemon = d->name,
 		.class = d->class,
-		.time_us = (c->window->index + c->window->minutes) * WINDOW_US };
+		/* With what else was seen in that minute. */
+		.time_us = (c->window->index + c->window->minutes - 1) * WINDOW_US };
 }
 
 static int
@@ -315,8 +316,9 @@ judge_rates(struct round *r, const struct daemon_profile *d, struct rates *rates
 	if (!score.judged)
 		return;
 	e.score = rates_total(&score);
-	/* Only an order, which the fusion calibrates; alone it is never decisive. */
-	e.p = DS_MAX(FIT_P_MIN, exact_exp(-e.score));
+	/* About as steep as a normal law of twice the variance, which the fusion calibrates; alone
+	 * it is never decisive. */
+	e.p = DS_MAX(FIT_P_MIN, exact_exp(-e.score * e.score / 4));
 	e.peers_of = turn_peers(r->turn, d, 0, &class, true).seen;
 	e.explain = explain_rates;
 	e.ctx = &v;

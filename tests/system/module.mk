@@ -23,7 +23,7 @@ EXTRA_DIST += tests/system/api.py
 system_tests += tests/system/api.py
 sanitized_system_tests += tests/system/api.py
 
-system_tests += tests/system/models.py
+system_tests += tests/system/models.py tests/system/learn.py
 sanitized_system_tests += tests/system/models.py
 
 system_tests += tests/system/sim.py

@@ -30,6 +30,8 @@ struct ds_event fixture_event(const struct fixture *f, uint8_t kind, const char 
 void fixture_add(struct fixture *f, const struct ds_event *ev);
 /* Scores what was added: f->verdict; how many findings. */
 size_t fixture_send(struct fixture *f);
+/* Findings but for what only joins an alert. */
+size_t fixture_told(const struct verdict *v);
 /* A DAEMON event. */
 void fixture_declare(struct fixture *f, const char *daemon, const char *role, const char *exe,
     const char *version, uint8_t hash);

@@ -195,7 +195,7 @@ live(struct evidence_pool *pool, uint64_t *now_us, size_t windows)
 		struct evidence a = some(&level, *now_us, -log(1 - uniform()));
 		struct evidence b = some(&sequence, *now_us, -log(1 - uniform()));
 
-		evidence_tick(pool, *now_us, 1);
+		evidence_tick(pool, *now_us, SPAN + 1000000);
 		told += hand_in(pool, &a, NULL, NULL) + hand_in(pool, &b, NULL, NULL);
 	}
 	return told;
@@ -313,11 +313,65 @@ an_alarm_does_not_become_what_is_expected(void **s)
 	for (int day = 0; day < 20; day++, now += 86400000000ull) {
 		struct evidence e = some(&level, now, 30);
 
-		evidence_tick(pool, now, 1);
+		evidence_tick(pool, now, 86400000000ull);
 		told += hand_in(pool, &e, &p, NULL);
 	}
 	assert_int_equal(told, 20);
 	assert_true(p < EVIDENCE_REFUSE);
+	evidence_free(pool);
+}
+
+static void
+what_comes_after_an_alert_in_its_five_minutes_joins_it(void **s)
+{
+	struct evidence_pool *pool = evidence_new(1);
+	uint64_t now = START_US;
+	struct evidence a, b;
+	struct verdict first, more;
+	double p;
+
+	(void)s;
+	live(pool, &now, 3000);
+	a = some(&level, now, 1);
+	b = some(&sequence, now, 40);
+	a.decisive = true;
+	a.root = b.root = 77;
+	assert_int_equal(hand_in(pool, &a, NULL, &first), 1);
+	assert_int_equal(hand_in(pool, &b, &p, &more), 1);
+	assert_true(p < EVIDENCE_REFUSE);
+	assert_false(first.findings[0].joins);
+	assert_true(more.findings[0].joins);
+	assert_int_equal(more.findings[0].count, 0);
+	assert_string_equal(first.findings[0].group, more.findings[0].group);
+	assert_string_not_equal(first.findings[0].id, more.findings[0].id);
+	assert_non_null(strstr(more.findings[0].json, "\"feature\":\"steps\""));
+	verdict_done(&more);
+	/* Each family once; what the daemon does as a whole belongs to it as well. */
+	b.score = 41;
+	assert_int_equal(hand_in(pool, &b, NULL, NULL), 0);
+	b.root = 0;
+	assert_int_equal(hand_in(pool, &b, NULL, NULL), 0);
+	verdict_done(&first);
+	evidence_free(pool);
+}
+
+static void
+another_lineage_of_the_daemon_has_an_alert_of_its_own(void **s)
+{
+	struct evidence_pool *pool = evidence_new(1);
+	struct evidence e = some(&level, START_US, 1);
+	struct verdict v[2];
+
+	(void)s;
+	e.decisive = true;
+	for (unsigned i = 0; i < 2; i++) {
+		e.root = 10 + i;
+		assert_int_equal(hand_in(pool, &e, NULL, &v[i]), 1);
+	}
+	assert_false(v[1].findings[0].joins);
+	assert_string_not_equal(v[0].findings[0].group, v[1].findings[0].group);
+	verdict_done(&v[0]);
+	verdict_done(&v[1]);
 	evidence_free(pool);
 }
 
@@ -389,6 +443,8 @@ main(void)
 		cmocka_unit_test(what_its_model_told_is_not_told_again),
 		cmocka_unit_test(the_same_evidence_gives_the_same_finding),
 		cmocka_unit_test(an_alarm_does_not_become_what_is_expected),
+		cmocka_unit_test(what_comes_after_an_alert_in_its_five_minutes_joins_it),
+		cmocka_unit_test(another_lineage_of_the_daemon_has_an_alert_of_its_own),
 		cmocka_unit_test(an_hour_of_a_daemon_is_one_episode),
 		cmocka_unit_test(a_crowd_of_daemons_stays_within_bounds),
 	};

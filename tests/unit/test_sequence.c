@@ -76,7 +76,7 @@ tick(struct fixture *f)
 	size_t told;
 
 	assert_int_equal(detect_tick(f->detect, f->now_us, &v), 0);
-	told = v.findings_len;
+	told = fixture_told(&v);
 	verdict_done(&v);
 	return told;
 }
