@@ -11,6 +11,7 @@
 #include "lib/map.h"
 #include "server/detect/changed_by.h"
 #include "server/detect/new_child.h"
+#include "server/detect/ready.h"
 #include "server/detect/rule_floor.h"
 #include "server/detect/sequence.h"
 #include "server/detect/tier.h"

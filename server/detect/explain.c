@@ -3,6 +3,7 @@
 
 #include "lib/clock.h"
 #include "lib/json.h"
+#include "server/detect/ready.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

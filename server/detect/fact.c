@@ -4,6 +4,7 @@
 #include "lib/clock.h"
 #include "server/detect/explain.h"
 #include "server/detect/lineage.h"
+#include "server/detect/ready.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* keep - what is learnt comes back from the store, and goes there again when it is due. */
 #include "lib/map.h"
+#include "server/detect/ready.h"
 #include "server/detect/sequence.h"
 #include "server/detect/turn.h"
 #include "server/store/model_state.h"

@@ -14,6 +14,7 @@
 #include "server/detect/explain.h"
 #include "server/detect/keeper.h"
 #include "server/detect/lineage.h"
+#include "server/detect/ready.h"
 #include "server/detect/turn.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ready - when a daemon has been learnt, and what is missing until then. */
-#include "server/detect/profile.h"
+#include "server/detect/ready.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* verdict - what comes out of detection: findings, and the rows that are to be stored. */
+#include "server/detect/ready.h"
 #include "server/detect/turn.h"
 #include "server/store/model_state.h"
 
