@@ -112,6 +112,54 @@ def check_freeze(g):
     return p
 
 
+FREEZERS = (("2", ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"), "cgroup.freeze", "cgroup.events", "frozen 1"),
+            ("1", ("/sys/fs/cgroup/freezer",), "freezer.state", "freezer.state", "FROZEN"))
+
+
+def check_freezer(g):
+    """A cgroup that is the daemon's alone is frozen as a whole, by the freezer of either version."""
+    for version, places, file, state_file, word in FREEZERS:
+        root = [x for x in places if os.path.isdir(x) and (version == "1" or os.path.exists(x + "/cgroup.controllers"))]
+        if not root:
+            say(f"no freezer of version {version} here")
+            continue
+        name = f"daemonsec-test-{os.getpid()}-{time.monotonic_ns()}.service"
+        dir = f"{root[0]}/{name}"
+        # What says of which daemon a process is: the hierarchy of systemd where there is one.
+        dirs = [dir] + [f"/sys/fs/cgroup/systemd/{name}"] * os.path.isdir("/sys/fs/cgroup/systemd")
+        for d in dirs:
+            os.mkdir(d)
+        p = victim(g, TREE)
+        shell = [int(x) for x in open(f"/proc/{p.pid}/task/{p.pid}/children").read().split()]
+        for pid in [p.pid, *shell]:
+            for d in dirs:
+                open(d + "/cgroup.procs", "w").write(str(pid))
+        frozen = lambda: word in open(f"{dir}/{state_file}").read()
+        r = g.do("freeze", unit="watchedd", **who(p))
+        ok(r["outcome"] == "done" and r["verified"] and frozen() and state(p.pid) != "T",
+           f"freezer of version {version}: the cgroup is frozen, nobody gets a signal: {r['text']}, {r['took']} us")
+        u = g.do("undo", target=r["order"])
+        ok(u["outcome"] == "done" and not frozen(), "and thawed by undo")
+        r = g.do("freeze", unit="watchedd", lifetime_ms=60000, **who(p))
+        g.kill()
+        g.start()
+        ok(frozen() and g.do("undo", target=r["order"])["outcome"] == "done" and not frozen(), "also by the next guard")
+        other = subprocess.Popen(["/bin/sleep", "600"])
+        if version == "1" and len(dirs) > 1:  # else whoever is in the cgroup is of the unit
+            open(dir + "/cgroup.procs", "w").write(str(other.pid))
+            r = g.do("freeze", unit="watchedd", **who(p))
+            ok(r["outcome"] == "done" and not frozen() and state(p.pid) == "T" and state(other.pid) == "S",
+               "with somebody else in it only the daemon's processes are stopped")
+            g.do("undo", target=r["order"])
+        g.do("kill", **who(p))
+        other.kill()
+        other.wait()
+        gone(p)
+        for d in dirs:
+            wait(lambda: not open(d + "/cgroup.procs").read())
+            os.rmdir(d)
+
+
 def check_crash(g, p):
     r = g.do("freeze", lifetime_ms=600000, **who(p))
     ok(state(p.pid) == "T", "frozen")
@@ -170,6 +218,7 @@ with OrderGuard({"reaction.breaker_max": "12"}) as g:
     ok("orders: taken" in g.sensors(), "the token pins the key of orders")
     check_kill(g, *check_refusals(g))
     check_crash(g, check_freeze(g))
+    check_freezer(g)
     check_limits(g)
     check_keys(g)
 done()

@@ -2,10 +2,11 @@
 /*
  * freeze - stops a process and everything below it; thaw lets them go on.
  *
- * With a cgroup of version 2 that is the daemon's alone the whole cgroup is frozen: nothing that it
- * forks gets away.  Else SIGSTOP, to all of the tree.  The inverse is the list of what is stopped;
- * what somebody else had stopped before stays stopped.
+ * An order that names a unit, and a cgroup that is the daemon's alone: the whole cgroup is frozen,
+ * and nothing that it forks gets away.  Else SIGSTOP, to all of the tree.  The inverse is the list
+ * of what is stopped; what somebody else had stopped before stays stopped.
  */
+#include "agent/guard/daemon.h"
 #include "agent/guard/evidence.h"
 #include "agent/guard/process.h"
 #include "agent/guard/reactions/freezer.h"
@@ -40,6 +41,30 @@ put_tree(struct reaction_call *call, const struct target_process *root)
 	return r;
 }
 
+struct only {
+	struct reaction_call *call;
+	const struct daemon *daemon;
+};
+
+static int
+is_other(pid_t pid, void *ctx)
+{
+	const struct only *o = ctx;
+
+	return daemon_of_process(pid) != o->daemon || target_may(o->call, pid) < 0;
+}
+
+/* A cgroup is frozen as a whole: only when nobody else is in it. */
+static bool
+is_alone(struct reaction_call *call, pid_t pid, const char *dir)
+{
+	struct only o = { call, daemon_of_process(pid) };
+	bool is_alone = o.daemon != NULL && freezer_each(dir, is_other, &o) == 0;
+
+	call->why[0] = '\0';
+	return is_alone;
+}
+
 static int
 prepare(struct reaction_call *call)
 {
@@ -50,7 +75,8 @@ prepare(struct reaction_call *call)
 	if (r < 0)
 		return reaction_fail(call, r, "process %u has ended", call->order->pid);
 	evidence_process(call, root.pid);
-	if (call->order->unit[0] == '\0' || freezer_of(root.pid, path, sizeof(path)) < 0)
+	if (call->order->unit[0] == '\0' || freezer_of(root.pid, path, sizeof(path)) < 0 ||
+	    !is_alone(call, root.pid, path))
 		return put_tree(call, &root);
 	r = ds_buf_put_u8(&call->inverse, BY_FREEZER);
 	if (r == 0)

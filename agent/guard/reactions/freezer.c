@@ -88,10 +88,49 @@ freezer_of(pid_t pid, char *ret, size_t size)
 			return -EPERM;
 		if ((size_t)snprintf(ret, size, "%s%s", f->mount, path) >= size)
 			return -ENAMETOOLONG;
-		if (file_of(ret, &found, file, sizeof(file)) == 0 && found == f)
+		if (file_of(ret, &found, file, sizeof(file)) == 0 &&
+		    strcmp(found->file, f->file) == 0)
 			return 0;
 	}
 	return -ENOENT;
+}
+
+struct members {
+	const struct freezer *freezer;
+	const char *path;
+	int (*call)(pid_t pid, void *ctx);
+	void *ctx;
+};
+
+static int
+see_process(pid_t pid, void *ctx)
+{
+	const struct members *m = ctx;
+	char path[FREEZER_PATH_MAX];
+	size_t len = strlen(m->path);
+
+	if (!cgroup_path(pid, m->freezer->prefix, path, sizeof(path)) ||
+	    strncmp(path, m->path, len) != 0 || (path[len] != '\0' && path[len] != '/'))
+		return 0;
+	return m->call(pid, m->ctx);
+}
+
+int
+freezer_each(const char *dir, int (*call)(pid_t pid, void *ctx), void *ctx)
+{
+	struct members m = { .call = call, .ctx = ctx };
+	size_t best = 0;
+
+	for (size_t i = 0; i < DS_LEN(freezers); i++) {
+		size_t len = strlen(freezers[i].mount);
+
+		if (len <= best || strncmp(dir, freezers[i].mount, len) != 0 || dir[len] != '/')
+			continue;
+		best = len;
+		m.freezer = &freezers[i];
+		m.path = dir + len;
+	}
+	return m.freezer != NULL ? process_each(see_process, &m) : -ENOENT;
 }
 
 static int

@@ -18,4 +18,8 @@ DS_MUST_CHECK int freezer_set(const char *dir, bool frozen);
 /* 1: all of it is frozen, 0, -errno. */
 DS_MUST_CHECK int freezer_is_frozen(const char *dir);
 
+/* Calls for each process of the cgroup and of those below it until it returns other than 0, which
+ * is returned; or -errno. */
+DS_MUST_CHECK int freezer_each(const char *dir, int (*call)(pid_t pid, void *ctx), void *ctx);
+
 #endif
