@@ -45,6 +45,8 @@ struct work {
 	uint64_t minute[MINUTES_MAX];
 	double *rows; /* MINUTES_MAX x WINDOW_DIM */
 	size_t len;
+	int feature;                /* whose course is told; -1: none's */
+	double course[MINUTES_MAX]; /* of it, as it was counted */
 	unsigned blind;
 };
 
@@ -170,11 +172,16 @@ find_bands(const struct work *w, struct shape *s)
 	if (column == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < WINDOW_DIM; i++) {
+		size_t len = 0;
+
+		/* What was not measured in a minute is not a number, and has no order. */
 		for (size_t r = 0; r < w->len; r++)
-			column[r] = w->rows[r * WINDOW_DIM + i];
-		qsort(column, w->len, sizeof(*column), by_value);
+			if (!isnan(w->rows[r * WINDOW_DIM + i]))
+				column[len++] = w->rows[r * WINDOW_DIM + i];
+		qsort(column, len, sizeof(*column), by_value);
 		for (size_t k = 0; k < DS_LEN(part); k++)
-			s->band[i][k] = column[(size_t)(part[k] * (double)(w->len - 1))];
+			s->band[i][k] =
+			    len ? column[(size_t)(part[k] * (double)(len - 1))] : (double)NAN;
 	}
 	free(column);
 	return 0;
@@ -190,6 +197,8 @@ fit(struct work *w, struct shape *s)
 	int r;
 
 	memcpy(s->last, w->rows + (w->len - 1) * WINDOW_DIM, sizeof(s->last));
+	for (size_t i = 0; w->feature >= 0 && i < w->len; i++)
+		w->course[i] = w->rows[i * WINDOW_DIM + (size_t)w->feature];
 	r = find_bands(w, s);
 	if (r == 0)
 		r = scale_fit(&s->scale, &scale, w->rows, w->len, WINDOW_DIM);
@@ -226,7 +235,7 @@ static void
 put_point(struct ds_json *j, const struct work *w, const struct shape *s, size_t i)
 {
 	const double *row = w->rows + i * WINDOW_DIM;
-	uint32_t core = 0;
+	uint32_t core = 0, center = 0;
 	double distance = dbscan_distance(&s->dense, row, &core), at[2];
 	bool inside = distance <= 1 && core < s->dense.len;
 
@@ -236,6 +245,8 @@ put_point(struct ds_json *j, const struct work *w, const struct shape *s, size_t
 	ds_json_put_double(j, "x", at[0]);
 	ds_json_put_double(j, "y", at[1]);
 	ds_json_put_int(j, "cluster", inside ? (int64_t)s->dense.cluster[core] : -1);
+	(void)kmeans_distance(&s->centers, row, &center);
+	ds_json_put_uint(j, "center", center);
 	if (!inside)
 		ds_json_put_string(j, "why", window_features[oddest(row)].name);
 	ds_json_end(j);
@@ -277,6 +288,22 @@ put_features(struct ds_json *j, const struct shape *s)
 }
 
 static void
+put_course(struct ds_json *j, const struct work *w)
+{
+	size_t feature = (size_t)w->feature;
+
+	ds_json_key(j, "course");
+	ds_json_object(j);
+	ds_json_put_string(j, "feature", window_features[feature].name);
+	ds_json_key(j, "values");
+	ds_json_array(j);
+	for (size_t i = 0; i < w->len; i++)
+		ds_json_double(j, human(feature, w->course[i]));
+	ds_json_end(j);
+	ds_json_end(j);
+}
+
+static void
 put_shape(const struct work *w, const struct shape *s)
 {
 	struct ds_json *j = &w->c->json;
@@ -297,6 +324,8 @@ put_shape(const struct work *w, const struct shape *s)
 		ds_json_put_double(j, "shown", s->plane.share[0] + s->plane.share[1]);
 		put_centers(j, s);
 		put_features(j, s);
+		if (w->feature >= 0)
+			put_course(j, w);
 	}
 	ds_json_end(j);
 }
@@ -323,6 +352,22 @@ answer(struct work *w)
 	return r;
 }
 
+/* ?feature=, by name; false and a problem when it is none. */
+static bool
+read_feature(struct call *c, int *ret)
+{
+	const char *name = c->get(c->request, "feature");
+
+	*ret = -1;
+	for (size_t i = 0; name != NULL && i < WINDOW_DIM; i++)
+		if (strcmp(window_features[i].name, name) == 0)
+			*ret = (int)i;
+	if (name == NULL || *ret >= 0)
+		return true;
+	call_problem(c, 400, "parameter", "feature: there is no \"%s\"", name);
+	return false;
+}
+
 void
 daemons_windows(struct call *c)
 {
@@ -336,7 +381,7 @@ daemons_windows(struct call *c)
 	}
 	if (w != NULL && w->rows != NULL) {
 		r = 0;
-		if (daemons_find(c, &w->host, w->daemon))
+		if (read_feature(c, &w->feature) && daemons_find(c, &w->host, w->daemon))
 			r = answer(w);
 	}
 	if (r < 0)

@@ -28,6 +28,8 @@ endif
 tests_bench_bench_train_SOURCES = tests/bench/bench_train.c
 tests_bench_bench_train_LDADD = server/libdsserver.a -lm
 
+EXTRA_DIST += tests/bench/bench_ui.py tests/bench/ui.mjs
+
 # END OF LIST: add above
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)

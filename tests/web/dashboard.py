@@ -44,6 +44,11 @@ def main():
         times = [p["time"] for p in w["points"]]
         ok(w["minutes"] == len(times) == len(set(times)) >= 20 and w["features"],
            f"a daemon's minutes of half an hour are counted once each: {w['minutes']}, {w.get('clusters')} clusters")
+        one = w["features"][0]["name"]
+        c = site.get(f"daemons/{daemon['id']}/windows", feature=one)
+        ok(c["course"]["feature"] == one and len(c["course"]["values"]) == len(c["points"]) and
+           all(f["low"] is None or f["low"] <= f["middle"] <= f["high"] for f in c["features"]) and
+           all(p["center"] < len(c["centers"]) for p in c["points"]), "one of its features is told minute by minute")
         site.make_token(uses=1, label="<b>label</b>", require_approval=True)
         token = site.post("api-tokens", {"name": "<b>dashboard</b>", "scopes": "*", "ttl": "1h"})["token"]
         password = open(os.path.join(site.state, "admin-password")).read().strip()

@@ -75,7 +75,7 @@ export function flat(doc: Doc, prefix = "", out: [string, string | number][] = [
 
 // ---- process trees
 
-export type Node = { pid: number; parent: number; exe: string; cmd: string; at: string; did: Doc[]; below: Node[]; hot: boolean };
+export type Node = { pid: number; parent: number; exe: string; cmd: string; at: string; did: Doc[]; below: Node[]; hot: boolean; ended?: string };
 
 export function treeOf(alert: Alert, near: Doc[]): { above: string[]; roots: Node[] } {
   const nodes = new Map<number, Node>();
@@ -113,6 +113,46 @@ export function treeOf(alert: Alert, near: Doc[]): { above: string[]; roots: Nod
   return { above: [...(p?.parents ?? [])].reverse(), roots };
 }
 
+// Who started whom on a host, of what was seen of it; the newest roots first.
+export function forest(docs: Doc[]): Node[] {
+  const nodes = new Map<number, Node>();
+  const node = (pid: number) => {
+    let n = nodes.get(pid);
+    if (!n) nodes.set(pid, (n = { pid, parent: 0, exe: "", cmd: "", at: "", did: [], below: [], hot: false }));
+    return n;
+  };
+  for (const d of [...docs].sort((a, b) => (text(a, "@timestamp") < text(b, "@timestamp") ? -1 : 1))) {
+    const pid = Number(pick(d, "process.pid") ?? 0), parent = Number(pick(d, "process.parent.pid") ?? 0), action = text(d, "event.action");
+    if (!pid) continue;
+    if (action === "exit") {
+      const n = nodes.get(pid);
+      if (n) n.ended = text(d, "@timestamp");
+      continue;
+    }
+    const n = node(pid);
+    n.parent = parent || n.parent;
+    n.exe = text(d, "process.executable") || n.exe;
+    n.cmd = text(d, "process.command_line") || n.cmd;
+    n.at ||= text(d, "@timestamp");
+    delete n.ended;
+    if (parent) {
+      const up = node(parent);
+      up.exe ||= text(d, "process.parent.executable");
+    }
+  }
+  const roots: Node[] = [];
+  for (const n of nodes.values()) {
+    const up = nodes.get(n.parent);
+    if (up && up !== n && !under(up, n, nodes)) up.below.push(n);
+    else roots.push(n);
+  }
+  const newest = (n: Node): string => n.below.reduce((m, c) => { const v = newest(c); return v > m ? v : m; }, n.at);
+  return roots.map((n) => [n, newest(n)] as const).sort((a, b) => (a[1] < b[1] ? 1 : -1)).map(([n]) => n);
+}
+
+// What an alert's score is still worth: it halves each four hours since it was seen last.
+export const worth = (score: number, since: number) => score * 0.5 ** (Math.max(0, since) / (4 * 3600e3));
+
 // Whether `n` is above `up`: pids are used again, and a circle must not become a tree.
 function under(up: Node, n: Node, nodes: Map<number, Node>): boolean {
   for (let at: Node | undefined = up, i = 0; at && i < 64; i++) {
@@ -120,4 +160,26 @@ function under(up: Node, n: Node, nodes: Map<number, Node>): boolean {
     at = nodes.get(at.parent);
   }
   return false;
+}
+
+// ---- behaviours in words
+
+const capabilities = ("chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service net_broadcast net_admin net_raw ipc_lock "
+  + "ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease audit_write audit_control setfcap "
+  + "mac_override mac_admin syslog wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore").split(" ");
+const namespaces: Record<number, string> = { 0x80: "time", 0x20000: "mount", 0x2000000: "cgroup", 0x4000000: "uts", 0x8000000: "ipc", 0x10000000: "user", 0x20000000: "pid", 0x40000000: "net" };
+
+function bits(what: string, names: (bit: number) => string | undefined): string[] {
+  const mask = BigInt(what);
+  return Array.from({ length: 64 }, (_, i) => i).filter((i) => (mask >> BigInt(i)) & 1n).map((i) => names(i) ?? `bit ${i}`);
+}
+
+// Masks that the kernel counts in are told by their names.
+export function behaviourText(action: string, what: string): string {
+  if (action === "read") return what.replace(/^read /, "");
+  if (!/^\d{1,20}$/.test(what) || what === "0") return what;
+  if (action === "namespace") return bits(what, (i) => namespaces[2 ** i]).join(", ");
+  if (action !== "capset") return what;
+  const list = bits(what, (i) => capabilities[i]);
+  return list.length > 6 ? `${list.slice(0, 3).join(", ")} … (${list.length})` : list.join(", ");
 }

@@ -155,7 +155,7 @@ export const t = {
     details: "The event", filterFor: "Only these", partial: "counted in part",
   },
   fleet: {
-    title: "Fleet", name: "Host", state: "State", alerts: "Alerts", labels: "Labels", os: "System", version: "Agent", lag: "Delay", seen: "Last seen", expires: "Certificate",
+    title: "Fleet", risk: "Risk", modeOf: "Mode", name: "Host", state: "State", alerts: "Alerts", labels: "Labels", os: "System", version: "Agent", lag: "Delay", seen: "Last seen", expires: "Certificate",
     states: { connected: "Reports", offline: "Silent", pending: "Waits for approval", revoked: "Revoked" } as Record<string, string>,
     none: "No host is enrolled yet.", noneSuch: "No host matches.", views: "Saved views", saveView: "Save this view", picked: (k: number) => `${n(k, "host", "hosts")} selected`,
     approve: "Approve", revoke: "Revoke", label: "Set labels", labelHint: "Separated by commas; they replace the labels that the hosts have.", mode: "Set mode",
@@ -164,7 +164,7 @@ export const t = {
     total: (k: number) => n(k, "host", "hosts"), first: (k: number) => `the first ${k.toLocaleString()}`,
   },
   host: {
-    title: "Host", facts: "Details", risk: "Risk, the last 24 hours", riskQuiet: "No alert in 24 hours", daemons: "Daemons", processes: "Programs started lately", listeners: "Listens on", reactions: "Reactions in effect",
+    title: "Host", facts: "Details", risk: "Risk, the last 24 hours", riskQuiet: "No alert in 24 hours.", riskNow: (v: number) => `now ${v} of 100`, riskWhy: "The score of the worst alert; it halves every four hours after it was seen last. What was a mistake does not count.", ended: (at: string) => `ended ${at}`, alone: "There is no other host to compare it with.", differs: "Another version than most", usual: "most have", daemons: "Daemons", processes: "Processes of the last hour", listeners: "Listens on", reactions: "Reactions in effect",
     peers: "Different from others", peersNone: "It runs what the others run.", only: "Few others run", missing: "Most others run, this host does not", of: (a: number, b: number) => `${a.toLocaleString()} of ${b.toLocaleString()} hosts`,
     events: "Its events", alerts: "Its alerts", noAlerts: "No alerts.", noListeners: "No listening port was seen in 24 hours.", noPrograms: "No program was started in the last hour.", noDaemons: "No daemon is known yet.",
     isolate: "Isolate", release: "Release", sureIsolate: "Cut this host off from the network, but for DaemonSec? It ends by itself after 10 minutes and can be undone at any time.", isolated: "Isolation was ordered.",
@@ -183,7 +183,7 @@ export const t = {
     events: "Its events", rollback: "Roll back", sureRollback: "Go back to this version?", rolled: "Rolled back.", train: "Train now", never: (what: string) => `It ${what}.`,
     does: {
       exec: "It starts", connect: "It talks to", accept: "It is reached on", listen: "It listens on", write: "It writes below", create: "It creates files below", read: "It reads secrets", rename: "It renames below", unlink: "It deletes below",
-      chmod: "It changes modes below", chown: "It changes owners below", setuid: "It changes its user to", setgid: "It changes its group to", capset: "It changes its capabilities", ptrace: "It traces", login: "Who logs in", send: "It sends to",
+      chmod: "It changes modes below", chown: "It changes owners below", setuid: "It changes its user to", setgid: "It changes its group to", capset: "It changes its capabilities to", namespace: "It enters new namespaces:", bpf_load: "It loads BPF programs of type", exec_memory: "It runs from memory", vm_write: "It writes into other processes:", ptrace: "It traces", login: "Who logs in", send: "It sends to",
       module_load: "It loads modules", mount: "It mounts", integrity: "Its files change",
     } as Record<string, string>,
     nots: { exec: "It starts no program.", connect: "It talks to nobody.", listen: "It opens no port.", privilege: "It changes no privilege." },
@@ -199,7 +199,8 @@ export const t = {
     simulated: "What would have been done, by the rules as they are now",
   },
   models: {
-    title: "Models", none: "No model has been trained yet.", profile: "What is learnt without training", profileText: "Profiles of what each daemon does are learnt from the first event on and need no training. Models of how much and how often are trained from stored events.",
+    title: "Models", none: "No model has been trained yet.", noneOf: "No model of it has been trained yet: Models trains one from stored events.", look: "Look", against: "Compared with", first: "It is the first version: there is none to compare it with.", was: "There", isNew: "new",
+    differ: (k: number) => (k === 0 ? "nothing differs" : `${n(k, "feature differs", "features differ")}`), sureUse: (d: string, v: number) => `Go back to version ${v} of ${d}? Every host uses it within moments. The version in use now is kept, and you can go back to it.`, profile: "What is learnt without training", profileText: "Profiles of what each daemon does are learnt from the first event on and need no training. Models of how much and how often are trained from stored events.",
     ready: "learnt", learning: "still learning", coverage: "Data", train: "Train", days: "From the last", trained: "Training was started.", jobs: "Training", noJobs: "No training has run yet.", kind: "Kind", daemon: "Daemon", version: "Version", made: "Made", rate: "False alarms", budget: "Budget",
     active: "Active", activate: "Use this version", activated: "The version is in use.", progress: "Progress", state: "State", started: "Started", budgetText: (b: string) => `You accept ${b} false alarms; thresholds follow from it.`,
     allReady: "Every daemon is learnt.", states: { active: "In use", retired: "Retired", refused: "Refused" } as Record<string, string>, jobStates: { running: "Running", done: "Done", failed: "Failed", interrupted: "Interrupted" } as Record<string, string>,
@@ -258,7 +259,9 @@ export const t = {
     states: { waiting: "Waiting", held: "For the digest", told: "In a digest", sent: "Sent", dead: "Given up" } as Record<string, string>, counts: (sent: number, waiting: number, dead: number) => `${sent.toLocaleString()} sent, ${waiting.toLocaleString()} waiting, ${dead.toLocaleString()} given up`,
     from: (s: string) => `from ${s} on`,
   },
+  chart: { drag: "Drag over a part to see its events.", dragAlerts: "Drag over a part to see its alerts." },
   scatter: {
+    by: "Coloured by", dotsCenters: "● a minute, coloured by its nearest centre (K-Means)", course: (f: string) => `${f}, minute by minute over the last day; green: nine minutes in ten`,
     title: "Its minutes of the last day", label: (m: number, c: number, o: number) => `${n(m, "minute", "minutes")} in ${n(c, "cluster", "clusters")}, ${n(o, "outlier", "outliers")}`,
     dots: "● a minute, coloured by its cluster (DBSCAN)", crosses: "✕ an outlier", diamonds: "◇ a centre (K-Means)", ring: "◯ the newest minute", cluster: (k: number) => `cluster ${k}`, odd: (why: string) => `an outlier; least usual: ${why}`,
     hint: "Minutes that are alike lie together. Point at one to see when it was, click to see its events.", few: (have: number, need: number) => `${n(have, "minute was", "minutes were")} counted in the last day; ${need} show a shape.`,

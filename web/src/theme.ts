@@ -5,3 +5,13 @@ import { kept } from "./data";
 export type Theme = "auto" | "light" | "dark";
 export const theme = kept<Theme>("theme", "auto");
 effect(() => { document.documentElement.dataset.theme = theme.value; });
+
+// What a colour of the tokens is now. light-dark() is resolved by the browser for a real property only.
+export function colourOf(beside: Element, name: string): string {
+  const probe = document.createElement("span");
+  beside.after(probe);
+  probe.style.color = `var(${name})`;
+  const colour = getComputedStyle(probe).color;
+  probe.remove();
+  return colour || "#888";
+}

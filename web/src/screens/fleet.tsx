@@ -1,13 +1,15 @@
 // fleet - the hosts: who reports, who does not, and what many of them get at once.
 import { useSignal } from "@preact/signals";
-import { all, may, offers, post } from "../api";
+import { all, get, may, offers, post, type PageOf } from "../api";
+import type { AlertSummary } from "../api.gen";
 import { changed, useData } from "../data";
-import { plain, span } from "../format";
-import { severityRank, type Alert, type Host } from "../model";
+import { count, ms, plain, quoted, span } from "../format";
+import { worth, type Host } from "../model";
+import { status } from "../state";
 import { t } from "../text";
 import { go, link, param, setParams } from "../url";
 import { Button, Chip, Dialog, doing, Field, Severity, Show, Time, Told } from "../ui/basic";
-import { SetMode } from "../ui/modes";
+import { SetMode, type Said } from "../ui/modes";
 import { QueryBar } from "../ui/querybar";
 import { VirtualTable, type Column } from "../ui/table";
 import { Views } from "../ui/views";
@@ -28,27 +30,24 @@ export const decide = (hosts: Host[], verb: "approve" | "revoke") =>
 export function Fleet() {
   const q = param("q");
   const list = useData(`hosts ${q}`, (s) => all<Host>("hosts", { q }, MAX, s), { every: 15, on: ["hosts"] });
-  const alerts = useData("fleet alerts", (s) => all<Alert>("alerts", { status: "open" }, 5000, s), { every: 30, on: ["alerts"] });
+  const alerts = useData("fleet alerts", (s) => get<AlertSummary>("alerts/summary", undefined, s), { every: 30, on: ["alerts"] });
+  const modes = useData("modes", (s) => get<PageOf<Said>>("modes", undefined, s), { every: 60, on: ["modes"], skip: !offers("GET", "/modes") });
   const picked = useSignal<Set<string>>(new Set());
   const dialog = useSignal<"" | "label" | "revoke" | "mode">("");
-  const by = new Map<string, { n: number; worst: string; score: number }>();
-  for (const a of alerts.data ?? []) {
-    const e = by.get(a.host?.id ?? "") ?? { n: 0, worst: "", score: 0 };
-    e.n++;
-    e.score = Math.max(e.score, a.score);
-    if (severityRank(a.severity) > severityRank(e.worst)) e.worst = a.severity;
-    by.set(a.host?.id ?? "", e);
-  }
+  const by = new Map((alerts.data?.hosts ?? []).map((g) => [g.host.id ?? "", g]));
+  const risk = (h: Host) => { const g = by.get(h.id); return g ? Math.round(worth(g.score, Date.now() - ms(g.last_seen))) : 0; };
   const columns: Column<Host>[] = [
-    { id: "name", title: t.fleet.name, width: "19%", sort: (h) => h.name, cell: (h) => <a href={link.host(h.id)}><Told text={h.name} /></a> },
-    { id: "state", title: t.fleet.state, width: "150px", sort: (h) => hostState(h), cell: (h) => <HostState h={h} /> },
-    { id: "alerts", title: t.fleet.alerts, width: "92px", sort: (h) => -(by.get(h.id)?.score ?? 0), cell: (h) => { const e = by.get(h.id); return e ? <a class="row tight" href={link.alerts(`host.name:"${h.name}"`)}><Severity of={e.worst} short /><span class="badge hot">{e.n}</span></a> : <span class="muted">–</span>; } },
+    { id: "name", title: t.fleet.name, width: "15%", sort: (h) => h.name, cell: (h) => <a href={link.host(h.id)}><Told text={h.name} /></a> },
+    { id: "state", title: t.fleet.state, width: "118px", sort: (h) => hostState(h), cell: (h) => <HostState h={h} /> },
+    { id: "alerts", title: t.fleet.alerts, width: "84px", sort: (h) => -(by.get(h.id)?.alerts ?? 0), cell: (h) => { const e = by.get(h.id); return e ? <a class="row tight nowrap" href={link.alerts(`host.name:${quoted(h.name)}`)}><Severity of={e.severity} short /><span class="badge hot">{count(e.alerts)}</span></a> : <span class="muted">–</span>; } },
+    { id: "risk", title: t.fleet.risk, width: "106px", sort: (h) => -risk(h), cell: (h) => { const v = risk(h); return v ? <span class="row tight nowrap"><span class="meter narrow" aria-hidden="true"><span class={`risk-${by.get(h.id)!.severity}`} style={{ width: `${v}%` }} /></span>{v}</span> : <span class="muted">0</span>; } },
+    ...(offers("GET", "/modes") ? [{ id: "mode", title: t.fleet.modeOf, width: "80px", sort: (h: Host) => modeOf(h, modes.data?.items ?? []), cell: (h: Host) => { const m = modeOf(h, modes.data?.items ?? []); return <span class={m === "monitor" ? "muted" : ""}>{(t.mode as Record<string, string>)[m] ?? m}</span>; } }] : []),
     { id: "labels", title: t.fleet.labels, width: "15%", sort: (h) => (h.labels ?? []).join(), cell: (h) => <span class="row tight labels">{(h.labels ?? []).map((l) => <Chip key={l}><Told text={l} /></Chip>)}</span> },
     { id: "os", title: t.fleet.os, sort: (h) => h.os ?? "", cell: (h) => <Told text={h.os} /> },
-    { id: "version", title: t.fleet.version, width: "82px", sort: (h) => h.agent_version ?? "", cell: (h) => <Told text={h.agent_version} /> },
-    { id: "lag", title: t.fleet.lag, width: "78px", num: true, sort: (h) => Number((h.session as { lag_seconds?: number } | undefined)?.lag_seconds ?? -1), cell: (h) => { const l = (h.session as { lag_seconds?: number } | undefined)?.lag_seconds; return l === undefined ? "–" : span(l); } },
-    { id: "seen", title: t.fleet.seen, width: "112px", sort: (h) => h.last_seen ?? "", cell: (h) => <Time at={h.last_seen} /> },
-    { id: "expires", title: t.fleet.expires, width: "104px", sort: (h) => h.certificate?.expires ?? "", cell: (h) => <Time at={h.certificate?.expires} /> },
+    { id: "version", title: t.fleet.version, width: "70px", sort: (h) => h.agent_version ?? "", cell: (h) => <Told text={h.agent_version} /> },
+    { id: "lag", title: t.fleet.lag, width: "64px", num: true, sort: (h) => Number((h.session as { lag_seconds?: number } | undefined)?.lag_seconds ?? -1), cell: (h) => { const l = (h.session as { lag_seconds?: number } | undefined)?.lag_seconds; return l === undefined ? "–" : span(l); } },
+    { id: "seen", title: t.fleet.seen, width: "96px", sort: (h) => h.last_seen ?? "", cell: (h) => <Time at={h.last_seen} /> },
+    { id: "expires", title: t.fleet.expires, width: "92px", sort: (h) => h.certificate?.expires ?? "", cell: (h) => <Time at={h.certificate?.expires} /> },
   ];
   const hosts = (list.data ?? []).filter((h) => picked.value.has(h.id));
   const done = () => { picked.value = new Set(); dialog.value = ""; };
@@ -69,8 +68,8 @@ export function Fleet() {
       )}
       <Show of={list} what={t.fleet.title} lines={8}>{(rows) => (
         <section class="card">
-          <VirtualTable rows={rows} columns={columns} rowKey={(h) => h.id} label={t.fleet.title} empty={q ? t.fleet.noneSuch : t.fleet.none} minWidth={1080}
-            onOpen={(h) => go(link.host(h.id))} picked={picked.value} onPicked={(s) => { picked.value = s; }} initialSort={["alerts", 1]} />
+          <VirtualTable rows={rows} columns={columns} rowKey={(h) => h.id} label={t.fleet.title} empty={q ? t.fleet.noneSuch : t.fleet.none} minWidth={1140}
+            onOpen={(h) => go(link.host(h.id))} picked={picked.value} onPicked={(s) => { picked.value = s; }} initialSort={["risk", 1]} />
         </section>
       )}</Show>
       {dialog.value === "label" && <Labels hosts={hosts} onClose={() => { dialog.value = ""; }} onDone={done} />}
@@ -84,6 +83,13 @@ export function Fleet() {
       {dialog.value === "mode" && <SetMode targets={hosts.map((h) => ({ host: h.id }))} onClose={done} />}
     </div>
   );
+}
+
+// Who says it closest to the host has it: the host itself, one of its labels, the fleet. Daemons may have words of their own.
+function modeOf(h: Host, said: Said[]): string {
+  const whole = said.filter((m) => !m.daemon);
+  const word = whole.find((m) => m.host?.id === h.id) ?? whole.find((m) => m.label && (h.labels ?? []).includes(m.label)) ?? whole.find((m) => !m.host?.id && !m.label);
+  return word?.mode ?? status.value?.mode ?? "monitor";
 }
 
 function Labels({ hosts, onClose, onDone }: { hosts: Host[]; onClose: () => void; onDone: () => void }) {

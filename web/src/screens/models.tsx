@@ -2,18 +2,16 @@
 import { useSignal } from "@preact/signals";
 import { all, bodiesOf, get, may, offers, post, type PageOf } from "../api";
 import { changed, useData } from "../data";
-import { bytes, count, dateTime, percent, plain } from "../format";
+import { count, percent } from "../format";
 import type { Daemon } from "../model";
 import { status } from "../state";
 import { t } from "../text";
 import { link } from "../url";
-import { Button, Chip, Dialog, doing, Empty, Facts, Meter, Note, Section, Show, Time, Told } from "../ui/basic";
+import { Button, Chip, doing, Empty, Meter, Note, Section, Show, Time, Told } from "../ui/basic";
 import { bucketsOf, fill } from "../ui/bars";
 import { Deployments, Expectations } from "../ui/expect";
+import { Versions } from "../ui/versions";
 
-type Feature = { name: string; middle: number; low: number; high: number };
-type Fit = { window?: string; windows?: number; hosts?: number; centers?: number; core_points?: number; clusters?: number; eps?: number; features?: Feature[] };
-type Model = { id: string; daemon?: string; version?: number; state?: string; created?: string; data_from?: string; data_to?: string; windows?: number; hosts?: number; coverage?: number; size?: number; note?: string; damaged?: string; fits?: Fit[] };
 type Job = { id: string; kind?: string; state?: string; created?: string; updated?: string; done?: number; total?: number; message?: string; by?: string; result?: { reasons?: unknown } & Record<string, unknown> };
 type Detection = { achieved_per_host_week?: number | null; achieved_upper_95?: number | null; alarms?: number; decisive?: number; host_weeks?: number };
 
@@ -128,72 +126,5 @@ function Jobs() {
         </li>
       ))}</ul>
     ))}</Show>
-  );
-}
-
-function Versions() {
-  const models = useData("models", (s) => all<Model>("models", {}, 2000, s), { every: 30, on: ["models", "jobs"] });
-  const open = useSignal("");
-  return (
-    <Show of={models} what={t.models.title}>{(list) => (list.length === 0 ? <Empty icon="models">{t.models.none}</Empty> : (
-      <div class="table-wrap" tabIndex={0} role="region" aria-label={t.models.title}>
-        <table>
-          <thead><tr><th>{t.models.daemon}</th><th>{t.models.version}</th><th>{t.models.state}</th><th class="num">{t.models.windows}</th><th class="num">{t.models.hosts}</th><th>{t.models.made}</th><th><span class="unseen">{t.models.activate}</span></th></tr></thead>
-          <tbody>{list.slice(0, 400).map((m) => (
-            <tr key={m.id}><td><button type="button" class="plain-button" onClick={() => { open.value = m.id; }}><Told text={m.daemon ?? ""} /></button></td><td class="num">{m.version}</td>
-              <td><Chip kind={m.state === "active" ? "good" : m.state === "refused" ? "bad" : ""} icon={m.state === "active" ? "check" : undefined}>{t.models.states[m.state ?? ""] ?? m.state}</Chip></td>
-              <td class="num">{count(m.windows)}</td><td class="num">{count(m.hosts)}</td><td><Time at={m.created} /></td>
-              <td><span class="row tight"><Button kind="quiet" onClick={() => { open.value = m.id; }}>{t.act.details}</Button>{m.state === "retired" && may("models:write")
-                && <Button onClick={() => void doing(() => post(`models/${encodeURIComponent(m.id)}/activate`), t.models.activated).then(() => changed("models"))}>{t.models.activate}</Button>}</span></td></tr>
-          ))}</tbody>
-        </table>
-        {open.value && <OneModel id={open.value} all={list} onClose={() => { open.value = ""; }} />}
-      </div>
-    ))}</Show>
-  );
-}
-
-// One version, beside the one before it of the same daemon.
-function OneModel({ id, all, onClose }: { id: string; all: Model[]; onClose: () => void }) {
-  const m = useData(`model ${id}`, (s) => get<Model>(`models/${encodeURIComponent(id)}`, undefined, s));
-  const me = all.find((x) => x.id === id);
-  const before = all.filter((x) => x.daemon === me?.daemon && (x.version ?? 0) < (me?.version ?? 0)).sort((a, b) => (b.version ?? 0) - (a.version ?? 0))[0];
-  const old = useData(`model ${before?.id}`, (s) => get<Model>(`models/${encodeURIComponent(before!.id)}`, undefined, s), { skip: !before });
-  return (
-    <Dialog title={`${t.models.one}: ${plain(me?.daemon)} ${me?.version ?? ""}`} onClose={onClose} wide>
-      <Show of={m} what={t.models.one}>{(x) => (
-        <>
-          <Facts rows={[
-            [t.models.data, <>{dateTime(x.data_from)} – {dateTime(x.data_to)}</>], [t.models.windows, count(x.windows)], [t.models.hosts, count(x.hosts)], [t.models.size, bytes(x.size)],
-            ...(x.note ? [[t.models.note, <Told text={x.note} />] as [string, preact.ComponentChildren]] : []),
-          ]} />
-          {x.damaged && <Note kind="bad"><Told text={x.damaged} /></Note>}
-          {(x.fits ?? []).filter((f) => f.features?.length).slice(0, 6).map((f, i) => (
-            <details key={i} open={i === 0}><summary><strong>{t.models.fit(f.window ?? "", f.windows ?? 0)}</strong>{f.centers !== undefined ? `, ${t.models.centers(f.centers)}` : f.clusters !== undefined ? `, ${t.models.clusters(f.clusters, f.core_points ?? 0)}` : ""}</summary>
-              <Bands features={f.features!} before={old.data?.fits?.[i]?.features} /></details>
-          ))}
-        </>
-      )}</Show>
-    </Dialog>
-  );
-}
-
-// The band of what is normal for each feature, and that of the version before as a thin line below it.
-function Bands({ features, before }: { features: Feature[]; before?: Feature[] }) {
-  // A band from nothing to less than one is a feature that does not happen.
-  const seen = features.filter((f) => f.middle > 0 || f.high >= 0.5);
-  const top = (f: Feature) => Math.log1p(Math.max(f.high, before?.find((b) => b.name === f.name)?.high ?? 0, 1e-9));
-  const at = (f: Feature, v: number) => `${(Math.log1p(Math.max(0, v)) / (top(f) * 1.05)) * 100}%`;
-  return (
-    <table class="bands">
-      <thead><tr><th>{t.models.feature}</th><th class="num">{t.models.low}</th><th class="num">{t.models.middle}</th><th class="num">{t.models.high}</th><th><span class="unseen">{t.models.bands}</span></th></tr></thead>
-      <tbody>{seen.map((f) => {
-        const b = before?.find((x) => x.name === f.name);
-        return (
-          <tr key={f.name}><td><Told text={f.name} /></td><td class="num">{count(f.low)}</td><td class="num">{count(f.middle)}</td><td class="num">{count(f.high)}</td>
-            <td><span class="band" aria-hidden="true"><span class="now" style={{ left: at(f, f.low), right: `calc(100% - ${at(f, f.high)})` }} /><span class="mid" style={{ left: at(f, f.middle) }} />{b && <span class="was" style={{ left: at(f, b.low), right: `calc(100% - ${at(f, b.high)})` }} />}</span></td></tr>
-        );
-      })}</tbody>
-    </table>
   );
 }

@@ -14,7 +14,7 @@ import { Bars, bucketsOf } from "../ui/bars";
 import { Icon } from "../ui/icon";
 
 const parts: [string, string][] = ["low", "medium", "high", "critical"].map((s) => [s, t.severity[s]!.toLowerCase()]);
-const HOSTS = 1000, CELLS = 600, CAUSES = 6;
+const HOSTS = 600, CELLS = 600, CAUSES = 6;
 
 export function Overview() {
   const s = status.value;
@@ -55,22 +55,23 @@ export function Overview() {
 // ---- one sentence
 
 function Posture({ s, sum }: { s: Status | null; sum: AlertSummary | undefined }) {
-  if (!s || !sum) return <div class="posture" role="status" aria-label={t.nav.overview}><Icon name="clock" /><div class="stack-tight"><span class="skeleton wide" /><span class="skeleton" /><span class="skeleton" /></div></div>;
+  if (!sum) return <div class="posture" role="status" aria-label={t.nav.overview}><Icon name="clock" /><div class="stack-tight"><span class="skeleton wide" /><span class="skeleton" /><span class="skeleton" /></div></div>;
   const top = sum.causes[0];
   const alerts = Object.values(sum.open).reduce((a, b) => a + b, 0), need = sum.hosts_in_need;
-  const sick = s.health.status !== "ok";
-  const silent = silentOf(s);
-  const learnt = s.counts.daemons.ready + s.counts.daemons.learning;
-  const r = s.counts.reactions;
+  // The alerts are told at once; how DaemonSec itself does may come a moment later.
+  const sick = s !== null && s.health.status !== "ok", nobody = s?.counts.hosts.total === 0;
+  const silent = s ? silentOf(s) : 0, ready = s?.counts.daemons.ready ?? 0;
+  const learnt = ready + (s?.counts.daemons.learning ?? 0);
+  const r: Record<string, number> = s?.counts.reactions ?? {};
   const effect = r["in_effect"] ?? r["active"] ?? (r["applied"] ?? 0) + (r["verified"] ?? 0);
-  const look = sick ? "critical" : need > 0 ? top!.severity : alerts > 0 ? "low" : s.counts.hosts.total === 0 ? "low" : "good";
+  const look = sick ? "critical" : need > 0 ? top!.severity : alerts > 0 || nobody ? "low" : "good";
   const title = sick ? t.overview.store : need > 0 ? t.overview.need(need) : alerts > 0 ? t.overview.lesser(alerts)
-    : s.counts.hosts.total === 0 ? t.overview.nobody : t.overview.well;
+    : nobody ? t.overview.nobody : t.overview.well;
   const facts = [
     alerts > 0 && t.overview.openAlerts(alerts),
     effect > 0 && t.overview.inEffect(effect),
     (r["dry_run"] ?? 0) > 0 && t.overview.would(r["dry_run"]!),
-    learnt > 0 && t.overview.learning(percent(s.counts.daemons.ready / learnt)),
+    learnt > 0 && t.overview.learning(percent(ready / learnt)),
     silent > 0 && t.overview.silent(silent),
   ].filter(Boolean).join(" · ");
   const act = (verb: "pause" | "resume", done: string) => void doing(() => post(`reactions/${verb}`), done).then(() => changed("status", "reactions"));
@@ -79,14 +80,14 @@ function Posture({ s, sum }: { s: Status | null; sum: AlertSummary | undefined }
       <Icon name={look === "good" ? "ok" : look} />
       <div class="stack-tight">
         <h1>{title}</h1>
-        {sick ? <p><Told text={s.health.store.reason ?? s.health.status} /></p> : top ? <p>{t.overview.worst(plain(top.title), top.hosts > 1 ? t.alerts.hosts(top.hosts) : plain(top.host.name))}, <Time at={top.last_seen} />.</p>
-          : <p>{s.counts.hosts.total === 0 ? t.overview.nobodySub : t.overview.wellSub}</p>}
-        <p class="sub">{facts}{facts && ". "}{t.mode[`${s.mode}Long`]}</p>
+        {sick ? <p><Told text={s!.health.store.reason ?? s!.health.status} /></p> : top ? <p>{t.overview.worst(plain(top.title), top.hosts > 1 ? t.alerts.hosts(top.hosts) : plain(top.host.name))}, <Time at={top.last_seen} />.</p>
+          : <p>{nobody ? t.overview.nobodySub : t.overview.wellSub}</p>}
+        <p class="sub">{facts}{facts && ". "}{s && t.mode[`${s.mode}Long`]}</p>
       </div>
       <div class="actions">
         {top && <a class="button primary" href={link.alert(top.alert ?? "")}>{t.overview.look}</a>}
-        {s.counts.hosts.total === 0 && <a class="button primary" href="/rollout">{t.overview.enrol}</a>}
-        {offers("POST", "/reactions/pause") && may("reactions:write") && (s.paused
+        {nobody && <a class="button primary" href="/rollout">{t.overview.enrol}</a>}
+        {offers("POST", "/reactions/pause") && may("reactions:write") && s && (s.paused
           ? <Button icon="play" onClick={() => act("resume", t.overview.resumed)}>{t.overview.resume}</Button>
           : <Button icon="pause" kind={s.mode === "monitor" ? "" : "danger"} onClick={() => act("pause", t.overview.paused)}>{t.overview.pause}</Button>)}
       </div>

@@ -15,6 +15,7 @@ export function objectOf(d: Doc): string {
   const action = text(d, "event.action");
   if (action.startsWith("exec")) return text(d, "process.command_line") || text(d, "process.executable");
   if (action === "accept") return endpoint(d, "source");
+  if (action === "listen" && text(d, "file.path")) return text(d, "file.path");
   if (action === "listen") return `${text(d, "network.transport")} ${text(d, "destination.port") || text(d, "source.port") || text(d, "server.port")}`;
   if (action === "login") return [text(d, "user.name"), text(d, "event.outcome"), endpoint(d, "source")].filter(Boolean).join(", ");
   return text(d, "file.path") || endpoint(d, "destination") || text(d, "message") || text(d, "service.name");

@@ -3,15 +3,16 @@ import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { dateTime } from "../format";
 import { t } from "../text";
-import { theme } from "../theme";
+import { colourOf, theme } from "../theme";
 import { useWidth } from "./bars";
 
-export type Point = { time: string; x: number; y: number; cluster: number; why?: string };
+export type Point = { time: string; x: number; y: number; cluster: number; center?: number; why?: string };
 export type Center = { x: number; y: number; minutes: number };
 
+const LABELS = 8;
 const hues = ["--bar", "--bar-good", "--bar-medium", "--bar-low", "--accent"];
 
-export function Scatter({ points, centers, height = 280, label, onPick }: { points: Point[]; centers: Center[]; height?: number; label: string; onPick?: (p: Point) => void }) {
+export function Scatter({ points, centers, height = 280, by, label, onPick }: { points: Point[]; centers: Center[]; height?: number; by: "dbscan" | "kmeans"; label: string; onPick?: (p: Point) => void }) {
   const [box, width] = useWidth(420);
   const canvas = useRef<HTMLCanvasElement>(null);
   const over = useSignal<Point | null>(null);
@@ -20,24 +21,20 @@ export function Scatter({ points, centers, height = 280, label, onPick }: { poin
   const [x0, x1] = span("x"), [y0, y1] = span("y");
   const at = (p: { x: number; y: number }) => [((p.x - x0) / (x1 - x0)) * width, height - ((p.y - y0) / (y1 - y0)) * height] as const;
   useEffect(() => {
-    const el = canvas.current!, ratio = devicePixelRatio || 1, css = getComputedStyle(el);
+    const el = canvas.current!, ratio = devicePixelRatio || 1;
     el.width = width * ratio;
     el.height = height * ratio;
     const g = el.getContext("2d")!;
     g.scale(ratio, ratio);
     g.clearRect(0, 0, width, height);
-    const colour = (name: string) => css.getPropertyValue(name).trim() || "#888";
-    // light-dark() is resolved by the browser for a real property only.
-    const probe = document.createElement("span");
-    el.after(probe);
-    const resolve = (name: string) => { probe.style.color = `var(${name})`; return getComputedStyle(probe).color || colour(name); };
+    const resolve = (name: string) => colourOf(el, name);
     const palette = hues.map(resolve), odd = resolve("--critical"), ink = resolve("--text");
-    probe.remove();
-    const inside = points.filter((p) => p.cluster >= 0), outside = points.filter((p) => p.cluster < 0);
+    const outside = points.filter((p) => p.cluster < 0), inside = by === "dbscan" ? points.filter((p) => p.cluster >= 0) : points;
+    const group = (p: Point) => (by === "dbscan" ? p.cluster : p.center ?? 0);
     g.globalAlpha = 0.55;
     for (const p of inside) {
       const [x, y] = at(p);
-      g.fillStyle = palette[p.cluster % palette.length]!;
+      g.fillStyle = palette[group(p) % palette.length]!;
       g.beginPath();
       g.arc(x, y, 3, 0, 7);
       g.fill();
@@ -50,6 +47,16 @@ export function Scatter({ points, centers, height = 280, label, onPick }: { poin
       g.beginPath();
       g.moveTo(x - 4, y - 4); g.lineTo(x + 4, y + 4); g.moveTo(x + 4, y - 4); g.lineTo(x - 4, y + 4);
       g.stroke();
+    }
+    // The newest outliers say what is least usual in them, where there is room.
+    g.font = "11px system-ui, sans-serif";
+    g.fillStyle = ink;
+    const taken: [number, number][] = [];
+    for (const p of [...outside].reverse().slice(0, 40)) {
+      const [x, y] = at(p), text = p.why ?? "", w = g.measureText(text).width, left = x + w + 10 > width ? x - w - 8 : x + 8;
+      if (!text || taken.length === LABELS || left < 2 || taken.some(([a, b]) => Math.abs(a - left) < 110 && Math.abs(b - y) < 14)) continue;
+      taken.push([left, y]);
+      g.fillText(text, left, y + 4);
     }
     g.strokeStyle = ink;
     for (const c of centers) {
@@ -82,8 +89,8 @@ export function Scatter({ points, centers, height = 280, label, onPick }: { poin
     <div ref={box} class="scatter">
       <canvas ref={canvas} role="img" aria-label={label} style={{ width: `${width}px`, height: `${height}px` }} onMouseMove={(e) => { over.value = nearest(e); }} onMouseLeave={() => { over.value = null; }}
         onClick={(e) => { const p = nearest(e); if (p && onPick) onPick(p); }} />
-      <p class="legend"><span>{t.scatter.dots}</span><span>{t.scatter.crosses}</span><span>{t.scatter.diamonds}</span><span>{t.scatter.ring}</span></p>
-      <p class="muted" aria-live="polite">{o ? `${dateTime(o.time)}: ${o.cluster >= 0 ? t.scatter.cluster(o.cluster + 1) : t.scatter.odd(o.why ?? "")}` : t.scatter.hint}</p>
+      <p class="legend"><span>{by === "dbscan" ? t.scatter.dots : t.scatter.dotsCenters}</span><span>{t.scatter.crosses}</span><span>{t.scatter.diamonds}</span><span>{t.scatter.ring}</span></p>
+      <p class="muted" aria-live="polite">{o ? `${dateTime(o.time)}: ${o.cluster < 0 ? t.scatter.odd(o.why ?? "") : t.scatter.cluster((by === "dbscan" ? o.cluster : o.center ?? 0) + 1)}` : t.scatter.hint}</p>
     </div>
   );
 }

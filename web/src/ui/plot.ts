@@ -1,0 +1,3 @@
+// plot - uPlot by itself, so that it is read only where a chart is.
+import uPlot from "uplot";
+export { uPlot };
