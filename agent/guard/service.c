@@ -6,11 +6,11 @@
  */
 #include "agent/guard/service.h"
 
-#include "agent/guard/command.h"
 #include "agent/guard/identity.h"
 #include "agent/guard/program.h"
 #include "agent/guard/target.h"
 #include "lib/clock.h"
+#include "lib/command.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -262,7 +262,7 @@ service_check(const struct service *s, char *why, size_t size)
 {
 	const struct check_row *row = row_of(s);
 	const char *argv[8] = { NULL };
-	struct command c = { .argv = argv, .as = COMMAND_REDUCED, .timeout_ms = CHECK_MS };
+	struct ds_command c = { .argv = argv, .as = DS_COMMAND_REDUCED, .timeout_ms = CHECK_MS };
 	char out[256];
 	int r;
 
@@ -274,7 +274,7 @@ service_check(const struct service *s, char *why, size_t size)
 							   : row->argv[i];
 	if (access(argv[0], X_OK) < 0)
 		return -ENOENT;
-	r = command_run(&c, out, sizeof(out));
+	r = ds_command_run(&c, out, sizeof(out));
 	if (r == 0)
 		return 1;
 	out[strcspn(out, "\n")] = '\0';
@@ -292,9 +292,11 @@ static int
 systemctl(const struct service *s, const char *verb, char *why, size_t size)
 {
 	const char *argv[] = { "/usr/bin/systemctl", verb, s->unit, NULL };
-	const struct command c = { .argv = argv, .as = COMMAND_ROOT, .timeout_ms = SYSTEMD_MS };
+	const struct ds_command c = {
+		.argv = argv, .as = DS_COMMAND_ROOT, .timeout_ms = SYSTEMD_MS
+	};
 	char out[256];
-	int r = command_run(&c, out, sizeof(out));
+	int r = ds_command_run(&c, out, sizeof(out));
 
 	if (r == 0)
 		return 0;
@@ -368,7 +370,7 @@ int
 service_restart(const struct service *s, char *why, size_t size)
 {
 	const char *env[PROCESS_ARGV_MAX + 1] = { NULL };
-	const struct command_start c = { .exe = s->exe,
+	const struct ds_command_start c = { .exe = s->exe,
 		.argv = s->args.argv,
 		.envp = env,
 		.cwd = s->cwd[0] != '\0' ? s->cwd : NULL,
@@ -383,7 +385,7 @@ service_restart(const struct service *s, char *why, size_t size)
 		env[n++] = s->env + at;
 	r = stop(s);
 	if (r == 0)
-		r = command_start(&c);
+		r = ds_command_start(&c);
 	if (r < 0)
 		(void)snprintf(why, size, "%.200s cannot be started: %s", s->exe, strerror(-r));
 	return r;

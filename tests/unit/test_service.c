@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
-#include "agent/guard/command.h"
 #include "agent/guard/service.h"
 #include "lib/clock.h"
+#include "lib/command.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,13 +23,13 @@ static int
 run(const char *script, uint64_t timeout_ms)
 {
 	const char *argv[] = { "/bin/sh", "-c", script, NULL };
-	const struct command c = { .argv = argv,
-		.as = COMMAND_REDUCED,
+	const struct ds_command c = { .argv = argv,
+		.as = DS_COMMAND_REDUCED,
 		.timeout_ms = timeout_ms,
 		.input = "line\n",
 		.input_size = 5 };
 
-	return command_run(&c, out, sizeof(out));
+	return ds_command_run(&c, out, sizeof(out));
 }
 
 static void
@@ -93,10 +93,10 @@ static void
 a_program_that_is_not_there_says_so(void **state)
 {
 	const char *argv[] = { "/nowhere/program", NULL };
-	const struct command c = { .argv = argv, .as = COMMAND_REDUCED, .timeout_ms = 1000 };
+	const struct ds_command c = { .argv = argv, .as = DS_COMMAND_REDUCED, .timeout_ms = 1000 };
 
 	(void)state;
-	assert_int_equal(command_run(&c, out, sizeof(out)), 127);
+	assert_int_equal(ds_command_run(&c, out, sizeof(out)), 127);
 }
 
 static void

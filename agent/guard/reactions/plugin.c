@@ -7,10 +7,10 @@
  * does not answer) belongs to the server's side.  Only root may put a plugin there, and it is run
  * by the descriptor that was looked at.
  */
-#include "agent/guard/command.h"
 #include "agent/guard/container.h"
 #include "agent/guard/reactions/reactions.h"
 #include "agent/guard/user.h"
+#include "lib/command.h"
 #include "lib/json.h"
 
 #include <ctype.h>
@@ -179,9 +179,9 @@ run(struct reaction_call *call, const char *action)
 	const char *argv[] = { p.path, NULL };
 	char python[1200];
 	const char *extra[] = { python, "PYTHONDONTWRITEBYTECODE=1", NULL, NULL };
-	struct command c = { .argv = argv,
+	struct ds_command c = { .argv = argv,
 		.extra = extra,
-		.as = COMMAND_USER,
+		.as = DS_COMMAND_USER,
 		.timeout_ms = call->config->plugin_timeout_ms,
 		.memory_max = call->config->plugin_memory };
 	struct ds_buf b;
@@ -200,7 +200,7 @@ run(struct reaction_call *call, const char *action)
 		c.gid = p.gid;
 		c.input = b.data;
 		c.input_size = b.len;
-		r = outcome_of(call, &p, command_run(&c, out, sizeof(out)), out);
+		r = outcome_of(call, &p, ds_command_run(&c, out, sizeof(out)), out);
 	}
 	ds_buf_done(&b);
 	return r;

@@ -5,7 +5,7 @@
  * The child is the leader of a process group, and the group is killed at the end: what a program
  * leaves running in it does not outlive the answer.
  */
-#include "agent/guard/command.h"
+#include "lib/command.h"
 
 #include "lib/clock.h"
 
@@ -65,13 +65,13 @@ reduce(void)
 }
 
 static int
-become(enum command_as as, uid_t uid, gid_t gid)
+become(enum ds_command_as as, uid_t uid, gid_t gid)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	if (as == COMMAND_ROOT)
+	if (as == DS_COMMAND_ROOT || as == DS_COMMAND_SELF)
 		return 0;
-	if (as == COMMAND_REDUCED)
+	if (as == DS_COMMAND_REDUCED)
 		return geteuid() == 0 ? reduce() : 0;
 	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		return -errno;
@@ -79,7 +79,7 @@ become(enum command_as as, uid_t uid, gid_t gid)
 }
 
 static _Noreturn void
-child(const struct command *c, int in, int out)
+child(const struct ds_command *c, int in, int out)
 {
 	const char *env[ENV_MAX + 3] = {
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"
@@ -94,7 +94,7 @@ child(const struct command *c, int in, int out)
 	limit(RLIMIT_FSIZE, FILE_BYTES);
 	limit(RLIMIT_CPU, c->timeout_ms / 1000 + 1);
 	limit(RLIMIT_AS, c->memory_max > 0 ? c->memory_max : 1u << 30);
-	if (c->as == COMMAND_USER)
+	if (c->as == DS_COMMAND_USER)
 		limit(RLIMIT_NPROC, PROCESSES_MAX);
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || chdir("/") < 0 ||
 	    syscall(SYS_close_range, 3u, ~0u, 0u) < 0 || become(c->as, c->uid, c->gid) < 0)
@@ -105,7 +105,7 @@ child(const struct command *c, int in, int out)
 
 /* A file in memory: written whole before the program reads it, so that nothing can wait. */
 static int
-make_input(const struct command *c)
+make_input(const struct ds_command *c)
 {
 	int fd;
 
@@ -184,7 +184,7 @@ wait_for(pid_t pid, int fd, uint64_t timeout_ms, char *out, size_t size)
 }
 
 int
-command_run(const struct command *c, char *out, size_t out_size)
+ds_command_run(const struct ds_command *c, char *out, size_t out_size)
 {
 	int in = make_input(c), pipe_fd[2] = { -1, -1 }, r;
 	pid_t pid;
@@ -208,7 +208,7 @@ command_run(const struct command *c, char *out, size_t out_size)
 }
 
 static _Noreturn void
-grandchild(const struct command_start *s)
+grandchild(const struct ds_command_start *s)
 {
 	int null = open("/dev/null", O_RDWR);
 
@@ -228,7 +228,7 @@ grandchild(const struct command_start *s)
 }
 
 int
-command_start(const struct command_start *s)
+ds_command_start(const struct ds_command_start *s)
 {
 	pid_t pid = fork();
 
