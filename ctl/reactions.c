@@ -192,7 +192,7 @@ apply(struct ctl *c)
 }
 
 static int
-undo_many(struct ctl *c, const char *alert, const char *host, bool all)
+undo_many(struct ctl *c, const char *alert, const char *host, const char *kind, bool all)
 {
 	json_t *body = json_object(), *doc, *ids = NULL;
 	int r;
@@ -201,6 +201,8 @@ undo_many(struct ctl *c, const char *alert, const char *host, bool all)
 		json_object_set_new(body, "alert", json_string(alert));
 	if (host != NULL)
 		json_object_set_new(body, "host", json_string(host));
+	if (kind != NULL)
+		json_object_set_new(body, "kind", json_string(kind));
 	if (all)
 		json_object_set_new(body, "all", json_true());
 	for (int i = 2; i < c->argc; i++) {
@@ -228,7 +230,8 @@ undo_many(struct ctl *c, const char *alert, const char *host, bool all)
 static int
 undo(struct ctl *c)
 {
-	const char *alert = ctl_option(c, "alert"), *host = ctl_option(c, "host");
+	const char *alert = ctl_option(c, "alert"), *host = ctl_option(c, "host"),
+		   *kind = ctl_option(c, "kind");
 	bool all = ctl_flag(c, "all");
 	char path[128];
 	json_t *doc;
@@ -236,10 +239,10 @@ undo(struct ctl *c)
 
 	if (!ctl_options_known(c))
 		return EXIT_USAGE;
-	if ((c->argc > 2) == (alert != NULL || host != NULL || all))
+	if ((c->argc > 2) == (alert != NULL || host != NULL || kind != NULL || all))
 		return ctl_usage(c);
 	if (c->argc != 3)
-		return undo_many(c, alert, host, all);
+		return undo_many(c, alert, host, kind, all);
 	snprintf(path, sizeof(path), "reactions/%s/undo", c->argv[2]);
 	r = client_request(c, "POST", path, NULL, &doc);
 	return r != 0 ? r : answered(c, doc, "is being taken back");

@@ -52,11 +52,11 @@ const struct verb verb_table[] = {
 	    "who changed what, and whether that record is whole", "verify --limit --head",
 	    verb_audit },
 	{ "reactions",
-	    "[--status S] [--host H] [--alert A] [--since T] | show R | undo R... | undo --alert A|--host H|--all | "
+	    "[--status S] [--host H] [--alert A] [--since T] | show R | undo R... | undo --alert A|--host H|--kind K|--all | "
 	    "approve R... | apply KIND --host H|--label L [--pid N | --address A | --port N | --path F | --unit U] "
 	    "[--ttl 10m] [--reason T] | simulate [--since 30d] | pause | resume",
 	    "what was done about alerts, and doing it by hand",
-	    "show undo approve apply simulate pause resume --status --host --alert --since --all --label --pid "
+	    "show undo approve apply simulate pause resume --status --host --alert --kind --since --all --label --pid "
 	    "--start --address --port --protocol --path --unit --data --ttl --reason --daemon kill freeze "
 	    "block_ip block_port cut restore_file restart isolate",
 	    verb_reactions },

@@ -40,8 +40,11 @@ struct server_config {
 	int64_t react_share_max;                  /* per cent of the hosts of a daemon */
 	uint64_t react_rest_ms;                   /* a breaker that tripped rests so long */
 	int64_t react_bulk_max; /* hosts that one operator may reach with one order */
-	uint64_t react_order_ttl_ms;
+	uint64_t react_order_ttl_ms, react_approval_ttl_ms;
 	int64_t react_held; /* enum react_held: a question nobody can judge */
+	/* [plugins] */
+	char *plugin_dir, *plugin_user, *plugin_python;
+	uint64_t plugin_timeout_ms, plugin_memory;
 };
 
 extern const struct ds_conf_option server_options[];

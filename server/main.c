@@ -240,13 +240,21 @@ workers_of(const struct server_config *cfg)
 static struct react_settings
 react_settings_of(const struct server_config *cfg)
 {
-	return (struct react_settings){
+	struct react_settings s = {
 		.policy = policy_new(&cfg->react_rules, &cfg->react_never_block),
 		.breaker = { (unsigned)cfg->react_daemon_max, (unsigned)cfg->react_host_max,
 		    (unsigned)cfg->react_share_max, cfg->react_rest_ms },
 		.order_ttl_us = cfg->react_order_ttl_ms * 1000,
+		.approval_ttl_us = cfg->react_approval_ttl_ms * 1000,
 		.held = (enum react_held)cfg->react_held,
+		.plugins = { .timeout_ms = cfg->plugin_timeout_ms,
+		    .memory_max = cfg->plugin_memory },
 	};
+
+	snprintf(s.plugins.dir, sizeof(s.plugins.dir), "%s", cfg->plugin_dir);
+	snprintf(s.plugins.user, sizeof(s.plugins.user), "%s", cfg->plugin_user);
+	snprintf(s.plugins.python, sizeof(s.plugins.python), "%s", cfg->plugin_python);
+	return s;
 }
 
 static int

@@ -49,12 +49,21 @@ undo_collect(struct call *c, const struct reaction_filter *f, struct undo_list *
 	return c->cfg->backend->reactions->each(c->worker->reader, f, collect, ret);
 }
 
+static bool
+is_program_of(const char *exe, const char *daemon)
+{
+	const char *slash = strrchr(exe, '/');
+
+	return slash != NULL && strcmp(slash + 1, daemon) == 0;
+}
+
 /* A process that was killed: its daemon lost it. */
 static int
 see_kill(const struct reaction_row *row, void *ctx)
 {
 	struct issue_plan *p = ctx;
 	const struct react_args none = { 0 };
+	struct react_args killed;
 
 	if (p->kind != NULL || strcmp(row->kind, "kill") != 0 ||
 	    (strcmp(row->status, "verified") != 0 && strcmp(row->status, "applied") != 0))
@@ -63,6 +72,10 @@ see_kill(const struct reaction_row *row, void *ctx)
 	snprintf(p->daemon, sizeof(p->daemon), "%s", row->daemon);
 	snprintf(p->alert_id, sizeof(p->alert_id), "%s", row->alert_id);
 	react_args_for(react_kind_find("restart"), &none, p->daemon, &p->args);
+	/* A daemon without a unit is restarted by its command line, but not for a child of it. */
+	if (!p->args.unit[0] && react_args_get(row->args, &killed) == 0 &&
+	    is_program_of(killed.exe, p->daemon))
+		snprintf(p->args.unit, sizeof(p->args.unit), "%s", p->daemon);
 	if (p->args.unit[0])
 		p->kind = react_kind_find("restart");
 	return 0;
@@ -213,7 +226,8 @@ read_ids(struct call *c, struct undo_list *list)
 	return r == 0;
 }
 
-/* What is to be undone: {"ids":[...]}, {"alert":A}, {"host":H} or {"all":true}. */
+/* What is to be undone: {"ids":[...]}, or all that fit {"alert":A}, {"host":H}, {"kind":K}, or
+ * {"all":true}. */
 static bool
 read_undo(struct call *c, struct undo_list *list)
 {
@@ -225,10 +239,15 @@ read_undo(struct call *c, struct undo_list *list)
 	if (json_is_array(json_object_get(c->body, "ids")))
 		return read_ids(c, list);
 	if (!call_text(c, "alert", NULL, 64, &f.alert_id) ||
-	    !call_text(c, "host", NULL, 256, &host) || !call_flag(c, "all", false, &all))
+	    !call_text(c, "host", NULL, 256, &host) || !call_text(c, "kind", NULL, 32, &f.kind) ||
+	    !call_flag(c, "all", false, &all))
 		return false;
-	if (f.alert_id == NULL && host == NULL && !all) {
-		call_problem(c, 400, "body", "expected ids, alert, host or all");
+	if (f.kind != NULL && react_kind_find(f.kind) == NULL) {
+		call_problem(c, 400, "body", "kind: there is no reaction \"%s\"", f.kind);
+		return false;
+	}
+	if (f.alert_id == NULL && host == NULL && f.kind == NULL && !all) {
+		call_problem(c, 400, "body", "expected ids, alert, host, kind or all");
 		return false;
 	}
 	if (host != NULL) {

@@ -118,6 +118,8 @@ react_args_for(const struct react_kind *kind, const struct react_args *known, co
 		take_traffic(known, ret);
 		break;
 	case REACT_NEEDS_DATA:
+		if (kind->is_here)
+			*ret = *known; /* it tells somebody: whatever is known */
 		memcpy(ret->data, known->data, sizeof(ret->data));
 		break;
 	case REACT_NEEDS_DAEMON:

@@ -192,7 +192,7 @@ record_plan(const struct store_backend *b, struct store *store, const struct iss
 	row.expires_us = life_us > 0 ? now_us + life_us : 0;
 	record_note(result, p->note, p->needs_approval);
 	r = b->reactions->put(store, &row);
-	if (r == 0 && !p->is_dry_run && !p->needs_approval)
+	if (r == 0 && !p->is_dry_run && !p->needs_approval && !p->kind->is_here)
 		r = order_reaction(b, store, by, &row, p->host_id, p->order_mode, life_us, now_us);
 	return r;
 }
@@ -240,6 +240,14 @@ issue_reaction(const struct store_backend *b, struct store *store, const struct 
 	return r < 0 ? r : 1;
 }
 
+static bool
+is_here(const char *name)
+{
+	const struct react_kind *kind = react_kind_find(name);
+
+	return kind != NULL && kind->is_here;
+}
+
 int
 issue_approval(const struct store_backend *b, struct store *store, const struct issuer *by,
     const char *id, const char *who, const uint8_t host_id[DS_HOST_ID_SIZE], uint64_t now_us)
@@ -266,7 +274,7 @@ issue_approval(const struct store_backend *b, struct store *store, const struct 
 		h.row.expires_us = life_us > 0 ? now_us + life_us : 0;
 		r = b->reactions->put(store, &h.row);
 	}
-	if (r == 0)
+	if (r == 0 && !is_here(h.row.kind))
 		r = order_reaction(
 		    b, store, by, &h.row, host_id, DS_ORDER_OPERATOR, life_us, now_us);
 	held_reaction_done(&h);
@@ -321,7 +329,16 @@ take_back(const struct store_backend *b, struct store *store, const struct issue
 	char result[RECORD_MAX];
 	int r;
 
-	if (of->row.id == NULL || (strcmp(row->status, "pending") == 0 && row->sent_us == 0))
+	if (strcmp(row->status, "pending") == 0 && row->sent_us == 0)
+		return withdraw(b, store, row, of, who, now_us);
+	if (kind != NULL && kind->is_here) {
+		record_undo(result, row->result, who, "");
+		row->result = result;
+		row->updated_us = now_us;
+		r = b->reactions->put(store, row);
+		return r < 0 ? r : 1;
+	}
+	if (of->row.id == NULL)
 		return withdraw(b, store, row, of, who, now_us);
 	if (kind == NULL || !kind->is_lasting)
 		return -EOPNOTSUPP;

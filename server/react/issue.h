@@ -13,11 +13,10 @@
 #include "server/react/policy.h"
 #include "server/store/store.h"
 
-#define ISSUE_APPROVAL_US (UINT64_C(3600) * 1000000) /* what nobody approves is dead then */
-
 struct issuer {
 	const struct ds_sign_key *key;
-	uint64_t order_ttl_us; /* an order that was not delivered so long is dead */
+	uint64_t order_ttl_us;    /* an order that was not delivered so long is dead */
+	uint64_t approval_ttl_us; /* and what nobody approved */
 };
 
 /* One reaction to be. */
@@ -63,7 +62,7 @@ DS_MUST_CHECK int issue_again(const struct store_backend *backend, struct store 
 DS_MUST_CHECK int issue_overdue(const struct store_backend *backend, struct store *store,
     const struct issuer *by, const char *order_id, uint64_t now_us);
 /* The life of an effect ended, and its host has not said so; or nobody approved it in time. */
-DS_MUST_CHECK int issue_over(
-    const struct store_backend *backend, struct store *store, const char *id, uint64_t now_us);
+DS_MUST_CHECK int issue_over(const struct store_backend *backend, struct store *store,
+    const struct issuer *by, const char *id, uint64_t now_us);
 
 #endif

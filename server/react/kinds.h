@@ -53,6 +53,7 @@ struct react_kind {
 	bool is_repeatable;  /* does its work at once: what happens again is done again, though an
 			      * earlier one can still be undone */
 	bool is_ours;        /* of mode prevent: no rule and no person asks for it */
+	bool is_here;        /* the server does it itself, by a plugin: there is no order */
 	const char *help;
 };
 

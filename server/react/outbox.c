@@ -197,7 +197,7 @@ run_overdue(struct react_write *w, const struct store_backend *b, struct store *
 static int
 run_over(struct react_write *w, const struct store_backend *b, struct store *store)
 {
-	return issue_over(b, store, w->id, ds_clock_wall_us());
+	return issue_over(b, store, &w->issuer, w->id, ds_clock_wall_us());
 }
 
 static void
@@ -229,7 +229,10 @@ look_at_order(const struct order_row *row, void *ctx)
 static int
 look_at_reaction(const struct reaction_row *row, void *ctx)
 {
-	write_about(ctx, row->id, row->host, run_over);
+	const struct react_kind *kind = react_kind_find(row->kind);
+
+	if (kind == NULL || !kind->is_here)
+		write_about(ctx, row->id, row->host, run_over);
 	return 0;
 }
 
@@ -238,7 +241,7 @@ look_at_waiting(const struct reaction_row *row, void *ctx)
 {
 	struct sweep *s = ctx;
 
-	if (row->created_us + ISSUE_APPROVAL_US <= s->now_us &&
+	if (row->created_us + s->react->approval_ttl_us <= s->now_us &&
 	    record_waits_for_approval(row->result))
 		write_about(s, row->id, row->host, run_over);
 	return s->writes >= SWEEP_MAX;
@@ -283,5 +286,6 @@ outbox_sweep(struct react *r, uint64_t now_ms)
 		ds_log(ERROR, "orders that wait cannot be read", "why=\"%s\"", strerror(-q));
 	forget_old(r, now_ms);
 	prevent_sweep(r, now_ms);
+	r->here_due = true;
 	outbox_turn(r);
 }

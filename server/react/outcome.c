@@ -78,17 +78,18 @@ issue_overdue(const struct store_backend *b, struct store *store, const struct i
 }
 
 static bool
-is_over(const struct reaction_row *row, uint64_t now_us)
+is_over(const struct issuer *by, const struct reaction_row *row, uint64_t now_us)
 {
 	if (strcmp(row->status, "pending") == 0)
 		return record_waits_for_approval(row->result) &&
-		       row->created_us + ISSUE_APPROVAL_US <= now_us;
+		       row->created_us + by->approval_ttl_us <= now_us;
 	return is_one_of(row->status, "applied", "verified") && row->expires_us > 0 &&
 	       row->expires_us <= now_us;
 }
 
 int
-issue_over(const struct store_backend *b, struct store *store, const char *id, uint64_t now_us)
+issue_over(const struct store_backend *b, struct store *store, const struct issuer *by,
+    const char *id, uint64_t now_us)
 {
 	struct held_reaction h;
 	int r = held_reaction_get(b, store, id, &h);
@@ -96,7 +97,7 @@ issue_over(const struct store_backend *b, struct store *store, const char *id, u
 	if (r <= 0)
 		return r;
 	r = 0;
-	if (is_over(&h.row, now_us)) {
+	if (is_over(by, &h.row, now_us)) {
 		h.row.status = "expired";
 		h.row.updated_us = now_us;
 		r = b->reactions->put(store, &h.row);

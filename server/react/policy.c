@@ -13,7 +13,7 @@ static const char *const severities[] = { "low", "medium", "high", "critical" };
 
 struct rule {
 	char name[POLICY_NAME_MAX];
-	struct react_rule r; /* its lists are copies */
+	struct react_rule r; /* its lists and texts are copies */
 };
 
 struct policy {
@@ -51,9 +51,11 @@ copy_rule(const struct ds_conf_section *from, struct rule *to)
 
 	to->r = *r;
 	to->r.kinds = to->r.daemons = to->r.labels = to->r.reactions = (struct ds_conf_list){ 0 };
+	to->r.plugin = strdup(r->plugin != NULL ? r->plugin : "");
 	snprintf(to->name, sizeof(to->name), "%s", from->name);
-	return copy_list(&r->kinds, &to->r.kinds) && copy_list(&r->daemons, &to->r.daemons) &&
-	       copy_list(&r->labels, &to->r.labels) && copy_list(&r->reactions, &to->r.reactions);
+	return to->r.plugin != NULL && copy_list(&r->kinds, &to->r.kinds) &&
+	       copy_list(&r->daemons, &to->r.daemons) && copy_list(&r->labels, &to->r.labels) &&
+	       copy_list(&r->reactions, &to->r.reactions);
 }
 
 struct policy *
@@ -85,6 +87,7 @@ policy_free(void *policy)
 		free_list(&p->rules[i].r.daemons);
 		free_list(&p->rules[i].r.labels);
 		free_list(&p->rules[i].r.reactions);
+		free(p->rules[i].r.plugin);
 	}
 	free_list(&p->never_block);
 	free(p->rules);
@@ -157,6 +160,10 @@ answer(const struct policy *p, const struct rule *rule, const struct react_kind 
 	};
 	snprintf(ret->rule, sizeof(ret->rule), "%s", rule->name);
 	react_args_for(kind, s->args, s->daemon, &args);
+	if (kind->need == REACT_NEEDS_DATA) {
+		snprintf(ret->plugin, sizeof(ret->plugin), "%s", rule->r.plugin);
+		snprintf(args.data, sizeof(args.data), "%s", ret->plugin);
+	}
 	if (!react_args_suffice(kind, &args, ret->refused, sizeof(ret->refused)))
 		return;
 	if (kind->need == REACT_NEEDS_ADDRESS && policy_spares(p, s->args->address))

@@ -25,6 +25,7 @@ struct react_rule {
 	uint64_t ttl_ms, ttl_max_ms;
 	int64_t ttl_factor;
 	int64_t scope; /* enum react_scope */
+	char *plugin;  /* NAME or NAME ARGUMENT, of the reactions plugin and server_plugin */
 };
 
 extern const char react_builtin_rules[];
@@ -52,6 +53,7 @@ struct policy_answer {
 	uint64_t ttl_us, ttl_max_us; /* 0: no lifetime */
 	unsigned ttl_factor;
 	enum react_scope scope;
+	char plugin[512];
 	char refused[120]; /* why it must not be done although a rule says so; "" */
 };
 

@@ -10,11 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAIL_MAX  65536u
-#define ROUND_MS  1000u
-#define SENT_MAX  65536u
-#define RETRY_MAX 4096u
-#define TRIES_MAX 600u /* rounds */
+#define MAIL_MAX 65536u
+#define ROUND_MS 1000u
+#define SENT_MAX 65536u
 
 static struct ds_log_rate rate;
 
@@ -40,6 +38,7 @@ mail_free(struct react_mail *m)
 	if (m == NULL || m->is_part)
 		return;
 	free(m->finding.json);
+	plugin_job_free(m->job);
 	policy_free(m->settings.policy);
 	free(m);
 }
@@ -145,6 +144,7 @@ react_configure(struct react *r, struct react_settings *settings)
 	struct react_mail *m = mail_new(REACT_MAIL_SETTINGS, 0, NULL, 0);
 
 	r->order_ttl_us = settings->order_ttl_us;
+	r->approval_ttl_us = settings->approval_ttl_us;
 	publish_policy(r, settings);
 	if (m != NULL)
 		m->settings = *settings;
@@ -154,7 +154,9 @@ react_configure(struct react *r, struct react_settings *settings)
 struct issuer
 react_issuer(const struct react *r)
 {
-	return (struct issuer){ .key = r->cfg.key, .order_ttl_us = r->order_ttl_us };
+	return (struct issuer){ .key = r->cfg.key,
+		.order_ttl_us = r->order_ttl_us,
+		.approval_ttl_us = r->approval_ttl_us };
 }
 
 struct ds_version *
@@ -176,104 +178,6 @@ react_get_stats(const struct react *r, struct react_stats *ret)
 		.is_paused = r->paused };
 }
 
-/* ---- writes */
-
-void
-react_write_free(struct react_write *w)
-{
-	if (w == NULL)
-		return;
-	free(w->finding.json);
-	free(w->body);
-	free(w);
-}
-
-static int
-run_write(struct write_request *request, const struct store_backend *b, struct store *store)
-{
-	struct react_write *w = DS_CONTAINER(request, struct react_write, request);
-
-	return w->run(w, b, store);
-}
-
-/* On the writer's thread. */
-static void
-done_write(struct write_request *request, int result)
-{
-	struct react_write *w = DS_CONTAINER(request, struct react_write, request);
-	struct react *r = w->react;
-
-	w->result = result;
-	if (ds_mailbox_put(r->mailbox, &w->back.mail) == 0)
-		return;
-	r->rescan = true; /* what was committed is found by the sweep */
-	r->dropped += result < 0;
-	react_write_free(w);
-}
-
-struct react_write *
-react_write_new(struct react *r,
-    int (*run)(struct react_write *w, const struct store_backend *b, struct store *store),
-    size_t size)
-{
-	struct react_write *w = calloc(1, sizeof(*w));
-
-	if (w != NULL && size > 0)
-		w->body = malloc(size);
-	if (w == NULL || (size > 0 && w->body == NULL)) {
-		react_write_free(w);
-		r->dropped++;
-		return NULL;
-	}
-	w->request = (struct write_request){ .run = run_write, .done = done_write };
-	w->back = (struct react_mail){ .kind = REACT_MAIL_WRITTEN, .is_part = true, .write = w };
-	w->react = r;
-	w->run = run;
-	w->size = size;
-	w->issuer = react_issuer(r);
-	return w;
-}
-
-static void
-try_later(struct react_write *w)
-{
-	struct react *r = w->react;
-
-	if (r->retry_len >= RETRY_MAX || w->tries++ >= TRIES_MAX) {
-		r->dropped++;
-		if (ds_log_pass(&rate, 5))
-			ds_log(ERROR, "a reaction could not be recorded, so it is not done",
-			    "why=\"%s\"", strerror(-w->result));
-		react_write_free(w);
-		return;
-	}
-	w->next = r->retry;
-	r->retry = w;
-	r->retry_len++;
-}
-
-void
-react_write_post(struct react_write *w)
-{
-	if (w == NULL || writer_post(w->react->cfg.writer, &w->request) == 0)
-		return;
-	w->result = -EAGAIN;
-	try_later(w);
-}
-
-static void
-retry_all(struct react *r)
-{
-	struct react_write *w = r->retry, *next;
-
-	r->retry = NULL;
-	r->retry_len = 0;
-	for (; w != NULL; w = next) {
-		next = w->next;
-		react_write_post(w);
-	}
-}
-
 static bool
 is_passing(int result)
 {
@@ -287,9 +191,10 @@ take_written(struct react *r, struct react_mail *m)
 	struct react_write *w = m->write;
 
 	if (is_passing(w->result)) {
-		try_later(w);
+		react_write_later(w);
 		return;
 	}
+	react_write_settle(r, w);
 	if (w->result < 0 && w->result != -ENOENT && ds_log_pass(&rate, 5))
 		ds_log(WARN, "what became of a reaction could not be recorded", "why=\"%s\"",
 		    strerror(-w->result));
@@ -365,6 +270,7 @@ static void
 take_kick(struct react *r, struct react_mail *m)
 {
 	outbox_kick(r, m->host);
+	r->here_due = true;
 }
 
 static void
@@ -385,6 +291,13 @@ take_settings(struct react *r, struct react_mail *m)
 {
 	breaker_set_limits(r->breaker, &m->settings.breaker);
 	r->held = m->settings.held;
+	r->plugins = m->settings.plugins;
+}
+
+static void
+take_plugin(struct react *r, struct react_mail *m)
+{
+	here_done(r, m->job);
 }
 
 static void
@@ -411,6 +324,7 @@ static void (*const takers[REACT_MAIL_KINDS])(struct react *r, struct react_mail
 	[REACT_MAIL_RESET] = take_reset,
 	[REACT_MAIL_WRITTEN] = take_written,
 	[REACT_MAIL_SETTINGS] = take_settings,
+	[REACT_MAIL_PLUGIN] = take_plugin,
 	[REACT_MAIL_STOP] = take_stop,
 };
 
@@ -442,15 +356,30 @@ react_main(void *arg)
 		    ds_mailbox_wait(r->mailbox,
 			now_ms - round_ms < ROUND_MS ? (int)(ROUND_MS - (now_ms - round_ms)) : 0));
 		outbox_turn(r);
+		here_turn(r);
 		now_ms = ds_clock_monotonic_ms();
 		if (now_ms - round_ms < ROUND_MS)
 			continue;
 		round_ms = now_ms;
-		retry_all(r);
+		react_write_retry(r);
 		outbox_sweep(r, now_ms);
 		r->resting = breaker_resting(r->breaker, now_ms);
 	}
 	return NULL;
+}
+
+/* On the runner's thread. */
+static void
+plugin_ended(struct plugin_job *job, void *ctx)
+{
+	struct react_mail *m = mail_new(REACT_MAIL_PLUGIN, job->host, NULL, 0);
+
+	if (m == NULL)
+		plugin_job_free(job); /* the next server finds it begun */
+	else
+		m->job = job;
+	if (m != NULL)
+		post(ctx, m);
 }
 
 static int
@@ -470,8 +399,11 @@ make_parts(struct react *r, struct react_settings *settings)
 		return -ENOMEM;
 	r->held = settings->held;
 	r->order_ttl_us = settings->order_ttl_us;
+	r->approval_ttl_us = settings->approval_ttl_us;
 	publish_policy(r, settings);
-	return load(r);
+	r->plugins = settings->plugins;
+	q = here_init(r, plugin_ended);
+	return q < 0 ? q : load(r);
 }
 
 struct react *
@@ -541,6 +473,7 @@ react_free(struct react *r)
 {
 	if (r == NULL)
 		return;
+	plugin_runner_free(r->runner);
 	if (r->mailbox != NULL)
 		drop_mail(r);
 	for (struct react_write *w = r->retry, *next; w != NULL; w = next) {
@@ -554,6 +487,7 @@ react_free(struct react *r)
 	breaker_free(r->breaker);
 	ds_map_free(r->sent, NULL);
 	ds_map_free(r->kicked, NULL);
+	ds_map_free(r->here_busy, NULL);
 	ds_map_free(r->held_now, NULL);
 	if (r->reader != NULL)
 		r->cfg.backend->reader_close(r->reader);

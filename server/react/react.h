@@ -17,6 +17,7 @@
 #include "server/react/breaker.h"
 #include "server/react/issue.h"
 #include "server/react/modes.h"
+#include "server/react/plugin.h"
 
 #define REACT_PAUSED_SETTING "reactions_paused" /* JSON; "": not paused */
 
@@ -35,8 +36,9 @@ struct react_config {
 struct react_settings {
 	struct policy *policy; /* taken */
 	struct breaker_limits breaker;
-	uint64_t order_ttl_us;
+	uint64_t order_ttl_us, approval_ttl_us;
 	enum react_held held;
+	struct plugin_settings plugins;
 };
 
 /* Reads modes and the pause.  NULL and a sentence on failure. */

@@ -5,6 +5,7 @@
 
 #include "lib/mailbox.h"
 #include "server/react/hosts.h"
+#include "server/react/plugin.h"
 #include "server/react/react.h"
 #include "server/store/writer.h"
 
@@ -28,6 +29,7 @@ enum react_mail_kind {
 	REACT_MAIL_RESET,
 	REACT_MAIL_WRITTEN, /* write: committed, or not */
 	REACT_MAIL_SETTINGS,
+	REACT_MAIL_PLUGIN, /* job: has ended */
 	REACT_MAIL_STOP,
 	REACT_MAIL_KINDS
 };
@@ -40,6 +42,7 @@ struct react_mail {
 	struct finding finding; /* its json is owned */
 	uint8_t order[DS_ORDER_ID_SIZE];
 	struct react_write *write;
+	struct plugin_job *job;
 	struct react_settings settings;
 	size_t size;
 	uint8_t *data; /* behind it, in the same piece of memory */
@@ -90,17 +93,22 @@ struct react {
 		bool is_killed;
 	} answered[64];
 	unsigned answered_at;
+	/* here */
+	struct plugin_settings plugins;
+	struct plugin_runner *runner;
+	struct ds_map *here_busy; /* reactions with a write or a job under way */
+	bool here_due;            /* something may have to be begun */
 	/* outbox */
 	struct ds_map *sent;     /* order id -> when, ms, as a pointer */
 	struct ds_map *held_now; /* host and daemon: there is a hold */
 	struct ds_map *kicked;   /* hosts with something to send, this turn */
 	uint64_t sweep_ms, prune_ms;
-	atomic_uint_least64_t order_ttl_us;
+	atomic_uint_least64_t order_ttl_us, approval_ttl_us;
 	atomic_uint_least64_t findings, reactions, stopped, sent_n, results, dropped, resting;
 	atomic_bool paused, rescan;
 };
 
-/* react.c */
+/* write.c */
 /* A write with `size` bytes of body; NULL: no memory. */
 struct react_write *react_write_new(struct react *r,
     int (*run)(struct react_write *w, const struct store_backend *b, struct store *store),
@@ -108,6 +116,11 @@ struct react_write *react_write_new(struct react *r,
 void react_write_free(struct react_write *w);
 /* Takes it; what the writer has no room for is tried again. */
 void react_write_post(struct react_write *w);
+/* It could not be stored now: tried again each round, so often; takes it. */
+void react_write_later(struct react_write *w);
+void react_write_retry(struct react *r);
+/* What the server does itself goes on from what is on disk now. */
+void react_write_settle(struct react *r, const struct react_write *w);
 
 /* respond.c: from a finding to plans. */
 void respond(struct react *r, uint32_t host, const struct finding *f);
@@ -119,6 +132,13 @@ void prevent_events(struct react *r, uint32_t host, const void *data, size_t siz
 bool prevent_links(
     struct react *r, uint32_t host, const struct react_args *args, const char *alert_id);
 void prevent_sweep(struct react *r, uint64_t now_ms);
+
+/* here.c: what the server does itself. */
+DS_MUST_CHECK int here_init(struct react *r, void (*done)(struct plugin_job *job, void *ctx));
+void here_turn(struct react *r);
+void here_done(struct react *r, struct plugin_job *job); /* borrows */
+/* What was under way for the reaction is over. */
+void here_settled(struct react *r, const char *id);
 
 /* outbox.c */
 void outbox_kick(struct react *r, uint32_t host);

@@ -73,6 +73,25 @@ record_undo(char ret[RECORD_MAX], const char *was, const char *who, const char *
 	write(ret, doc);
 }
 
+bool
+record_undo_is_asked(const char *record)
+{
+	json_t *doc = parse(record);
+	bool asked = json_is_string(json_object_get(doc, "undo_by"));
+
+	json_decref(doc);
+	return asked;
+}
+
+void
+record_undo_failed(char ret[RECORD_MAX], const char *was)
+{
+	json_t *doc = parse(was);
+
+	json_object_del(doc, "undo_by");
+	write(ret, doc);
+}
+
 void
 record_result(char ret[RECORD_MAX], const char *was, const struct ds_result *result)
 {

@@ -13,6 +13,9 @@ bool record_waits_for_approval(const char *record);
 /* What was there, and who took it back (""), and a sentence (""). */
 void record_undo(char ret[RECORD_MAX], const char *was, const char *who, const char *text);
 /* What was there, and the host's answer. */
+bool record_undo_is_asked(const char *record);
+/* The undo that was asked for did not work. */
+void record_undo_failed(char ret[RECORD_MAX], const char *was);
 void record_result(char ret[RECORD_MAX], const char *was, const struct ds_result *result);
 /* An order was refused for its counter and signed anew: true the first time. */
 bool record_signed_anew(char ret[RECORD_MAX], const char *was);

@@ -45,10 +45,13 @@ tests_unit_test_react_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_react_LDADD = server/libdsserver.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) \
 	-lpthread -lm
 
-unit_tests_server += tests/unit/test_react_policy tests/unit/test_breaker
+unit_tests_server += tests/unit/test_react_policy tests/unit/test_breaker tests/unit/test_server_plugin
 tests_unit_test_react_policy_SOURCES = tests/unit/test_react_policy.c
 tests_unit_test_react_policy_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_react_policy_LDADD = server/libdsserver.a $(TEST_LIBS) $(JANSSON_LIBS)
+tests_unit_test_server_plugin_SOURCES = tests/unit/test_server_plugin.c
+tests_unit_test_server_plugin_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_server_plugin_LDADD = server/libdsserver.a lib/libds.a $(JANSSON_LIBS) $(TEST_LIBS)
 tests_unit_test_breaker_SOURCES = tests/unit/test_breaker.c
 tests_unit_test_breaker_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_breaker_LDADD = server/libdsserver.a $(TEST_LIBS)
