@@ -314,6 +314,10 @@ show_profile(struct ctl *c, const json_t *doc)
 	printf(", %s learnt\n", b);
 	json_array_foreach((json_t *)(uintptr_t)blockers, i, one)
 	    printf("  missing: %s\n", json_is_string(one) ? json_string_value(one) : "");
+	if (*print_text(daemon, "starter", a, sizeof(a)) != '\0') {
+		format_percent(print_lookup(daemon, "starter_confidence"), daemon, b, sizeof(b));
+		printf("starter  model of %s, confidence %s\n", a, b);
+	}
 	printf("program  %s", print_text(daemon, "executable", a, sizeof(a)));
 	if (*print_text(daemon, "package", b, sizeof(b)) != '\0')
 		printf(" (%s %s)", b, print_text(daemon, "package_version", a, sizeof(a)));

@@ -49,6 +49,10 @@ const struct ds_conf_option server_options[] = {
 	    NULL, true, "a daemon is learnt at least so long" },
 	{ "detect", "unseen_max", DS_CONF_STRING, AT(unseen_max), "0.01", 0, 0, NULL, true,
 	    "a daemon is learnt when the estimated share of behaviour not seen yet is below this" },
+	{ "detect", "starter_dir", DS_CONF_STRING, AT(starter_dir), DS_DATADIR "/starter", 0, 0,
+	    NULL, false,
+	    "directory of starter models, read at start: what daemons of a distribution are known to do, "
+	    "until a host's own are learnt; empty: none" },
 	{ "detect", "silent_after", DS_CONF_DURATION, AT(silent_after_ms), "90s", 1000, 30 * DAY_MS,
 	    NULL, true, "an agent that says nothing for so long is reported" },
 	{ "geoip", "database", DS_CONF_STRING, AT(geoip_database), "", 0, 0, NULL, false,

@@ -10,6 +10,7 @@
 #include "server/api/api.h"
 #include "server/config.h"
 #include "server/detect/geo.h"
+#include "server/detect/starter.h"
 #include "server/fleet/fleet.h"
 #include "server/ingest/ingest.h"
 #include "server/notify/notify.h"
@@ -39,6 +40,7 @@ struct server {
 	uint8_t order_public[DS_SIGN_PUBLIC_SIZE];
 	struct fleet *fleet;
 	struct geo *geo;
+	struct starters *starters;
 	struct react *react;
 	struct train *train;
 	struct ingest *ingest;
@@ -108,6 +110,7 @@ detect_config_of(const struct server *s, const struct server_config *cfg)
 		.fleet_mail = s->fleet ? fleet_mailbox(s->fleet) : NULL,
 		.allowed = s->fleet ? fleet_allowances(s->fleet) : NULL,
 		.rules = s->fleet ? fleet_rules(s->fleet) : NULL,
+		.starters = s->starters,
 	};
 }
 
@@ -190,6 +193,39 @@ stop_fleet(struct server *s)
 {
 	fleet_free(s->fleet);
 	geo_close(s->geo);
+}
+
+static void
+refuse_starter(const char *file, const char *why, void *ctx)
+{
+	(void)ctx;
+	ds_log(WARN, "a starter model is not used", "file=\"%s\" why=\"%s\"", file, why);
+}
+
+/* They help while there is nothing better: without them the server works as well. */
+static int
+start_starters(struct server *s, char *why, size_t size)
+{
+	const char *dir = s->cfg.starter_dir;
+	int r;
+
+	s->starters = starters_new();
+	if (s->starters == NULL) {
+		snprintf(why, size, "no memory");
+		return -ENOMEM;
+	}
+	r = dir[0] != '\0' ? starters_read(s->starters, dir, refuse_starter, NULL) : 0;
+	if (r < 0)
+		ds_log(INFO, "no starter models", "dir=\"%s\" why=\"%s\"", dir, strerror(-r));
+	else
+		ds_log(INFO, "starter models", "read=%d", r);
+	return 0;
+}
+
+static void
+stop_starters(struct server *s)
+{
+	starters_free(s->starters);
 }
 
 static int
@@ -464,6 +500,7 @@ static const struct part {
 	{ "fleet", start_fleet, stop_fleet },
 	{ "reactions", start_react, stop_react },
 	{ "models", start_models, stop_models },
+	{ "starters", start_starters, stop_starters },
 	{ "ingest", start_ingest, stop_ingest },
 	{ "react", start_reacting, stop_reacting },
 	{ "watch", start_watch, stop_watch },

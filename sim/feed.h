@@ -41,11 +41,13 @@ struct feed_max_config {
 };
 extern const struct feed feed_max;
 
-/* Recorded segments, with clocks shifted so that the newest event is now. */
+/* Recorded segments, with clocks shifted. */
 struct feed_replay_config {
-	const char *from; /* state directory of a server, or a file that holds packed batches */
-	double speed;     /* 1: as it was; 0: at once */
-	uint64_t ago_us;  /* at once: the newest event happened so long ago */
+	const char *from;  /* state directory of a server, or a file that holds packed batches */
+	double speed;      /* 1: as it was; 0: at once, and then: */
+	uint32_t repeat;   /* how many times altogether */
+	uint64_t every_ms; /* from one to the next, by the events' clocks; 0: as long as it is */
+	uint64_t ago_ms;   /* the newest event happened so long ago */
 };
 extern const struct feed feed_replay;
 

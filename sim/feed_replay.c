@@ -3,8 +3,9 @@
  * feed_replay - sends a recording again, with its clocks moved.
  *
  * At a speed, the first recorded event happens now and the others follow at that speed; at speed 0
- * all is sent at once and the last one happened now, or as long ago as was asked.  Hosts of the
- * recording are dealt out to the agents.
+ * all is sent at once and the last one happened now, or as long ago as is wanted, after so many
+ * repetitions of the whole: hours of a fleet are days of one.  Hosts of the recording are dealt out
+ * to the agents.
  */
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -24,6 +25,8 @@ struct replay {
 	bool has_next, is_over;
 	uint64_t min_us, max_us; /* of the recording */
 	uint64_t start_us;
+	uint32_t left; /* repetitions after this one */
+	uint64_t every_us;
 	uint64_t left_out; /* events of kinds that we do not know */
 	uint64_t damaged;  /* batches that could not be read */
 };
@@ -63,6 +66,9 @@ replay_open(struct fleet *f)
 		ds_log(ERROR, "nothing is recorded there", "path=\"%s\"", p->cfg.from);
 		r = -ENODATA;
 	}
+	p->left = p->cfg.repeat > 0 ? p->cfg.repeat - 1 : 0;
+	p->every_us = p->cfg.every_ms > 0 ? p->cfg.every_ms * 1000
+					  : p->max_us - DS_MIN(p->min_us, p->max_us) + 1;
 	return r;
 }
 
@@ -89,7 +95,8 @@ static uint64_t
 clock_move(const struct replay *p, uint64_t time_us)
 {
 	if (p->cfg.speed <= 0)
-		return time_us + (p->start_us - p->cfg.ago_us - p->max_us);
+		return time_us + (p->start_us - p->max_us) - p->cfg.ago_ms * 1000 -
+		       p->left * p->every_us;
 	return p->start_us + (uint64_t)((double)(time_us - p->min_us) / p->cfg.speed);
 }
 
@@ -142,10 +149,16 @@ replay_refill(struct agent *a)
 	while (r == 0 && !p->is_over && waiting(f) < WAITING_MAX) {
 		if (!p->has_next)
 			r = recording_next(p->recording, &p->next);
+		if (r == 0 && !p->has_next && p->left > 0) {
+			p->left--;
+			recording_rewind(p->recording);
+			continue;
+		}
 		if (r <= 0 && !p->has_next) {
 			p->is_over = true;
 			return r;
 		}
+		r = 0;
 		p->has_next = true;
 		if (clock_move(p, p->next.header.time_max_us) > ds_clock_wall_us())
 			return 0;

@@ -48,6 +48,8 @@ enum {
 	OPT_ATTACKS,
 	OPT_FROM,
 	OPT_SPEED,
+	OPT_REPEAT,
+	OPT_EVERY,
 	OPT_AGO,
 	OPT_STORE,
 	OPT_QUIET,
@@ -74,6 +76,8 @@ static const struct option long_options[] = {
 	{ "attacks", required_argument, NULL, OPT_ATTACKS },
 	{ "from", required_argument, NULL, OPT_FROM },
 	{ "speed", required_argument, NULL, OPT_SPEED },
+	{ "repeat", required_argument, NULL, OPT_REPEAT },
+	{ "every", required_argument, NULL, OPT_EVERY },
 	{ "ago", required_argument, NULL, OPT_AGO },
 	{ "store", required_argument, NULL, OPT_STORE },
 	{ "output", required_argument, NULL, 'o' },
@@ -109,7 +113,9 @@ static const char usage_text[] =
     "  --attacks TIME|no      mean time between attacks (load: no, demo: 60s)\n"
     "  --from PATH            replay: a server's state directory, or a file with batches in it\n"
     "  --speed N              replay: how many times as fast; 0: all at once (1)\n"
-    "  --ago TIME             replay at once: the newest event happened so long ago (0s)\n"
+    "  --repeat N             replay: at once, so many times (1)\n"
+    "  --every TIME           replay: from one time to the next, by its clocks (as long as it is)\n"
+    "  --ago TIME             replay: at once, the newest event happened so long ago (0s)\n"
     "  --store DIR            verify: the server's state directory\n"
     "  -o, --output text|json the summary\n"
     "  --quiet                no progress\n"
@@ -173,13 +179,13 @@ attacks_parse(struct options *o, const char *text)
 }
 
 static int
-time_parse(const char *text, uint64_t *ret_us)
+history_parse(struct options *o, const char *text)
 {
 	uint64_t ms;
 	int r = ds_conf_duration(text, &ms);
 
 	if (r == 0)
-		*ret_us = ms * 1000;
+		o->live.history_us = ms * 1000;
 	return r;
 }
 
@@ -229,6 +235,12 @@ option_take(struct options *o, int option, const char *arg)
 		return real_parse(arg, "/s", &o->fleet.ramp_per_s);
 	case OPT_SPEED:
 		return real_parse(arg, "x", &o->replay.speed);
+	case OPT_REPEAT:
+		return number32_parse(arg, 1, 1000000, &o->replay.repeat);
+	case OPT_EVERY:
+		return ds_conf_duration(arg, &o->replay.every_ms);
+	case OPT_AGO:
+		return ds_conf_duration(arg, &o->replay.ago_ms);
 	case OPT_DURATION:
 		return ds_conf_duration(arg, &o->fleet.duration_ms);
 	case OPT_DRAIN:
@@ -236,9 +248,7 @@ option_take(struct options *o, int option, const char *arg)
 	case OPT_FLUSH:
 		return ds_conf_duration(arg, &o->live.flush_ms);
 	case OPT_HISTORY:
-		return time_parse(arg, &o->live.history_us);
-	case OPT_AGO:
-		return time_parse(arg, &o->replay.ago_us);
+		return history_parse(o, arg);
 	case OPT_ATTACKS:
 		return attacks_parse(o, arg);
 	case 'o':

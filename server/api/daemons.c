@@ -93,6 +93,10 @@ put_members(struct call *c, const struct daemon_row *row)
 	put_text(j, "container", row->container);
 	put_text(j, "container_name", row->container_name);
 	put_text(j, "image", row->image);
+	if (row->starter != NULL && *row->starter) {
+		ds_json_put_string(j, "starter", row->starter);
+		ds_json_put_double(j, "starter_confidence", row->starter_confidence);
+	}
 }
 
 static void

@@ -155,6 +155,7 @@ declare(struct turn *t, const struct sighting *s)
 	d->inode = ev->num[DS_NUM_INODE];
 	d->device = ev->num[DS_NUM_DEVICE];
 	d->declared = true;
+	starter_assign(t->detect->profiles.cfg.starters, d);
 	if (d->gone)
 		d->began_us = s->time_us;
 	d->gone = false;
@@ -260,7 +261,7 @@ static int
 judge(struct turn *t, struct sighting *s, enum novelty *ret)
 {
 	const struct detector *by = detector_of(s->kind);
-	bool ready;
+	bool ready, stands_in;
 	int r = 0;
 
 	*ret = NOVEL_LEARN;
@@ -271,7 +272,11 @@ judge(struct turn *t, struct sighting *s, enum novelty *ret)
 	if (r < 0)
 		return r;
 	ready = daemon_refresh(&t->detect->profiles, s->daemon, s->time_us);
-	*ret = tier_of(s->daemon, by->judge(t, s, ready), s->time_us);
+	stands_in = !ready && starter_protects(s->daemon, s->kind);
+	*ret = tier_of(s->daemon, by->judge(t, s, ready || stands_in), s->time_us);
+	/* What is merely new is what learning is for. */
+	if (stands_in && *ret == NOVEL_WAIT)
+		*ret = NOVEL_LEARN;
 	return 0;
 }
 

@@ -20,17 +20,19 @@ struct detect;
 struct profile_row;
 struct daemon_row;
 struct model_state_row;
+struct starters;
 
 struct detect_config {
 	uint64_t learn_min_us; /* a daemon learns at least so long */
 	double unseen_max;   /* ready when the estimated unseen mass (Good-Turing) is below this */
 	uint32_t keys_max;   /* keys kept a daemon; more are counted, not kept */
 	double alert_budget; /* false alarms accepted a host and week; 0: one */
-	struct ds_snapshot *models;    /* struct model_set (server/model/set.h); may be NULL */
-	struct ds_snapshot *fleet;     /* struct fleet_knowledge (knowledge.h); may be NULL */
-	struct ds_snapshot *allowed;   /* struct allowances (allowance.h); may be NULL */
-	struct ds_snapshot *rules;     /* struct rules (rule.h); may be NULL */
-	struct ds_mailbox *fleet_mail; /* takes struct knowledge_news, malloc; may be NULL */
+	struct ds_snapshot *models;      /* struct model_set (server/model/set.h); may be NULL */
+	struct ds_snapshot *fleet;       /* struct fleet_knowledge (knowledge.h); may be NULL */
+	struct ds_snapshot *allowed;     /* struct allowances (allowance.h); may be NULL */
+	struct ds_snapshot *rules;       /* struct rules (rule.h); may be NULL */
+	const struct starters *starters; /* starter.h; borrowed, never changes; may be NULL */
+	struct ds_mailbox *fleet_mail;   /* takes struct knowledge_news, malloc; may be NULL */
 };
 
 /* A detector's verdict on events. */

@@ -190,6 +190,15 @@ put_threat(struct ds_json *j, const struct sighting *s, const struct explained_p
 	ds_json_end(j);
 }
 
+void
+explain_put_starter(struct ds_json *j, const struct sighting *s)
+{
+	const struct starter *of = s->daemon->starter;
+
+	if (of != NULL)
+		starter_put(j, s->daemon, starter_hosts(of, s->kind, s->key.data, s->key.size));
+}
+
 /* DETECTION's record: what was compared with what, how sure, what would clear it. */
 static void
 put_record(
@@ -212,6 +221,7 @@ put_record(
 	ds_json_put_double(j, "coverage", daemon_coverage(all, s->daemon, s->time_us));
 	ds_json_put_uint(j, "observations", s->daemon->family[KEY_PROCESS].n);
 	ds_json_put_uint(j, "watched_s", watched / DS_US_PER_S);
+	explain_put_starter(j, s);
 	ds_json_put_string(j, "model", EXPLAIN_MODEL);
 	ds_json_put_string(j, "clears",
 	    "a verdict of benign_expected or false_positive makes it part of what is normal for this "

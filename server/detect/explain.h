@@ -44,6 +44,8 @@ void explain_put_feature(struct ds_json *j, const char *feature, const char *bas
 void explain_put_technique(struct ds_json *j, const char *id);
 /* What a verdict would make normal: alerts.c reads it. */
 void explain_put_behaviours(struct ds_json *j, const struct sighting *s);
+/* A member "starter": what the daemon's starter model says of it, when it has one. */
+void explain_put_starter(struct ds_json *j, const struct sighting *s);
 void explain_put_events(struct ds_json *j, const struct sighting *s);
 /* Ends the object; the text that is in `buf`, malloc, or NULL. */
 char *explain_finish(struct ds_json *j, struct ds_buf *buf);

@@ -47,11 +47,12 @@ look_around(struct turn *t, const struct sighting *s, const struct fact *fact, s
 static void
 say_reason(const struct sighting *s, const struct told *w, struct finding *f)
 {
-	char who[64], clock[32], exe[120], peers[100] = "";
+	char who[64], clock[32], exe[120], peers[100] = "", caveat[240];
 
 	explain_user(s->event, who, sizeof(who));
 	fact_text(DS_EVENT_STR(s->event, DS_STR_EXE), exe, sizeof(exe));
 	ds_clock_format(s->time_us, clock, sizeof(clock));
+	starter_caveat(s->daemon, caveat, sizeof(caveat));
 	if (w->peers_of > 0 && w->peers.seen == 0)
 		snprintf(peers, sizeof(peers), ", and none of %u peers has", w->peers_of);
 	else if (w->peers_of > 0)
@@ -64,8 +65,8 @@ say_reason(const struct sighting *s, const struct told *w, struct finding *f)
 		    s->daemon->class, who, exe, w->fact->did, peers);
 	else
 		snprintf(f->reason, sizeof(f->reason),
-		    "%s has never %s in %s on %s%s; at %.8s UTC process %llu (%s, %s) %s",
-		    s->daemon->class, w->fact->never, w->age, w->host, peers, clock + 11,
+		    "%s has never %s in %s on %s%s%s; at %.8s UTC process %llu (%s, %s) %s",
+		    s->daemon->class, w->fact->never, w->age, w->host, peers, caveat, clock + 11,
 		    (unsigned long long)s->event->num[DS_NUM_PID], who, exe, w->fact->did);
 }
 
@@ -111,6 +112,7 @@ put_record(struct turn *t, struct ds_json *j, const struct sighting *s, const st
 	    j, "coverage", daemon_coverage(&t->detect->profiles, s->daemon, s->time_us));
 	ds_json_put_uint(j, "observations", s->daemon->family[key_family(s->kind)].n);
 	ds_json_put_uint(j, "watched_s", daemon_watched_us(s->daemon, s->time_us) / DS_US_PER_S);
+	explain_put_starter(j, s);
 	ds_json_put_string(j, "model", EXPLAIN_MODEL);
 	ds_json_put_string(j, "clears",
 	    "a verdict of benign_expected or false_positive makes it part of what is normal for this "
@@ -193,6 +195,8 @@ fact_tell(struct turn *t, const struct sighting *s, const struct fact *fact)
 	f->severity = fact->severity;
 	f->score = (fact->score + (w.peers_of > 0 && w.peers.seen == 0 ? 3 : 0)) *
 		   (young && !fact->whoever ? 0.95 : 1);
+	if (s->daemon->starter != NULL && !s->daemon->ready && !fact->whoever)
+		f->score *= starter_confidence(s->daemon);
 	if (f->score > 100)
 		f->score = 100;
 	snprintf(f->title, sizeof(f->title), "%s", fact->title);

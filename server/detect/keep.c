@@ -53,6 +53,7 @@ detect_restore_daemon(struct detect *d, const struct daemon_row *row)
 	p->gone = row->gone;
 	p->declared = daemon_text(p, TEXT_EXE)[0] != '\0' || daemon_text(p, TEXT_ROLE)[0] != '\0';
 	p->ready = row->state != NULL && strcmp(row->state, "ready") == 0;
+	starter_assign(d->profiles.cfg.starters, p);
 	if (row->last_seen_us > h->clock_us)
 		h->clock_us = row->last_seen_us;
 	return 0;

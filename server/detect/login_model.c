@@ -19,6 +19,7 @@
 /* Of sources that nobody knows.  Somebody who mistypes three times, or looks for a password with
  * two connections of three tries, stays below. */
 #define FAST_MIN     8.0  /* failures in about a minute */
+#define RUSH_MIN     4.0  /* failures, each sooner after the one before than a person types */
 #define SLOW_MIN     20.0 /* in about a day, of an account that somebody has */
 #define NOBODY_MIN   6.0  /* in about a day, of accounts that nobody has */
 #define USERS_MIN    3u   /* different accounts in a day */
@@ -29,6 +30,8 @@
 #define KNOWN_USERS_MIN 10u
 #define LOCAL_FAST_MIN  8.0
 
+#define RUSH_US \
+	(2500 * 1000ull) /* so soon: three tries of one connection are not more than three */
 #define GRACE_US   (10 * MINUTE_US) /* to succeed after a try at an account that nobody has */
 #define HOSTILE_US DAY_US
 #define AGAIN_US   DAY_US /* a source is told once in so long */
@@ -285,7 +288,7 @@ judge_source(struct seen *s, unsigned users, unsigned unknown)
 			flag(s, LOGIN_GUESSING, "high", 82, 0);
 		else if (users >= KNOWN_USERS_MIN && unknown * 2 > users)
 			flag(s, LOGIN_SPRAYING, "high", 82, 0);
-	} else if (src->minute >= FAST_MIN) {
+	} else if (src->minute >= FAST_MIN || src->rush >= RUSH_MIN) {
 		flag(s, LOGIN_GUESSING, "medium", 68, 0);
 	} else if (users >= USERS_MIN) {
 		flag(s, LOGIN_SPRAYING, "medium", 66, 0);
@@ -297,6 +300,19 @@ judge_source(struct seen *s, unsigned users, unsigned unknown)
 	}
 }
 
+/* Keys are tried one after the other by honest clients too. */
+static void
+count_rush(struct login_source *src, const struct login_event *ev, double n)
+{
+	if (strstr(ev->method, "key") != NULL)
+		return;
+	if (ev->time_us > src->failed_us + RUSH_US)
+		src->rush = 0;
+	src->rush += n;
+	if (ev->time_us > src->failed_us)
+		src->failed_us = ev->time_us;
+}
+
 static void
 take_failure(struct seen *s)
 {
@@ -306,6 +322,7 @@ take_failure(struct seen *s)
 	double n = (double)DS_MIN(s->ev->count, 1000u);
 
 	decay(src, s->ev->time_us);
+	count_rush(src, s->ev, n);
 	src->minute += n;
 	src->hour += n;
 	src->day += n;
@@ -465,7 +482,7 @@ take_success(struct seen *s)
 		if (src->pending_us != 0)
 			s->m->pending--;
 		src->pending_us = 0;
-		src->minute = src->hour = src->day = 0;
+		src->minute = src->hour = src->day = src->rush = 0;
 		src->users = src->unknown_users = (struct login_recent){ { 0 }, { 0 } };
 	}
 	/* Kept at each doubling, and each 64 after that. */

@@ -35,6 +35,8 @@ struct login_source {
 	struct login_node node;
 	uint8_t address[16], size;
 	double minute, hour, day; /* failures, decayed */
+	double rush;              /* failures, each soon after the one before */
+	uint64_t failed_us;
 	uint64_t decayed_us;
 	struct login_recent users, unknown_users;
 	uint64_t hostile_until_us, told_us;

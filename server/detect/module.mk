@@ -20,6 +20,7 @@ server_libdsserver_a_SOURCES += server/detect/detect.c server/detect/detect.h se
 	server/detect/rule_floor.c server/detect/rule_floor.h
 server_libdsserver_a_SOURCES += server/detect/window.c server/detect/window.h
 server_libdsserver_a_SOURCES += server/detect/geo.c server/detect/geo.h
+server_libdsserver_a_SOURCES += server/detect/starter.c server/detect/starter.h server/detect/starter_stand.c
 nodist_server_libdsserver_a_SOURCES += server/detect/attack.inc server/detect/rules_builtin.inc
 
 # { "T1059.004", "Unix Shell" }, ...
@@ -35,3 +36,11 @@ server/detect/rules_builtin.inc: schema/rules/builtin.json
 BUILT_SOURCES += server/detect/attack.inc server/detect/rules_builtin.inc
 CLEANFILES += server/detect/attack.inc server/detect/rules_builtin.inc
 EXTRA_DIST += server/detect/.may_include schema/attack.json schema/rules/builtin.json
+
+# Starter models, made by scripts/starter.py.
+starterdir = $(pkgdatadir)/starter
+dist_starter_DATA = schema/starter/apache2.json schema/starter/containerd.json schema/starter/cron.json \
+	schema/starter/dbus.json schema/starter/docker.json schema/starter/mariadb.json schema/starter/nginx.json \
+	schema/starter/postfix.json schema/starter/postgresql.json schema/starter/redis.json schema/starter/rsyslog.json \
+	schema/starter/sshd.json schema/starter/systemd-journald.json schema/starter/systemd-logind.json \
+	schema/starter/systemd-networkd.json schema/starter/systemd-resolved.json

@@ -57,11 +57,18 @@ own_or_manager(const struct daemon_profile *d, const char *path, size_t len, voi
 static bool
 is_remote(const struct ds_event *ev, const char *path)
 {
-	enum program_sort sort = program_info(path).sort;
 	uint64_t family = ev->num[DS_NUM_INPUT];
 
-	return (family == AF_INET || family == AF_INET6) &&
-	       (sort == PROGRAM_SHELL || sort == PROGRAM_INTERPRETER);
+	return (family == AF_INET || family == AF_INET6) && program_is_script(path);
+}
+
+static bool
+is_script_parent(const struct ds_event *ev)
+{
+	char path[KEY_MAX];
+
+	(void)key_path(DS_EVENT_STR(ev, DS_STR_PARENT_EXE), path, sizeof(path));
+	return program_is_script(path);
 }
 
 enum key_sort
@@ -82,6 +89,9 @@ new_child_sort(const struct daemon_profile *d, const struct ds_event *ev)
 	if (d->pid != 0 && ev->num[DS_NUM_PID] == d->pid && ev->num[DS_NUM_PPID] == 1)
 		return KEY_CHILD;
 	above = each_above(ev, own_or_manager, d, NULL);
+	/* A script that the manager runs to start the daemon is, for so long, its main program. */
+	if (above == KEY_CHILD && ev->time_us < d->start_until_us && is_script_parent(ev))
+		return KEY_CONTROL;
 	if (above != 0)
 		return (enum key_sort)above;
 	return ev->num[DS_NUM_PPID] == 1 ? KEY_CONTROL : KEY_CHILD;
@@ -256,6 +266,9 @@ weigh(const struct sighting *s, const struct explained_program *p, struct findin
 	if (p->peers_of > 0 && p->peers.seen == 0)
 		score += 3;
 	f->score = score * sure;
+	/* The model's word, not the host's own. */
+	if (s->daemon->starter != NULL && !s->daemon->ready)
+		f->score *= starter_confidence(s->daemon);
 }
 
 static void
@@ -274,7 +287,7 @@ static void
 say_reason(
     struct turn *t, const struct sighting *s, const struct explained_program *p, struct finding *f)
 {
-	char age[40], peers[120] = "", who[64], clock[32];
+	char age[40], peers[120] = "", who[64], clock[32], caveat[240];
 
 	explain_duration(daemon_watched_us(s->daemon, s->time_us), age, sizeof(age));
 	if (p->peers_of > 0 && p->peers.seen == 0)
@@ -285,12 +298,13 @@ say_reason(
 		    p->peers_of);
 	explain_user(s->event, who, sizeof(who));
 	ds_clock_format(s->time_us, clock, sizeof(clock));
+	starter_caveat(s->daemon, caveat, sizeof(caveat));
 	snprintf(f->reason, sizeof(f->reason),
-	    "%s has never started %s in %s on %s%s; at %.8s UTC process %llu (%s) "
+	    "%s has never started %s in %s on %s%s%s; at %.8s UTC process %llu (%s) "
 	    "ran %s",
 	    s->daemon->class, p->known == 0 ? "a program" : p->shown, age,
-	    t->from->host_name != NULL ? t->from->host_name : "this host", peers, clock + 11,
-	    (unsigned long long)s->event->num[DS_NUM_PID], who, p->command);
+	    t->from->host_name != NULL ? t->from->host_name : "this host", peers, caveat,
+	    clock + 11, (unsigned long long)s->event->num[DS_NUM_PID], who, p->command);
 }
 
 static void

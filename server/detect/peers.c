@@ -58,9 +58,14 @@ turn_peers(struct turn *t, const struct daemon_profile *d, uint8_t kind, const s
 	return p;
 }
 
-/* One host could be somebody's: two that are independent of each other are needed. */
+/* One host could be somebody's: two that are independent of each other are needed.  What a starter
+ * model knows counts as hosts do. */
 bool
 turn_is_common(struct turn *t, const struct sighting *s)
 {
-	return turn_peers(t, s->daemon, s->kind, &s->key, false).learnt >= TIER_HOSTS_MIN;
+	uint32_t hosts = turn_peers(t, s->daemon, s->kind, &s->key, false).learnt;
+
+	if (s->daemon->starter != NULL)
+		hosts += starter_hosts(s->daemon->starter, s->kind, s->key.data, s->key.size);
+	return hosts >= TIER_HOSTS_MIN;
 }

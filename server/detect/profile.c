@@ -254,6 +254,7 @@ profiles_add(struct profiles *p, struct daemon_profile *d, uint8_t kind, const s
 	b->next = d->behaviours;
 	d->behaviours = b;
 	f->keys++;
+	starter_count(d, b);
 	return b;
 }
 
@@ -311,6 +312,7 @@ profiles_accept(struct profiles *p, struct behaviour *b)
 		b->count = 2;
 	b->once = false;
 	weigh(b, true);
+	starter_count(b->daemon, b);
 	profiles_mark_behaviour(p, b);
 }
 

@@ -20,6 +20,7 @@
 
 #include "server/detect/detect.h"
 #include "server/detect/key.h"
+#include "server/detect/starter.h"
 #include "server/store/rows.h"
 
 #define PROFILE_DAEMONS_MAX      1024u /* a host; a forged flood of names ends here */
@@ -108,7 +109,9 @@ struct daemon_profile {
 	uint64_t began_us, up_us; /* when it was there last, and how long altogether before */
 	uint32_t ends, uid;       /* how often it went away; of its main process */
 	struct behaviour *behaviours;
-	struct daemon_models *models; /* sequence.h; NULL: not yet */
+	struct daemon_models *models;         /* sequence.h; NULL: not yet */
+	const struct starter *starter;        /* starter.h; borrowed; NULL: none */
+	uint32_t starter_seen, starter_known; /* behaviours here; of them in the model */
 	struct family_counts family[KEY_FAMILIES];
 	struct lineage lineages[PROFILE_LINEAGES_MAX];
 	uint8_t lineage_at;

@@ -169,6 +169,14 @@ program_is_anybodys(const char *path)
 }
 
 bool
+program_is_script(const char *path)
+{
+	enum program_sort sort = program_info(path).sort;
+
+	return sort == PROGRAM_SHELL || sort == PROGRAM_INTERPRETER;
+}
+
+bool
 program_is_web(const char *class)
 {
 	static const char *const names[] = { "nginx", "apache2", "httpd", "lighttpd", "caddy",

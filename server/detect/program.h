@@ -32,6 +32,8 @@ struct program_info program_info(const char *path);
 const char *program_technique_name(const char *technique);
 /* Whether anybody may have put it there: below /tmp, /var/tmp, /dev/shm, /home, /run/user. */
 bool program_is_anybodys(const char *path);
+/* A shell or an interpreter: what it does is written elsewhere. */
+bool program_is_script(const char *path);
 /* Whether the class of a daemon serves the web: a shell below it is a web shell. */
 bool program_is_web(const char *class);
 /* Whether the parent is a service manager or container runtime that starts daemons. */

@@ -194,7 +194,7 @@ put_daemon(
     const struct profiles *p, struct verdict *v, struct daemon_profile *d, uint64_t server_us)
 {
 	uint64_t host_us = host_now(d->host, server_us);
-	const char *text[DAEMON_TEXTS], *name = keep(v, d->name, strlen(d->name)), *why;
+	const char *text[DAEMON_TEXTS], *name = keep(v, d->name, strlen(d->name)), *why, *starter;
 	char blockers[1024];
 	struct daemon_row *row = grow(v->daemons, v->daemons_len, sizeof(*row));
 
@@ -203,6 +203,8 @@ put_daemon(
 	v->daemons = row;
 	daemon_blockers(p, d, host_us, blockers, sizeof(blockers));
 	why = keep(v, blockers, strlen(blockers));
+	starter = d->starter != NULL ? starter_name(d->starter) : "";
+	starter = keep(v, starter, strlen(starter));
 	for (int i = 0; i < DAEMON_TEXTS; i++) {
 		const char *s = daemon_text(d, (enum daemon_text)i);
 
@@ -210,7 +212,7 @@ put_daemon(
 		if (text[i] == NULL)
 			return -ENOMEM;
 	}
-	if (name == NULL || why == NULL)
+	if (name == NULL || why == NULL || starter == NULL)
 		return -ENOMEM;
 	row += v->daemons_len++;
 	*row = (struct daemon_row){
@@ -235,6 +237,8 @@ put_daemon(
 		.state = d->ready ? "ready" : "learning",
 		.coverage = daemon_coverage(p, d, host_us),
 		.blockers = why,
+		.starter = starter,
+		.starter_confidence = starter_confidence(d),
 	};
 	memcpy(row->sha256, d->sha256, sizeof(row->sha256));
 	d->stored_us = server_us;

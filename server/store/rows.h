@@ -55,9 +55,11 @@ struct daemon_row {
 	bool gone;
 	uint32_t pid;
 	/* readiness, written by detect */
-	const char *state;    /* learning, ready */
-	double coverage;      /* 0..1: 1 - unseen mass */
-	const char *blockers; /* JSON array of sentences: what is missing until ready */
+	const char *state;         /* learning, ready */
+	double coverage;           /* 0..1: 1 - unseen mass */
+	const char *blockers;      /* JSON array of sentences: what is missing until ready */
+	const char *starter;       /* the starter model's name (server/detect/starter.h), or "" */
+	double starter_confidence; /* 0..1 */
 };
 
 /* One thing a daemon is known to do (a learnt key of its profile). */

@@ -12,7 +12,7 @@
 #define DAEMON_COLUMNS                                                                              \
 	"number, host, name, role, unit, instance, exe, package, package_version, container,"       \
 	" container_name, image, sha256, inode, device, first_seen_us, last_seen_us, events, gone," \
-	" pid, state, coverage, blockers"
+	" pid, state, coverage, blockers, starter, starter_confidence"
 #define PROFILE_COLUMNS "host, daemon, kind, key, count, first_us, last_us, learnt, days"
 #define FINDING_COLUMNS "id, alert_id, host, daemon, kind, json, time_us, score"
 #define ALERT_COLUMNS                                                                      \
@@ -57,10 +57,10 @@ const char
 	    [CONTROL_DAEMON_PUT] =
 		"INSERT INTO daemon(host, name, role, unit, instance, exe, package, package_version,"
 		" container, container_name, image, sha256, inode, device, first_seen_us, last_seen_us,"
-		" events, gone, pid, state, coverage, blockers)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		" events, gone, pid, state, coverage, blockers, starter, starter_confidence)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 		" ON CONFLICT(host, name) DO UPDATE SET " SAME(role) ", " SAME(unit) ", " SAME(instance) ", " SAME(exe) ", " SAME(package) ", " SAME(package_version) ", " SAME(
-		    container) ", " SAME(container_name) ", " SAME(image) ", " SAME(sha256) ", " SAME(inode) ", " SAME(device) ", first_seen_us = min(first_seen_us, excluded.first_seen_us), " SAME(last_seen_us) ", " SAME(events) ", " SAME(gone) ", " SAME(pid) ", " SAME(state) ", " SAME(coverage) ", " SAME(blockers),
+		    container) ", " SAME(container_name) ", " SAME(image) ", " SAME(sha256) ", " SAME(inode) ", " SAME(device) ", first_seen_us = min(first_seen_us, excluded.first_seen_us), " SAME(last_seen_us) ", " SAME(events) ", " SAME(gone) ", " SAME(pid) ", " SAME(state) ", " SAME(coverage) ", " SAME(blockers) ", " SAME(starter) ", " SAME(starter_confidence),
 	    [CONTROL_DAEMONS] = "SELECT " DAEMON_COLUMNS " FROM daemon ORDER BY number",
 	    [CONTROL_DAEMONS_OF_HOST] =
 		"SELECT " DAEMON_COLUMNS " FROM daemon WHERE host = ? ORDER BY number",
@@ -194,12 +194,13 @@ control_token_use(struct store *s, const char *id, const uint8_t secret_hash[32]
 int
 control_daemon_put(struct store *s, const struct daemon_row *row)
 {
-	return db_run(&s->control, CONTROL_DAEMON_PUT, "uttttttttttbuuuuuiutdt",
+	return db_run(&s->control, CONTROL_DAEMON_PUT, "uttttttttttbuuuuuiutdttd",
 	    (uint64_t)row->host, row->name, row->role, row->unit, row->instance, row->exe,
 	    row->package, row->package_version, row->container, row->container_name, row->image,
 	    row->sha256, sizeof(row->sha256), row->inode, row->device, row->first_seen_us,
 	    row->last_seen_us, row->events, (int)row->gone, (uint64_t)row->pid, row->state,
-	    row->coverage, row->blockers ? row->blockers : "[]");
+	    row->coverage, row->blockers ? row->blockers : "[]",
+	    row->starter ? row->starter : "", row->starter_confidence);
 }
 
 int

@@ -71,6 +71,8 @@ read_daemon(sqlite3_stmt *st, struct daemon_row *ret)
 		.state = db_text(st, 20),
 		.coverage = sqlite3_column_double(st, 21),
 		.blockers = db_text(st, 22),
+		.starter = db_text(st, 23),
+		.starter_confidence = sqlite3_column_double(st, 24),
 	};
 	db_bytes(st, 12, ret->sha256, sizeof(ret->sha256));
 }

@@ -118,6 +118,8 @@ check_daemon(const struct daemon_row *row, void *ctx)
 	assert_string_equal(row->role, "service");
 	assert_string_equal(row->image, "img");
 	assert_string_equal(row->blockers, "[\"a\"]");
+	assert_string_equal(row->starter, "nginx from Debian 12");
+	assert_true(row->starter_confidence > 0.89 && row->starter_confidence < 0.91);
 	assert_true(row->inode == UINT64_MAX && row->device == 5 && row->events == 77);
 	assert_true(row->first_seen_us == 100 && row->last_seen_us == 300 && row->pid == 42);
 	assert_true(row->coverage > 0.98 && row->coverage < 1 && row->gone);
@@ -152,6 +154,8 @@ a_daemon_is_one_row_of_its_host(void **state)
 	row.coverage = 0.99;
 	row.gone = true;
 	row.blockers = "[\"a\"]";
+	row.starter = "nginx from Debian 12";
+	row.starter_confidence = 0.9;
 	assert_int_equal(f->backend->daemon_put(f->store, &row), 0);
 	fixture_commit(f);
 	assert_int_equal(f->backend->each_daemon(fixture_reader(f), 3, check_daemon, &n), 0);

@@ -167,6 +167,15 @@ tests_fuzz_fuzz_uplink_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_uplink_LDADD = agent/guard/libguard.a $(GUARD_LIBS)
 EXTRA_DIST += tests/fuzz/seeds/uplink/order tests/fuzz/seeds/uplink/messages
 
+fuzz_replays_server += tests/fuzz/replay_starter
+tests_fuzz_replay_starter_SOURCES = tests/fuzz/fuzz_starter.c tests/fuzz/replay.c
+tests_fuzz_replay_starter_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS) -lm
+fuzz_targets_server += tests/fuzz/fuzz_starter
+tests_fuzz_fuzz_starter_SOURCES = tests/fuzz/fuzz_starter.c
+tests_fuzz_fuzz_starter_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_starter_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS) -lm
+EXTRA_DIST += tests/fuzz/seeds/starter/nginx
+
 # END OF LIST: add above
 all_fuzz_replays = $(fuzz_replays)
 all_fuzz_targets = $(fuzz_targets)

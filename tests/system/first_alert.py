@@ -7,7 +7,7 @@ import glob, signal, urllib.request
 from harness import *
 
 isolate()
-need("/usr/sbin/nginx", "fcgiwrap", "spawn-fcgi", "perl")
+need("/usr/sbin/nginx", "fcgiwrap", "spawn-fcgi", "perl", "logrotate")
 PERL_MODULE = "/usr/lib/nginx/modules/ngx_http_perl_module.so"
 if not os.path.exists(PERL_MODULE):
     skip_all("nginx has no perl module here (libnginx-mod-http-perl)")
@@ -175,6 +175,26 @@ if PHP:
 if PG:
     ok(start_postgres(), "postgres runs")
     names.append("postgres")
+# A new host, a server that never saw one: starter models stand in from the first minute on.
+with Site({"detect.learning_min": "1h", "detect.starter_dir": os.path.join(TOP, "schema/starter")}) as site:
+    agent = site.agent(monitor="nginx")
+    ok(wait(lambda: [d for d in site.get("daemons")["items"] if d["name"] == "nginx" and d.get("starter")]),
+       "nginx, not learnt, has a starter model")
+    subprocess.run(["/usr/sbin/nginx", "-c", f"{dir}/nginx.conf", "-s", "reload"], check=True)
+    with open(f"{dir}/rotate.conf", "w") as f:
+        f.write(f"{dir}/access.log {{ su root root\ncompress\nsharedscripts\npostrotate\nkill -USR1 $(cat {dir}/nginx.pid)\nendscript\n}}\n")
+    wait(answers)
+    subprocess.run(["logrotate", "-f", "-s", f"{dir}/rotate.state", f"{dir}/rotate.conf"], check=True)
+    ok(wait(answers) and upgrade(site, False), "it is reloaded, its log rotated, its binary executed again")
+    a, took = found(site, "nginx", lambda: get("/hole"))
+    ok(a and "starter model of nginx from Debian 12" in a["reason"] and a["record"]["starter"]["confidence"] > 0.8,
+       "a shell that its worker starts is told, and how sure that is")
+    say(a and f"{took * 1000:.0f} ms: {a['title']}; {a['reason']}")
+    ok(len(site.alerts()) == 1, "and nothing else")
+    for b in site.alerts():
+        say(b["title"])
+    d = site.ctl("daemons", "show", "nginx").stdout
+    ok("learning" in d and re.search(r"starter  model of nginx from Debian 12 .*, confidence \d+", d), "daemons show says so")
 with Site({"detect.learning_min": "2s"}) as site:
     agent = site.agent(monitor=",".join([os.path.basename(PHP) if n == "php-fpm" else n for n in names]))
     learnt = ok(ready(site, names), "the daemons are learnt")

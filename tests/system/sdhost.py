@@ -19,7 +19,7 @@ mount -t tmpfs -o mode=755 cgroup sys/fs/cgroup
 if [ "$LAYOUT" = unified ]; then
 	umount sys/fs/cgroup; mount -t cgroup2 cgroup2 sys/fs/cgroup
 else
-	for h in systemd memory cpu pids; do
+	for h in $V1; do
 		o=$h; [ $h = systemd ] && o=none,name=systemd
 		mkdir sys/fs/cgroup/$h; mount -t cgroup -o $o cgroup sys/fs/cgroup/$h
 	done
@@ -39,22 +39,22 @@ exec env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin /sbin/init
 V1 = ("systemd", "memory", "cpu", "pids")
 
 
-def tree():
+def tree(name="root", packages=PACKAGES):
     """The debootstrap tree, made when it is not there; skips when it cannot be made."""
-    root = os.path.join(CACHE, "root")
+    root = os.path.join(CACHE, name)
     os.makedirs(CACHE, exist_ok=True)
     with open(os.path.join(CACHE, "lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests run side by side
         if not os.path.exists(root):
-            make_tree(root)
+            make_tree(root, packages)
     return root
 
 
-def make_tree(root):
+def make_tree(root, packages):
     need("debootstrap")
     say("making a Debian tree with debootstrap, once")
     new = tempfile.mkdtemp(prefix="root.", dir=CACHE)
-    r = subprocess.run(["debootstrap", "--variant=minbase", "--include=" + PACKAGES, "bookworm", new],
+    r = subprocess.run(["debootstrap", "--variant=minbase", "--include=" + packages, "bookworm", new],
                        capture_output=True, text=True)
     if r.returncode != 0:
         shutil.rmtree(new, ignore_errors=True)
@@ -103,11 +103,11 @@ rm -f {root}/usr/sbin/policy-rc.d"""
     shutil.rmtree(new, ignore_errors=True)
 
 
-def cgroup_dirs(name, layout):
+def cgroup_dirs(name, layout, v1):
     base = "/sys/fs/cgroup"
     if not os.path.exists(base + "/unified"):
         return [f"{base}/{name}"]
-    return [f"{base}/unified/{name}"] + ([f"{base}/{h}/{name}" for h in V1] if layout != "unified" else [])
+    return [f"{base}/unified/{name}"] + ([f"{base}/{h}/{name}" for h in v1] if layout != "unified" else [])
 
 
 def sweep():
@@ -123,7 +123,7 @@ def die_with_parent():
 
 
 class Host:
-    def __init__(self, name, layout="hybrid", lower=None):
+    def __init__(self, name, layout="hybrid", lower=None, v1=V1):
         sweep()
         self.name = f"{name}-{os.getpid()}"
         self.dir = tempfile.mkdtemp(prefix="daemonsec-host.", dir="/var/tmp")
@@ -133,8 +133,8 @@ class Host:
             os.makedirs(f"{self.dir}/{d}")
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o",
                         f"lowerdir={lower or tree()},upperdir={self.dir}/up,workdir={self.dir}/work", self.root], check=True)
-        self.cgroups = cgroup_dirs(self.name, layout)
-        self.layout = layout
+        self.cgroups = cgroup_dirs(self.name, layout, v1)
+        self.layout, self.v1 = layout, v1
         self.pid = None
 
     def write(self, path, text):
@@ -145,7 +145,7 @@ class Host:
     def boot(self):
         for d in self.cgroups:
             os.makedirs(d, exist_ok=True)
-        env = dict(os.environ, ROOT=self.root, NAME=self.name, LAYOUT=self.layout, BUILT=os.path.abspath(BUILD))
+        env = dict(os.environ, ROOT=self.root, NAME=self.name, LAYOUT=self.layout, V1=" ".join(self.v1), BUILT=os.path.abspath(BUILD))
         join = "".join(f"echo $$ > {d}/cgroup.procs; " for d in self.cgroups)
         script = self.dir + "/boot"
         with open(script, "w") as f:

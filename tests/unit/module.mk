@@ -394,6 +394,11 @@ tests_unit_test_order_take_SOURCES = tests/unit/test_order_take.c
 tests_unit_test_order_take_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_order_take_LDADD = agent/guard/libguard.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(GUARD_LIBS) $(TEST_LIBS)
 
+unit_tests_server += tests/unit/test_starter
+tests_unit_test_starter_SOURCES = tests/unit/test_starter.c tests/unit/detect_fixture.c tests/unit/detect_fixture.h
+tests_unit_test_starter_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_starter_LDADD = $(DETECT_TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """attacks - what is done to the estate: ways in with their real parentage, what is run through them, and days of honest
 work that only look strange. A way in returns what the attacker's first process said, its pid among it."""
-import random
+import random, threading
 
 from estate import *
 
@@ -76,6 +76,51 @@ MEMORY = ("python3 -c \"import os; f=os.memfd_create('x'); os.write(f, open('/bi
 FORKS = "i=0; while [ $i -lt 300 ]; do /bin/true; i=$((i+1)); done"
 
 
+def slowly(way):
+    """One step every twenty seconds."""
+    def steps(host, payload):
+        said = ""
+        for step in ("id", "uname -a", payload):
+            said += way(host, step)
+            wait(lambda: False, 20 if step != payload else 0)
+        return said
+    return steps
+
+
+def padded(way):
+    """Between everyday requests of the same daemon."""
+    def mixed(host, payload):
+        for n in range(30):
+            host.everyday(n)
+        said = way(host, payload)
+        for n in range(30):
+            host.everyday(n)
+        return said
+    return mixed
+
+
+def at_peak(way, work=None):
+    """While many do something else there, or `work` is done."""
+    def under(host, payload):
+        over = threading.Event()
+
+        def load():
+            n = 0
+            while not over.is_set():
+                host.everyday(n)
+                n += 1
+        threads = [threading.Thread(target=load, daemon=True) for _ in range(6)] if work is None else \
+            [threading.Thread(target=work, args=(host,), daemon=True)]
+        for t in threads:
+            t.start()
+        said = way(host, payload)
+        over.set()
+        for t in threads:
+            t.join()
+        return said
+    return under
+
+
 class Attack:
     """host: of which kind it needs one; daemon: whose doing it is; way and payload as above."""
 
@@ -110,6 +155,10 @@ def attacks(seed):
         Attack("a key for the intruder", Login, "sshd", guessed_login,
                "mkdir -p ~/.ssh; echo ssh-ed25519 AAAA x >>~/.ssh/authorized_keys"),
         Attack("a wiped log", Web, "fcgiwrap", cgi_shell, ": >/var/www/cache/page1; rm -f /var/www/cache/*; touch -d 2001-01-01 /tmp/x"),
+        Attack("a step every twenty seconds", Web, "php-fpm", slowly(php_shell), "cat /etc/passwd"),
+        Attack("padded with everyday work", Database, "postgres", padded(copy_program), some()),
+        Attack("at peak load", Web, "php-fpm", at_peak(php_shell), some()),
+        Attack("during an upgrade of the host", Web, "fcgiwrap", at_peak(cgi_shell, reinstall), some()),
         *[Attack(f"a PHP web shell, draw {n}", Web, "php-fpm", php_shell, some()) for n in range(6)],
         *[Attack(f"a CGI web shell, draw {n}", Web, "fcgiwrap", cgi_shell, some()) for n in range(6)],
         *[Attack(f"COPY FROM PROGRAM, draw {n}", Database, "postgres", copy_program, some()) for n in range(6)],
@@ -178,10 +227,77 @@ def first_backup(host):
     host.administer(f"pg_dump -h 127.0.0.1 -U postgres postgres | gzip >/var/tmp/backup.gz; tar czf /var/tmp/etc.tgz /etc/hosts")
 
 
+def package_of(estate, name, version):
+    """A package file made of what is installed of it here, its programs a new build."""
+    work = tempfile.mkdtemp(dir=estate.dir + "/site")
+    for path in subprocess.run(["dpkg", "-L", name], capture_output=True, text=True, check=True).stdout.splitlines():
+        if os.path.isfile(path) and not os.path.islink(path):
+            os.makedirs(work + os.path.dirname(path), exist_ok=True)
+            shutil.copy2(path, work + path)
+            if "/bin/" in path or "/sbin/" in path:
+                with open(work + path, "ab") as f:
+                    f.write(version.encode())
+    os.makedirs(work + "/DEBIAN")
+    with open(work + "/DEBIAN/control", "w") as f:
+        f.write(f"Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n")
+    file = f"{estate.dir}/{name}_{version}.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", work, file], check=True, capture_output=True)
+    shutil.rmtree(work)
+    return file
+
+
+def install(host, file):
+    shutil.copy(file, f"/proc/{host.pid}/root/var/cache/apt/archives/")
+    host.administer(f"dpkg --force-all -i /var/cache/apt/archives/{os.path.basename(file)}")
+
+
 def upgrade(host):
-    host.administer("cp /usr/sbin/nginx /usr/sbin/nginx.new && echo x >>/usr/sbin/nginx.new && mv /usr/sbin/nginx.new /usr/sbin/nginx && "
-             "/usr/sbin/nginx -s stop; sleep 0.3; /usr/sbin/nginx")
-    wait(lambda: host.get("/index.html")[0] == 200, 5)
+    install(host, package_of(host.estate, "fcgiwrap", "9:1"))
+    host.run("kill -TERM $(cat /run/cgi.pid); rm -f /run/cgi.sock; spawn-fcgi -s /run/cgi.sock -U www-data -u www-data -P /run/cgi.pid -F 2 /usr/sbin/fcgiwrap")
+    wait(lambda: host.get("/cgi/?page=1")[0] == 200, 5)
+
+
+def reinstall(host):
+    install(host, package_of(host.estate, "fcgiwrap", "9:1"))
+
+
+def upgrade_everywhere(host):
+    file = package_of(host.estate, "cron", "9:2")
+    for h in host.estate.hosts:
+        install(h, file)
+        h.run("kill -TERM $(pidof cron); rm -f /run/crond.pid; cron")
+
+
+def new_job_everywhere(host):
+    for h in host.estate.hosts:
+        h.administer("echo '* * * * * root find /var/log -name x -size +1M >/dev/null' >/etc/cron.d/look")
+    wait(lambda: False, 65)
+
+
+def weekly_job(host):
+    """The first of its sort: what cron runs once a week, here in the next minute."""
+    host.administer("printf '#!/bin/sh\nfind /var/log -type f | xargs cat | gzip >/var/tmp/week.gz\n' >/etc/cron.weekly/pack; "
+                    "chmod 755 /etc/cron.weekly/pack; echo '* * * * * root run-parts /etc/cron.weekly' >/etc/cron.d/weekly")
+    wait(lambda: False, 65)
+    host.administer("rm /etc/cron.d/weekly")
+
+
+def reboot(host):
+    host.reboot()
+    wait(lambda: len(host.estate.site.connected()) == len(host.estate.hosts), 20, 0.1)
+    host.everyday(1)
+
+
+def new_host(host):
+    h = host.estate.host(f"{host.name}new", type(host))
+    h.start()
+    h.start_agent(host.estate.agent_options)
+    for n in range(50):
+        h.everyday(n)
+
+
+def traffic_dump(host):
+    host.administer("timeout 2 tcpdump -c 5 -i any port 80 -w /tmp/x.pcap & sleep 0.2; gdb -p $(pidof -s nginx) -batch -ex bt; wait; ls -l /tmp/x.pcap")
 
 
 NEGATIVES = [
@@ -197,4 +313,12 @@ NEGATIVES = [
     ("the uplink is started again", Login, agent_again),
     ("the database is started again", Database, database_restart),
     ("the first backup", Database, first_backup),
+    ("a package is upgraded on one host", Web, upgrade),
+    ("a package is installed again", Web, reinstall),
+    ("the same upgrade everywhere", Login, upgrade_everywhere),
+    ("a new cron job on every host", Login, new_job_everywhere),
+    ("the first weekly job", Database, weekly_job),
+    ("an administrator with tcpdump and gdb", Web, traffic_dump),
+    ("a host is booted again", Web, reboot),
+    ("a new host", Web, new_host),
 ]

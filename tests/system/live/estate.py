@@ -89,14 +89,17 @@ class Host:
     def start_sshd(self):
         secret = subprocess.run(["openssl", "passwd", "-6", PASSWORD], capture_output=True, text=True, check=True).stdout.strip()
         self.run("".join(f"useradd -m -s /bin/bash -p '{secret}' {u};" for u in ("alice", "bob")) + f"usermod -p '{secret}' root;"
-                 "mkdir -p /run/sshd; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/live_key; touch /var/log/auth.log; chmod 600 /var/log/auth.log;"
-                 "setsid /usr/sbin/sshd -D -f /dev/null -h /etc/ssh/live_key -o UsePAM=no -o PermitRootLogin=yes -o LogLevel=INFO -o PidFile=/run/sshd.pid"
-                 " -E /var/log/sshd.raw -o MaxStartups=100 </dev/null >/dev/null 2>&1 &")
-        wait(lambda: socket.create_connection((self.address, 22), 1).close() is None, 10)
+                 "ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/live_key; touch /var/log/auth.log; chmod 600 /var/log/auth.log")
+        self.serve_ssh()
         # sshd -E writes bare lines; a syslog daemon would put a stamp in front of them.
         self.write("/usr/local/sbin/stamp", "#!/bin/sh\ntail -n +1 -F /var/log/sshd.raw 2>/dev/null | while read -r line; do "
                    "echo \"$(date +%Y-%m-%dT%H:%M:%S.%6N%:z) $(hostname) sshd[1]: $line\"; done >>/var/log/auth.log\n", 0o755)
         self.run("setsid /usr/local/sbin/stamp </dev/null >/dev/null 2>&1 &")
+
+    def serve_ssh(self):
+        self.run("mkdir -p /run/sshd; setsid /usr/sbin/sshd -D -f /dev/null -h /etc/ssh/live_key -o UsePAM=no -o PermitRootLogin=yes -o LogLevel=INFO -o PidFile=/run/sshd.pid"
+                 " -E /var/log/sshd.raw -o MaxStartups=100 </dev/null >/dev/null 2>&1 &")
+        wait(lambda: socket.create_connection((self.address, 22), 1).close() is None, 10)
 
     def ssh(self, user, command, password=PASSWORD, source=SERVER, timeout=30):
         """(what it said, whether it was let in)"""
@@ -116,6 +119,22 @@ class Host:
         a.process = Process(self.inside() + [program("daemonsec-agent"), "-c", a.conf], os.path.join(a.dir, "log"))
         self.estate.site.agents.append(a)
         self.agent = a
+
+    def stop_agent(self):
+        self.run("kill -TERM $(pidof -s daemonsec-agent)")
+        wait(lambda: self.agent.process.p.poll() is not None, 10)
+
+    def reboot(self):
+        """The agent stops as at a shutdown, the daemons end, and all of them come back."""
+        self.stop_agent()
+        self.run("kill -TERM $(ps -eo pid=,comm= | awk '$1 != 1 && $2 !~ /^(sh|ps|awk|perl|tail)$/ { print $1 }')", check=False)
+        wait(lambda: not self.run("pidof sshd cron nginx postgres", check=False).strip(), 10, 0.1)
+        self.run("rm -f /run/*.pid /run/*.sock /run/php/*; cron")
+        self.start_daemons()
+        self.agent.process = Process(self.inside() + [program("daemonsec-agent"), "-c", self.agent.conf], os.path.join(self.agent.dir, "log"))
+
+    def start_daemons(self):
+        self.serve_ssh()
 
     def agent_pid(self):
         return int(self.run("pidof daemonsec-agent").split()[0])
@@ -164,6 +183,13 @@ pm = static
 pm.max_children = 3
 """)
         self.write("/etc/nginx/nginx.conf", self.nginx_conf())
+        self.serve()
+
+    def start_daemons(self):
+        super().start_daemons()
+        self.serve()
+
+    def serve(self):
         self.run(f"spawn-fcgi -s /run/cgi.sock -U www-data -u www-data -P /run/cgi.pid -F 2 /usr/sbin/fcgiwrap; {PHP} --fpm-config /etc/php-live.conf; /usr/sbin/nginx")
 
     @staticmethod
@@ -199,10 +225,17 @@ class Database(Host):
         super().start()
         bin = os.path.dirname(PG)
         self.run(f"mkdir -p /srv/pg /run/pg /var/lib/postgresql/.ssh && chown postgres /srv/pg /run/pg /var/lib/postgresql/.ssh && setpriv --reuid=postgres --regid=postgres --init-groups "
-                 f"{bin}/initdb -D /srv/pg/data -N -A trust >/dev/null && echo 'host all all {NETWORK}.0/24 trust' >>/srv/pg/data/pg_hba.conf &&"
-                 f"setpriv --reuid=postgres --regid=postgres --init-groups {bin}/pg_ctl -D /srv/pg/data -s -w -l /srv/pg/log "
-                 "-o '-k /run/pg -c listen_addresses=* -F' start")
+                 f"{bin}/initdb -D /srv/pg/data -N -A trust >/dev/null && echo 'host all all {NETWORK}.0/24 trust' >>/srv/pg/data/pg_hba.conf ")
+        self.serve()
         self.sql("create table t(id int primary key, x text); insert into t select i, 'x' from generate_series(1, 1000) i")
+
+    def start_daemons(self):
+        super().start_daemons()
+        self.serve()
+
+    def serve(self):
+        self.run(f"setpriv --reuid=postgres --regid=postgres --init-groups {os.path.dirname(PG)}/pg_ctl -D /srv/pg/data -s -w -l /srv/pg/log "
+                 "-o '-k /run/pg -c listen_addresses=* -F' start")
 
     def sql(self, text, timeout=20):
         r = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-h", self.address, "-U", "postgres", "-d", "postgres", "-c", text],

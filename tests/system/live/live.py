@@ -181,13 +181,22 @@ def report(results, false, hours):
     figure("host_hours", f"{hours:.2f}")
 
 
+def newcomer(estate):
+    """A host whose agent has just come."""
+    h = estate.host("newcomer", Database)
+    h.start()
+    h.start_agent(estate.agent_options)
+    wait(lambda: [d for d in estate.site.all("daemons") if d["host"]["name"] == h.name and d["name"] == "postgres"], 20)
+    return h
+
+
 def main():
     isolate()
     need("nginx", "fcgiwrap", "spawn-fcgi", "sshd", "sshpass", "cron", "psql", "perl", "openssl")
     if not PHP or not PG:
         skip_all("php-fpm or postgresql is not here")
     kinds = [Web, Database, Login] * (3 if LONG else 1) + ([] if LONG else [Web])
-    with Estate({"detect.learning_min": "30s" if LONG else "4s"}, {"sensors.repeat_interval": "1s", "sensors.log_files": "/var/log/auth.log"}) as estate:
+    with Estate({"detect.learning_min": "30s" if LONG else "4s", "detect.starter_dir": os.path.join(TOP, "schema/starter")}, {"sensors.repeat_interval": "1s", "sensors.log_files": "/var/log/auth.log"}) as estate:
         for n, kind in enumerate(kinds):
             estate.host(f"{kind.__name__.lower()}{n}", kind)
         site = estate.site
@@ -217,9 +226,14 @@ def main():
             ok(r.found, f"{attack.name} on {r.host.name} is found ({text})")
             if not r.found:
                 say(f"pids {r.pids} payload {attack.payload[:150]!r}")
+        if LONG:
+            results.append(strike(site, Attack("on a host that is not learnt", Database, "postgres", copy_program, "id; cat /etc/passwd"),
+                                  newcomer(estate)))
+            ok(results[-1].found, f"an attack in the first seconds of a host is found ({results[-1].found and results[-1].found['reason']})")
         life.rest()
         report(results, false, len(kinds) * (time.monotonic() - begin) / 3600)
     done()
 
 
-main()
+if __name__ == "__main__":
+    main()
