@@ -195,39 +195,6 @@ stop_fleet(struct server *s)
 	geo_close(s->geo);
 }
 
-static void
-refuse_starter(const char *file, const char *why, void *ctx)
-{
-	(void)ctx;
-	ds_log(WARN, "a starter model is not used", "file=\"%s\" why=\"%s\"", file, why);
-}
-
-/* They help while there is nothing better: without them the server works as well. */
-static int
-start_starters(struct server *s, char *why, size_t size)
-{
-	const char *dir = s->cfg.starter_dir;
-	int r;
-
-	s->starters = starters_new();
-	if (s->starters == NULL) {
-		snprintf(why, size, "no memory");
-		return -ENOMEM;
-	}
-	r = dir[0] != '\0' ? starters_read(s->starters, dir, refuse_starter, NULL) : 0;
-	if (r < 0)
-		ds_log(INFO, "no starter models", "dir=\"%s\" why=\"%s\"", dir, strerror(-r));
-	else
-		ds_log(INFO, "starter models", "read=%d", r);
-	return 0;
-}
-
-static void
-stop_starters(struct server *s)
-{
-	starters_free(s->starters);
-}
-
 static int
 start_models(struct server *s, char *why, size_t size)
 {
@@ -236,6 +203,10 @@ start_models(struct server *s, char *why, size_t size)
 		.writer = s->writer,
 		.budget = server_config_alert_budget(&s->cfg) };
 
+	/* They help while there is nothing better: without them the server works as well. */
+	s->starters = starters_open(s->cfg.starter_dir, why, size);
+	if (why[0] != '\0')
+		ds_log(WARN, "a starter model is not used", "why=\"%s\"", why);
 	s->train = train_new(&cfg, why, size);
 	return s->train ? 0 : -EIO;
 }
@@ -244,6 +215,7 @@ static void
 stop_models(struct server *s)
 {
 	train_free(s->train);
+	starters_free(s->starters);
 }
 
 static int
@@ -500,7 +472,6 @@ static const struct part {
 	{ "fleet", start_fleet, stop_fleet },
 	{ "reactions", start_react, stop_react },
 	{ "models", start_models, stop_models },
-	{ "starters", start_starters, stop_starters },
 	{ "ingest", start_ingest, stop_ingest },
 	{ "react", start_reacting, stop_reacting },
 	{ "watch", start_watch, stop_watch },

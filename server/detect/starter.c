@@ -328,25 +328,37 @@ is_model(const struct dirent *e)
 	return e->d_name[0] != '.' && len > 5 && strcmp(e->d_name + len - 5, ".json") == 0;
 }
 
-int
-starters_read(struct starters *s, const char *dir,
-    void (*refused)(const char *file, const char *why, void *ctx), void *ctx)
+static void
+read_all(struct starters *s, const char *dir, char *ret_why, size_t why_size)
 {
 	struct dirent **names;
 	int n = scandir(dir, &names, is_model, alphasort);
 
 	if (n < 0)
-		return -errno;
+		snprintf(ret_why, why_size, "%s: %s", dir, strerror(errno));
 	for (int i = 0; i < n; i++) {
 		char path[4096], why[256] = "its name is too long";
 		int m = snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
 
-		if (m < 0 || (size_t)m >= sizeof(path) || add_file(s, path, why, sizeof(why)) < 0)
-			refused(names[i]->d_name, why, ctx);
+		if ((m < 0 || (size_t)m >= sizeof(path) ||
+			add_file(s, path, why, sizeof(why)) < 0) &&
+		    ret_why[0] == '\0')
+			snprintf(ret_why, why_size, "%s: %s", names[i]->d_name, why);
 		free(names[i]);
 	}
-	free(names);
-	return (int)s->len;
+	if (n >= 0)
+		free(names);
+}
+
+struct starters *
+starters_open(const char *dir, char *ret_why, size_t why_size)
+{
+	struct starters *s = starters_new();
+
+	ret_why[0] = '\0';
+	if (s != NULL && dir[0] != '\0')
+		read_all(s, dir, ret_why, why_size);
+	return s;
 }
 
 /* ---- asking */

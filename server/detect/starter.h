@@ -45,10 +45,9 @@ void starters_free(struct starters *s);
  * -ENOMEM and a sentence: nothing was added. */
 DS_MUST_CHECK int starters_add(
     struct starters *s, const char *json, size_t size, char *ret_why, size_t why_size);
-/* Every *.json of a directory, in the order of their names; one that is refused is left out, and
- * `refused` told of it.  How many there are then, or -errno: the directory cannot be read. */
-DS_MUST_CHECK int starters_read(struct starters *s, const char *dir,
-    void (*refused)(const char *file, const char *why, void *ctx), void *ctx);
+/* Every *.json of a directory, in the order of their names; one that is refused is left out.  The
+ * first thing that is wrong is said, else *ret_why is "".  NULL only without memory. */
+struct starters *starters_open(const char *dir, char *ret_why, size_t why_size);
 size_t starters_len(const struct starters *s);
 
 /* Of a program's canonical path (key_path), or of a class (key_class); NULL: none, or no set. */
