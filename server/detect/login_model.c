@@ -81,33 +81,6 @@ login_model_set_policy(struct login_model *m, const struct login_policy *policy)
 	m->policy = *policy;
 }
 
-static bool
-is_private(const uint8_t *a)
-{
-	return a[0] == 10 || a[0] == 127 || (a[0] == 172 && (a[1] & 0xf0) == 16) ||
-	       (a[0] == 192 && a[1] == 168) || (a[0] == 169 && a[1] == 254) ||
-	       (a[0] == 100 && (a[1] & 0xc0) == 64);
-}
-
-void
-login_network(const uint8_t *address, unsigned size, char *ret, size_t ret_size)
-{
-	uint8_t net[16] = { 0 };
-	char text[INET6_ADDRSTRLEN];
-
-	if (size == 4 && is_private(address)) {
-		snprintf(ret, ret_size, "%u.%u.%u.0/24", address[0], address[1], address[2]);
-	} else if (size == 4) {
-		snprintf(ret, ret_size, "%u.%u.0.0/16", address[0], address[1]);
-	} else if (size == 16) {
-		memcpy(net, address, 6);
-		inet_ntop(AF_INET6, net, text, sizeof(text));
-		snprintf(ret, ret_size, "%s/48", text);
-	} else {
-		snprintf(ret, ret_size, "local");
-	}
-}
-
 /* What the functions below have looked up of an event. */
 struct seen {
 	struct login_model *m;
