@@ -42,3 +42,14 @@ EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debi
 	debian/daemonsec-ctl.lintian-overrides debian/daemonsec-server.lintian-overrides \
 	debian/daemonsec-agent.dirs debian/daemonsec-agent.install debian/daemonsec-agent.postrm debian/daemonsec-agent.prerm \
 	debian/daemonsec-ctl.install debian/daemonsec-server.dirs debian/daemonsec-server.install debian/daemonsec-server.postrm
+
+# Roll-out: an Ansible collection.
+EXTRA_DIST += ansible/.ansible-lint ansible/CHANGELOG.md ansible/README.md ansible/galaxy.yml ansible/meta/runtime.yml \
+	ansible/playbooks/site.yml ansible/playbooks/uninstall.yml \
+	ansible/roles/agent/defaults/main.yml ansible/roles/agent/handlers/main.yml ansible/roles/agent/meta/argument_specs.yml \
+	ansible/roles/agent/meta/main.yml ansible/roles/agent/tasks/absent.yml ansible/roles/agent/tasks/host.yml \
+	ansible/roles/agent/tasks/main.yml ansible/roles/agent/tasks/present.yml ansible/roles/agent/tasks/run.yml \
+	ansible/roles/agent/templates/50-ansible.conf.j2 ansible/roles/agent/vars/main.yml \
+	ansible/roles/server/defaults/main.yml ansible/roles/server/handlers/main.yml ansible/roles/server/meta/argument_specs.yml \
+	ansible/roles/server/meta/main.yml ansible/roles/server/tasks/absent.yml ansible/roles/server/tasks/main.yml \
+	ansible/roles/server/tasks/present.yml ansible/roles/server/templates/50-ansible.conf.j2

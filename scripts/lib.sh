@@ -20,6 +20,9 @@ debian_test="wrk python3-aiosmtpd binutils curl jq openssl sqlite3 iproute2 proc
  nginx-light libnginx-mod-http-perl fcgiwrap spawn-fcgi openssh-server openssh-client sshpass cron postgresql
  rsyslog logrotate debootstrap nftables
  python3-yaml php-fpm rpm chromium fonts-dejavu-core"
+# What `check --packages` wants on top.
+debian_packages="dpkg-dev debhelper lintian ansible-core ansible-lint openssh-client"
+fedora_packages="rpm-build rpmlint ansible-core ansible-lint openssh-clients"
 fedora_build="gcc make autoconf autoconf-archive automake pkgconf clang llvm bpftool libbpf-devel
  elfutils-libelf-devel libevent-devel openssl-devel sqlite-devel libmicrohttpd-devel zlib-devel libdeflate-devel
  jansson-devel pcre2-devel libyaml-devel libmaxminddb-devel nettle-devel gmp-devel libnftnl-devel libmnl-devel libcmocka-devel libseccomp-devel systemd-devel libcurl-devel libxcrypt-devel python3"
@@ -62,7 +65,7 @@ install_debian() {
 	rm -f "$log"
 }
 
-# install_packages build|test
+# install_packages build|test|packages
 install_packages() {
 	local family want
 	# shellcheck disable=SC1091
@@ -77,6 +80,9 @@ install_packages() {
 	command -v npm >/dev/null || [ -e "$top/web/dist/.shipped" ] || want="$want nodejs npm"
 	if [ "$1" = test ]; then
 		if [ $family = debian ]; then want="$want $debian_test"; else want="$want $fedora_test"; fi
+	fi
+	if [ "$1" = packages ]; then
+		if [ $family = debian ]; then want="$want $debian_packages"; else want="$want $fedora_packages"; fi
 	fi
 	# shellcheck disable=SC2086,SC2046
 	set -- $(missing_$family $want)

@@ -12,6 +12,7 @@ TESTS += $(lint_tests)
 include tests/unit/module.mk
 include tests/fuzz/module.mk
 include tests/system/module.mk
+include tests/packages/module.mk
 include tests/web/module.mk
 include tests/bench/module.mk
 include tests/eval/module.mk

@@ -65,6 +65,8 @@ system_tests += tests/system/notify.py
 EXTRA_DIST += tests/system/live/estate.py tests/system/live/attacks.py
 system_tests += tests/system/live/live.py
 
+system_tests += tests/system/units.py
+
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
 TESTS += $(system_tests)

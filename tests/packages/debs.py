@@ -1,0 +1,293 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Debian packages, built as a user would build them, in a real systemd host: install, use, upgrade, interrupt, remove, purge.
+
+For `make check-packages`: it builds everything once more and takes minutes. DS_DEBS=DIR takes packages that were built before.
+"""
+import atexit, glob, os, sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+from harness import *
+from sdhost import Host, layer
+
+# What the packages depend on: a booted host has no network.
+LAYER = ("bash-completion libcurl4 libdeflate0 libevent-core-2.1-7 libhogweed6 libjansson4 libmaxminddb0 libmicrohttpd12 libmnl0 "
+         "libnftnl11 libssl3 libsqlite3-0 libyaml-0-2 nftables python3 python3-apt").split()
+
+
+def built():
+    """The directory of the packages: from the distribution, as it is released."""
+    if os.environ.get("DS_DEBS"):
+        return os.environ["DS_DEBS"]
+    top = os.path.join(BUILD, "packages")
+    shutil.rmtree(top, ignore_errors=True)
+    os.makedirs(top)
+    if not ok(run_here(["make", "-s", "dist", f"distdir={top}/daemonsec"], BUILD) and
+              glob.glob(top + "/daemonsec.tar.xz"), "there is a distribution"):
+        done()
+    subprocess.run(["tar", "-C", top, "-xf", top + "/daemonsec.tar.xz", "--strip-components=1", "--one-top-level=source"], check=True)
+    if not ok(run_here(["dpkg-buildpackage", "-us", "-uc", "-b"], top + "/source", DEB_BUILD_OPTIONS="nocheck"), "packages are built"):
+        done()
+    return top
+
+
+def run_here(args, where, **env):
+    r = subprocess.run(args, cwd=where, env=dict(os.environ, **env), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if r.returncode != 0:
+        say("\n".join((r.stdout + r.stderr).splitlines()[-20:]))
+    return r.returncode == 0
+
+
+def debs_of(where, name="*"):
+    return [d for d in glob.glob(f"{where}/{name}_*.deb") if "dbgsym" not in d]
+
+
+def next_version(where, into):
+    """The same packages under a later version, which is what an upgrade is to dpkg."""
+    for deb in debs_of(where):
+        tmp = tempfile.mkdtemp()
+        subprocess.run(["dpkg-deb", "-R", deb, tmp + "/x"], check=True)
+        control = open(tmp + "/x/DEBIAN/control").read()
+        with open(tmp + "/x/DEBIAN/control", "w") as f:
+            f.write(re.sub(r"(?m)^Version: (.*)$", r"Version: \1+1", control))
+        name = os.path.basename(deb).split("_")[0]
+        subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-b", tmp + "/x", f"{into}/{name}.deb"], check=True, capture_output=True)
+        shutil.rmtree(tmp)
+
+
+class Watched:
+    """A host with the packages: what an administrator types there."""
+
+    def __init__(self, debs):
+        self.host = Host("ds-deb", lower=layer("packages", LAYER))
+        atexit.register(self.host.close)
+        self.host.write("/etc/systemd/system/console-getty.service", "")
+        for d in ("new", "next"):
+            os.makedirs(f"{self.host.root}/debs/{d}")
+        for d in debs_of(debs):
+            shutil.copy(d, f"{self.host.root}/debs/new/{os.path.basename(d).split('_')[0]}.deb")
+        next_version(debs, self.host.root + "/debs/next")
+
+    def boot(self):
+        if not ok(self.host.boot(), "a host comes up"):
+            done()
+        self.sh("ip link set lo up; systemctl start nginx cron")
+
+    def sh(self, text):
+        return self.host.run("sh", "-c", text)
+
+    def good(self, text):
+        r = self.sh(text)
+        if r.returncode != 0:
+            say(f"{text}: {r.returncode}\n{r.stdout[-2000:]}{r.stderr[-2000:]}")
+        return r.returncode == 0
+
+    def json(self, text):
+        r = self.sh("daemonsec-ctl -o json " + text)
+        try:
+            return json.loads(r.stdout)
+        except ValueError:
+            return {}
+
+    def items(self, text):
+        found = self.json(text)
+        return found.get("items", []) if isinstance(found, dict) else found
+
+    def hosts(self):
+        return self.items("hosts")
+
+    def watches(self, seconds=30):
+        """Both run, and the host is known to itself, once."""
+        return wait(lambda: self.sh("systemctl is-active daemonsec-server daemonsec-agent").returncode == 0 and
+                    [h.get("connected") for h in self.hosts()] == [True], seconds, 0.2)
+
+    def say_why(self):
+        say(self.sh("systemctl --no-pager status 'daemonsec*'; dpkg -l 'daemonsec*'; journalctl --no-pager -n 40").stdout)
+
+
+def check_install(w):
+    begin = time.monotonic()
+    if not ok(w.good("apt-get install -y --no-install-recommends /debs/new/*.deb"), "apt installs the packages"):
+        done()
+    if not ok(w.watches(), "with nothing else to do the host watches itself"):
+        w.say_why()
+        done()
+    say(f"{time.monotonic() - begin:.1f} s from apt to a host that is connected")
+    ok(w.good("dpkg -L daemonsec daemonsec-server daemonsec-agent daemonsec-ctl | grep -E '[.](pem|key|crt)$' | grep . ; test $? = 1"),
+       "no key or certificate is in a package")
+    r = w.sh("find /var/lib/daemonsec/*/* /etc/daemonsec/enrolment-token* -type f -perm /077; ls -ld /var/lib/daemonsec/*")
+    ok(not [line for line in r.stdout.splitlines() if line.startswith("/")] and "drwx------" in r.stdout,
+       "nobody but its account reads what was made")
+    ok(w.good("! test -s /etc/daemonsec/enrolment-token"), "the token is used and gone")
+    ok("admin" in w.sh("daemonsec-ctl users").stdout and
+       w.sh("stat -c %a:%U /var/lib/daemonsec/server/admin-password").stdout.strip() == "600:daemonsec-server",
+       "there is a first user with a one-time password in a file")
+    ok(w.good("systemd-analyze security --threshold=15 daemonsec-server.service >/dev/null"), "the server's exposure is at most 1.5")
+    ok(w.good("systemd-analyze security --threshold=45 daemonsec-agent.service >/dev/null"), "the agent's exposure is at most 4.5")
+    ok(w.good("test -z \"$(systemctl --failed --no-legend)\""), "no unit has failed")
+    ok(w.good("bash -c '. /usr/share/bash-completion/completions/daemonsec-ctl && complete -p daemonsec-ctl' >/dev/null"),
+       "bash completes")
+    ok(w.good("systemctl enable --now daemonsec-agent"), "systemctl enable --now daemonsec-agent")
+    ok(w.good("daemonsec-ctl train --days=7"), "daemonsec-ctl train --days=7")
+
+
+def check_service(w):
+    for unit in ("daemonsec-server", "daemonsec-agent"):
+        pid = main_pid(w, unit)
+        ok(w.good(f"systemctl reload {unit}") and wait(lambda: "read again" in log(w, unit) or "reloaded" in log(w, unit), 10, 0.2) and
+           main_pid(w, unit) == pid, f"{unit} reads its configuration again and goes on")
+    for unit in ("daemonsec-server", "daemonsec-agent"):
+        w.good(f"mkdir -p /run/systemd/system/{unit}.service.d; printf '[Service]\\nWatchdogSec=2\\n' "
+               f">/run/systemd/system/{unit}.service.d/test.conf; systemctl daemon-reload; systemctl restart {unit}")
+        fed = {watchdog(w, unit)}
+        ok(wait(lambda: fed.add(watchdog(w, unit)) or len(fed) > 4, 20, 0.2) and w.watches(), f"{unit} feeds its watchdog")
+        pid = main_pid(w, unit)
+        w.good(f"kill -STOP {pid}")
+        ok(wait(lambda: main_pid(w, unit) not in (0, pid), 20, 0.2) and w.watches(), f"{unit} that hangs is started again")
+        w.good(f"rm -r /run/systemd/system/{unit}.service.d; systemctl daemon-reload; systemctl restart {unit}")
+    ok(w.watches(), "both run on")
+
+
+def main_pid(w, unit):
+    return int(w.sh(f"systemctl show -P MainPID {unit}").stdout or 0)
+
+
+def watchdog(w, unit):
+    return w.sh(f"systemctl show -P WatchdogTimestampMonotonic {unit}").stdout
+
+
+def log(w, unit):
+    return w.sh(f"journalctl --no-pager -o cat -u {unit}").stdout
+
+
+def has_block(w):
+    return "192.0.2.7" in w.sh("nft list table inet daemonsec").stdout
+
+
+def is_frozen(w, pid):
+    if "(sleep) T" in w.sh(f"cat /proc/{pid}/stat").stdout:
+        return True
+    path = w.sh(f"sed -n 's/^0:://p' /proc/{pid}/cgroup").stdout.strip()
+    return "frozen 1" in w.sh(f"cat /sys/fs/cgroup/unified{path}/cgroup.events").stdout
+
+
+def react(w):
+    """A daemon is frozen and an address blocked, for an hour."""
+    if not main_pid(w, "victim"):
+        w.good("systemd-run --unit=victim --slice=system.slice /bin/sleep 100000")
+    pid = main_pid(w, "victim")
+    host = w.hosts()[0]["id"]
+    ok(w.good(f"daemonsec-ctl reactions apply freeze --host {host} --pid {pid} --ttl 1h --reason test") and
+       wait(lambda: is_frozen(w, pid), 15, 0.2), "a process is frozen")
+    ok(w.good(f"daemonsec-ctl reactions apply block_ip --host {host} --address 192.0.2.7 --ttl 1h --reason test") and
+       wait(lambda: has_block(w), 15, 0.2), "an address is blocked")
+    return pid
+
+
+def check_upgrade(w, pid):
+    before = w.hosts()[0]["id"]
+    events = w.json("events 'event.action:exec' --limit 1")
+    old = main_pid(w, "daemonsec-agent")
+    ok(w.good("apt-get install -y --no-install-recommends /debs/next/*.deb"), "an upgrade")
+    ok(w.watches() and w.hosts()[0]["id"] == before and main_pid(w, "daemonsec-agent") != old, "the new programs run, on the same host")
+    ok(events and w.json("events 'event.action:exec' --limit 1"), "what was stored is there")
+    ok(is_frozen(w, pid) and has_block(w), "what was frozen and blocked still is")
+    active = [r for r in w.items("reactions") if r.get("status") in ("applied", "verified")]
+    ok(len(active) == 2 and w.good(f"daemonsec-ctl reactions undo {' '.join(r['id'] for r in active)}") and
+       wait(lambda: not is_frozen(w, pid) and not has_block(w), 15, 0.2), "and the new agent undoes it")
+
+
+STEP = r"""
+# One dpkg that is killed once it has said its STEP-th word; 3 when it ended before.
+import os, signal, subprocess, sys
+r, w = os.pipe()
+p = subprocess.Popen(["dpkg", "--force-downgrade", "--status-fd", str(w), "-i", *sys.argv[2:]], pass_fds=[w], start_new_session=True,
+                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+os.close(w)
+n = 0
+for line in os.fdopen(r):
+    if line.startswith("status: ") and line.split(":")[2].strip() in ("half-installed", "unpacked", "half-configured", "installed"):
+        n += 1
+        if n == int(sys.argv[1]):
+            os.killpg(p.pid, signal.SIGKILL)
+            p.wait()
+            print(line.strip())
+            sys.exit(0)
+p.wait()
+sys.exit(3)
+"""
+
+
+def check_interrupted(w):
+    """dpkg is killed at each of its steps; what dpkg itself then asks for brings it home."""
+    w.host.write("/step.py", STEP)
+    before = w.hosts()[0]["id"]
+    step, bad, steps = 0, [], []
+    while step < 100:
+        step += 1
+        which = ("new", "next")[step % 2]
+        r = w.sh(f"python3 /step.py {step} /debs/{which}/*.deb")
+        if r.returncode == 3:
+            break
+        steps.append(r.stdout.strip())
+        # A package that was half installed wants to be unpacked again: dpkg says so.
+        w.sh("dpkg --configure -a")
+        if w.sh("dpkg --audit").stdout.strip():
+            w.sh(f"dpkg --force-downgrade -i /debs/{which}/*.deb")
+        if w.sh("dpkg --audit").stdout.strip() or not w.watches() or w.hosts()[0]["id"] != before:
+            bad.append(r.stdout.strip())
+            w.say_why()
+            break
+    say(f"{len(steps)} steps")
+    ok(len(steps) >= 12 and not bad, "an upgrade that is interrupted at any step is finished by dpkg, and the host watches itself")
+
+
+def check_remove(w):
+    pid = react(w)
+    before = w.hosts()[0]["id"]
+    ok(w.good("apt-get remove -y daemonsec-agent daemonsec") and not is_frozen(w, pid) and not has_block(w),
+       "an agent that is removed leaves nothing frozen and nothing blocked")
+    ok(w.good("kill -0 %d && ! pgrep -x daemonsec-agent && ! pgrep -x daemonsec-uplin && test -e /var/lib/daemonsec/agent/agent.pem" % pid),
+       "it does not run, and its state is kept")
+    ok(w.good("apt-get install -y --no-install-recommends /debs/next/*.deb") and w.watches() and w.hosts()[0]["id"] == before,
+       "installed again it is the same host")
+
+
+def check_purge(w):
+    pid = react(w)
+    w.sh("echo [general] >/etc/daemonsec/conf.d/own.conf")
+    ok(w.good("apt-get purge -y 'daemonsec*'"), "purged")
+    ok(not is_frozen(w, pid) and w.sh("nft list table inet daemonsec").returncode != 0, "no process is frozen and no rule is left")
+    r = w.sh("find / -xdev -path /proc -prune -o -path /sys -prune -o -path /debs -prune -o -path /var/log -prune -o "
+             "-iname '*daemonsec*' -print; ls -d /run/daemonsec* /run/systemd/units/*daemonsec*; pgrep -l '^daemonsec'")
+    left = [line for line in r.stdout.splitlines() if line]
+    ok(not left, "no file, no directory and no process is left")
+    say("\n".join(left))
+    ok(w.good("test -z \"$(systemctl --failed --no-legend)\" && systemctl is-system-running >/dev/null"), "the host is well")
+
+
+def main():
+    need_root()
+    need("dpkg-buildpackage", "dh", "lintian", "debootstrap")
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    if not os.environ.get("DS_MOUNTS"):  # mounts of our own, gone with the test
+        layer("packages", LAYER)
+        os.execvpe("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv],
+                   dict(os.environ, DS_MOUNTS="1"))
+    where = built()
+    r = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", *debs_of(where)], capture_output=True, text=True)
+    ok(r.returncode == 0, "lintian has nothing to say")
+    say(r.stdout)
+    w = Watched(where)
+    w.boot()
+    check_install(w)
+    check_service(w)
+    check_upgrade(w, react(w))
+    check_interrupted(w)
+    check_remove(w)
+    check_purge(w)
+    done()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,6 @@
+# Packages and their roll-out on booted hosts: minutes, so not part of `make check`. The second takes what the first built.
+package_tests = tests/packages/debs.py tests/packages/ansible.py
+EXTRA_DIST += $(package_tests)
+check-packages:
+	$(MAKE) $(AM_MAKEFLAGS) -j1 check TESTS='$(package_tests)'
+.PHONY: check-packages
