@@ -23,7 +23,7 @@ endif
 endif
 CLEANFILES += $(nodist_systemdunit_DATA) $(nodist_pkglibexec_SCRIPTS)
 EXTRA_DIST += dist/daemonsec-agent.service.in dist/daemonsec-server.service.in dist/daemonsec.conf dist/server.conf \
-	dist/daemonsec-enrol-local.service.in dist/enrol-local.in
+	dist/daemonsec-enrol-local.service.in dist/enrol-local.in dist/daemonsec.spec
 
 dist_made = dist/daemonsec-agent.service dist/daemonsec-server.service dist/daemonsec-enrol-local.service dist/enrol-local
 dist/daemonsec-agent.service: dist/daemonsec-agent.service.in
