@@ -130,8 +130,9 @@ append_new(json_t *to, json_t *from, const char *key)
 	}
 }
 
-/* The alert's document with the finding's events and with what it says besides; peers are as of
- * now, the rest as of the first. */
+/* The alert's document with the finding's events and with what it says besides; the rest, the peers
+ * that its reason speaks of among it, is as of the first: a finding about something else has peers
+ * of its own, which its rows of the explanation tell. */
 static char *
 grown_document(const char *was, const char *finding)
 {
@@ -146,8 +147,6 @@ grown_document(const char *was, const char *finding)
 		append_new(to, from, "behaviours");
 		append_new(to, from, "threat");
 		append_new(to, from, "rules");
-		if (json_is_object(json_object_get(from, "peers")))
-			json_object_set(to, "peers", json_object_get(from, "peers"));
 		text = json_dumps(to, JSON_COMPACT);
 	}
 	json_decref(to);

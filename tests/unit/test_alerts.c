@@ -99,11 +99,16 @@ static void
 findings_of_a_group_grow_one_alert(void **state)
 {
 	struct fixture *f = *state;
+	struct finding first = finding("a", "g", 88, 1);
+	json_t *told = json_loads(first.json, 0, NULL);
 	struct seen s;
 
-	assert_int_equal(apply(f, finding("a", "g", 88, 1)), 1);
+	assert_int_equal(apply(f, first), 1);
 	assert_int_equal(apply(f, finding("b", "g", 99, 3)), 1);
 	s = look(f);
+	/* Those that the reason, which is the first's, speaks of. */
+	assert_true(json_equal(json_object_get(s.doc, "peers"), json_object_get(told, "peers")));
+	json_decref(told);
 	assert_int_equal(s.alerts, 1);
 	assert_int_equal(s.count, 4);
 	assert_int_equal(s.score, 88); /* the first score is never rewritten */

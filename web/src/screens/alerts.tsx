@@ -4,12 +4,13 @@ import { useSignal } from "@preact/signals";
 import { get, may, type PageOf } from "../api";
 import { kept, useData } from "../data";
 import { useKeys } from "../keys";
-import { byCause, severityRank, type Alert, type Cause } from "../model";
+import { byCause, canUndo, severityRank, type Alert, type Cause } from "../model";
 import { t } from "../text";
 import { go, link, param, setParams, withParams } from "../url";
 import { Button, Empty, Severity, Show, Tabs, Time, Told } from "../ui/basic";
 import { Icon } from "../ui/icon";
 import { QueryBar } from "../ui/querybar";
+import { undo } from "../ui/reaction";
 import { acknowledge, AlertPanel, close } from "./alert";
 
 const grouped = kept("alerts.grouped", true);
@@ -91,6 +92,7 @@ function Queue({ items, id, onOpen, filtered }: { items: Alert[]; id: string; on
     j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1),
     Enter: () => { const r = rows[at.value]; if (r) onOpen(r.alert ?? sorted(r.cause)[0]!); },
     e: () => { const r = rows[here]; if (r && may("alerts:write")) void acknowledge(r.alert ? [r.alert] : r.cause.alerts); },
+    u: () => { const r = rows[here]; if (r && may("reactions:write")) { const list = (r.alert?.reactions ?? []).filter(canUndo); const all = r.alert ? list : undoableOf(r.cause); if (all.length) void undo(all); } },
     c: () => { const r = rows[here]; if (r && may("alerts:write")) void close(r.alert ? [r.alert] : r.cause.alerts); },
   });
   if (items.length === 0) return <Empty>{filtered ? t.alerts.noneSuch : t.alerts.none}</Empty>;
@@ -124,6 +126,7 @@ function Queue({ items, id, onOpen, filtered }: { items: Alert[]; id: string; on
               <div class="actions cause-actions">
                 <Button kind="quiet" icon="check" onClick={() => void acknowledge(c.alerts)}>{t.alerts.ackAll(c.alerts.length)}</Button>
                 <Button kind="quiet" onClick={() => void close(c.alerts)}>{t.alerts.closeAll(c.alerts.length)}</Button>
+                {undoableOf(c).length > 0 && may("reactions:write") && <Button kind="quiet" icon="undo" onClick={() => void undo(undoableOf(c))}>{t.reactions.undoMany(undoableOf(c).length)}</Button>}
               </div>
             )}
           </li>
@@ -133,4 +136,5 @@ function Queue({ items, id, onOpen, filtered }: { items: Alert[]; id: string; on
   );
 }
 
+const undoableOf = (c: Cause) => c.alerts.flatMap((a) => a.reactions.filter(canUndo));
 const sorted = (c: Cause) => [...c.alerts].sort((a, b) => severityRank(b.severity) - severityRank(a.severity) || (a.last_seen < b.last_seen ? 1 : -1));
