@@ -6,6 +6,7 @@
 #include "agent/guard/integrity_owner.h"
 
 #include "agent/guard/integrity_judge.h"
+#include "agent/guard/package_file.h"
 #include "agent/guard/package_owner.h"
 #include "lib/log.h"
 
@@ -19,6 +20,8 @@
 
 static struct owner_job owner;
 static bool wanted;
+static bool asks_rpm;   /* dpkg's lists are read, rpm is asked for the rest */
+static size_t asked_to; /* of the table, by rpm */
 
 static void
 on_owner(void *ctx, const char *path, const char *package)
@@ -60,6 +63,24 @@ ask_all(void)
 	}
 }
 
+/* One file that dpkg does not know; false: that was the last. */
+static bool
+ask_rpm(void)
+{
+	struct rpm_file found;
+
+	while (asked_to < integrity_len()) {
+		struct watched_file *f = integrity_at(asked_to++);
+
+		if (!f->owner_asked || f->package != NULL || f->now.type != FILE_REGULAR)
+			continue;
+		if (package_file_ask(f->path, &found) == 0)
+			f->package = strdup(found.package);
+		return true;
+	}
+	return false;
+}
+
 /* The pass over the lists has ended: who has no owner by now has none. */
 static void
 owners_found(void)
@@ -88,18 +109,33 @@ owners_found(void)
 		say_known();
 }
 
+static void
+lists_are_read(void)
+{
+	asks_rpm = package_file_is_known_to_rpm();
+	asked_to = 0;
+	if (!asks_rpm)
+		owners_found();
+}
+
 void
 integrity_owner_slice(void)
 {
+	if (asks_rpm) {
+		asks_rpm = ask_rpm();
+		if (!asks_rpm)
+			owners_found();
+		return;
+	}
 	if (owner.dir == NULL) {
 		ask_all();
 		if (owner_begin(&owner, "") < 0) {
-			owners_found();
+			lists_are_read();
 			return;
 		}
 	}
 	if (owner_step(&owner, OWNER_LISTS, on_owner, NULL) == 1)
-		owners_found();
+		lists_are_read();
 }
 
 void
@@ -118,5 +154,5 @@ void
 integrity_owner_end(void)
 {
 	owner_end(&owner);
-	wanted = false;
+	wanted = asks_rpm = false;
 }

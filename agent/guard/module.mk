@@ -18,7 +18,7 @@ agent_guard_libattrib_a_SOURCES = agent/guard/daemon.h agent/guard/daemon.c agen
 	agent/guard/resource_read.h agent/guard/sensors/fold.c agent/guard/sensors/fold.h agent/guard/redact.c agent/guard/redact.h \
 	agent/guard/listeners.c agent/guard/listeners.h \
 	agent/guard/notice.c agent/guard/notice.h agent/guard/file_state.c agent/guard/file_state.h \
-	agent/guard/package_digest.c agent/guard/package_digest.h agent/guard/package_owner.c agent/guard/package_owner.h \
+	agent/guard/package_file.c agent/guard/package_file.h agent/guard/package_digest.c agent/guard/package_digest.h agent/guard/package_owner.c agent/guard/package_owner.h \
 	agent/guard/integrity.c agent/guard/integrity.h agent/guard/integrity_table.c agent/guard/integrity_table.h \
 	agent/guard/integrity_find.c agent/guard/integrity_find.h agent/guard/integrity_scan.c agent/guard/integrity_scan.h \
 	agent/guard/integrity_judge.c agent/guard/integrity_judge.h \

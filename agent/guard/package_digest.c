@@ -7,6 +7,7 @@
  */
 #include "agent/guard/package_digest.h"
 
+#include "agent/guard/package_file.h"
 #include "agent/guard/process.h"
 #include "agent/guard/program.h"
 
@@ -84,6 +85,8 @@ package_version(const char *root, const char *package, char *ret, size_t size)
 	}
 	if (f != NULL)
 		(void)fclose(f);
+	if (r == -ENOENT && root[0] == '\0' && package_file_is_known_to_rpm())
+		r = package_file_version(package, ret, size);
 	return r;
 }
 
@@ -241,13 +244,27 @@ md5_of(int fd, uint8_t ret[PACKAGE_MD5_SIZE])
 	return 0;
 }
 
+/* rpm's word, on our own root. */
+static enum package_word
+verify_rpm(const char *package, const char *path, int fd)
+{
+	struct rpm_file f;
+	int r;
+
+	if (!package_file_is_known_to_rpm() || package_file_ask(path, &f) < 0 ||
+	    strcmp(f.package, package) != 0)
+		return PACKAGE_UNKNOWN;
+	r = package_file_matches(&f, fd);
+	return r == -ENOENT ? PACKAGE_UNKNOWN : r == 1 ? PACKAGE_AGREES : PACKAGE_DIFFERS;
+}
+
 enum package_word
 package_verify(const char *root, const char *package, const char *path, int fd)
 {
 	uint8_t shipped[PACKAGE_MD5_SIZE], now[PACKAGE_MD5_SIZE];
 
 	if (package_md5(root, package, path, shipped) < 0)
-		return PACKAGE_UNKNOWN;
+		return root[0] == '\0' ? verify_rpm(package, path, fd) : PACKAGE_UNKNOWN;
 	if (fd < 0 || md5_of(fd, now) < 0)
 		return PACKAGE_DIFFERS;
 	return memcmp(shipped, now, sizeof(now)) == 0 ? PACKAGE_AGREES : PACKAGE_DIFFERS;

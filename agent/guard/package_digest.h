@@ -2,8 +2,8 @@
 /*
  * package_digest - what the package database says the contents of a file should be.
  *
- * Reads the few files of dpkg's database that one package has; nothing is kept.  Called by
- * integrity when a file changed and by restore_file.
+ * Reads the few files of dpkg's database that one package has, or asks rpm; nothing is kept. Called
+ * by integrity when a file changed and by restore_file.
  */
 #ifndef AGENT_GUARD_PACKAGE_DIGEST_H
 #define AGENT_GUARD_PACKAGE_DIGEST_H

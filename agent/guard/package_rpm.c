@@ -35,6 +35,15 @@ rpm_program(void)
 	return NULL;
 }
 
+const char *
+package_rpm_program(void)
+{
+	for (size_t i = 0; i < DS_LEN(rpm_databases); i++)
+		if (access(rpm_databases[i], R_OK) == 0)
+			return rpm_program();
+	return NULL;
+}
+
 /* Our own root only: rpm is not run inside a container. */
 bool
 package_rpm_exists(const struct package_job *job)
@@ -42,12 +51,9 @@ package_rpm_exists(const struct package_job *job)
 	struct stat ours, theirs;
 
 	if (stat("/", &ours) < 0 || fstat(job->root_fd, &theirs) < 0 ||
-	    ours.st_ino != theirs.st_ino || ours.st_dev != theirs.st_dev || rpm_program() == NULL)
+	    ours.st_ino != theirs.st_ino || ours.st_dev != theirs.st_dev)
 		return false;
-	for (size_t i = 0; i < DS_LEN(rpm_databases); i++)
-		if (access(rpm_databases[i], R_OK) == 0)
-			return true;
-	return false;
+	return package_rpm_program() != NULL;
 }
 
 static int

@@ -80,7 +80,8 @@ def settle(g):
 def noticed(g):
     conf, before = "/etc/ssh/sshd_config", sha256("/etc/ssh/sshd_config")
     before_text = open(conf).read()
-    e = after(g, conf, lambda: write(conf, before_text + "PermitRootLogin yes\n"))
+    write("/etc/ssh/.edited", before_text + "PermitRootLogin yes\n")  # in place, what is told may be half of it
+    e = after(g, conf, lambda: os.rename("/etc/ssh/.edited", conf))
     ok(e and e["SHA256"] == sha256(conf) and e["SHA256_BEFORE"] == before, "an edited sshd_config, its hashes")
     ok(e and e["daemon"] == "sshd" and e["FILE_CLASS"] == "configuration" and e["CHANGE"] == "contents", "whose it is")
     ok(e and e.get("EXE") == os.path.realpath(sys.executable) and e["PID"] == os.getpid(), "which program did it")
@@ -174,10 +175,46 @@ def upgrade(g):
     ok(e and e["OUTCOME"] == 2 and "EXPLANATION" not in e, "a program whose md5sum was changed with it is not")
 
 
+def rpm_package(version):
+    """The same from rpm, with a database of its own."""
+    top = tempfile.mkdtemp(prefix="daemonsec-rpm.")
+    with open(f"{top}/env", "wb") as f:
+        f.write(open("/usr/bin/env", "rb").read() + version.encode())
+    write(f"{top}/x.spec", f"Name: rtoy\nVersion: {version}\nRelease: 3\nSummary: x\nLicense: x\n"
+          "%global _build_id_links none\n%global debug_package %{nil}\n%global __strip /bin/true\n%description\nx\n"
+          f"%install\ninstall -D {top}/env %{{buildroot}}/usr/sbin/rtoyd\n%files\n/usr/sbin/rtoyd\n")
+    build = subprocess.run(["rpmbuild", "-bb", "--quiet", "--define", f"_topdir {top}/rpm", f"{top}/x.spec"],
+                           capture_output=True, text=True)
+    made = [os.path.join(d, f) for d, _, files in os.walk(f"{top}/rpm/RPMS") for f in files]
+    r = subprocess.run(["rpm", "-U", "--nodeps", *made], capture_output=True, text=True)
+    if r.returncode or not made:
+        say(build.stderr + r.stderr)
+    shutil.rmtree(top)
+
+
+def rpm_upgrade(g):
+    rtoyd = "/usr/sbin/rtoyd"
+    e = after(g, rtoyd, lambda: rpm_package("2"), SHA256=lambda s: s == sha256(rtoyd))
+    ok(e and e["OUTCOME"] == 1 and e["EXPLANATION"] == "package" and e["PACKAGE"] == "rtoy" and e["PACKAGE_VERSION"] == "2-3",
+       f"rpm's database explains an upgrade: {e and e['MESSAGE']}")
+    with open(rtoyd + ".x", "wb") as f:
+        f.write(open(rtoyd, "rb").read() + b"evil")
+    os.chmod(rtoyd + ".x", 0o755)
+    e = after(g, rtoyd, lambda: os.rename(rtoyd + ".x", rtoyd))
+    ok(e and e["OUTCOME"] == 2 and "EXPLANATION" not in e and e["PACKAGE"] == "rtoy",
+       f"and not a program that is another than its digest says: {e and e['MESSAGE']}")
+
+
+if shutil.which("rpmbuild"):
+    where = subprocess.run(["rpm", "--eval", "%{_dbpath}"], capture_output=True, text=True).stdout.strip()
+    os.makedirs(where, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", where], check=True)  # what this machine has stays as it is
+    subprocess.run(["rpm", "--initdb"], check=True)
+    rpm_package("1")
 package("1", "one")
 EXTRA = tempfile.mkdtemp(prefix="daemonsec-integrity.", dir="/var/tmp") + "/extra.conf"
 write(EXTRA, "extra\n")
-options = {"integrity.files": f"nginx=/usr/sbin/toyd, nginx={EXTRA}"}
+options = {"integrity.files": f"nginx=/usr/sbin/toyd, nginx=/usr/sbin/rtoyd, nginx={EXTRA}"}
 with Guard(options, "sshd,nginx") as g:
     for name in ("sshd", "nginx"):
         g.wait("DAEMON", 20, daemon=name)
@@ -186,6 +223,10 @@ with Guard(options, "sshd,nginx") as g:
     noticed(g)
     ways(g)
     upgrade(g)
+    if shutil.which("rpmbuild"):
+        rpm_upgrade(g)
+    else:
+        say("SKIP: there is no rpmbuild")
     rss = g.rss_kib() if g.process.alive() else None
     if not ok(rss and (SANITIZED or rss < 12 << 10), f"the guard's memory: {rss} KiB"):
         say(open(g.dir + "/log", errors="replace").read()[-6000:])
