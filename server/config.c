@@ -32,6 +32,10 @@ const struct ds_conf_option server_options[] = {
 	    "certificate of the HTTP API, PEM; empty: plain HTTP, for loopback only" },
 	{ "api", "tls_key", DS_CONF_STRING, AT(api_tls_key), "", 0, 0, NULL, false,
 	    "its private key, PEM" },
+	{ "api", "requests_per_second", DS_CONF_INT, AT(api_requests_per_second), "200", 0, 100000,
+	    NULL, false,
+	    "requests a second that one user, token or (not signed in) address may make, over five "
+	    "seconds; 0: any number" },
 	{ "api", "web_root", DS_CONF_STRING, AT(api_web_root), DS_DATADIR "/web", 0, 0, NULL, false,
 	    "directory of the dashboard's files, read at start; empty: no dashboard, only the API" },
 	{ "api", "public_url", DS_CONF_STRING, AT(public_url), "", 0, 0, NULL, false,

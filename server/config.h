@@ -21,11 +21,12 @@ struct server_config {
 	char *api_listen;              /* [api] address:port; empty: no HTTP */
 	char *api_unix;                /* socket path; empty: none */
 	char *api_tls_cert, *api_tls_key;
-	char *api_web_root;    /* the dashboard's files; empty: none */
-	int64_t engine;        /* [storage] enum server_engine */
-	uint64_t retention_ms; /* age at which a day's events go */
-	uint64_t max_size;     /* bytes of the event plane */
-	char *alert_budget;    /* [detect] "1/host/week" */
+	int64_t api_requests_per_second; /* of a caller; 0: any number */
+	char *api_web_root;              /* the dashboard's files; empty: none */
+	int64_t engine;                  /* [storage] enum server_engine */
+	uint64_t retention_ms;           /* age at which a day's events go */
+	uint64_t max_size;               /* bytes of the event plane */
+	char *alert_budget;              /* [detect] "1/host/week" */
 	uint64_t learning_min_ms;
 	char *starter_dir; /* empty: none */
 	char *unseen_max; /* a fraction, as text: see server_config_unseen_max() */

@@ -8,6 +8,7 @@
 
 #include "lib/clock.h"
 #include "server/api/auth.h"
+#include "server/api/bodies.h"
 #include "server/api/follow.h"
 #include "server/api/signin.h"
 #include "server/api/state.h"
@@ -29,6 +30,7 @@ struct api {
 	struct auth *auth;
 	struct access *access;
 	struct signin signin;
+	struct bodies *bodies;
 	struct follow *follow;
 	struct http *http;
 	uint64_t started_us;
@@ -104,6 +106,8 @@ static int
 start(struct api *api, char *why, size_t size)
 {
 	struct http_config http = { .api = api, .cfg = &api->cfg, .threads = THREADS };
+	const char *openapi;
+	size_t size_of_openapi;
 	int r;
 
 	api->auth = auth_new();
@@ -112,6 +116,12 @@ start(struct api *api, char *why, size_t size)
 	if (r < 0) {
 		snprintf(why, size, "cannot read who may use the API: %s", strerror(-r));
 		return r;
+	}
+	openapi = openapi_get(&size_of_openapi);
+	api->bodies = bodies_new(openapi, size_of_openapi);
+	if (api->bodies == NULL) {
+		snprintf(why, size, "no memory");
+		return -ENOMEM;
 	}
 	http.gate = (struct gate){ api->auth, api->access };
 	api->http = http_new(&http, why, size);
@@ -155,6 +165,7 @@ api_stop(struct api *api)
 	follow_free(api->follow);
 	auth_free(api->auth);
 	access_free(api->access);
+	bodies_free(api->bodies);
 	free(api);
 }
 
@@ -200,6 +211,12 @@ struct signin *
 api_signin(struct api *api)
 {
 	return &api->signin;
+}
+
+const struct bodies *
+api_bodies(const struct api *api)
+{
+	return api->bodies;
 }
 
 const struct http_stats *

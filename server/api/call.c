@@ -9,6 +9,7 @@
 #include "lib/clock.h"
 #include "lib/conf.h"
 #include "server/api/caller.h"
+#include "server/api/repeat.h"
 #include "server/api/routes.h"
 #include "server/store/audit.h"
 #include "server/store/writer.h"
@@ -32,8 +33,10 @@ static const struct {
 	{ 404, "Not Found" },
 	{ 405, "Method Not Allowed" },
 	{ 409, "Conflict" },
+	{ 412, "Precondition Failed" },
 	{ 413, "Content Too Large" },
 	{ 415, "Unsupported Media Type" },
+	{ 422, "Unprocessable Content" },
 	{ 429, "Too Many Requests" },
 	{ 500, "Internal Server Error" },
 	{ 501, "Not Implemented" },
@@ -293,6 +296,7 @@ struct job {
 	int (*run)(const struct store_backend *backend, struct store *store, void *ctx);
 	void *ctx;
 	struct audit_row audit;
+	const struct request_row *request; /* NULL: it had no key */
 };
 
 static int
@@ -302,6 +306,9 @@ run_job(const struct store_backend *backend, struct store *store, void *ctx)
 	int result = job->run(backend, store, job->ctx);
 	int r = result < 0 ? result : audit_append(backend, store, &job->audit);
 
+	if (r >= 0 && job->request != NULL)
+		r = backend->access->request_put(
+		    store, job->request, job->request->created_us - REPEAT_AGE_US);
 	return r < 0 ? r : result;
 }
 
@@ -348,7 +355,9 @@ call_write(struct call *c,
 			   : c->id != NULL    ? c->id
 					      : "",
 		.detail = detail };
+	job.request = c->has_repeat ? &c->repeat : NULL;
 	r = writer_run(c->cfg->writer, c->worker->replies, run_job, &job);
+	c->has_changed |= r >= 0;
 	free(detail);
 	return r;
 }

@@ -31,6 +31,7 @@ struct call_worker {
 	struct reader *reader;
 	struct searcher *searcher;
 	struct ds_mailbox *replies; /* of the writer */
+	struct repeats *repeats;    /* of the thread that changes things; NULL: of the others */
 };
 
 struct call {
@@ -48,7 +49,11 @@ struct call {
 	char peer[64];               /* the client's address, without port */
 	/* for the audit log, where they are not the caller's name and the {id} */
 	const char *actor, *subject;
+	struct request_row repeat; /* its Idempotency-Key; valid when has_repeat */
+	bool has_repeat;
+	bool has_changed; /* something was committed */
 	/* answer */
+	bool repeated;    /* it is that of the first request with the key */
 	unsigned status;  /* HTTP */
 	const char *type; /* Content-Type */
 	struct ds_buf *out;

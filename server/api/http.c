@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "server/api/call.h"
 #include "server/api/listen.h"
+#include "server/api/pace.h"
 #include "server/api/pool.h"
 #include "server/api/request.h"
 #include "server/api/routes.h"
@@ -46,6 +47,7 @@ struct http {
 	unsigned listeners_len;
 	struct pool *pool;
 	struct slots slots;
+	struct pace pace;
 	struct http_stats stats;
 	_Atomic bool stopping;
 	_Atomic unsigned in_flight;
@@ -123,6 +125,29 @@ find_page(struct request *r, const char *url, const char *method)
 	return true;
 }
 
+/* One caller who asks for too much is told to wait, before the others have to. */
+static void
+keep_pace(struct request *r)
+{
+	struct http *h = r->http;
+	char who[CALLER_NAME_MAX];
+	uint64_t wait_us;
+
+	if (r->caller.kind == CALLER_PEER)
+		return;
+	if (r->caller.kind == CALLER_NOBODY)
+		request_peer(r, who, sizeof(who));
+	else
+		snprintf(who, sizeof(who), "%s", r->caller.name);
+	wait_us = pace_take(&h->pace, who, (unsigned)h->cfg.cfg->server->api_requests_per_second,
+	    ds_clock_monotonic_ms() * 1000);
+	if (wait_us == 0)
+		return;
+	r->retry_after_s = (unsigned)(wait_us / 1000000) + 1;
+	request_problem(r, 429, "too-many", "too many requests: wait as long as Retry-After says");
+	h->stats.refused++;
+}
+
 static void
 begin(struct request *r, const char *url, const char *method, const char *version)
 {
@@ -143,8 +168,12 @@ begin(struct request *r, const char *url, const char *method, const char *versio
 	else
 		r->allow[0] = '\0';
 	/* It wrote the answer if not. */
-	if (r->route != NULL && !gate_check(&r->http->cfg.gate, r, r->route, r->listener->is_unix))
+	if (r->route == NULL)
+		return;
+	if (!gate_check(&r->http->cfg.gate, r, r->route, r->listener->is_unix))
 		r->http->stats.refused++;
+	else
+		keep_pace(r);
 }
 
 static void

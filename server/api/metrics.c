@@ -144,6 +144,13 @@ metrics_show(struct call *c)
 	put_store(c);
 }
 
+const char *
+openapi_get(size_t *ret_size)
+{
+	*ret_size = sizeof(openapi_text) - 1;
+	return openapi_text;
+}
+
 void
 openapi_show(struct call *c)
 {

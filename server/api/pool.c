@@ -6,6 +6,7 @@
 
 #include "lib/log.h"
 #include "lib/zip.h"
+#include "server/api/repeat.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -60,6 +61,7 @@ static void
 worker_done(struct worker *w)
 {
 	searcher_free(w->call.searcher);
+	repeats_free(w->call.repeats);
 	if (w->call.reader != NULL)
 		w->call.cfg->backend->reader_close(w->call.reader);
 	ds_mailbox_free(w->call.replies);
@@ -67,7 +69,8 @@ worker_done(struct worker *w)
 }
 
 static int
-worker_start(struct worker *w, struct pool *p, struct api *api, const struct api_config *cfg)
+worker_start(struct worker *w, struct pool *p, struct api *api, const struct api_config *cfg,
+    bool changes_things)
 {
 	int r;
 
@@ -76,12 +79,14 @@ worker_start(struct worker *w, struct pool *p, struct api *api, const struct api
 	w->call.cfg = cfg;
 	w->mailbox = ds_mailbox_new(WAITING_MAX);
 	w->call.replies = ds_mailbox_new(4);
+	w->call.repeats = changes_things ? repeats_new() : NULL;
 	r = cfg->backend->reader_open(cfg->store, &w->call.reader);
 	if (r < 0)
 		w->call.reader = NULL;
 	else
 		w->call.searcher = searcher_new(cfg->backend, w->call.reader);
 	if (w->mailbox == NULL || w->call.replies == NULL || w->call.searcher == NULL ||
+	    (changes_things && w->call.repeats == NULL) ||
 	    pthread_create(&w->thread, NULL, worker_main, w) != 0) {
 		worker_done(w);
 		return r < 0 ? r : -ENOMEM;
@@ -106,7 +111,7 @@ pool_start(struct api *api, const struct api_config *cfg, unsigned threads,
 		return NULL;
 	p->work = work;
 	for (; p->len < threads; p->len++) {
-		int r = worker_start(&p->workers[p->len], p, api, cfg);
+		int r = worker_start(&p->workers[p->len], p, api, cfg, p->len == 0);
 
 		if (r == 0)
 			continue;

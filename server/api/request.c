@@ -7,9 +7,12 @@
  */
 #include "server/api/request.h"
 
+#include "server/api/bodies.h"
 #include "server/api/call.h"
 #include "server/api/follow.h"
+#include "server/api/repeat.h"
 #include "server/api/routes.h"
+#include "server/api/state.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -163,9 +166,8 @@ connection_fd(struct MHD_Connection *connection)
 	return info != NULL ? info->connect_fd : -1;
 }
 
-/* The address of the client, for those who fail to sign in: not the port. */
-static void
-get_peer(const struct request *r, char *ret, size_t size)
+void
+request_peer(const struct request *r, char *ret, size_t size)
 {
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -214,6 +216,17 @@ is_shallow(const char *text, size_t len)
 	return true;
 }
 
+/* 40 bytes of a name are enough to recognise it. */
+static bool
+has_no_stranger(struct call *c)
+{
+	const char *name = bodies_stranger(api_bodies(c->worker->api), c->route, c->body);
+
+	if (name != NULL)
+		call_problem(c, 400, "body", "unknown member \"%.40s\"", name);
+	return name == NULL;
+}
+
 static bool
 read_body(struct request *r, struct call *c)
 {
@@ -232,13 +245,26 @@ read_body(struct request *r, struct call *c)
 		    c, 400, "body", "line %d, column %d: %s", error.line, error.column, error.text);
 	else if (!json_is_object(c->body))
 		call_problem(c, 400, "body", "expected a JSON object");
-	return c->body != NULL && json_is_object(c->body);
+	else
+		return has_no_stranger(c);
+	return false;
 }
 
 static void
 resume(void *ctx)
 {
 	MHD_resume_connection(((struct request *)ctx)->connection);
+}
+
+static void
+run(struct call *c, const struct ds_buf *body)
+{
+	struct repeats *repeats = c->worker->repeats;
+
+	if (repeats != NULL && !repeat_begin(repeats, c, body->data, body->len))
+		return;
+	if (answer_precondition(c))
+		c->route->answer(c);
 }
 
 void
@@ -253,15 +279,19 @@ request_work(struct request *r, struct call_worker *worker, struct follow *follo
 	c.route = r->route;
 	c.caller = &r->caller;
 	c.cookie = r->cookie;
-	get_peer(r, c.peer, sizeof(c.peer));
+	request_peer(r, c.peer, sizeof(c.peer));
 	c.status = 200;
 	c.type = "application/json";
 	ds_json_init(&c.json, c.out);
 	if (read_body(r, &c))
-		r->route->answer(&c);
+		run(&c, &r->body);
 	if (c.type[12] == 'j' && c.follow == NULL && ds_json_done(&c.json) < 0)
 		call_error(&c, c.json.error ? c.json.error : -EINVAL, "the answer");
 	json_decref(c.body);
+	if (worker->repeats != NULL)
+		repeat_end(worker->repeats, &c);
+	answer_finish(&c, &r->answer);
+	r->repeated = c.repeated;
 	r->status = c.status;
 	r->type = c.type;
 	r->retry_after_s = c.retry_after_s;
@@ -278,13 +308,23 @@ request_work(struct request *r, struct call_worker *worker, struct follow *follo
 static void
 add_headers(struct request *r, struct MHD_Response *response)
 {
-	char seconds[16];
+	char seconds[16], tag[ANSWER_TAG_MAX + 2];
 	int n = 0;
 
 	/* They fail for lack of memory only; then the answer has fewer headers. */
 	n += MHD_add_response_header(response, "Content-Type", r->type);
 	n += MHD_add_response_header(response, "Cache-Control", "no-store");
 	n += MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	if (r->answer.tag[0]) {
+		/* Packed it is not the same bytes. */
+		snprintf(tag, sizeof(tag), "%s%s", r->answer.packed ? "W/" : "", r->answer.tag);
+		n += MHD_add_response_header(response, "ETag", tag);
+	}
+	if (r->answer.packed)
+		n += MHD_add_response_header(response, "Content-Encoding", "gzip");
+	n += MHD_add_response_header(response, "Vary", "Accept-Encoding, Cookie, Authorization");
+	if (r->repeated)
+		n += MHD_add_response_header(response, "Idempotency-Replayed", "true");
 	if (r->status == 401)
 		n += MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
 	/* What is behind a request that was refused may be anything. */

@@ -10,6 +10,7 @@
 #include "lib/buf.h"
 #include "lib/mailbox.h"
 #include "server/api/access.h"
+#include "server/api/answer.h"
 
 #include <microhttpd.h>
 #include <stdbool.h>
@@ -38,6 +39,8 @@ struct request {
 	unsigned status;  /* 0: none yet */
 	const char *type; /* Content-Type */
 	struct ds_buf out;
+	struct answer answer;
+	bool repeated; /* Idempotency-Key */
 	unsigned retry_after_s;
 	char allow[64];            /* of a 405 */
 	struct MHD_Response *page; /* of web.c, shared; NULL: what is in out */
@@ -56,6 +59,8 @@ void request_problem(struct request *r, unsigned status, const char *type, const
 bool request_check_headers(struct request *r, const char *method, const char *version);
 /* On a pool thread: parses the body and calls the route's function; may begin a stream. */
 void request_work(struct request *r, struct call_worker *worker, struct follow *follow);
+/* The address of the client, without the port: for those who fail to sign in, or ask too much. */
+void request_peer(const struct request *r, char *ret, size_t size);
 /* Hands the answer to libmicrohttpd. */
 enum MHD_Result request_answer(struct request *r, struct MHD_Connection *connection);
 

@@ -10,6 +10,7 @@
 
 struct access;
 struct auth;
+struct bodies;
 struct signin;
 
 /* Counts over all hosts, daemons and alerts: at most a second old. */
@@ -27,6 +28,9 @@ struct rates {
 	uint64_t sessions;
 };
 
+/* schema/api.yaml as JSON. */
+const char *openapi_get(size_t *ret_size);
+const struct bodies *api_bodies(const struct api *api);
 uint64_t api_started_us(const struct api *api);
 const char *api_url(const struct api *api);
 struct auth *api_auth(const struct api *api);

@@ -41,6 +41,13 @@ struct audit_row {
 	uint8_t hash[ACCESS_HASH_SIZE]; /* given by audit_add */
 };
 
+/* A change that was asked for under a key. */
+struct request_row {
+	uint8_t key[ACCESS_HASH_SIZE];  /* of who asked and the key */
+	uint8_t hash[ACCESS_HASH_SIZE]; /* of what was asked */
+	uint64_t created_us;
+};
+
 /* The row's hash; `before` is the hash of the row before it, or zeroes. */
 typedef void audit_chain(const uint8_t before[ACCESS_HASH_SIZE], const struct audit_row *row,
     uint8_t ret[ACCESS_HASH_SIZE]);
@@ -61,6 +68,9 @@ struct access_store {
 	/* Appends; fills in number and hash, by `chain` from the hash before.  See audit_append().
 	 */
 	int (*audit_add)(struct store *s, struct audit_row *row, audit_chain *chain);
+	/* Keeps that a change was asked for under a key (Idempotency-Key), and forgets what is
+	 * older than `before_us`. */
+	int (*request_put)(struct store *s, const struct request_row *row, uint64_t before_us);
 
 	/* ---- readers; calls until it returns other than 0, which is returned */
 	int (*each_user)(
@@ -70,6 +80,8 @@ struct access_store {
 	/* newest_first: rows before `from` (0: the newest); else rows after it. */
 	int (*each_audit)(struct reader *r, bool newest_first, uint64_t from, unsigned limit,
 	    int (*call)(const struct audit_row *row, void *ctx), void *ctx);
+	/* 1 and the row (by row->key), or 0. */
+	int (*request_get)(struct reader *r, struct request_row *row);
 };
 
 extern const struct access_store access_null, access_sqlite;

@@ -66,6 +66,23 @@ null_audit_add(struct store *s, struct audit_row *row, audit_chain *chain)
 }
 
 static int
+null_request_put(struct store *s, const struct request_row *row, uint64_t before_us)
+{
+	(void)s;
+	(void)row;
+	(void)before_us;
+	return 0;
+}
+
+static int
+null_request_get(struct reader *r, struct request_row *row)
+{
+	(void)r;
+	(void)row;
+	return 0;
+}
+
+static int
 null_each_user(struct reader *r, int (*call)(const struct user_row *row, void *ctx), void *ctx)
 {
 	(void)r;
@@ -105,6 +122,8 @@ const struct access_store access_null = {
 	.session_delete = null_session_delete,
 	.sessions_delete = null_sessions_delete,
 	.audit_add = null_audit_add,
+	.request_put = null_request_put,
+	.request_get = null_request_get,
 	.each_user = null_each_user,
 	.each_session = null_each_session,
 	.each_audit = null_each_audit,

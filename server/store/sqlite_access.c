@@ -94,7 +94,36 @@ run_audit_add(struct store *s, struct audit_row *row, audit_chain *chain)
 	    row->action, row->subject, row->detail, row->hash, sizeof(row->hash));
 }
 
+static int
+run_request_put(struct store *s, const struct request_row *row, uint64_t before_us)
+{
+	static const char old[] = "DELETE FROM request WHERE created_us < ?",
+			  add[] = "INSERT OR REPLACE INTO request(key, hash, created_us)"
+				  " VALUES (?, ?, ?)";
+	int r = db_do(&s->control, old, "u", before_us);
+
+	if (r < 0)
+		return r;
+	return db_do(&s->control, add, "bbu", row->key, sizeof(row->key), row->hash,
+	    sizeof(row->hash), row->created_us);
+}
+
 /* ---- readers */
+
+static int
+read_request(struct reader *r, struct request_row *row)
+{
+	static const char sql[] = "SELECT hash, created_us FROM request WHERE key = ?";
+	sqlite3_stmt *st = db_query(&r->control, sql, "b", row->key, sizeof(row->key));
+	int result = db_step(&r->control, st);
+
+	if (result <= 0)
+		return result;
+	db_bytes(st, 0, row->hash, sizeof(row->hash));
+	row->created_us = db_u64(st, 1);
+	sqlite3_reset(st);
+	return 1;
+}
 
 static int
 read_users(struct reader *r, int (*call)(const struct user_row *row, void *ctx), void *ctx)
@@ -185,6 +214,8 @@ const struct access_store access_sqlite = {
 	.session_delete = run_session_delete,
 	.sessions_delete = run_sessions_delete,
 	.audit_add = run_audit_add,
+	.request_put = run_request_put,
+	.request_get = read_request,
 	.each_user = read_users,
 	.each_session = read_sessions,
 	.each_audit = read_audit,

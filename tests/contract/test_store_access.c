@@ -128,6 +128,29 @@ a_deleted_user_has_no_session_left(void **state)
 }
 
 static void
+what_was_asked_under_a_key_is_known_for_a_time(void **state)
+{
+	struct fixture *f = *state;
+	const struct access_store *a = f->backend->access;
+	struct request_row one = { .key = { 1 }, .hash = { 7 }, .created_us = 100 };
+	struct request_row two = { .key = { 2 }, .hash = { 8 }, .created_us = 200 };
+	struct request_row seen = { .key = { 1 } };
+
+	fixture_begin(f);
+	assert_int_equal(a->request_put(f->store, &one, 0), 0);
+	fixture_commit(f);
+	assert_int_equal(a->request_get(fixture_reader(f), &seen), f->keeps ? 1 : 0);
+	if (f->keeps)
+		assert_true(seen.hash[0] == 7 && seen.created_us == 100);
+	fixture_begin(f);
+	assert_int_equal(a->request_put(f->store, &two, 150), 0);
+	fixture_commit(f);
+	assert_int_equal(a->request_get(fixture_reader(f), &seen), 0);
+	seen.key[0] = 2;
+	assert_int_equal(a->request_get(fixture_reader(f), &seen), f->keeps ? 1 : 0);
+}
+
+static void
 a_code_counts_once_and_a_disabled_user_does_not_sign_in(void **state)
 {
 	struct fixture *f = *state;
@@ -229,6 +252,7 @@ a_changed_row_does_not_fit_the_chain(void **state)
 static const struct CMUnitTest tests[] = {
 	T(a_user_is_read_back_whole_and_replaced_by_name),
 	T(a_deleted_user_has_no_session_left),
+	T(what_was_asked_under_a_key_is_known_for_a_time),
 	T(a_code_counts_once_and_a_disabled_user_does_not_sign_in),
 	T(sessions_end_by_hash_by_user_and_by_time),
 	T(the_audit_log_is_a_chain_without_holes),

@@ -16,6 +16,9 @@ TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(os.path.abspath(
 BUILD = os.environ.get("top_builddir", os.getcwd())
 SANITIZED = bool(os.environ.get("DS_SANITIZED"))
 
+# Every answer to a Site's requests is compared with schema/api.yaml; made with the first Site.
+contract = None
+
 _count = 0
 _failed = 0
 
@@ -40,6 +43,8 @@ def skip_all(reason):
 
 
 def done():
+    if contract:
+        keeps_contract()
     print(f"1..{_count}", flush=True)
     sys.exit(1 if _failed else 0)
 
@@ -63,6 +68,24 @@ def parse_time(text):
     whole, _, fraction = text.rstrip("Z").partition(".")
     seconds = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
     return seconds * 1000000 + int((fraction + "000000")[:6])
+
+
+def hold_to_contract():
+    global contract
+    if contract is None:
+        from contract import Contract
+        contract = Contract()
+    return contract
+
+
+def keeps_contract():
+    """One TAP line: what was answered since hold_to_contract() is as described."""
+    if not contract.usable:
+        print("# python3-jsonschema is not here: answers were not compared with schema/api.yaml", flush=True)
+        return True
+    for error in contract.wrong[:40]:
+        say(error)
+    return ok(not contract.wrong, f"{sum(map(len, contract.seen.values()))} kinds of answers are as schema/api.yaml says")
 
 
 def need_root():
@@ -218,6 +241,7 @@ class Site:
     """A server with its directory, and the agents that talk to it. options: {"detect.learning_min": "1s", ...}"""
 
     def __init__(self, options=None, dir=None, port=7443, api_port=7480):
+        hold_to_contract()
         self.dir = dir or tempfile.mkdtemp(prefix="daemonsec-test.")
         self.own_dir = dir is None
         self.port, self.api_port = port, api_port
@@ -265,6 +289,8 @@ class Site:
             c.request(method, "/api/v1/" + path, data, headers)
             r = c.getresponse()
             text = r.read()
+            if contract and r.getheader("Content-Type", "").endswith("json"):
+                contract.check(method, path, r.status, r.getheader("Content-Type"), json.loads(text))
             if r.status >= 400:
                 raise ApiError(r.status, text)
             return json.loads(text) if text else {}

@@ -8,10 +8,31 @@
 #include <cmocka.h>
 
 #include "server/api/access.h"
+#include "server/api/pace.h"
 #include "server/api/throttle.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+static void
+who_asks_too_much_waits_and_others_do_not(void **state)
+{
+	struct pace *p = calloc(1, sizeof(*p));
+	unsigned passed = 0;
+	uint64_t wait_us = 0;
+
+	(void)state;
+	assert_non_null(p);
+	for (unsigned i = 0; i < 1000; i++)
+		passed += pace_take(p, "ada", 10, 5000000) == 0;
+	assert_int_equal(passed, 10 * PACE_BURST_S);
+	wait_us = pace_take(p, "ada", 10, 5000000);
+	assert_true(wait_us > 0 && wait_us <= 100000);
+	assert_int_equal(pace_take(p, "ada", 10, 5000000 + wait_us), 0);
+	assert_int_equal(pace_take(p, "bob", 10, 5000000), 0);
+	assert_int_equal(pace_take(p, "ada", 0, 5000000), 0);
+	free(p);
+}
 
 static void
 a_password_fits_its_hash_and_no_other(void **state)
@@ -164,6 +185,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_asks_too_much_waits_and_others_do_not),
 		cmocka_unit_test(a_password_fits_its_hash_and_no_other),
 		cmocka_unit_test(made_passwords_differ_and_would_be_accepted),
 		cmocka_unit_test(weak_passwords_are_refused_with_a_reason),

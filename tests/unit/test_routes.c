@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/api/auth.h"
+#include "server/api/bodies.h"
 #include "server/api/routes.h"
 
 #include <ctype.h>
@@ -12,6 +13,32 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+static void
+members_that_a_route_does_not_know_are_named(void **state)
+{
+	static const char api[] =
+	    "{\"paths\":{\"/alerts/{id}/ack\":{\"post\":{\"requestBody\":{\"$ref\":\"#/parts/Note\"}}}},"
+	    "\"parts\":{\"Note\":{\"content\":{\"application/json\":{\"schema\":{\"properties\":{\"note\":{}}}}}}}}";
+	struct bodies *b = bodies_new(api, sizeof(api) - 1);
+	char id[32], allow[64];
+	bool known;
+	const struct route *ack = route_find("POST", "/api/v1/alerts/x/ack", id, 32, &known, allow);
+	const struct route *approve =
+	    route_find("POST", "/api/v1/hosts/x/approve", id, 32, &known, allow);
+	json_t *good = json_pack("{s:s}", "note", "x"), *bad = json_pack("{s:s}", "nota", "x");
+
+	(void)state;
+	assert_non_null(b);
+	assert_null(bodies_stranger(b, ack, good));
+	assert_string_equal(bodies_stranger(b, ack, bad), "nota");
+	assert_string_equal(bodies_stranger(b, approve, good), "note");
+	assert_null(bodies_new("{}", 2));
+	assert_null(bodies_new("x", 1));
+	json_decref(good);
+	json_decref(bad);
+	bodies_free(b);
+}
 
 static const struct route *
 find(const char *method, const char *url, char id[32])
@@ -164,6 +191,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(members_that_a_route_does_not_know_are_named),
 		cmocka_unit_test(a_path_and_a_method_find_a_row),
 		cmocka_unit_test(other_paths_find_none),
 		cmocka_unit_test(another_method_is_told_which_would_do),
