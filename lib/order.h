@@ -28,9 +28,10 @@ enum ds_order_mode {
 };
 
 /* Kinds that are not reactions; a reaction's kind is its name: kill freeze block_ip ... */
-#define DS_ORDER_UNDO   "undo"   /* target: id of the order to undo */
-#define DS_ORDER_ANSWER "answer" /* target: id of the question; answer */
-#define DS_ORDER_KEY    "key"    /* key: orders are signed with it from now on */
+#define DS_ORDER_UNDO    "undo"    /* target: id of the order to undo */
+#define DS_ORDER_ANSWER  "answer"  /* target: id of the question; answer */
+#define DS_ORDER_PROFILE "profile" /* daemon; path: lines "+PROGRAM", "-PROGRAM" */
+#define DS_ORDER_KEY     "key"     /* key: orders are signed with it from now on */
 
 enum ds_order_answer { DS_ANSWER_ALLOW = 1, DS_ANSWER_KILL = 2 };
 

@@ -8,9 +8,7 @@
 #include "agent/guard/hold.h"
 #include "agent/guard/daemon.h"
 #include "agent/guard/emit.h"
-#include "agent/guard/hold_known.h"
 #include "agent/guard/hold_part.h"
-#include "agent/guard/hold_perm.h"
 #include "agent/guard/order_job.h"
 #include "agent/guard/path.h"
 #include "agent/guard/probe.h"
@@ -170,12 +168,18 @@ open_question(pid_t pid, const char *daemon, const char *exe, uint64_t key, uint
 	return q;
 }
 
+static bool
+is_known(const char *daemon, const char *exe)
+{
+	return hold_known_has(daemon, exe) || hold_profile_get(daemon, exe) == HOLD_WORD_ALLOW;
+}
+
 static void
 on_perm(const struct hold_perm_question *p)
 {
 	struct question *q;
 
-	if (!hold_is_on(p->daemon) || order_is_paused() || hold_known_has(p->daemon, p->exe)) {
+	if (!hold_is_on(p->daemon) || order_is_paused() || is_known(p->daemon, p->exe)) {
 		hold_perm_answer(p->token, true);
 		return;
 	}
@@ -195,8 +199,8 @@ hold_sample(const struct probe_sample *sample)
 	struct question *q;
 
 	(void)path_of_names(sample->str[1], exe, sizeof(exe));
-	if (d == NULL || !d->watched || order_is_paused() || hold_known_has(d->name, exe)) {
-		if (d != NULL && hold_known_has(d->name, exe))
+	if (d == NULL || !d->watched || order_is_paused() || is_known(d->name, exe)) {
+		if (d != NULL && is_known(d->name, exe))
 			probe_hold_know(s->arg[0], true);
 		let_pass(sample);
 		return;
@@ -236,7 +240,11 @@ decide_overdue(struct question *q)
 {
 	int r;
 
-	if (config->hold_default == AGENT_HOLD_KILL)
+	if (hold_profile_get(q->daemon, q->exe) == HOLD_WORD_KILL &&
+	    order_ceiling_allows(config, "kill"))
+		r = decide(
+		    q, false, "no answer in time, its profile forbids it: killed before it ran");
+	else if (config->hold_default == AGENT_HOLD_KILL)
 		r = decide(q, false, "no answer in time, killed before it ran");
 	else
 		r = decide(q, true, "no answer in time, allowed");
@@ -291,6 +299,8 @@ hold_init(const struct agent_config *c, const char *guard_dir)
 	hold_net_init(c);
 	map_file(guard_dir);
 	let_go_left_over();
+	if (hold_profile_open(guard_dir) < 0)
+		ds_log(WARN, "profiles are not kept", "guard_dir=\"%s\"", guard_dir);
 	if (hold_known_open(guard_dir) < 0)
 		ds_log(WARN, "which programs are known is not kept", "guard_dir=\"%s\"", guard_dir);
 }
@@ -304,4 +314,5 @@ hold_done(void)
 			continue; /* it has ended */
 	hold_detach();
 	hold_known_close();
+	hold_profile_close();
 }

@@ -10,7 +10,6 @@
 #include "agent/guard/daemon.h"
 #include "agent/guard/emit.h"
 #include "agent/guard/hold.h"
-#include "agent/guard/hold_known.h"
 #include "agent/guard/hold_part.h"
 #include "agent/guard/order_job.h"
 #include "agent/guard/probe.h"

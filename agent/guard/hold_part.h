@@ -3,6 +3,9 @@
 #ifndef AGENT_GUARD_HOLD_PART_H
 #define AGENT_GUARD_HOLD_PART_H
 
+#include "agent/guard/hold_known.h"
+#include "agent/guard/hold_perm.h"
+#include "agent/guard/hold_profile.h"
 #include "agent/guard/target.h"
 #include "lib/event.h"
 

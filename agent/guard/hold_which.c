@@ -6,9 +6,7 @@
  */
 #include "agent/guard/daemon.h"
 #include "agent/guard/hold.h"
-#include "agent/guard/hold_known.h"
 #include "agent/guard/hold_part.h"
-#include "agent/guard/hold_perm.h"
 #include "agent/guard/hold_watch.h"
 #include "agent/guard/probe.h"
 #include "agent/guard/process.h"

@@ -63,7 +63,7 @@ guard_services = agent/guard/reactions/restore_file.c agent/guard/reactions/rest
 	agent/guard/service.c agent/guard/service.h agent/guard/service_probe.c
 
 # Mode prevent.
-guard_hold = agent/guard/hold.c agent/guard/hold.h agent/guard/hold_part.h agent/guard/hold_which.c agent/guard/hold_ask.c \
+guard_hold = agent/guard/hold.c agent/guard/hold.h agent/guard/hold_part.h agent/guard/hold_which.c agent/guard/hold_profile.c agent/guard/hold_profile.h agent/guard/hold_ask.c \
 	agent/guard/hold_args.c agent/guard/hold_args.h agent/guard/hold_known.c agent/guard/hold_known.h \
 	agent/guard/hold_watch.c agent/guard/hold_watch.h agent/guard/hold_perm.c agent/guard/hold_perm.h \
 	agent/guard/hold_perm_part.h agent/guard/hold_perm_child.c agent/guard/hold_net.c agent/guard/probe_hold.c agent/guard/probe_net.c

@@ -6,6 +6,7 @@
  */
 #include "agent/guard/binding.h"
 #include "agent/guard/hold.h"
+#include "agent/guard/hold_profile.h"
 #include "agent/guard/order_job.h"
 
 #include <errno.h>
@@ -118,7 +119,41 @@ answer_read_back(struct reaction_call *call)
 	return 1; /* the signal is through: pidfd says so */
 }
 
+static int
+profile_check(struct reaction_call *call)
+{
+	if (call->order->daemon[0] == '\0')
+		return reaction_fail(call, -EINVAL, "the profile says not of which daemon it is");
+	return 0;
+}
+
+static int
+profile_apply(struct reaction_call *call)
+{
+	const struct ds_order *o = call->order;
+	int r = hold_profile_set(o->daemon, o->counter, o->path);
+
+	if (r == -ESTALE)
+		return reaction_fail(call, r, "there is a newer profile of %.200s", o->daemon);
+	if (r < 0)
+		return reaction_fail(call, r, "the profile cannot be kept: %s", strerror(-r));
+	(void)reaction_fail(call, 0, "kept for when the server is away");
+	return 0;
+}
+
+static int
+profile_read_back(struct reaction_call *call)
+{
+	return hold_profile_is(call->order->daemon, call->order->counter);
+}
+
 static const struct reaction kinds[] = {
+	{ .name = DS_ORDER_PROFILE,
+	    .help = "what a daemon may start while the server is away",
+	    .check = profile_check,
+	    .prepare = nothing,
+	    .apply = profile_apply,
+	    .read_back = profile_read_back },
 	{ .name = DS_ORDER_ANSWER,
 	    .help = "let a held program go on, or kill it",
 	    .check = answer_check,

@@ -180,6 +180,7 @@ static const struct {
 	TEXT(sha256),
 	TEXT(unit),
 	TEXT(data),
+	TEXT(list),
 	TEXT(question),
 	NUMBER(answer, 1),
 };

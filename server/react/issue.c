@@ -98,6 +98,8 @@ fill_args(struct ds_order *order, const struct react_args *args)
 	snprintf(order->address, sizeof(order->address), "%s", args->address);
 	snprintf(order->unit, sizeof(order->unit), "%s", args->unit);
 	snprintf(order->data, sizeof(order->data), "%s", args->data);
+	if (args->list[0])
+		snprintf(order->path, sizeof(order->path), "%s", args->list);
 	order->answer = args->answer;
 	if (args->question[0] && ds_order_id_parse(args->question, order->target) < 0)
 		order->answer = 0; /* which the guard refuses */

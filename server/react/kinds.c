@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/react/kinds.h"
+#include "lib/order.h"
 
 #include <string.h>
 
@@ -27,6 +28,8 @@ const struct react_kind react_kinds[] = {
 	    "mode prevent: what a daemon starts for the first time is held until it is answered for" },
 	{ "answer", REACT_NEEDS_QUESTION, false, false, true, true, false,
 	    "let what is held go on, or kill it" },
+	{ DS_ORDER_PROFILE, REACT_NEEDS_DAEMON, false, false, true, true, false,
+	    "mode prevent: what a daemon may start, kept by the host for when this server is away" },
 	{ NULL, REACT_NEEDS_NOTHING, false, false, false, false, false, NULL },
 };
 

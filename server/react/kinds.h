@@ -28,6 +28,7 @@ struct react_args {
 	char sha256[65];
 	char unit[256];
 	char data[512];
+	char list[4096];   /* of a profile: lines "+PROGRAM", "-PROGRAM" */
 	char question[33]; /* of an answer: id, hex */
 	uint8_t answer;    /* enum ds_order_answer */
 };

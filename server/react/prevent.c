@@ -24,7 +24,8 @@
 
 #define HOLD_US        (UINT64_C(7) * 86400 * 1000000)
 #define START_SLACK_US 10000u
-#define PEERS_MIN      2u /* hosts on which it is normal */
+#define PROFILES_STEP  50u /* profiles looked at in a sweep */
+#define PEERS_MIN      2u  /* hosts on which it is normal */
 
 static struct ds_log_rate rate;
 
@@ -96,6 +97,23 @@ see_expectation(const struct expectation_row *row, void *ctx)
 			 (row->host == 0 || row->host == q->host->number) &&
 			 (!row->label[0] || react_labels_meet(row->label, q->host->labels));
 	return q->is_expected;
+}
+
+bool
+prevent_is_expected(struct react *r, const struct react_host *host, const char *daemon,
+    uint8_t kind, const uint8_t *key, size_t key_size)
+{
+	struct question q = {
+		.react = r, .host = host, .kind = kind, .now_us = ds_clock_wall_us()
+	};
+
+	if (key_size > sizeof(q.key.data))
+		return false;
+	snprintf(q.daemon, sizeof(q.daemon), "%s", daemon);
+	memcpy(q.key.data, key, key_size);
+	q.key.size = key_size;
+	return r->cfg.backend->learning->each_expectation(r->reader, see_expectation, &q) >= 0 &&
+	       q.is_expected;
 }
 
 static bool
@@ -289,6 +307,7 @@ struct holding {
 	struct react *react;
 	uint64_t now_ms;
 	size_t posted;
+	size_t seen; /* that are in effect */
 };
 
 static bool
@@ -365,6 +384,20 @@ is_being_released(struct react *r, const char *id)
 	return r->cfg.backend->reactions->each_open(r->reader, 0, see_undo, &id) != 0 || id == NULL;
 }
 
+/* Some each time, in turn: of thousands of hosts that is enough. */
+static void
+tell_profile(struct holding *h, const struct reaction_row *row)
+{
+	const struct react_host *host = hosts_get(h->react->hosts, row->host, h->now_ms);
+	size_t at = h->react->profiles_at;
+
+	if (host == NULL || strcmp(row->status, "verified") != 0)
+		return;
+	if (h->seen >= at && h->seen < at + PROFILES_STEP)
+		away_send(h->react, host, row->daemon);
+	h->seen++;
+}
+
 /* A hold that is: known, or to be taken back. */
 static int
 see_hold(const struct reaction_row *row, void *ctx)
@@ -379,7 +412,11 @@ see_hold(const struct reaction_row *row, void *ctx)
 		return 0;
 	if (ds_map_put(r->held_now, key, (size_t)n, r, NULL) < 0)
 		return 0;
-	if (is_wanted(r, row->host, row->daemon, h->now_ms) || is_being_released(r, row->id))
+	if (is_wanted(r, row->host, row->daemon, h->now_ms)) {
+		tell_profile(h, row);
+		return 0;
+	}
+	if (is_being_released(r, row->id))
 		return 0;
 	w = react_write_new(r, run_release, 0);
 	if (w == NULL)
@@ -395,7 +432,7 @@ prevent_sweep(struct react *r, uint64_t now_ms)
 {
 	static const char *const open[] = { "pending", "sent", "applied", "verified" };
 	const struct store_backend *b = r->cfg.backend;
-	struct holding h = { r, now_ms, 0 };
+	struct holding h = { .react = r, .now_ms = now_ms };
 	int q = 0;
 
 	ds_map_free(r->held_now, NULL);
@@ -407,6 +444,8 @@ prevent_sweep(struct react *r, uint64_t now_ms)
 
 		q = b->reactions->each(r->reader, &f, see_hold, &h);
 	}
+	r->profiles_at =
+	    r->profiles_at + PROFILES_STEP < h.seen ? r->profiles_at + PROFILES_STEP : 0;
 	if (q >= 0 && modes_has(r->modes, REACT_PREVENT))
 		q = b->each_daemon(r->reader, 0, hold_daemon, &h);
 	if (q < 0 && ds_log_pass(&rate, 5))

@@ -489,6 +489,7 @@ react_free(struct react *r)
 	ds_map_free(r->kicked, NULL);
 	ds_map_free(r->here_busy, NULL);
 	ds_map_free(r->held_now, NULL);
+	ds_map_free(r->profiles, NULL);
 	if (r->reader != NULL)
 		r->cfg.backend->reader_close(r->reader);
 	free(r);

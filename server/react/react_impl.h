@@ -101,6 +101,8 @@ struct react {
 	/* outbox */
 	struct ds_map *sent;     /* order id -> when, ms, as a pointer */
 	struct ds_map *held_now; /* host and daemon: there is a hold */
+	struct ds_map *profiles; /* host and daemon: hash of the profile that was sent */
+	size_t profiles_at;      /* whose turn it is */
 	struct ds_map *kicked;   /* hosts with something to send, this turn */
 	uint64_t sweep_ms, prune_ms;
 	atomic_uint_least64_t order_ttl_us, approval_ttl_us;
@@ -132,6 +134,11 @@ void prevent_events(struct react *r, uint32_t host, const void *data, size_t siz
 bool prevent_links(
     struct react *r, uint32_t host, const struct react_args *args, const char *alert_id);
 void prevent_sweep(struct react *r, uint64_t now_ms);
+/* Whether a person said that a behaviour of a daemon is normal. */
+bool prevent_is_expected(struct react *r, const struct react_host *host, const char *daemon,
+    uint8_t kind, const uint8_t *key, size_t key_size);
+/* away.c: the profile of a daemon that is held, if it is another one than was sent. */
+void away_send(struct react *r, const struct react_host *host, const char *daemon);
 
 /* here.c: what the server does itself. */
 DS_MUST_CHECK int here_init(struct react *r, void (*done)(struct plugin_job *job, void *ctx));

@@ -115,7 +115,7 @@ def check_pause(site):
     site.ctl("reactions", "resume")
 
 
-def check_prevent(site):
+def check_prevent(site, agent):
     site.ctl("protect", "--mode=prevent", "--daemon", "nginx", "--force")
     if not ok(newest(site, "verified", "hold", 20), "in prevent, what nginx starts for the first time is held"):
         say(json.dumps([r for r in reactions(site) if r["kind"] == "hold"], indent=1))
@@ -138,8 +138,34 @@ def check_prevent(site):
         ok(said and os.path.exists(made), "said to be normal, the same program may run")
     else:
         say(json.dumps([r, a], indent=1))
+    check_away(site, agent, new, made)
     site.ctl("protect", "--mode=inherit", "--daemon", "nginx")
     ok(newest(site, "undone", "hold", 30), "and the hold ends with the mode")
+
+
+def check_away(site, agent, known, made):
+    """The server is away: what it told the host in advance decides, then the host's own default."""
+    def has():
+        path = os.path.join(os.path.dirname(agent.state), "guard", "profiles")
+        return os.path.exists(path) and f"+{known}" in open(path).read()
+    if not ok(wait(has, 30), "the host is told in advance what nginx may start"):
+        say(json.dumps([r for r in reactions(site) if r["kind"] == "profile"], indent=1))
+    agent.stop()
+    os.unlink(os.path.join(os.path.dirname(agent.state), "guard", "known"))  # what the guard has seen itself
+    os.unlink(made)
+    site.process.kill()
+    agent.start()
+    strange = f"{dir}/strange"
+    shutil.copy("/usr/bin/touch", strange)
+    holds = lambda: subprocess.run(["pgrep", "-x", "daemonsec-watch"], capture_output=True).stdout
+    ok(wait(holds), "without its server the agent holds on")
+    begun = time.monotonic()
+    ok(get(f"/run?{known},{made}") == "0" and os.path.exists(made), "what is in the profile passes")
+    say(f"{(time.monotonic() - begun) * 1000:.0f} ms for the whole request")
+    os.unlink(made)
+    ok(get(f"/run?{strange},{made}") == "9" and not os.path.exists(made), "of what is not in it the host's own default decides: killed")
+    site.start()
+    wait(lambda: site.connected())
 
 
 def check_freeze(site):
@@ -280,7 +306,7 @@ if there:
     log = sshd.start(dir)
 options = {"detect.learning_min": "2s", "react.never_block": "198.51.100.0/24", "react.daemon_max": "100"}
 with Site(options) as site:
-    agent = site.agent(monitor="nginx,sshd", options={"sensors.log_files": log} if there else None)
+    agent = site.agent(monitor="nginx,sshd", options={"reaction.hold_default": "kill", **({"sensors.log_files": log} if there else {})})
     site.host = agent.host()
     if not ok(learnt(site), "nginx is learnt"):
         say(json.dumps(site.get("daemons"), indent=1))
@@ -289,7 +315,7 @@ with Site(options) as site:
     check_promotion(site)
     check_active(site)
     check_pause(site)
-    check_prevent(site)
+    check_prevent(site, agent)
     if there:
         check_guessing(site)
     check_freeze(site)

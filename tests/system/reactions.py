@@ -215,7 +215,7 @@ def check_keys(g):
 
 
 with OrderGuard({"reaction.breaker_max": "12"}) as g:
-    ok("orders: taken" in g.sensors(), "the token pins the key of orders")
+    ok(wait(lambda: "orders: taken" in g.sensors()), "the token pins the key of orders")
     check_kill(g, *check_refusals(g))
     check_crash(g, check_freeze(g))
     check_freezer(g)

@@ -399,6 +399,11 @@ tests_unit_test_starter_SOURCES = tests/unit/test_starter.c tests/unit/detect_fi
 tests_unit_test_starter_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_starter_LDADD = $(DETECT_TEST_LIBS)
 
+unit_tests_agent += tests/unit/test_hold_profile
+tests_unit_test_hold_profile_SOURCES = tests/unit/test_hold_profile.c
+tests_unit_test_hold_profile_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_hold_profile_LDADD = $(GUARD_TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA
