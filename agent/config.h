@@ -45,6 +45,7 @@ struct agent_config {
 	int64_t prometheus_port;
 	char *prometheus_listen;
 	uint64_t spool_max_size;       /* [spool] bytes */
+	uint64_t bulk_interval_ms;     /* how long bulk telemetry is collected at most */
 	char *spool_dir;               /* default: state_dir/spool */
 	uint64_t resource_interval_ms; /* [sensors] */
 	uint64_t repeat_interval_ms;   /* how often counted repeats are flushed */

@@ -149,7 +149,7 @@ arm_window(struct lane_state *l)
 	if (evtimer_pending(l->timer, NULL))
 		return;
 	if (l->lane == DS_LANE_BULK) {
-		arm(l, BATCHER_BULK_MS);
+		arm(l, l->window_ms);
 		return;
 	}
 	if (now_ms - l->flushed_at_ms > BATCHER_CALM_MS)
@@ -302,7 +302,9 @@ init_lane(struct batcher *b, enum ds_lane lane, struct event_base *base)
 {
 	struct lane_state *l = &b->lanes[lane];
 
-	*l = (struct lane_state){ .batcher = b, .lane = lane, .window_ms = BATCHER_URGENT_MS };
+	*l = (struct lane_state){ .batcher = b,
+		.lane = lane,
+		.window_ms = lane == DS_LANE_URGENT ? BATCHER_URGENT_MS : BATCHER_BULK_MS };
 	l->taken = l->stored = spool_mark(b->spool, (uint8_t)lane);
 	l->builder = ds_batch_builder_new();
 	l->timer = evtimer_new(base, on_timer, l);
@@ -326,6 +328,12 @@ batcher_new(struct event_base *base, struct spool *spool, void (*stored)(void *c
 		return NULL;
 	}
 	return b;
+}
+
+void
+batcher_set_bulk_ms(struct batcher *b, uint32_t ms)
+{
+	b->lanes[DS_LANE_BULK].window_ms = ms;
 }
 
 void

@@ -19,7 +19,7 @@ struct event_base;
 
 #define BATCHER_BULK_SIZE (128u << 10) /* bytes before compression */
 #define BATCHER_BULK_LEN  8192u        /* events */
-#define BATCHER_BULK_MS   30000u
+#define BATCHER_BULK_MS   30000u       /* until told otherwise */
 /* A bulk event that waits keeps all messages after its own from being confirmed, and the guard
  * keeps those: it waits for so many others at most. */
 #define BATCHER_HELD_LEN  2048u
@@ -36,6 +36,8 @@ struct batcher *batcher_new(
 /* notes: appends where those who give events of our own stand; it travels in the same record as
  * the events. */
 void batcher_set_notes(struct batcher *b, int (*notes)(struct ds_buf *ret, void *ctx), void *ctx);
+/* How long bulk waits for more of it, from the next batch on. */
+void batcher_set_bulk_ms(struct batcher *b, uint32_t ms);
 void batcher_free(struct batcher *b);
 /* One event of the guard's message `number`; `part` counts the message's events from 0.  What an
  * earlier run has stored already is passed over.  -ENOMEM. */

@@ -201,6 +201,7 @@ reload(void *ctx)
 	}
 	ds_log_set_level((enum ds_log_level)fresh.log_level);
 	spool_set_max_size(u->spool, fresh.spool_max_size);
+	batcher_set_bulk_ms(u->batcher, (uint32_t)fresh.bulk_interval_ms);
 	link_set_address(u->link, fresh.address);
 	ds_conf_free(agent_options, &fresh);
 	ds_log(INFO, "configuration read again", "file=%s", u->config_file);
@@ -459,6 +460,7 @@ begin(struct uplink *u, int fd)
 	u->batcher = batcher_new(u->base, u->spool, on_stored, u);
 	if (u->batcher == NULL)
 		return -ENOMEM;
+	batcher_set_bulk_ms(u->batcher, (uint32_t)u->cfg.bulk_interval_ms);
 	u->link = link_new(u->base, &link_cfg, &link_ops, u);
 	u->courier = courier_new(u->base, fd, u->batcher, u->spool, &courier_ops, u);
 	if (u->link == NULL || u->courier == NULL)

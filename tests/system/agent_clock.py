@@ -9,8 +9,6 @@ import struct
 from churn import *
 
 isolate()
-if SANITIZED:
-    skip_all("a sanitizer wants to be the first library")
 HOUR, YEAR = 3600, 365 * 86400
 SHIM = r'''
 #define _GNU_SOURCE
@@ -24,10 +22,11 @@ SHIM = r'''
 #include <unistd.h>
 static volatile int64_t *offset;
 __attribute__((constructor)) static void start(void) {
-	int fd = open(getenv("DS_TEST_CLOCK"), O_RDONLY | O_CLOEXEC);
-	void *p = mmap(0, 8, PROT_READ, MAP_SHARED, fd, 0);
-	if (p != MAP_FAILED) offset = p;
-	close(fd);
+	/* Not by functions: a sanitizer has its own, and may not be ready for them. */
+	int fd = (int)syscall(SYS_open, getenv("DS_TEST_CLOCK"), O_RDONLY | O_CLOEXEC);
+	long p = syscall(SYS_mmap, 0, 8, PROT_READ, MAP_SHARED, fd, 0);
+	if (p > 0) offset = (void *)p;
+	syscall(SYS_close, fd);
 }
 int clock_gettime(clockid_t id, struct timespec *ts) {
 	int r = (int)syscall(SYS_clock_gettime, id, ts);
@@ -50,6 +49,12 @@ time_t time(time_t *ret) {
 }'''
 
 
+def sanitizer():
+    """The library of the sanitizer that our programs were built with: it wants to be the first."""
+    said = subprocess.run(["ldd", program("daemonsec-server")], capture_output=True, text=True).stdout
+    return re.findall(r"(/\S*/lib[at]san\S*)", said)
+
+
 class Clock:
     """The clock of those that are started with its environment."""
 
@@ -57,7 +62,7 @@ class Clock:
         self.file, shim = os.path.join(dir, name + ".clock"), os.path.join(dir, "shim.so")
         if not os.path.exists(shim):
             subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", shim, "-xc", "-"], input=SHIM, text=True, check=True)
-        self.env = dict(os.environ, LD_PRELOAD=shim, DS_TEST_CLOCK=self.file)
+        self.env = dict(os.environ, LD_PRELOAD=" ".join(sanitizer() + [shim]), DS_TEST_CLOCK=self.file)
         self.set(0)
 
     def set(self, seconds):

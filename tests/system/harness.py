@@ -21,6 +21,7 @@ contract = None
 
 _count = 0
 _failed = 0
+_began = time.monotonic()
 
 
 def ok(condition, name):
@@ -45,6 +46,7 @@ def skip_all(reason):
 def done():
     if contract:
         keeps_contract()
+    say(f"took {time.monotonic() - _began:.1f} s")
     print(f"1..{_count}", flush=True)
     sys.exit(1 if _failed else 0)
 
@@ -196,6 +198,7 @@ class Agent:
             "general": {"monitor_daemons": monitor, "state_dir": self.state, "run_dir": os.path.join(self.dir, "run"),
                         "user": "root", "uplink": program("daemonsec-uplink"), "log_level": "debug"},
             "server": {"address": f"127.0.0.1:{site.port}", "token_file": self.token},
+            "spool": {"bulk_interval": "2s"},
         }
         write_conf(self.conf, sections, options)
         self.process = None
@@ -273,9 +276,11 @@ class Site:
         return self
 
     def close(self):
-        for a in self.agents:
-            if a.process:
-                a.stop()
+        running = [a for a in self.agents if a.process]
+        for a in running:
+            a.process.p.terminate()  # all at once: the kernel takes its time to put away what each had attached
+        for a in running:
+            a.stop()
         if self.process:
             self.process.stop()
         if self.own_dir and not os.environ.get("DS_KEEP"):

@@ -4,6 +4,10 @@ system_tests =
 sanitized_system_tests =
 # Those of both that have the machine for themselves: they measure how long something takes, or take all of it.
 alone_system_tests = tests/system/first_alert.py tests/system/agent_flood.py
+# Those that take longest, which begin first.
+long_system_tests = tests/system/agent_crash.py tests/system/react.py tests/system/novelty.py tests/system/notify.py \
+	tests/system/live/live.py tests/system/api.py tests/system/tls.py tests/system/sim.py tests/system/agent_clock.py \
+	tests/system/server_crash.py tests/system/sensors.py tests/system/silent.py
 
 EXTRA_DIST += tests/system/harness.py tests/system/probe.py tests/system/sdhost.py
 system_tests += tests/system/daemons.py tests/system/fallbacks.py tests/system/systemd_host.py
@@ -39,17 +43,21 @@ system_tests += tests/system/agent_crash.py
 sanitized_system_tests += tests/system/agent_crash.py
 EXTRA_DIST += tests/system/guard.py tests/system/sink.py
 system_tests += tests/system/sensors.py tests/system/systemd_guard.py
+sanitized_system_tests += tests/system/sensors.py
 
 system_tests += tests/system/up.sh
 
 EXTRA_DIST += tests/system/sink.py tests/system/up.sh
 EXTRA_DIST += tests/system/churn.py
 system_tests += tests/system/agent_disk.py
+sanitized_system_tests += tests/system/agent_disk.py
 
 system_tests += tests/system/scope.py tests/system/fallback_agent.py tests/system/docker.py
 system_tests += tests/system/agent_flood.py
+sanitized_system_tests += tests/system/agent_flood.py
 
 system_tests += tests/system/agent_clock.py
+sanitized_system_tests += tests/system/agent_clock.py
 
 system_tests += tests/system/access.py
 sanitized_system_tests += tests/system/access.py

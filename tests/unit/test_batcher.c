@@ -294,6 +294,18 @@ large_bulk_does_not_wait(void **state)
 }
 
 static void
+bulk_waits_as_long_as_it_is_told(void **state)
+{
+	(void)state;
+	batcher_set_bulk_ms(batcher, 20);
+	add(1, 0, false);
+	batcher_end_message(batcher, 1);
+	assert_int_equal(events_in(DS_LANE_BULK, NULL), 0);
+	run_until_stored();
+	assert_int_equal(events_in(DS_LANE_BULK, NULL), 1);
+}
+
+static void
 a_waiting_bulk_event_does_not_hold_a_storm_for_long(void **state)
 {
 	(void)state;
@@ -490,6 +502,7 @@ main(void)
 		TEST(a_message_is_confirmed_once_both_its_lanes_are_on_disk),
 		TEST(what_a_killed_uplink_had_stored_is_not_taken_twice),
 		TEST(large_bulk_does_not_wait),
+		TEST(bulk_waits_as_long_as_it_is_told),
 		TEST(a_waiting_bulk_event_does_not_hold_a_storm_for_long),
 		TEST(notes_travel_with_events_of_our_own),
 		TEST(the_guard_hears_where_to_begin_and_what_is_stored),
