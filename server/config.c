@@ -120,6 +120,10 @@ const struct ds_conf_option server_options[] = {
 	    true, "where plugins in Python find the module daemonsec_plugin" },
 	{ "react", "never_block", DS_CONF_LIST, AT(react_never_block), "", 0, 0, NULL, true,
 	    "addresses and networks that are never blocked, on any host" },
+	{ "react", "never_block_labels", DS_CONF_STRING, AT(react_never_block_labels), "", 0, 0,
+	    NULL, true,
+	    "labels, separated by commas: nobody blocks the address that a host with one of them connects from, such as "
+	    "load-balancer, health-check" },
 	{ "react", "daemon_max", DS_CONF_INT, AT(react_daemon_max), "20", 1, 100000, NULL, true,
 	    "reactions a minute on one daemon of a host; more, and automation rests there and tells" },
 	{ "react", "host_max", DS_CONF_INT, AT(react_host_max), "60", 1, 100000, NULL, true,

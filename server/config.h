@@ -38,6 +38,7 @@ struct server_config {
 	/* [react]: what is done about findings, and what never is */
 	struct ds_conf_named react_rules; /* [react.NAME]: struct react_rule */
 	struct ds_conf_list react_never_block;
+	char *react_never_block_labels;
 	int64_t react_daemon_max, react_host_max; /* reactions a minute */
 	int64_t react_share_max;                  /* per cent of the hosts of a daemon */
 	uint64_t react_rest_ms;                   /* a breaker that tripped rests so long */

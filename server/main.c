@@ -14,7 +14,7 @@
 #include "server/fleet/fleet.h"
 #include "server/ingest/ingest.h"
 #include "server/notify/notify.h"
-#include "server/react/react.h"
+#include "server/reacting.h"
 #include "server/service.h"
 #include "server/train/train.h"
 
@@ -244,27 +244,6 @@ workers_of(const struct server_config *cfg)
 	return (unsigned)DS_MAX(1, DS_MIN(processors, WORKERS_AUTO));
 }
 
-/* The caller has the policy. */
-static struct react_settings
-react_settings_of(const struct server_config *cfg)
-{
-	struct react_settings s = {
-		.policy = policy_new(&cfg->react_rules, &cfg->react_never_block),
-		.breaker = { (unsigned)cfg->react_daemon_max, (unsigned)cfg->react_host_max,
-		    (unsigned)cfg->react_share_max, cfg->react_rest_ms },
-		.order_ttl_us = cfg->react_order_ttl_ms * 1000,
-		.approval_ttl_us = cfg->react_approval_ttl_ms * 1000,
-		.held = (enum react_held)cfg->react_held,
-		.plugins = { .timeout_ms = cfg->plugin_timeout_ms,
-		    .memory_max = cfg->plugin_memory },
-	};
-
-	snprintf(s.plugins.dir, sizeof(s.plugins.dir), "%s", cfg->plugin_dir);
-	snprintf(s.plugins.user, sizeof(s.plugins.user), "%s", cfg->plugin_user);
-	snprintf(s.plugins.python, sizeof(s.plugins.python), "%s", cfg->plugin_python);
-	return s;
-}
-
 static int
 start_react(struct server *s, char *why, size_t size)
 {
@@ -273,7 +252,7 @@ start_react(struct server *s, char *why, size_t size)
 		.writer = s->writer,
 		.key = s->order_key,
 		.fleet = fleet_knowledge(s->fleet) };
-	struct react_settings settings = react_settings_of(&s->cfg);
+	struct react_settings settings = reacting_settings(&s->cfg);
 
 	s->react = react_new(&cfg, &settings, why, size);
 	return s->react ? 0 : -EIO;
@@ -318,15 +297,10 @@ on_sent(uint32_t host, const void *data, size_t size, void *ctx)
 }
 
 static int
-send_order(void *arg, uint32_t host, const void *data, size_t size)
-{
-	return ingest_send_order(arg, host, data, size);
-}
-
-static int
 start_reacting(struct server *s, char *why, size_t size)
 {
-	int r = react_start(s->react, send_order, s->ingest);
+	const struct react_sessions sessions = reacting_sessions(s->ingest);
+	int r = react_start(s->react, &sessions);
 
 	if (r < 0)
 		snprintf(why, size, "no thread: %s", strerror(-r));
@@ -519,7 +493,7 @@ reload(struct server *s)
 		ds_log_set_level((enum ds_log_level)cfg.log_level);
 		detect = detect_config_of(s, &cfg);
 		ingest_reconfigure(s->ingest, &detect);
-		settings = react_settings_of(&cfg);
+		settings = reacting_settings(&cfg);
 		react_configure(s->react, &settings);
 		fleet_set_silent_after(s->fleet, cfg.silent_after_ms * 1000);
 		ds_log(INFO, "configuration read again", "file=\"%s\"", s->file);

@@ -1,6 +1,6 @@
 # server: the program; everything but main is in a library, for the tests
 noinst_LIBRARIES += server/libdsserver.a
-server_libdsserver_a_SOURCES = server/config.c server/config.h server/service.c server/service.h
+server_libdsserver_a_SOURCES = server/config.c server/config.h server/reacting.c server/reacting.h server/service.c server/service.h
 server_libdsserver_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(MHD_CFLAGS) $(JANSSON_CFLAGS) $(CURL_CFLAGS)
 SERVER_LIBS = server/libdsserver.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) lib/libds.a $(SQLITE_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) \
 	$(CRYPT_LIBS) $(CURL_LIBS) -lpthread -lm

@@ -8,6 +8,7 @@
 #include "lib/tls.h"
 #include "server/api/routes.h"
 #include "server/api/state.h"
+#include "server/react/react.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -261,6 +262,8 @@ apply(struct call *c, int status, const char *labels)
 	}
 	if (c->cfg->ingest != NULL)
 		ingest_host_changed(c->cfg->ingest, d.id);
+	if (c->cfg->react != NULL)
+		react_changed(c->cfg->react);
 	show(c, d.id);
 }
 

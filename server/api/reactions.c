@@ -301,22 +301,12 @@ find_process(struct call *c, uint32_t host, struct react_args *args)
 	query_free(q);
 }
 
-static bool
-spares(struct call *c, const char *address)
-{
-	struct ds_version *v = react_policy(c->cfg->react);
-	bool spared = v == NULL || policy_spares(ds_version_value(v), address);
-
-	if (v != NULL)
-		ds_version_release(v);
-	return spared;
-}
-
 /* What is the same for every host; false and a problem. */
 static bool
 read_plan(struct call *c, struct issue_plan *p)
 {
 	const char *kind, *reason, *daemon, *alert;
+	char why[300];
 	uint64_t ttl_us;
 
 	*p = (struct issue_plan){ .order_mode = DS_ORDER_OPERATOR, .ttl_factor = 1 };
@@ -331,10 +321,8 @@ read_plan(struct call *c, struct issue_plan *p)
 		call_problem(c, 400, "body", "kind: there is no reaction \"%s\"", kind);
 		return false;
 	}
-	if (p->args.address[0] && spares(c, p->args.address)) {
-		call_problem(c, 409, "never-block",
-		    "%s is on the list of addresses that are never blocked, or is none",
-		    p->args.address);
+	if (p->args.address[0] && react_spares(c->cfg->react, p->args.address, why, sizeof(why))) {
+		call_problem(c, 409, "never-block", "%s", why);
 		return false;
 	}
 	p->ttl_us = p->ttl_max_us = p->kind->is_lasting ? ttl_us : 0;

@@ -79,7 +79,7 @@ send_one(const struct order_row *row, void *ctx)
 		return 1;
 	if (!s->again && is_under_way(s->react, row->id, s->now_ms))
 		return 0;
-	q = s->react->send(s->react->send_arg, row->host, row->bytes, row->size);
+	q = s->react->sessions.send(s->react->sessions.arg, row->host, row->bytes, row->size);
 	if (q == 0)
 		remember(s->react, row->id, s->now_ms);
 	else if (ds_log_pass(&rate, 5))

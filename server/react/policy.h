@@ -54,7 +54,7 @@ struct policy_answer {
 	unsigned ttl_factor;
 	enum react_scope scope;
 	char plugin[512];
-	char refused[120]; /* why it must not be done although a rule says so; "" */
+	char refused[200]; /* why it must not be done although a rule says so; "" */
 };
 
 /* What would be done, each reaction once, by the first rule that names it: how many. */

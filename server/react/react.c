@@ -159,6 +159,27 @@ react_issuer(const struct react *r)
 		.approval_ttl_us = r->approval_ttl_us };
 }
 
+bool
+react_spares(struct react *r, const char *address, char *ret_why, size_t size)
+{
+	struct ds_version *policy = react_policy(r), *spared = ds_snapshot_acquire(r->spared);
+	const char *name = spared != NULL ? spared_find(ds_version_value(spared), address) : NULL;
+	bool listed = policy == NULL || policy_spares(ds_version_value(policy), address);
+
+	if (name != NULL)
+		snprintf(ret_why, size,
+		    "%.60s is never blocked: it is the host %.100s ([react] never_block_labels)",
+		    address, name);
+	else if (listed)
+		snprintf(ret_why, size,
+		    "%.60s is never blocked ([react] never_block), or is no address", address);
+	if (policy != NULL)
+		ds_version_release(policy);
+	if (spared != NULL)
+		ds_version_release(spared);
+	return listed || name != NULL;
+}
+
 struct ds_version *
 react_policy(struct react *r)
 {
@@ -292,6 +313,7 @@ take_settings(struct react *r, struct react_mail *m)
 	breaker_set_limits(r->breaker, &m->settings.breaker);
 	r->held = m->settings.held;
 	r->plugins = m->settings.plugins;
+	memcpy(r->spared_labels, m->settings.spared_labels, sizeof(r->spared_labels));
 }
 
 static void
@@ -342,6 +364,24 @@ take_all(struct react *r, struct ds_mail *mail)
 	}
 }
 
+/* Who is a load balancer now, and where. */
+static void
+look_at_peers(struct react *r, uint64_t now_ms)
+{
+	struct spared_peer *peers = NULL;
+	struct spared *spared;
+	size_t len = 0;
+
+	if (r->spared_labels[0] != '\0' && r->sessions.peers != NULL)
+		peers = calloc(SPARED_MAX, sizeof(*peers));
+	if (peers != NULL)
+		len = r->sessions.peers(r->sessions.arg, peers, SPARED_MAX);
+	spared = spared_new(r->hosts, r->spared_labels, peers, len, now_ms);
+	if (spared != NULL && ds_snapshot_publish(r->spared, spared) < 0)
+		spared_free(spared); /* the list of before stays */
+	free(peers);
+}
+
 static void *
 react_main(void *arg)
 {
@@ -362,6 +402,7 @@ react_main(void *arg)
 			continue;
 		round_ms = now_ms;
 		react_write_retry(r);
+		look_at_peers(r, now_ms);
 		outbox_sweep(r, now_ms);
 		r->resting = breaker_resting(r->breaker, now_ms);
 	}
@@ -391,17 +432,20 @@ make_parts(struct react *r, struct react_settings *settings)
 		return q;
 	r->mailbox = ds_mailbox_new(MAIL_MAX);
 	r->policy = ds_snapshot_new(policy_free);
+	r->spared = ds_snapshot_new(spared_free);
 	r->hosts = hosts_new(r->cfg.backend, r->reader);
 	r->breaker = breaker_new(&settings->breaker);
 	r->sent = ds_map_new(SENT_MAX);
 	r->kicked = ds_map_new(SENT_MAX);
-	if (!r->mailbox || !r->policy || !r->hosts || !r->breaker || !r->sent || !r->kicked)
+	if (!r->mailbox || !r->policy || !r->spared || !r->hosts || !r->breaker || !r->sent ||
+	    !r->kicked)
 		return -ENOMEM;
 	r->held = settings->held;
 	r->order_ttl_us = settings->order_ttl_us;
 	r->approval_ttl_us = settings->approval_ttl_us;
 	publish_policy(r, settings);
 	r->plugins = settings->plugins;
+	memcpy(r->spared_labels, settings->spared_labels, sizeof(r->spared_labels));
 	q = here_init(r, plugin_ended);
 	return q < 0 ? q : load(r);
 }
@@ -427,13 +471,11 @@ react_new(
 }
 
 int
-react_start(struct react *r, int (*send)(void *arg, uint32_t host, const void *data, size_t size),
-    void *arg)
+react_start(struct react *r, const struct react_sessions *sessions)
 {
 	int q;
 
-	r->send = send;
-	r->send_arg = arg;
+	r->sessions = *sessions;
 	q = pthread_create(&r->thread, NULL, react_main, r);
 	r->is_running = q == 0;
 	return -q;
@@ -482,6 +524,7 @@ react_free(struct react *r)
 	}
 	ds_mailbox_free(r->mailbox);
 	ds_snapshot_free(r->policy);
+	ds_snapshot_free(r->spared);
 	hosts_free(r->hosts);
 	modes_free(r->modes);
 	breaker_free(r->breaker);

@@ -18,6 +18,7 @@
 #include "server/react/issue.h"
 #include "server/react/modes.h"
 #include "server/react/plugin.h"
+#include "server/react/spared.h"
 
 #define REACT_PAUSED_SETTING "reactions_paused" /* JSON; "": not paused */
 
@@ -39,14 +40,21 @@ struct react_settings {
 	uint64_t order_ttl_us, approval_ttl_us;
 	enum react_held held;
 	struct plugin_settings plugins;
+	char spared_labels[512]; /* hosts whose addresses are never blocked */
 };
 
 /* Reads modes and the pause.  NULL and a sentence on failure. */
 struct react *react_new(
     const struct react_config *cfg, struct react_settings *settings, char *ret_why, size_t size);
-/* Starts the thread; `send` hands an order's bytes to a host's session (ingest_send_order). */
-DS_MUST_CHECK int react_start(struct react *r,
-    int (*send)(void *arg, uint32_t host, const void *data, size_t size), void *arg);
+/* What the thread needs of the sessions: `send` hands an order's bytes to a host's; `peers` tells
+ * where they come from, at most so many (NULL: nobody knows). */
+struct react_sessions {
+	int (*send)(void *arg, uint32_t host, const void *data, size_t size);
+	size_t (*peers)(void *arg, struct spared_peer *ret, size_t max);
+	void *arg;
+};
+/* Starts the thread. */
+DS_MUST_CHECK int react_start(struct react *r, const struct react_sessions *sessions);
 void react_stop(struct react *r);
 void react_free(struct react *r);
 
@@ -72,6 +80,8 @@ void react_reset_breaker(struct react *r);
 
 /* How orders are made now, for who makes them in a transaction of their own. */
 struct issuer react_issuer(const struct react *r);
+/* Whether an address is never blocked: true and a sentence.  Any thread. */
+bool react_spares(struct react *r, const char *address, char *ret_why, size_t size);
 /* The policy in use: ds_version_value() is a struct policy; NULL: no memory. */
 struct ds_version *react_policy(struct react *r);
 

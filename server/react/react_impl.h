@@ -79,8 +79,9 @@ struct react {
 	struct breaker *breaker;
 	enum react_held held;
 	bool is_paused;
-	int (*send)(void *arg, uint32_t host, const void *data, size_t size);
-	void *send_arg;
+	struct react_sessions sessions;
+	struct ds_snapshot *spared; /* struct spared */
+	char spared_labels[512];
 	pthread_t thread;
 	bool is_running, stop;
 	struct react_write *retry; /* could not be stored; tried again each round */

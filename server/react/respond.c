@@ -197,7 +197,7 @@ breaker_lets(struct response *s)
 /* ---- a finding */
 
 static void
-do_answer(struct response *s, const struct policy_answer *a)
+do_answer(struct response *s, struct policy_answer *a)
 {
 	struct react_write *w;
 	bool is_spread;
@@ -207,6 +207,8 @@ do_answer(struct response *s, const struct policy_answer *a)
 	w = react_write_new(s->react, run_plans, sizeof(w->body->plans[0]));
 	if (w == NULL)
 		return;
+	if (a->kind->need == REACT_NEEDS_ADDRESS && !a->refused[0])
+		(void)react_spares(s->react, s->args.address, a->refused, sizeof(a->refused));
 	fill_plan(s, s->host, a, s->mode, w->body->plans);
 	s->react->reactions++;
 	is_spread = !w->body->plans[0].is_dry_run && a->scope != REACT_HOST;

@@ -146,6 +146,16 @@ def blocked():
     return subprocess.run(["nft", "list", "table", "inet", "daemonsec"], capture_output=True, text=True).stdout
 
 
+def check_balancer(site):
+    """A load balancer passes on what others do: its address is nobody's guilt."""
+    r = site.ctl("hosts", "label", site.host, "load-balancer", check=False)
+    say(r.stderr)
+    refused = lambda: (lambda r: r.returncode == 6 and "never_block_labels" in r.stderr and r)(
+        site.ctl("reactions", "apply", "block_ip", "--host", site.host, "--address", "127.0.0.1", check=False))
+    r = wait(refused, 5, 0.2)
+    ok(r, f"the address of a host with such a label is never blocked: {r and r.stderr.strip()}")
+
+
 # ---- a second operator
 
 def check_second(site):
@@ -218,7 +228,7 @@ def check_away(site, agent):
 got = prepare()
 log = os.path.join(base, "auth.log")
 open(log, "w").close()
-options = {"detect.learning_min": "1s", "react.order_ttl": "4s", "react.approval_ttl": "3s", "plugins.dir": base + "/plugins",
+options = {"detect.learning_min": "1s", "react.order_ttl": "4s", "react.approval_ttl": "3s", "react.never_block_labels": "load-balancer", "plugins.dir": base + "/plugins",
            "plugins.python": base + "/python", "plugins.timeout": "2s", "react.tell.kinds": "login",
            "react.tell.min_severity": "medium", "react.tell.reactions": "server_plugin", "react.tell.plugin": "telegram"}
 with Site(options) as site:
@@ -231,6 +241,7 @@ with Site(options) as site:
     check_bad_plugins(site)
     check_plugin_and_crash(site)
     check_rule(site, log, got)
+    check_balancer(site)
     check_second(site)
     check_kind(site)
     check_short_lives(site, *lives)

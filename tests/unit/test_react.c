@@ -169,7 +169,7 @@ start(struct world *w, const char *text)
 	};
 	w->react = react_new(&cfg, &settings, why, sizeof(why));
 	assert_non_null(w->react);
-	assert_int_equal(react_start(w->react, take_sent, w), 0);
+	assert_int_equal(react_start(w->react, &(struct react_sessions){ take_sent, NULL, w }), 0);
 }
 
 static int

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/reacting.h"
+
+#include "server/ingest/ingest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct react_settings
+reacting_settings(const struct server_config *cfg)
+{
+	struct react_settings s = {
+		.policy = policy_new(&cfg->react_rules, &cfg->react_never_block),
+		.breaker = { (unsigned)cfg->react_daemon_max, (unsigned)cfg->react_host_max,
+		    (unsigned)cfg->react_share_max, cfg->react_rest_ms },
+		.order_ttl_us = cfg->react_order_ttl_ms * 1000,
+		.approval_ttl_us = cfg->react_approval_ttl_ms * 1000,
+		.held = (enum react_held)cfg->react_held,
+		.plugins = { .timeout_ms = cfg->plugin_timeout_ms,
+		    .memory_max = cfg->plugin_memory },
+	};
+
+	snprintf(s.plugins.dir, sizeof(s.plugins.dir), "%s", cfg->plugin_dir);
+	snprintf(s.plugins.user, sizeof(s.plugins.user), "%s", cfg->plugin_user);
+	snprintf(s.plugins.python, sizeof(s.plugins.python), "%s", cfg->plugin_python);
+	snprintf(s.spared_labels, sizeof(s.spared_labels), "%s", cfg->react_never_block_labels);
+	return s;
+}
+
+struct peers {
+	struct spared_peer *items;
+	size_t len, max;
+};
+
+static int
+see_peer(const struct session_info *info, void *ctx)
+{
+	struct peers *p = ctx;
+
+	if (p->len == p->max)
+		return 1;
+	p->items[p->len].host = info->host;
+	memcpy(p->items[p->len++].peer, info->peer, sizeof(info->peer));
+	return 0;
+}
+
+static size_t
+peers_of(void *arg, struct spared_peer *ret, size_t max)
+{
+	struct peers p = { ret, 0, max };
+
+	(void)ingest_each_session(arg, see_peer, &p); /* 1: so many are looked at */
+	return p.len;
+}
+
+static int
+send_order(void *arg, uint32_t host, const void *data, size_t size)
+{
+	return ingest_send_order(arg, host, data, size);
+}
+
+struct react_sessions
+reacting_sessions(struct ingest *ingest)
+{
+	return (struct react_sessions){ send_order, peers_of, ingest };
+}
