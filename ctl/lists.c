@@ -135,15 +135,17 @@ show_budget(const json_t *doc)
 
 	if (print_lookup(doc, "detection") == NULL)
 		return;
-	printf("budget    %s; %lld alarms in %.2f host-weeks",
+	printf("budget    %s; %lld alarms (called right: %lld, wrong: %lld) in %.2f host-weeks",
 	    print_text(doc, "detection.alert_budget", budget, sizeof(budget)),
-	    number(doc, "detection.alarms"),
+	    number(doc, "detection.alarms"), number(doc, "detection.alarms_true"),
+	    number(doc, "detection.alarms_false"),
 	    json_number_value(print_lookup(doc, "detection.host_weeks")));
 	/* A bound from a few hours is a large number that says nothing. */
 	if (json_number_value(print_lookup(doc, "detection.host_weeks")) < 1)
 		printf(": too early to say how many a host and week that is");
 	else if (json_is_number(upper))
-		printf(": at most %.3g a host and week (95 %%)", json_number_value(upper));
+		printf(
+		    ": at most %.3g false ones a host and week (95 %%)", json_number_value(upper));
 	printf("\n");
 }
 

@@ -383,7 +383,8 @@ tell_changed(struct call *c, const struct change *ch)
 {
 	if (ch->result == 1 && c->cfg->ingest != NULL)
 		ingest_forget(c->cfg->ingest, ch->host, ch->daemon);
-	if ((ch->result == 1 || ch->expect != NULL) && c->cfg->fleet != NULL)
+	if ((ch->result == 1 || ch->expect != NULL || ch->what.verdict != NULL) &&
+	    c->cfg->fleet != NULL)
 		fleet_forget(c->cfg->fleet, ch->host, ch->daemon);
 	if (c->cfg->react != NULL)
 		undo_kick(c, &ch->undo);

@@ -196,6 +196,18 @@ put_mode(struct call *c)
 	ds_json_put_uint(&c->json, "breakers_resting", stats.resting);
 }
 
+/* Of families of evidence, and from how many verdicts; 0: too few, and all are equal. */
+static void
+put_weights(struct ds_json *j, const struct detect_state *s)
+{
+	ds_json_put_uint(j, "labels", s->labels);
+	ds_json_key(j, "weights");
+	ds_json_object(j);
+	for (int i = 0; i < DETECT_FAMILIES; i++)
+		ds_json_put_double(j, detect_family_name(i), s->weight[i]);
+	ds_json_end(j);
+}
+
 /* What a person accepts, what was needed so far, and what that allows to say. */
 static void
 put_detection(struct call *c)
@@ -209,15 +221,21 @@ put_detection(struct call *c)
 	ds_json_object(j);
 	ds_json_put_string(j, "alert_budget", c->cfg->server->alert_budget);
 	ds_json_put_double(j, "budget_per_host_week", s.budget_per_host_week);
-	ds_json_put_double(
-	    j, "achieved_per_host_week", s.host_weeks > 0 ? (double)s.alarms / s.host_weeks : 0);
+	ds_json_put_double(j, "achieved_per_host_week",
+	    s.host_weeks > 0 && s.alarms > s.right ? (double)(s.alarms - s.right) / s.host_weeks
+						   : 0);
 	ds_json_put_double(j, "achieved_upper_95", detect_state_upper(&s));
+	ds_json_put_double(j, "achieved_lower_95", detect_state_lower(&s));
 	ds_json_put_uint(j, "alarms", s.alarms);
+	ds_json_put_uint(j, "alarms_true", s.right);
+	ds_json_put_uint(j, "alarms_false", s.wrong);
 	ds_json_put_uint(j, "decisive", s.decisive);
 	ds_json_put_double(j, "host_weeks", s.host_weeks);
 	ds_json_put_uint(j, "tests", s.tests);
 	ds_json_put_double(j, "threshold_p", s.threshold);
+	ds_json_put_double(j, "threshold_factor", s.factor);
 	ds_json_put_uint(j, "calibrated", s.calibrated);
+	put_weights(j, &s);
 	ds_json_end(j);
 }
 

@@ -32,6 +32,7 @@ struct detect_config {
 	struct ds_snapshot *allowed;     /* struct allowances (allowance.h); may be NULL */
 	struct ds_snapshot *rules;       /* struct rules (rule.h); may be NULL */
 	const struct starters *starters; /* starter.h; borrowed, never changes; may be NULL */
+	struct ds_snapshot *feedback;    /* struct feedback (feedback.h); may be NULL */
 	struct ds_mailbox *fleet_mail;   /* takes struct knowledge_news, malloc; may be NULL */
 };
 
@@ -85,21 +86,30 @@ struct batch_origin {
 	uint32_t shard; /* the worker's number */
 };
 
+#define DETECT_FAMILIES 5 /* of evidence; evidence.h */
+
 /* How the alert budget is kept. */
 struct detect_state {
 	double budget_per_host_week;
-	double threshold;          /* the p-value below which something is told */
-	double host_weeks;         /* watched so far */
-	uint64_t tests;            /* five minutes of a daemon that were judged */
-	uint64_t alarms;           /* told within the budget, an hour of a daemon once */
-	uint64_t decisive;         /* told whatever the budget */
-	uint64_t calibrated;       /* tests in the second calibration */
-	uint64_t buckets, refused; /* open now; ended early for lack of room */
+	double threshold;               /* the p-value below which something is told */
+	double host_weeks;              /* watched so far */
+	uint64_t tests;                 /* five minutes of a daemon that were judged */
+	uint64_t alarms;                /* told within the budget, an hour of a daemon once */
+	uint64_t decisive;              /* told whatever the budget */
+	uint64_t calibrated;            /* tests in the second calibration */
+	uint64_t buckets, refused;      /* open now; ended early for lack of room */
+	uint64_t right, wrong;          /* of the alarms, as people said */
+	double factor;                  /* of the threshold, by what they said */
+	uint64_t labels;                /* the weights were learnt from; 0: they are all 1 */
+	double weight[DETECT_FAMILIES]; /* of the families of evidence */
 };
 /* Adds what another worker's detection says. */
 void detect_state_add(struct detect_state *s, const struct detect_state *other);
-/* The bound, at 95 %, on the alarms a host and week that the ones seen so far allow. */
+/* The bounds, at 95 % each, on the false alarms a host and week: not fewer than people called
+ * wrong, not more than they did not call right. */
 double detect_state_upper(const struct detect_state *s);
+double detect_state_lower(const struct detect_state *s);
+const char *detect_family_name(int family);
 
 struct detect *detect_new(const struct detect_config *cfg);
 void detect_free(struct detect *d);

@@ -50,6 +50,7 @@ evidence_new(double per_host_week)
 	if (pool == NULL)
 		return NULL;
 	pool->budget = per_host_week;
+	(void)feedback_weights(NULL, pool->weight);
 	pool->buckets = ds_map_new(EVIDENCE_BUCKETS_MAX + 1);
 	pool->calibrators = ds_map_new(CALIBRATORS_MAX);
 	if (pool->buckets == NULL || pool->calibrators == NULL) {
@@ -77,6 +78,14 @@ void
 evidence_set_budget(struct evidence_pool *pool, double per_host_week)
 {
 	pool->budget = per_host_week;
+}
+
+void
+evidence_set_feedback(
+    struct evidence_pool *pool, const struct feedback *f, const struct reviews *reviews)
+{
+	pool->reviews = *reviews;
+	pool->labels = feedback_weights(f, pool->weight) ? feedback_labels(f) : 0;
 }
 
 /* ---- calibration */
@@ -120,6 +129,7 @@ threshold(const struct evidence_pool *pool)
 	double tests = weeks > 0 ? (double)pool->tests / weeks : 0;
 	double alpha = pool->budget / (tests > TESTS_A_WEEK ? tests : TESTS_A_WEEK);
 
+	alpha *= feedback_factor(&pool->reviews, pool->budget * weeks);
 	return alpha < ALPHA_MAX ? alpha : ALPHA_MAX;
 }
 
@@ -242,7 +252,7 @@ judge(struct evidence_pool *pool, const struct evidence *e, struct bucket *whole
 		if (ret->term[i] == NULL)
 			continue;
 		p[len] = ret->term[i]->p;
-		weights[len++] = 1;
+		weights[len++] = pool->weight[i];
 	}
 	ret->nominal[0] = fuse_fisher(p, weights, len);
 	ret->nominal[1] = fuse_min(p, len);
@@ -369,7 +379,12 @@ evidence_state(const struct evidence_pool *pool, struct detect_state *ret)
 		.calibrated = pool->layer[0].n,
 		.buckets = ds_map_len(pool->buckets),
 		.refused = pool->refused,
+		.right = pool->reviews.right,
+		.wrong = pool->reviews.wrong,
+		.factor = feedback_factor(&pool->reviews, pool->budget * pool->host_us / WEEK_US),
+		.labels = pool->labels,
 	};
+	memcpy(ret->weight, pool->weight, sizeof(ret->weight));
 }
 
 void
@@ -386,11 +401,26 @@ detect_state_add(struct detect_state *s, const struct detect_state *other)
 	s->calibrated += other->calibrated;
 	s->buckets += other->buckets;
 	s->refused += other->refused;
+	s->right += other->right;
+	s->wrong += other->wrong;
+	if (s->factor <= 0 || other->factor < s->factor)
+		s->factor = other->factor;
+	s->labels = other->labels;
+	memcpy(s->weight, other->weight, sizeof(s->weight));
 }
 
 double
 detect_state_upper(const struct detect_state *s)
 {
-	return s->host_weeks > 0 ? fuse_poisson_upper(s->alarms, 0.95) / s->host_weeks
+	/* What nobody has called right may be false. */
+	uint64_t most = s->alarms > s->right ? s->alarms - s->right : 0;
+
+	return s->host_weeks > 0 ? fuse_poisson_upper(most, 0.95) / s->host_weeks
 				 : (double)INFINITY;
+}
+
+double
+detect_state_lower(const struct detect_state *s)
+{
+	return s->host_weeks > 0 ? fuse_poisson_lower(s->wrong, 0.95) / s->host_weeks : 0;
 }

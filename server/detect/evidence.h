@@ -80,12 +80,21 @@ struct evidence {
 	const void *ctx;
 };
 
+/* -1: no such. */
+int evidence_family_find(const char *name);
+
 struct evidence_pool;
+struct feedback;
+struct reviews;
 
 /* `per_host_week`: false alarms that are accepted. */
 struct evidence_pool *evidence_new(double per_host_week);
 void evidence_free(struct evidence_pool *pool);
 void evidence_set_budget(struct evidence_pool *pool, double per_host_week);
+
+/* What people said: weights of families, and how the alarms of this pool's hosts were called. */
+void evidence_set_feedback(
+    struct evidence_pool *pool, const struct feedback *f, const struct reviews *reviews);
 
 /* Takes evidence in; findings go into `v`.  *ret_p: its p-value, 1 while nothing is known. -ENOMEM.
  */

@@ -14,8 +14,25 @@
 
 #define DOCUMENT_MAX (32u << 10)
 
+_Static_assert(EVIDENCE_FAMILIES == DETECT_FAMILIES, "one name each");
+
 static const char *const family_names[EVIDENCE_FAMILIES] = { "novelty", "sequence", "level",
 	"change", "login" };
+
+int
+evidence_family_find(const char *name)
+{
+	for (int i = 0; name != NULL && i < EVIDENCE_FAMILIES; i++)
+		if (strcmp(family_names[i], name) == 0)
+			return i;
+	return -1;
+}
+
+const char *
+detect_family_name(int family)
+{
+	return family_names[family];
+}
 
 struct bucket *
 bucket_new(const struct evidence *e, uint64_t root, uint64_t slot)

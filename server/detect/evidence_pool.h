@@ -4,6 +4,7 @@
 #define SERVER_DETECT_EVIDENCE_POOL_H
 
 #include "server/detect/evidence_bucket.h"
+#include "server/detect/feedback.h"
 
 #define EPISODES 4096u
 
@@ -22,6 +23,9 @@ struct evidence_pool {
 	double host_us;
 	uint64_t tick_us;
 	uint64_t tests, alarms, decisive, refused;
+	double weight[EVIDENCE_FAMILIES]; /* by what people said */
+	uint64_t labels;                  /* that this was learnt from; 0: it was not */
+	struct reviews reviews;           /* of these hosts' alarms */
 	uint64_t censored; /* buckets that were told and learnt as just unusual enough */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* keep - what is learnt comes back from the store, and goes there again when it is due. */
 #include "lib/map.h"
+#include "server/detect/feedback.h"
 #include "server/detect/ready.h"
 #include "server/detect/sequence.h"
 #include "server/detect/turn.h"
@@ -143,6 +144,8 @@ struct tick {
 	struct profiles *profiles;
 	uint64_t now_us, due_us;
 	uint64_t watched_us; /* hosts were, since the last tick */
+	const struct feedback *feedback;
+	struct reviews reviews;
 };
 
 /* How much longer a host was watched, by its own clock: a backlog of days counts as days. */
@@ -163,8 +166,13 @@ tick_host(const void *key, size_t len, void *value, void *ctx)
 	struct tick *t = ctx;
 	struct host_profile *h = value;
 
+	struct reviews said = feedback_of_host(t->feedback, h->number);
+
 	(void)key;
 	(void)len;
+	t->reviews.right += said.right;
+	t->reviews.wrong += said.wrong;
+	t->reviews.open += said.open;
 	/* Nothing was heard for long: nothing has changed since. */
 	if (t->now_us > h->received_us + 2 * PROFILE_QUIET_MAX_US + t->due_us)
 		return 0;
@@ -205,11 +213,19 @@ int
 detect_tick(struct detect *d, uint64_t now_us, struct verdict *ret)
 {
 	uint64_t due_us = d->profiles.daemons_len * 1000000ull / ROWS_A_SECOND;
-	struct tick t = { d, &d->profiles, now_us, due_us > DUE_MIN_US ? due_us : DUE_MIN_US, 0 };
+	struct tick t = { .detect = d,
+		.profiles = &d->profiles,
+		.now_us = now_us,
+		.due_us = due_us > DUE_MIN_US ? due_us : DUE_MIN_US };
+	struct ds_version *said =
+	    d->profiles.cfg.feedback != NULL ? ds_snapshot_acquire(d->profiles.cfg.feedback) : NULL;
 	int r;
 
 	*ret = (struct verdict){ 0 };
+	t.feedback = said != NULL ? ds_version_value(said) : NULL;
 	(void)ds_map_each(d->profiles.hosts, tick_host, &t);
+	evidence_set_feedback(d->evidence, t.feedback, &t.reviews);
+	ds_version_release(said);
 	evidence_tick(d->evidence, now_us, t.watched_us);
 	r = sequence_tick(d, now_us, ret);
 	if (r == 0)

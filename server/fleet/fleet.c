@@ -8,6 +8,7 @@
 #include "server/detect/knowledge.h"
 #include "server/fleet/allow.h"
 #include "server/fleet/logins.h"
+#include "server/fleet/reviews.h"
 #include "server/fleet/rulebook.h"
 #include "server/fleet/silence.h"
 #include "server/fleet/waves.h"
@@ -22,6 +23,7 @@
 #define MAIL_MAX   (1u << 18)
 #define ROUND_MS   1000
 #define ALLOWED_MS 30000
+#define REVIEWS_MS 600000
 
 struct fleet {
 	struct fleet_config cfg;
@@ -31,8 +33,9 @@ struct fleet {
 	struct silence *silence;
 	struct logins *logins;
 	struct waves *waves;
-	struct ds_snapshot *allowed, *rules;
+	struct ds_snapshot *allowed, *rules, *reviews;
 	uint64_t allowed_ms; /* when it was read */
+	uint64_t reviews_ms; /* likewise; 0: somebody said something */
 	bool rules_due;      /* somebody changed them */
 	bool changed;        /* knowledge, since it was published */
 	int (*each)(void *arg, fleet_heard call, void *ctx);
@@ -209,6 +212,21 @@ refresh_allowed(struct fleet *f, uint64_t now_ms)
 		    strerror(-r));
 }
 
+/* Alarms that nobody has looked at come now and then; verdicts are read at once. */
+static void
+refresh_reviews(struct fleet *f, uint64_t now_ms)
+{
+	int r;
+
+	if (f->reviews_ms != 0 && now_ms - f->reviews_ms < REVIEWS_MS)
+		return;
+	f->reviews_ms = now_ms;
+	r = reviews_refresh(&f->cfg, f->reviews);
+	if (r < 0)
+		ds_log(WARN, "cannot read what people said of alarms, keeping what was",
+		    "why=\"%s\"", strerror(-r));
+}
+
 static void
 take_news(struct fleet *f, struct news *n)
 {
@@ -221,7 +239,7 @@ take_news(struct fleet *f, struct news *n)
 		break;
 	case NEWS_FORGET:
 		reload(f, DS_CONTAINER(n, struct forget_news, news));
-		f->allowed_ms = 0;
+		f->allowed_ms = f->reviews_ms = 0;
 		f->rules_due = true;
 		break;
 	case NEWS_TOLD:
@@ -281,6 +299,7 @@ run(void *arg)
 
 		take_mail(f, ds_mailbox_wait(f->mail, left));
 		refresh_allowed(f, now_ms);
+		refresh_reviews(f, now_ms);
 		if (ds_clock_monotonic_ms() - round_ms < ROUND_MS)
 			continue;
 		round_ms = ds_clock_monotonic_ms();
@@ -311,8 +330,10 @@ fleet_new(const struct fleet_config *cfg, char *ret_why, size_t why_size)
 	f->waves = waves_new(&f->cfg);
 	f->allowed = allow_snapshot();
 	f->rules = rulebook_snapshot();
+	f->reviews = reviews_snapshot();
 	if (f->snapshot == NULL || f->mail == NULL || f->knowledge == NULL || f->silence == NULL ||
-	    f->logins == NULL || f->waves == NULL || f->allowed == NULL || f->rules == NULL)
+	    f->logins == NULL || f->waves == NULL || f->allowed == NULL || f->rules == NULL ||
+	    f->reviews == NULL)
 		goto fail;
 	r = load(f);
 	if (r == 0)
@@ -374,6 +395,7 @@ fleet_free(struct fleet *f)
 	waves_free(f->waves);
 	ds_snapshot_free(f->allowed);
 	ds_snapshot_free(f->rules);
+	ds_snapshot_free(f->reviews);
 	free(f);
 }
 
@@ -405,4 +427,10 @@ struct ds_snapshot *
 fleet_rules(struct fleet *f)
 {
 	return f->rules;
+}
+
+struct ds_snapshot *
+fleet_reviews(struct fleet *f)
+{
+	return f->reviews;
 }

@@ -52,12 +52,15 @@ void fleet_set_silent_after(struct fleet *f, uint64_t silent_after_us);
 /* What people decided about a daemon of a host is read again.  Any thread. */
 void fleet_forget(struct fleet *f, uint32_t host, const char *daemon);
 
-/* For struct detect_config: fleet, fleet_mail, allowed, rules. All live until fleet_free(). */
+/* For struct detect_config: fleet, fleet_mail, allowed, rules, feedback. All live until
+ * fleet_free(). */
 struct ds_snapshot *fleet_knowledge(struct fleet *f);
 struct ds_mailbox *fleet_mailbox(struct fleet *f);
 /* struct allowances. */
 struct ds_snapshot *fleet_allowances(struct fleet *f);
 /* struct rules. */
 struct ds_snapshot *fleet_rules(struct fleet *f);
+/* struct feedback. */
+struct ds_snapshot *fleet_reviews(struct fleet *f);
 
 #endif

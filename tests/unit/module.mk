@@ -241,6 +241,10 @@ unit_tests_server += tests/unit/test_evidence
 tests_unit_test_evidence_SOURCES = tests/unit/test_evidence.c
 tests_unit_test_evidence_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_evidence_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(JANSSON_LIBS) -lm
+unit_tests_server += tests/unit/test_feedback
+tests_unit_test_feedback_SOURCES = tests/unit/test_feedback.c
+tests_unit_test_feedback_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_feedback_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(JANSSON_LIBS) -lm
 
 unit_tests_server += tests/unit/test_login_model
 tests_unit_test_login_model_SOURCES = tests/unit/test_login_model.c
