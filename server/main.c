@@ -111,6 +111,7 @@ detect_config_of(const struct server *s, const struct server_config *cfg)
 		.allowed = s->fleet ? fleet_allowances(s->fleet) : NULL,
 		.rules = s->fleet ? fleet_rules(s->fleet) : NULL,
 		.starters = s->starters,
+		.logins = s->fleet ? fleet_logins(s->fleet) : NULL,
 		.feedback = s->fleet ? fleet_reviews(s->fleet) : NULL,
 	};
 }

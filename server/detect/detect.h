@@ -33,6 +33,7 @@ struct detect_config {
 	struct ds_snapshot *rules;       /* struct rules (rule.h); may be NULL */
 	const struct starters *starters; /* starter.h; borrowed, never changes; may be NULL */
 	struct ds_snapshot *feedback;    /* struct feedback (feedback.h); may be NULL */
+	struct ds_snapshot *logins;      /* struct login_facts (login_told.h); may be NULL */
 	struct ds_mailbox *fleet_mail;   /* takes struct knowledge_news, malloc; may be NULL */
 };
 

@@ -265,7 +265,7 @@ judge(struct evidence_pool *pool, const struct evidence *e, struct bucket *whole
 	}
 	ret->p = fuse_either(ret->by[0], ret->by[1]);
 	ret->threshold = threshold(pool);
-	ret->decisive = e->decisive || ret->nominal[1] < DECISIVE_P;
+	ret->decisive = e->decisive || e->told || ret->nominal[1] < DECISIVE_P;
 }
 
 /* An hour of a daemon is one episode; where two daemons share a place, one more is counted. */

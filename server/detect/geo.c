@@ -190,16 +190,24 @@ read_database(struct geo *g, const char *path, char *why, size_t size)
 
 #ifdef HAVE_MAXMINDDB
 static bool
-ask_mmdb(const struct geo *g, const uint8_t wide[16], char ret[3])
+ask_mmdb(const struct geo *g, const uint8_t *address, unsigned size, char ret[3])
 {
-	struct sockaddr_in6 to = { .sin6_family = AF_INET6 };
+	/* As what it is: not every database has its IPv4 networks below ::ffff:0:0/96 as well. */
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} to = { .any = { .sa_family = size == 4 ? AF_INET : AF_INET6 } };
 	MMDB_s *mmdb = (MMDB_s *)(uintptr_t)&g->mmdb;
 	MMDB_lookup_result_s found;
 	MMDB_entry_data_s data;
 	int code;
 
-	memcpy(&to.sin6_addr, wide, 16);
-	found = MMDB_lookup_sockaddr(mmdb, (const struct sockaddr *)&to, &code);
+	if (size == 4)
+		memcpy(&to.v4.sin_addr, address, 4);
+	else
+		memcpy(&to.v6.sin6_addr, address, 16);
+	found = MMDB_lookup_sockaddr(mmdb, &to.any, &code);
 	if (code != MMDB_SUCCESS || !found.found_entry ||
 	    MMDB_get_value(&found.entry, &data, "country", "iso_code", NULL) != MMDB_SUCCESS ||
 	    !data.has_data || data.type != MMDB_DATA_TYPE_UTF8_STRING || data.data_size != 2)
@@ -219,7 +227,7 @@ geo_country(const struct geo *g, const uint8_t *address, unsigned size, char ret
 	widen(address, size, wide);
 #ifdef HAVE_MAXMINDDB
 	if (g->has_mmdb)
-		return ask_mmdb(g, wide, ret);
+		return ask_mmdb(g, address, size, ret);
 #endif
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;

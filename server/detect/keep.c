@@ -2,6 +2,7 @@
 /* keep - what is learnt comes back from the store, and goes there again when it is due. */
 #include "lib/map.h"
 #include "server/detect/feedback.h"
+#include "server/detect/login_told.h"
 #include "server/detect/ready.h"
 #include "server/detect/sequence.h"
 #include "server/detect/turn.h"
@@ -227,7 +228,9 @@ detect_tick(struct detect *d, uint64_t now_us, struct verdict *ret)
 	evidence_set_feedback(d->evidence, t.feedback, &t.reviews);
 	ds_version_release(said);
 	evidence_tick(d->evidence, now_us, t.watched_us);
-	r = sequence_tick(d, now_us, ret);
+	r = login_told_take(d, ret);
+	if (r == 0)
+		r = sequence_tick(d, now_us, ret);
 	if (r == 0)
 		r = save_models(d, now_us, ret);
 	if (r == 0)

@@ -30,6 +30,12 @@ static const struct {
 	    "as at this hour of other days" },
 };
 
+const char *
+login_feature(enum login_finding what)
+{
+	return rows[what].feature;
+}
+
 void
 login_key(const char *user, const char *network, struct key *ret)
 {

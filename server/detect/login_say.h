@@ -10,6 +10,8 @@ struct key;
 
 /* Fills in everything; json is malloc.  -ENOMEM. */
 DS_MUST_CHECK int login_say(const struct login_found *found, struct finding *ret);
+/* What is unusual about it, in words; static. */
+const char *login_feature(enum login_finding what);
 /* The key of a success in the profile of its daemon: account and network. */
 void login_key(const char *user, const char *network, struct key *ret);
 /* And back: false when it is none. */

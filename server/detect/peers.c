@@ -55,6 +55,8 @@ turn_peers(struct turn *t, const struct daemon_profile *d, uint8_t kind, const s
 	    knowledge_fact(d->class, key_kind(kind), key->data, key->size));
 	if (own_seen && p.seen > 0)
 		p.seen--;
+	/* This host's own may not be published yet: where it is learnt it was seen. */
+	p.seen = DS_MAX(p.seen, p.learnt);
 	return p;
 }
 

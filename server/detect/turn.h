@@ -22,6 +22,7 @@ struct detect {
 	struct sequence *sequence;
 	uint64_t saved_us; /* when the worker's models were last given out for storing */
 	struct watch *watch;
+	uint64_t logins_seen; /* number of the newest fact that was taken */
 };
 
 /* A behaviour, or an event that is none, seen in the batch. */

@@ -434,3 +434,9 @@ fleet_reviews(struct fleet *f)
 {
 	return f->reviews;
 }
+
+struct ds_snapshot *
+fleet_logins(struct fleet *f)
+{
+	return logins_told(f->logins);
+}

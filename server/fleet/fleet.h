@@ -60,6 +60,8 @@ struct ds_mailbox *fleet_mailbox(struct fleet *f);
 struct ds_snapshot *fleet_allowances(struct fleet *f);
 /* struct rules. */
 struct ds_snapshot *fleet_rules(struct fleet *f);
+/* struct login_facts. */
+struct ds_snapshot *fleet_logins(struct fleet *f);
 /* struct feedback. */
 struct ds_snapshot *fleet_reviews(struct fleet *f);
 

@@ -4,8 +4,10 @@
 #include "lib/log.h"
 #include "server/detect/key.h"
 #include "server/detect/login_say.h"
+#include "server/detect/login_told.h"
 #include "server/fleet/raise.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +18,9 @@ struct logins {
 	struct login_model *model;
 	uint64_t ticked_us;
 	uint64_t lost; /* for lack of memory */
+	struct ds_snapshot *told;
+	struct login_facts facts; /* as published, or newer */
+	uint64_t published;       /* number */
 };
 
 struct logins *
@@ -27,11 +32,11 @@ logins_new(const struct fleet_config *cfg)
 		return NULL;
 	l->cfg = cfg;
 	l->model = login_model_new(cfg->logins);
-	if (l->model == NULL) {
-		free(l);
-		return NULL;
-	}
-	return l;
+	l->told = ds_snapshot_new(free);
+	if (l->model != NULL && l->told != NULL)
+		return l;
+	logins_free(l);
+	return NULL;
 }
 
 void
@@ -40,6 +45,7 @@ logins_free(struct logins *l)
 	if (l == NULL)
 		return;
 	login_model_free(l->model);
+	ds_snapshot_free(l->told);
 	free(l);
 }
 
@@ -53,6 +59,36 @@ logins_load(struct logins *l, const struct profile_row *row)
 		login_model_known(l->model, user, network, row->count, row->first_us, row->last_us);
 }
 
+/* For the fusion, with the next tick. */
+static void
+note(struct logins *l, const struct login_found *found, const struct finding *f)
+{
+	struct login_fact *to = &l->facts.at[++l->facts.newest % LOGIN_TOLD_MAX];
+
+	*to = (struct login_fact){ .number = l->facts.newest,
+		.host = found->host,
+		.time_us = found->time_us,
+		.success = !found->of_source && found->what != LOGIN_BURST };
+	snprintf(to->daemon, sizeof(to->daemon), "%.255s", found->daemon);
+	snprintf(to->group, sizeof(to->group), "%s", f->group);
+	snprintf(to->feature, sizeof(to->feature), "%s", login_feature(found->what));
+	snprintf(to->observed, sizeof(to->observed), "%.199s", f->title);
+}
+
+static void
+publish(struct logins *l)
+{
+	struct login_facts *copy = l->published < l->facts.newest ? malloc(sizeof(*copy)) : NULL;
+
+	if (copy == NULL)
+		return;
+	*copy = l->facts;
+	if (ds_snapshot_publish(l->told, copy) < 0)
+		free(copy); /* with the next tick */
+	else
+		l->published = l->facts.newest;
+}
+
 static void
 tell(const struct login_found *found, void *ctx)
 {
@@ -61,8 +97,10 @@ tell(const struct login_found *found, void *ctx)
 
 	if (login_say(found, &finding) < 0)
 		l->lost++;
-	else
+	else {
+		note(l, found, &finding);
 		raise_finding(l->cfg, found->host, found->host_name, &finding);
+	}
 }
 
 static void
@@ -106,6 +144,7 @@ logins_take(struct logins *l, const struct login_news *news)
 void
 logins_tick(struct logins *l, uint64_t now_us)
 {
+	publish(l);
 	if (now_us < l->ticked_us + TICK_US)
 		return;
 	l->ticked_us = now_us;
@@ -113,4 +152,10 @@ logins_tick(struct logins *l, uint64_t now_us)
 	if (l->lost > 0)
 		ds_log(WARN, "no memory for logins", "lost=%llu", (unsigned long long)l->lost);
 	l->lost = 0;
+}
+
+struct ds_snapshot *
+logins_told(struct logins *l)
+{
+	return l->told;
 }

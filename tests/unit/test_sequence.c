@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/detect/evidence.h"
+#include "server/detect/login_told.h"
 #include "server/store/model_state.h"
 #include "tests/unit/detect_fixture.h"
 
@@ -148,6 +149,79 @@ known_programs_in_an_order_never_seen_are_found(void **s)
 	assert_non_null(strstr(found->json, "/usr/bin/"));
 	assert_non_null(strstr(found->json, "\"p\":"));
 	assert_true(found->score >= 40 && found->score <= 100);
+}
+
+/* The facts of the fleet's login model, as it publishes them. */
+static struct ds_snapshot *
+logins_of(struct fixture *f, const char *daemon, bool success)
+{
+	struct ds_snapshot *told = ds_snapshot_new(free);
+	struct login_facts *facts = calloc(1, sizeof(*facts));
+	struct login_fact *to = &facts->at[1];
+
+	*to = (struct login_fact){
+		.number = 1, .host = f->from.host, .time_us = f->now_us, .success = success
+	};
+	snprintf(to->daemon, sizeof(to->daemon), "%s", daemon);
+	snprintf(to->group, sizeof(to->group), "login:in:7:1");
+	snprintf(to->feature, sizeof(to->feature), "network of the account");
+	facts->newest = 1;
+	assert_int_equal(ds_snapshot_publish(told, facts), 0);
+	f->cfg.logins = told;
+	detect_configure(f->detect, &f->cfg);
+	return told;
+}
+
+static void
+what_follows_a_strange_login_is_in_its_alert(void **s)
+{
+	struct fixture *f = *s;
+	struct ds_snapshot *told;
+	struct detect_state before, after;
+
+	begin(f);
+	live(f, 1000);
+	usual(f);
+	(void)fixture_send(f);
+	detect_get_state(f->detect, &before);
+	told = logins_of(f, DAEMON, true);
+	assert_int_equal(tick(f), 0);
+	detect_get_state(f->detect, &after);
+	assert_int_equal(after.decisive, before.decisive + 1);
+	for (unsigned i = 0; i < 40; i++)
+		start(f, programs[(5 * i + i / 6) % 6], 5);
+	assert_int_equal(fixture_send(f), 0);
+	assert_true(f->verdict.findings_len >= 1);
+	assert_true(f->verdict.findings[0].joins);
+	assert_string_equal(f->verdict.findings[0].group, "login:in:7:1");
+	/* Once, however often it is looked at. */
+	assert_int_equal(tick(f), 0);
+	detect_get_state(f->detect, &after);
+	assert_int_equal(after.decisive, before.decisive + 1);
+	f->cfg.logins = NULL;
+	detect_configure(f->detect, &f->cfg);
+	ds_snapshot_free(told);
+}
+
+static void
+nobody_hides_behind_failing_logins(void **s)
+{
+	struct fixture *f = *s;
+	struct ds_snapshot *told;
+
+	begin(f);
+	live(f, 1000);
+	usual(f);
+	(void)fixture_send(f);
+	told = logins_of(f, DAEMON, false);
+	assert_int_equal(tick(f), 0);
+	for (unsigned i = 0; i < 40; i++)
+		start(f, programs[(5 * i + i / 6) % 6], 5);
+	assert_true(fixture_send(f) >= 1);
+	assert_non_null(strstr(f->verdict.findings[0].json, "\"family\":\"login\""));
+	f->cfg.logins = NULL;
+	detect_configure(f->detect, &f->cfg);
+	ds_snapshot_free(told);
 }
 
 static void
@@ -370,6 +444,10 @@ main(void)
 		    fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_destination_that_is_suddenly_busy_is_found, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+		    what_follows_a_strange_login_is_in_its_alert, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+		    nobody_hides_behind_failing_logins, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 		    what_a_gap_cuts_through_is_not_scored, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
