@@ -130,14 +130,9 @@ append_new(json_t *to, json_t *from, const char *key)
 	}
 }
 
-<<<<<<< HEAD
 /* The alert's document with the finding's events and with what it says besides; the rest, the peers
  * that its reason speaks of among it, is as of the first: a finding about something else has peers
  * of its own, which its rows of the explanation tell. */
-=======
-/* The alert's document with the finding's events and with what it says besides.  Peers and record
- * are those of the first, which title and sentence are about. */
->>>>>>> 7ac1e17 (detect: logins join the fusion; IPv4 in any .mmdb; peers as the sentence has them)
 static char *
 grown_document(const char *was, const char *finding)
 {

@@ -216,7 +216,8 @@ put_record(
 	snprintf(text, sizeof(text), "%s on this host, watched for %s; %s on %u other hosts",
 	    s->daemon->name, age, s->daemon->class, p->peers_of);
 	ds_json_put_string(j, "scope", text);
-	snprintf(text, sizeof(text), "%u of %u hosts, 0 of %s", p->peers.learnt, p->peers_of, age);
+	snprintf(text, sizeof(text), "%u of %u hosts%s, 0 of %s", p->peers.learnt, p->peers_of,
+	    p->peers.is_group ? " of its group (labels, daemons, versions)" : "", age);
 	ds_json_put_string(j, "prevalence", text);
 	ds_json_put_double(j, "coverage", daemon_coverage(all, s->daemon, s->time_us));
 	ds_json_put_uint(j, "observations", s->daemon->family[KEY_PROCESS].n);

@@ -19,7 +19,7 @@ struct explained_program {
 	char shown[300];   /* "/bin/sh" when dash was started under that name */
 	char command[220]; /* for the sentence */
 	struct program_info info;
-	struct prevalence peers;
+	struct fleet_peers peers;
 	uint32_t peers_of;
 	uint64_t known; /* programs that the daemon is known to start */
 	bool repeated;  /* told before: counts, adds nothing to the document */

@@ -12,7 +12,7 @@
 
 struct told {
 	const struct fact *fact;
-	struct prevalence peers;
+	struct fleet_peers peers;
 	uint32_t peers_of;
 	unsigned known; /* behaviours of the family that are normal */
 	bool repeated;
@@ -29,14 +29,11 @@ static void
 look_around(struct turn *t, const struct sighting *s, const struct fact *fact, struct told *ret)
 {
 	const struct daemon_profile *d = s->daemon;
-	const struct key class = { 0 };
 
 	*ret = (struct told){ .fact = fact };
 	ret->repeated = s->behaviour != NULL && s->behaviour->told;
-	ret->peers = turn_peers(t, d, s->kind, &s->key, ret->repeated);
-	ret->peers_of = turn_peers(t, d, 0, &class, true).seen;
-	if (ret->peers.seen > ret->peers_of)
-		ret->peers_of = ret->peers.seen;
+	ret->peers = turn_compared(t, d, s->kind, &s->key, ret->repeated);
+	ret->peers_of = ret->peers.of;
 	for (const struct behaviour *b = d->behaviours; b != NULL; b = b->next)
 		ret->known += b->learnt && key_family(b->kind) == key_family(s->kind);
 	explain_duration(daemon_watched_us(d, s->time_us), ret->age, sizeof(ret->age));
@@ -105,8 +102,8 @@ put_record(struct turn *t, struct ds_json *j, const struct sighting *s, const st
 	snprintf(text, sizeof(text), "%s on this host, watched for %s; %s on %u other hosts",
 	    s->daemon->name, w->age, s->daemon->class, w->peers_of);
 	ds_json_put_string(j, "scope", text);
-	snprintf(
-	    text, sizeof(text), "%u of %u hosts, 0 of %s", w->peers.learnt, w->peers_of, w->age);
+	snprintf(text, sizeof(text), "%u of %u hosts%s, 0 of %s", w->peers.learnt, w->peers_of,
+	    w->peers.is_group ? " of its group (labels, daemons, versions)" : "", w->age);
 	ds_json_put_string(j, "prevalence", text);
 	ds_json_put_double(
 	    j, "coverage", daemon_coverage(&t->detect->profiles, s->daemon, s->time_us));

@@ -2,6 +2,7 @@
 #include "server/detect/knowledge.h"
 
 #include "lib/map.h"
+#include "server/detect/groups.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +15,8 @@ struct fact {
 
 /* Linear probing over facts, a power of two of them; nothing is ever removed. */
 struct fleet_knowledge {
-	size_t cap;
+	struct grouped *grouped;
+	size_t grouped_len, cap;
 	struct fact facts[];
 };
 
@@ -162,6 +164,27 @@ knowledge_add(struct knowledge *k, uint64_t fact, uint32_t host, bool learnt)
 	return 1;
 }
 
+/* A group's facts are facts of their own. */
+static uint64_t
+fact_in(uint64_t fact, uint64_t group)
+{
+	const uint64_t part[2] = { fact, group };
+	uint64_t id = ds_hash(part, sizeof(part));
+
+	return id != 0 ? id : 1;
+}
+
+int
+knowledge_add_grouped(
+    struct knowledge *k, uint64_t fact, uint64_t group, uint32_t host, bool learnt)
+{
+	int r = knowledge_add(k, fact, host, learnt), in = 0;
+
+	if (r >= 0 && group != 0)
+		in = knowledge_add(k, fact_in(fact, group), host, learnt);
+	return in < 0 ? in : r | in;
+}
+
 struct prevalence
 knowledge_get(const struct knowledge *k, uint64_t fact)
 {
@@ -181,13 +204,16 @@ knowledge_refused(const struct knowledge *k)
 }
 
 struct fleet_knowledge *
-knowledge_publish(const struct knowledge *k)
+knowledge_publish(const struct knowledge *k, const struct groups *groups)
 {
 	struct fleet_knowledge *f = malloc(sizeof(*f) + k->cap * sizeof(f->facts[0]));
 
 	if (f == NULL)
 		return NULL;
 	f->cap = k->cap;
+	f->grouped = groups != NULL ? groups_copy(groups, &f->grouped_len) : NULL;
+	if (f->grouped == NULL)
+		f->grouped_len = 0;
 	memcpy(f->facts, k->facts, k->cap * sizeof(f->facts[0]));
 	return f;
 }
@@ -195,6 +221,8 @@ knowledge_publish(const struct knowledge *k)
 void
 fleet_knowledge_free(void *f)
 {
+	if (f != NULL)
+		free(((struct fleet_knowledge *)f)->grouped);
 	free(f);
 }
 
@@ -204,4 +232,33 @@ fleet_knowledge_get(const struct fleet_knowledge *f, uint64_t fact)
 	if (f == NULL)
 		return (struct prevalence){ 0 };
 	return f->facts[find_fact(f->facts, f->cap, fact)].hosts;
+}
+
+static struct fleet_peers
+peers_among(const struct fleet_knowledge *f, uint64_t class_fact, uint64_t fact, bool own_seen)
+{
+	struct prevalence with = fleet_knowledge_get(f, class_fact);
+	struct prevalence p = fleet_knowledge_get(f, fact);
+	struct fleet_peers ret = { .learnt = p.learnt,
+		.seen = p.seen - (own_seen && p.seen > 0),
+		.of = with.seen - (with.seen > 0) };
+
+	/* This host's own may not be published yet: where it is learnt it was seen, and where it
+	 * was seen the daemon is. */
+	ret.seen = DS_MAX(ret.seen, ret.learnt);
+	ret.of = DS_MAX(ret.of, ret.seen);
+	return ret;
+}
+
+struct fleet_peers
+fleet_knowledge_peers(const struct fleet_knowledge *f, uint32_t host, uint64_t class_fact,
+    uint64_t fact, bool own_seen)
+{
+	uint64_t group = f != NULL ? grouped_find(f->grouped, f->grouped_len, host) : 0;
+	struct fleet_peers ret = { 0 };
+
+	if (group != 0)
+		ret = peers_among(f, fact_in(class_fact, group), fact_in(fact, group), own_seen);
+	ret.is_group = group != 0 && ret.of >= GROUPS_PEERS_MIN;
+	return ret.is_group ? ret : peers_among(f, class_fact, fact, own_seen);
 }

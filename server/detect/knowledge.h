@@ -62,16 +62,30 @@ void knowledge_free(struct knowledge *k);
 /* Counts a host for a fact, once however often it is told.  1 when that changed a count, 0,
  * -ENOSPC (counted), -ENOMEM. */
 DS_MUST_CHECK int knowledge_add(struct knowledge *k, uint64_t fact, uint32_t host, bool learnt);
+/* The same for the host's group (groups.h; 0: none) as well. */
+DS_MUST_CHECK int knowledge_add_grouped(
+    struct knowledge *k, uint64_t fact, uint64_t group, uint32_t host, bool learnt);
 struct prevalence knowledge_get(const struct knowledge *k, uint64_t fact);
 size_t knowledge_len(const struct knowledge *k);
 uint64_t knowledge_refused(const struct knowledge *k);
 
 /* ---- published */
 struct fleet_knowledge;
-/* An immutable copy of the counts; NULL when there is no memory. */
-struct fleet_knowledge *knowledge_publish(const struct knowledge *k);
+struct groups;
+/* An immutable copy of the counts, and of who is in which group (NULL: none); NULL when there is no
+ * memory. */
+struct fleet_knowledge *knowledge_publish(const struct knowledge *k, const struct groups *groups);
 void fleet_knowledge_free(void *f); /* for ds_snapshot_new() */
 /* NULL `f`: nothing is known. */
 struct prevalence fleet_knowledge_get(const struct fleet_knowledge *f, uint64_t fact);
+
+/* What other hosts with the class are known for. */
+struct fleet_peers {
+	uint32_t learnt, seen, of;
+	bool is_group; /* within the host's group; else it is too small and all are asked */
+};
+/* own_seen: this host's own is counted already. */
+struct fleet_peers fleet_knowledge_peers(const struct fleet_knowledge *f, uint32_t host,
+    uint64_t class_fact, uint64_t fact, bool own_seen);
 
 #endif

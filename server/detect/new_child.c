@@ -311,14 +311,11 @@ static void
 explained(struct turn *t, const struct sighting *s, const char *path, struct explained_program *ret)
 {
 	const struct daemon_profile *d = s->daemon;
-	const struct key class = { 0 };
 
 	*ret = (struct explained_program){ .path = path, .info = program_info(path) };
 	ret->repeated = s->behaviour != NULL && s->behaviour->told;
-	ret->peers = turn_peers(t, d, s->kind, &s->key, ret->repeated);
-	ret->peers_of = turn_peers(t, d, 0, &class, true).seen;
-	if (ret->peers.seen > ret->peers_of)
-		ret->peers_of = ret->peers.seen;
+	ret->peers = turn_compared(t, d, s->kind, &s->key, ret->repeated);
+	ret->peers_of = ret->peers.of;
 	for (const struct behaviour *b = d->behaviours; b != NULL; b = b->next)
 		ret->known +=
 		    b->learnt && key_family(b->kind) == KEY_PROCESS && b->key[0] == KEY_CHILD;

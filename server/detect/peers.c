@@ -39,25 +39,44 @@ turn_news(struct turn *t, struct behaviour *b)
 		b->shared = learnt;
 }
 
-struct prevalence
-turn_peers(struct turn *t, const struct daemon_profile *d, uint8_t kind, const struct key *key,
-    bool own_seen)
+static const struct fleet_knowledge *
+knowledge_of(struct turn *t)
 {
 	struct ds_snapshot *from = t->detect->profiles.cfg.fleet;
-	struct prevalence p;
 
 	if (!t->fleet_asked && from != NULL)
 		t->fleet = ds_snapshot_acquire(from);
 	t->fleet_asked = true;
-	if (t->fleet == NULL)
-		return (struct prevalence){ 0 };
-	p = fleet_knowledge_get(ds_version_value(t->fleet),
-	    knowledge_fact(d->class, key_kind(kind), key->data, key->size));
+	return t->fleet != NULL ? ds_version_value(t->fleet) : NULL;
+}
+
+struct prevalence
+turn_peers(struct turn *t, const struct daemon_profile *d, uint8_t kind, const struct key *key,
+    bool own_seen)
+{
+	struct prevalence p = fleet_knowledge_get(
+	    knowledge_of(t), knowledge_fact(d->class, key_kind(kind), key->data, key->size));
+
 	if (own_seen && p.seen > 0)
 		p.seen--;
-	/* This host's own may not be published yet: where it is learnt it was seen. */
-	p.seen = DS_MAX(p.seen, p.learnt);
 	return p;
+}
+
+struct fleet_peers
+turn_compared(struct turn *t, const struct daemon_profile *d, uint8_t kind, const struct key *key,
+    bool own_seen)
+{
+	return fleet_knowledge_peers(knowledge_of(t), t->from->host,
+	    knowledge_fact(d->class, 0, "", 0),
+	    knowledge_fact(d->class, key_kind(kind), key->data, key->size), own_seen);
+}
+
+uint32_t
+turn_peers_of(struct turn *t, const struct daemon_profile *d)
+{
+	const struct key class = { 0 };
+
+	return turn_compared(t, d, 0, &class, true).of;
 }
 
 /* One host could be somebody's: two that are independent of each other are needed.  What a starter

@@ -147,8 +147,6 @@ struct evidence
 sequence_evidence(
     struct turn *t, const struct daemon_models *m, const struct evidence_model *model, double score)
 {
-	const struct key class = { 0 };
-
 	return (struct evidence){ .model = model,
 		.host = m->daemon->host->number,
 		.host_name = t->from->host_name,
@@ -156,7 +154,7 @@ sequence_evidence(
 		.class = m->daemon->class,
 		.time_us = t->host->clock_us,
 		.score = score,
-		.peers_of = turn_peers(t, m->daemon, 0, &class, true).seen };
+		.peers_of = turn_peers_of(t, m->daemon) };
 }
 
 int

@@ -90,6 +90,10 @@ DS_MUST_CHECK int verdict_put_state(
 /* How many hosts, this one left out. */
 struct prevalence turn_peers(struct turn *t, const struct daemon_profile *d, uint8_t kind,
     const struct key *key, bool own_seen);
+/* The same for people: among hosts like this one, as far as there are enough. */
+struct fleet_peers turn_compared(struct turn *t, const struct daemon_profile *d, uint8_t kind,
+    const struct key *key, bool own_seen);
+uint32_t turn_peers_of(struct turn *t, const struct daemon_profile *d);
 /* Whether enough other hosts are known to do it: normal here as well. */
 bool turn_is_common(struct turn *t, const struct sighting *s);
 /* Somebody said that it is in order. */

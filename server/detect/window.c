@@ -240,13 +240,12 @@ hand_in(struct round *r, const struct daemon_profile *d, const struct evidence_m
     const struct view *v)
 {
 	struct turn *t = r->turn;
-	const struct key class = { 0 };
 	struct evidence e = evidence_of(t, d, model, v->closed);
 	double p;
 
 	e.score = v->state != NULL ? v->score->moved : v->score->level;
 	e.p = v->state != NULL ? v->score->moved_p : v->score->level_p;
-	e.peers_of = turn_peers(t, d, 0, &class, true).seen;
+	e.peers_of = turn_peers_of(t, d);
 	e.explain = explain;
 	e.ctx = v;
 	return evidence_add(t->detect->evidence, &e, t->verdict, &p);
@@ -305,7 +304,6 @@ judge_rates(struct round *r, const struct daemon_profile *d, struct rates *rates
     const struct window_closed *c)
 {
 	struct evidence e = evidence_of(r->turn, d, &season, c);
-	const struct key class = { 0 };
 	struct rates_score score;
 	struct pace_view v = { &score, c->window->events };
 	double p;
@@ -319,7 +317,7 @@ judge_rates(struct round *r, const struct daemon_profile *d, struct rates *rates
 	/* About as steep as a normal law of twice the variance, which the fusion calibrates; alone
 	 * it is never decisive. */
 	e.p = DS_MAX(FIT_P_MIN, exact_exp(-e.score * e.score / 4));
-	e.peers_of = turn_peers(r->turn, d, 0, &class, true).seen;
+	e.peers_of = turn_peers_of(r->turn, d);
 	e.explain = explain_rates;
 	e.ctx = &v;
 	r->error = evidence_add(r->turn->detect->evidence, &e, r->turn->verdict, &p);

@@ -14,4 +14,9 @@ DS_MUST_CHECK int allow_refresh(
 /* Whether a host with these comma-separated labels has one of those in `want`. */
 bool allow_label_fits(const char *labels, const char *want);
 
+/* What people said of alarms, struct feedback (reviews.c). */
+struct ds_snapshot *reviews_snapshot(void); /* NULL: no memory */
+/* Reads all of it anew and publishes it. */
+DS_MUST_CHECK int reviews_refresh(const struct fleet_config *cfg, struct ds_snapshot *to);
+
 #endif

@@ -8,7 +8,7 @@
 #include "server/detect/knowledge.h"
 #include "server/fleet/allow.h"
 #include "server/fleet/logins.h"
-#include "server/fleet/reviews.h"
+#include "server/fleet/regroup.h"
 #include "server/fleet/rulebook.h"
 #include "server/fleet/silence.h"
 #include "server/fleet/waves.h"
@@ -24,12 +24,15 @@
 #define ROUND_MS   1000
 #define ALLOWED_MS 30000
 #define REVIEWS_MS 600000
+#define GROUPS_MS  60000
 
 struct fleet {
 	struct fleet_config cfg;
 	struct ds_snapshot *snapshot;
 	struct ds_mailbox *mail;
 	struct knowledge *knowledge;
+	struct groups *groups;
+	uint64_t grouped_ms; /* when it was looked who is alike */
 	struct silence *silence;
 	struct logins *logins;
 	struct waves *waves;
@@ -71,7 +74,9 @@ name_of(struct named *ret, uint32_t host, const char *daemon)
 static void
 learn(struct fleet *f, const struct knowledge_news *n)
 {
-	if (knowledge_add(f->knowledge, n->fact, n->host, n->learnt) == 1)
+	uint64_t group = groups_of(f->groups, n->host);
+
+	if (knowledge_add_grouped(f->knowledge, n->fact, group, n->host, n->learnt) == 1)
 		f->changed = true;
 }
 
@@ -144,7 +149,7 @@ load(struct fleet *f)
 static int
 publish(struct fleet *f)
 {
-	struct fleet_knowledge *k = knowledge_publish(f->knowledge);
+	struct fleet_knowledge *k = knowledge_publish(f->knowledge, f->groups);
 	int r;
 
 	if (k == NULL)
@@ -227,6 +232,23 @@ refresh_reviews(struct fleet *f, uint64_t now_ms)
 		    "why=\"%s\"", strerror(-r));
 }
 
+/* Who is alike changes slowly.  What a host did before counts in its new group, too. */
+static void
+refresh_groups(struct fleet *f, uint64_t now_ms)
+{
+	int r;
+
+	if (now_ms - f->grouped_ms < GROUPS_MS)
+		return;
+	f->grouped_ms = now_ms;
+	r = regroup(&f->cfg, f->groups);
+	if (r > 0)
+		r = load(f);
+	if (r < 0)
+		ds_log(WARN, "cannot see which hosts are alike, later then", "why=\"%s\"",
+		    strerror(-r));
+}
+
 static void
 take_news(struct fleet *f, struct news *n)
 {
@@ -300,6 +322,7 @@ run(void *arg)
 		take_mail(f, ds_mailbox_wait(f->mail, left));
 		refresh_allowed(f, now_ms);
 		refresh_reviews(f, now_ms);
+		refresh_groups(f, now_ms);
 		if (ds_clock_monotonic_ms() - round_ms < ROUND_MS)
 			continue;
 		round_ms = ds_clock_monotonic_ms();
@@ -325,17 +348,20 @@ fleet_new(const struct fleet_config *cfg, char *ret_why, size_t why_size)
 	f->snapshot = ds_snapshot_new(fleet_knowledge_free);
 	f->mail = ds_mailbox_new(MAIL_MAX);
 	f->knowledge = knowledge_new();
+	f->groups = groups_new();
 	f->silence = silence_new(cfg);
 	f->logins = logins_new(&f->cfg);
 	f->waves = waves_new(&f->cfg);
 	f->allowed = allow_snapshot();
 	f->rules = rulebook_snapshot();
 	f->reviews = reviews_snapshot();
-	if (f->snapshot == NULL || f->mail == NULL || f->knowledge == NULL || f->silence == NULL ||
-	    f->logins == NULL || f->waves == NULL || f->allowed == NULL || f->rules == NULL ||
-	    f->reviews == NULL)
+	if (f->snapshot == NULL || f->mail == NULL || f->knowledge == NULL || f->groups == NULL ||
+	    f->silence == NULL || f->logins == NULL || f->waves == NULL || f->allowed == NULL ||
+	    f->rules == NULL || f->reviews == NULL)
 		goto fail;
-	r = load(f);
+	r = regroup(&f->cfg, f->groups);
+	if (r >= 0)
+		r = load(f);
 	if (r == 0)
 		r = publish(f);
 	if (r == 0)
@@ -390,6 +416,7 @@ fleet_free(struct fleet *f)
 	ds_mailbox_free(f->mail);
 	ds_snapshot_free(f->snapshot);
 	knowledge_free(f->knowledge);
+	groups_free(f->groups);
 	silence_free(f->silence);
 	logins_free(f->logins);
 	waves_free(f->waves);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "server/fleet/reviews.h"
-
+/* reviews - reads what people said of the fusion's alarms, for the workers (detect/feedback.h). */
 #include "server/detect/feedback.h"
+#include "server/fleet/allow.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -246,6 +246,11 @@ tests_unit_test_feedback_SOURCES = tests/unit/test_feedback.c
 tests_unit_test_feedback_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_feedback_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(JANSSON_LIBS) -lm
 
+unit_tests_server += tests/unit/test_groups
+tests_unit_test_groups_SOURCES = tests/unit/test_groups.c
+tests_unit_test_groups_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_groups_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(JANSSON_LIBS) -lm
+
 unit_tests_server += tests/unit/test_login_model
 tests_unit_test_login_model_SOURCES = tests/unit/test_login_model.c
 tests_unit_test_login_model_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)

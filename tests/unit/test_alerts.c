@@ -120,24 +120,6 @@ findings_of_a_group_grow_one_alert(void **state)
 }
 
 static void
-peers_stay_those_that_the_sentence_is_about(void **state)
-{
-	struct fixture *f = *state;
-	json_int_t seen;
-	struct seen s;
-
-	assert_int_equal(apply(f, finding("a", "g", 88, 1)), 1);
-	s = look(f);
-	seen = json_integer_value(json_object_get(json_object_get(s.doc, "peers"), "seen"));
-	json_decref(s.doc);
-	assert_int_equal(apply(f, finding("b", "g", 99, 3)), 1);
-	s = look(f);
-	assert_int_equal(
-	    json_integer_value(json_object_get(json_object_get(s.doc, "peers"), "seen")), seen);
-	json_decref(s.doc);
-}
-
-static void
 what_only_joins_adds_its_features_to_an_open_alert(void **state)
 {
 	struct fixture *f = *state;
@@ -371,7 +353,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(findings_of_a_group_grow_one_alert),
-		TEST(peers_stay_those_that_the_sentence_is_about),
 		TEST(what_only_joins_adds_its_features_to_an_open_alert),
 		TEST(the_same_finding_again_adds_nothing),
 		TEST(an_alert_tells_a_bounded_number_of_events),

@@ -486,7 +486,7 @@ what_other_hosts_do_is_not_strange(void **state)
 	assert_int_equal(
 	    knowledge_add(k, knowledge_fact("nginx", DS_EVENT_EXEC, "c/usr/bin/id", 12), 2, false),
 	    1);
-	assert_int_equal(ds_snapshot_publish(snapshot, knowledge_publish(k)), 0);
+	assert_int_equal(ds_snapshot_publish(snapshot, knowledge_publish(k, NULL)), 0);
 	f->cfg.fleet = snapshot;
 	detect_configure(f->detect, &f->cfg);
 	fixture_ready_nginx(f);

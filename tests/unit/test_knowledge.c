@@ -24,7 +24,7 @@ teardown(void **state)
 static struct prevalence
 get(const struct knowledge *k, uint64_t fact)
 {
-	struct fleet_knowledge *f = knowledge_publish(k);
+	struct fleet_knowledge *f = knowledge_publish(k, NULL);
 	struct prevalence p = fleet_knowledge_get(f, fact);
 
 	fleet_knowledge_free(f);
@@ -69,7 +69,7 @@ it_grows_and_keeps_every_count(void **state)
 		for (uint32_t host = 0; host < 1 + i % 3; host++)
 			assert_int_equal(
 			    knowledge_add(k, knowledge_fact("x", 1, &i, 4), host, host == 0), 1);
-	f = knowledge_publish(k);
+	f = knowledge_publish(k, NULL);
 	for (uint32_t i = 0; i < 20000; i++) {
 		struct prevalence p = fleet_knowledge_get(f, knowledge_fact("x", 1, &i, 4));
 
