@@ -41,9 +41,12 @@ $(dist_made): Makefile
 EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debian/source/format debian/daemonsec.install debian/daemonsec.lintian-overrides debian/daemonsec-agent.lintian-overrides \
 	debian/daemonsec-ctl.lintian-overrides debian/daemonsec-server.lintian-overrides \
 	debian/daemonsec-agent.dirs debian/daemonsec-agent.install debian/daemonsec-agent.postrm debian/daemonsec-agent.prerm \
+	debian/daemonsec.docs debian/daemonsec-agent.docs debian/daemonsec-server.docs \
 	debian/daemonsec-ctl.install debian/daemonsec-server.dirs debian/daemonsec-server.install debian/daemonsec-server.postrm
 
-# Roll-out: an Ansible collection.
+# Roll-out: an Ansible collection and a Salt formula.
+EXTRA_DIST += salt/README.md salt/pillar.example salt/daemonsec/agent.sls salt/daemonsec/files/conf.jinja salt/daemonsec/init.sls \
+	salt/daemonsec/map.jinja salt/daemonsec/orch/agents.sls salt/daemonsec/orch/remove.sls salt/daemonsec/server.sls
 EXTRA_DIST += ansible/.ansible-lint ansible/CHANGELOG.md ansible/README.md ansible/galaxy.yml ansible/meta/runtime.yml \
 	ansible/playbooks/site.yml ansible/playbooks/uninstall.yml \
 	ansible/roles/agent/defaults/main.yml ansible/roles/agent/handlers/main.yml ansible/roles/agent/meta/argument_specs.yml \

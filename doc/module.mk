@@ -1,5 +1,5 @@
 # doc: sources, tests and what is installed
-EXTRA_DIST += doc/architecture.md doc/benchmarks.md doc/detection.md doc/style.md
+EXTRA_DIST += doc/architecture.md doc/benchmarks.md doc/detection.md doc/install.md doc/style.md
 EXTRA_DIST += doc/reactions.md
 dist_man_MANS += doc/daemonsec-sim.8
 EXTRA_DIST += doc/daemonsec.conf.5.in doc/daemonsec-server.conf.5.in

@@ -21,7 +21,7 @@ debian_test="wrk python3-aiosmtpd binutils curl jq openssl sqlite3 iproute2 proc
  rsyslog logrotate debootstrap nftables
  python3-yaml python3-jsonschema php-fpm rpm chromium fonts-dejavu-core"
 # What `check --packages` wants on top.
-debian_packages="dpkg-dev debhelper lintian ansible-core ansible-lint openssh-client"
+debian_packages="dpkg-dev debhelper lintian ansible-core ansible-lint openssh-client rpm rpmlint"
 fedora_packages="rpm-build rpmlint ansible-core ansible-lint openssh-clients"
 fedora_build="gcc make autoconf autoconf-archive automake pkgconf clang llvm bpftool libbpf-devel
  elfutils-libelf-devel libevent-devel openssl-devel sqlite-devel libmicrohttpd-devel zlib-devel libdeflate-devel

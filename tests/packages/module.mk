@@ -1,5 +1,6 @@
-# Packages and their roll-out on booted hosts: minutes, so not part of `make check`. The second takes what the first built.
-package_tests = tests/packages/debs.py tests/packages/ansible.py
+# Packages and their roll-out on booted hosts: minutes, so not part of `make check`. The others take what the first built.
+package_tests = tests/packages/debs.py tests/packages/ansible.py tests/packages/rpms.py
+EXTRA_DIST += tests/packages/systemd.macros
 EXTRA_DIST += $(package_tests)
 check-packages:
 	$(MAKE) $(AM_MAKEFLAGS) -j1 check TESTS='$(package_tests)'

@@ -1,0 +1,3 @@
+include:
+  - daemonsec.server
+  - daemonsec.agent
