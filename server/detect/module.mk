@@ -1,7 +1,7 @@
 # server/detect: what is normal, and what is not
 server_libdsserver_a_SOURCES += server/detect/detect.c server/detect/detect.h server/detect/turn.h server/detect/keep.c \
 	server/detect/verdict.c server/detect/key.c server/detect/key.h server/detect/profile.c server/detect/profile.h \
-	server/detect/ready.c server/detect/program.c server/detect/program.h server/detect/new_child.c \
+	server/detect/ready.c server/detect/ready.h server/detect/program.c server/detect/program.h server/detect/new_child.c \
 	server/detect/new_child.h server/detect/blind.c server/detect/explain.c server/detect/explain.h \
 	server/detect/explain_agent.c server/detect/explain_agent.h server/detect/knowledge.c server/detect/knowledge.h \
 	server/detect/alerts.c server/detect/alerts.h server/detect/evidence.c server/detect/evidence.h \

@@ -70,7 +70,7 @@ system_tests += tests/system/reactions.py tests/system/blocks.py tests/system/ho
 
 system_tests += tests/system/notify.py
 
-EXTRA_DIST += tests/system/live/estate.py tests/system/live/attacks.py
+EXTRA_DIST += tests/system/live/estate.py tests/system/live/attacks.py tests/system/live/replay.py
 system_tests += tests/system/live/live.py
 
 system_tests += tests/system/units.py
