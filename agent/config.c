@@ -92,7 +92,7 @@ const struct ds_conf_option agent_options[] = {
 	{ "plugins", "user", DS_CONF_STRING, AT(plugin_user), "nobody", 0, 0, NULL, true,
 	    "account that plugins run as; give them one of their own" },
 	{ "plugins", "timeout", DS_CONF_DURATION, AT(plugin_timeout_ms), "3s", 100, 10000, NULL,
-	    true, "how long a plugin may take; the agent waits for it" },
+	    true, "how long a plugin may take" },
 	{ "plugins", "memory", DS_CONF_SIZE, AT(plugin_memory), "256M", 16 << 20, INT64_MAX, NULL,
 	    true, "address space that a plugin may have" },
 	{ "plugins", "python", DS_CONF_STRING, AT(plugin_python), DS_DATADIR "/python", 0, 0, NULL,

@@ -138,13 +138,10 @@ give_up(struct order_job *job, int error)
 
 /* ---- the effect */
 
+/* What came of it. */
 static void
-carry_out(struct order_job *job)
+read_back(struct order_job *job, int r)
 {
-	int r;
-
-	job->call.inverse.pos = 0;
-	r = job->reaction->apply(&job->call);
 	if (r < 0) {
 		set_outcome(
 		    job, r == -ESRCH || r == -ENOENT ? DS_OUTCOME_NOTHING : DS_OUTCOME_FAILED, r);
@@ -185,6 +182,35 @@ finish(struct order_job *job)
 }
 
 static void
+done(struct order_job *job, int result)
+{
+	/* Other entries came and went meanwhile. */
+	job->entry = ledger_find(job->order.id);
+	read_back(job, result);
+	finish(job);
+	job_free(job);
+}
+
+/* Does it, or has it done beside the loop: then it is not ours any more. */
+static void
+carry_out(struct order_job *job)
+{
+	int r = 0;
+
+	if (job->result.outcome == 0) {
+		job->call.inverse.pos = 0;
+		r = job->reaction->apply(&job->call);
+		if (r == 0 && job->reaction->settle != NULL) {
+			order_settle(job);
+			return;
+		}
+		read_back(job, r);
+	}
+	finish(job);
+	job_free(job);
+}
+
+static void
 sync_later(void)
 {
 	int r = ledger_sync();
@@ -193,28 +219,61 @@ sync_later(void)
 		ds_log(WARN, "results are not on disk, going on", "error=\"%s\"", strerror(-r));
 }
 
+/* Whether an order has to wait for one that is still being done: its undo; or there is no room. */
+static bool
+is_early(const struct order_job *job)
+{
+	return (strcmp(job->order.kind, DS_ORDER_UNDO) == 0 &&
+		   order_settle_has(job->order.target)) ||
+	       order_settle_is_full(BATCH_MAX);
+}
+
+/* These come first and stay; how many. */
+static size_t
+put_off(void)
+{
+	size_t late = 0;
+
+	for (size_t i = 0; i < jobs_len; i++)
+		if (is_early(jobs[i])) {
+			struct order_job *job = jobs[i];
+
+			memmove(jobs + late + 1, jobs + late, (i - late) * sizeof(jobs[0]));
+			jobs[late++] = job;
+		}
+	return late;
+}
+
+void
+order_turn(void)
+{
+	if (order_settle_turn(done) > 0)
+		sync_later();
+	order_run();
+}
+
 void
 order_run(void)
 {
 	uint64_t newest_us = 0;
+	size_t late;
 	int r;
 
-	if (jobs_len == 0)
+	late = put_off();
+	if (jobs_len == late)
 		return;
-	for (size_t i = 0; i < jobs_len; i++)
+	for (size_t i = late; i < jobs_len; i++)
 		begin(jobs[i]);
 	r = ledger_sync();
-	for (size_t i = 0; i < jobs_len; i++) {
+	for (size_t i = late; i < jobs_len; i++) {
 		if (r < 0)
 			give_up(jobs[i], r);
-		if (jobs[i]->result.outcome == 0)
-			carry_out(jobs[i]);
 		if (jobs[i]->result.error != EAGAIN && jobs[i]->result.error != EPERM)
 			newest_us = DS_MAX(newest_us, jobs[i]->order.not_before_us);
-		finish(jobs[i]);
-		job_free(jobs[i]);
+		carry_out(jobs[i]);
 	}
-	jobs_len = 0;
+	jobs_len = late;
+	order_settle_turn(done);
 	sync_later();
 	/* Now and then is enough: it keeps clocks from going back for hours, not seconds. */
 	if (newest_us > binding_get()->newest_us + 60 * DS_US_PER_S &&
@@ -271,6 +330,8 @@ order_take(const void *data, size_t size)
 			return 0; /* twice in one turn */
 	if (jobs_len == BATCH_MAX)
 		order_run();
+	if (jobs_len == BATCH_MAX)
+		return 0; /* it will come again */
 	jobs[jobs_len] = job_new(&order);
 	if (jobs[jobs_len] == NULL)
 		return 0; /* no memory: it will come again */
@@ -400,6 +461,7 @@ order_done(void)
 	for (size_t i = 0; i < jobs_len; i++)
 		job_free(jobs[i]);
 	jobs_len = 0;
+	order_settle_end(job_free);
 	hold_done();
 	if (broken == 0)
 		sync_later();

@@ -29,6 +29,8 @@ void order_reload(void);
 DS_MUST_CHECK int order_take(const void *data, size_t size);
 /* Carries out what was taken. */
 void order_run(void);
+/* Each turn of the loop: what was done beside it may be done by now. */
+void order_turn(void);
 /* The uplink says who we are; -EBADMSG. */
 DS_MUST_CHECK int order_host(const void *data, size_t size);
 /* About once a second. */

@@ -27,6 +27,19 @@ bool order_ceiling_allows(const struct agent_config *config, const char *kind);
 /* order_kind.c: kinds that are not reactions: undo, answer, key; NULL: none of them. */
 const struct reaction *order_kind_find(const char *name);
 
+/* order_settle.c: what takes long, one after the other, in a child. */
+/* Takes the job; apply is done. */
+void order_settle(struct order_job *job);
+/* Whether there is no room for so many more. */
+bool order_settle_is_full(size_t more);
+/* Whether an order is on its way there. */
+bool order_settle_has(const uint8_t id[DS_ORDER_ID_SIZE]);
+/* Calls done() for each that is settled, with what came of it; the job is the caller's again.  How
+ * many. */
+unsigned order_settle_turn(void (*done)(struct order_job *job, int result));
+/* Ends the child; what is not settled is found in the ledger by the next guard. */
+void order_settle_end(void (*drop)(struct order_job *job));
+
 /* order_life.c: what happens to effects later. */
 /* After the start. */
 void life_recover(const struct agent_config *config);

@@ -112,7 +112,7 @@ finish_intent(const struct agent_config *config, struct ledger_entry *e)
 		call.inverse.pos = 0;
 		r = reaction->check(&call);
 		if (r == 0)
-			r = reaction->apply(&call);
+			r = reaction_do(reaction, &call);
 		call.inverse.pos = 0;
 		if (r == 0)
 			r = reaction->read_back(&call);

@@ -3,6 +3,7 @@
 #include "agent/guard/reaction.h"
 #include "agent/guard/reactions/reactions.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,27 @@ reaction_find(const char *name)
 		if (strcmp(reactions[i]->name, name) == 0)
 			return reactions[i];
 	return NULL;
+}
+
+int
+reaction_do(const struct reaction *reaction, struct reaction_call *call)
+{
+	int r;
+
+	call->inverse.pos = 0;
+	r = reaction->apply(call);
+	while (r == 0 && reaction->settle != NULL) {
+		call->inverse.pos = 0;
+		r = reaction->settle(call);
+		call->inverse.pos = 0;
+		if (reaction->settled != NULL)
+			r = reaction->settled(call, r);
+		if (r != -EAGAIN)
+			break;
+		call->round++;
+		r = 0;
+	}
+	return r;
 }
 
 int

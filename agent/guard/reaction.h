@@ -3,7 +3,8 @@
  * reaction - what an order can do on this host: one row, one file in reactions/ each.
  *
  * Order of a life: check, prepare, [ledger on disk], apply, read_back; later undo, read_back.  The
- * guard's only thread calls everything; nothing here may block for long.  All functions return 0 or
+ * guard's only thread calls everything; nothing here may block for long
+ * but settle, which has a process of its own.  All functions return 0 or
  * -errno and put a sentence into call->why on failure.  A reaction whose effect has no inverse
  * (kill) has no undo, and says so in help.
  */
@@ -24,6 +25,8 @@ struct reaction_call {
 	 * apply, read_back, undo and restore read it from the front. */
 	struct ds_buf inverse;
 	struct ds_json *evidence; /* prepare adds keys to the open object; NULL in undo */
+	unsigned round;           /* of settle */
+	int kept;                 /* by settled, for a later round or read_back */
 	int exe_fd;        /* prepare may leave a program's file here: hashed after the effect */
 	uint64_t until_us; /* wall clock: end of the effect's life; 0: none */
 	char why[512];     /* a sentence, for result and log */
@@ -44,6 +47,13 @@ struct reaction {
 	int (*prepare)(struct reaction_call *call);
 	/* After the ledger's entry is on disk.  Must be safe to call twice. */
 	int (*apply)(struct reaction_call *call);
+	/* What of it takes long (a daemon's own check, its restart, a plugin): in a child of the
+	 * guard, which goes on meanwhile.  What it changes in memory is lost, but for why.  NULL:
+	 * nothing does. */
+	int (*settle)(struct reaction_call *call);
+	/* After settle, in the guard, with what it returned: 0, or -errno when all is undone;
+	 * -EAGAIN: settle once more, with call->round 1 higher.  NULL: as it returned. */
+	int (*settled)(struct reaction_call *call, int result);
 	/* 1: the effect is there, 0: it is not, -errno. */
 	int (*read_back)(struct reaction_call *call);
 	/* Takes the effect away; 0 also when it is gone already.  NULL: cannot be undone. */
@@ -60,6 +70,9 @@ struct reaction {
 
 extern const struct reaction *const reactions[]; /* ends with NULL */
 const struct reaction *reaction_find(const char *name);
+
+/* apply and all that settles it, waiting for it: after a crash, before the loop.  0 or -errno. */
+DS_MUST_CHECK int reaction_do(const struct reaction *r, struct reaction_call *call);
 
 /* A sentence into call->why; returns error. */
 DS_PRINTF(3, 4) int reaction_fail(struct reaction_call *call, int error, const char *format, ...);

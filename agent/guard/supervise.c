@@ -155,6 +155,7 @@ supervise_tick(uint64_t now_ms)
 {
 	uint64_t hold = hold_tick(now_ms);
 
+	order_turn();
 	if (now_ms >= next_order_ms) {
 		order_tick();
 		next_order_ms = now_ms + ORDER_TICK_MS;

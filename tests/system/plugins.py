@@ -101,6 +101,38 @@ def check_bad(g):
         ok(r["outcome"] == "refused", f'"{name}" is refused: {r["text"]}')
 
 
+def check_meanwhile(g):
+    """What takes long is done beside the guard's loop: a kill that comes meanwhile is done at once."""
+    put(g, "slow", body("    time.sleep(1.5)\n    return 'at last'"))
+    p = subprocess.Popen([g.watched, "/bin/sleep", "600"], cwd="/")
+    wait(lambda: os.readlink(f"/proc/{p.pid}/exe") == os.path.realpath("/bin/sleep"))
+    who = {"pid": p.pid, "start": start_us(p.pid)}
+    slow, data = g.order("plugin", data="slow")
+    undo, undo_data = g.order("undo", target=slow)
+    begun = time.monotonic()
+    g.say(6, data)
+    wait(lambda: subprocess.run(["pgrep", "-x", "daemonsec-work"], capture_output=True).stdout)
+    g.say(6, data)
+    g.say(6, undo_data)
+    r = g.do("kill", **who)
+    took = time.monotonic() - begun
+    ok(r["outcome"] == "done" and p.wait(5) == -9 and took < 1.2 and not g.result(slow, 0),
+       f"a kill is done while a plugin takes its time: {r['took']} us")
+    r = g.result(slow, 6, outcome="done")
+    ok(r and "at last" in r["text"] and r["took"] > 1500000, f"whose result comes when it is there: {r and r['took']} us")
+    ok(g.result(undo, 6) and g.result(slow, 6, outcome="undone", by=undo), "an undo that came meanwhile waits for it")
+    ok(len([x for x in g.results() if x["order"] == slow and x["outcome"] == "done"]) == 1, "and the same order again does nothing")
+    slow, data = g.order("plugin", data="slow")
+    g.say(6, data)
+    wait(lambda: [x for x in subprocess.run(["pgrep", "-x", "daemonsec-work"], capture_output=True, text=True).stdout.split() if alive(int(x))])
+    g.kill()
+    ok(wait(lambda: not [x for x in subprocess.run(["pgrep", "-x", "daemonsec-work"], capture_output=True, text=True).stdout.split() if alive(int(x))]),
+       "a guard that dies takes it along")
+    g.start()
+    e = g.wait("RESULT", ORDER=slow.hex())
+    ok(e and e["RESULT"] in (1, 3), f"and the next guard says what came of it: {e and e['MESSAGE']}")
+
+
 def alive(pid):
     try:
         return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] not in "ZX"
@@ -114,13 +146,14 @@ os.mkdir(base + "/plugins", 0o755)
 os.mkdir(base + "/python", 0o755)
 shutil.copy(os.path.join(TOP, "plugins", "daemonsec_plugin.py"), base + "/python")
 options = {"plugins.dir": base + "/plugins", "plugins.python": base + "/python", "plugins.timeout": "2s",
-           "reaction.ceiling": "plugin"}
+           "reaction.ceiling": "plugin,kill"}
 try:
     with OrderGuard(options) as g:
         g.base, g.plugins = base, base + "/plugins"
         check_ticket(g)
         check_telegram(g)
         check_bad(g)
+        check_meanwhile(g)
 finally:
     shutil.rmtree(base, ignore_errors=True)
 done()

@@ -25,6 +25,8 @@
 #define INPUT_MAX  (32u << 10)
 #define ANSWER_MAX (16u << 10)
 #define NAME_MAX_  64u
+#define THERE      1 /* settle looked: the effect is there */
+#define NOT_THERE  2
 #define LIFE_MS    86400000u
 
 struct plugin {
@@ -226,18 +228,9 @@ prepare(struct reaction_call *call)
 	return ds_buf_put_str(&call->inverse, p.name);
 }
 
+/* Whether its effect is there, as it says. */
 static int
-apply(struct reaction_call *call)
-{
-	int r = run(call, "apply");
-
-	if (r == 0) /* it says that there was nothing to do */
-		return -ENOENT;
-	return r < 0 ? r : 0;
-}
-
-static int
-read_back(struct reaction_call *call)
+look(struct reaction_call *call)
 {
 	char said[sizeof(call->why)];
 	int r;
@@ -247,6 +240,38 @@ read_back(struct reaction_call *call)
 	if (r >= 0)
 		memcpy(call->why, said, sizeof(said)); /* what it did is worth more */
 	return r;
+}
+
+/* All of it takes as long as the plugin likes. */
+static int
+apply(struct reaction_call *call)
+{
+	(void)call;
+	return 0;
+}
+
+static int
+settle(struct reaction_call *call)
+{
+	int r = run(call, "apply");
+
+	if (r == 0) /* it says that there was nothing to do */
+		return -ENOENT;
+	return r < 0 ? r : look(call) == 1 ? THERE : NOT_THERE;
+}
+
+static int
+settled(struct reaction_call *call, int result)
+{
+	call->kept = result;
+	return result < 0 ? result : 0;
+}
+
+/* What was looked at just now is not looked at again. */
+static int
+read_back(struct reaction_call *call)
+{
+	return call->kept > 0 ? call->kept == THERE : look(call);
 }
 
 static int
@@ -265,6 +290,8 @@ const struct reaction reaction_plugin = {
 	.check = check,
 	.prepare = prepare,
 	.apply = apply,
+	.settle = settle,
+	.settled = settled,
 	.read_back = read_back,
 	.undo = undo,
 };

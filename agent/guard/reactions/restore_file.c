@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DAEMONS_MAX 4u /* that are checked and reloaded */
@@ -274,6 +275,18 @@ struct users {
 	size_t len;
 };
 
+/* By the time the file is back, the process runs one without a name. */
+static void
+set_program(struct service *s, const char *path, uint64_t device, uint64_t inode)
+{
+	char exe[64];
+	struct stat st;
+
+	(void)snprintf(exe, sizeof(exe), "/proc/%d/exe", (int)s->pid);
+	if (stat(exe, &st) == 0 && st.st_dev == device && st.st_ino == inode)
+		(void)snprintf(s->exe, sizeof(s->exe), "%s", path);
+}
+
 static struct users *
 users_of(const char *path, uint64_t device, uint64_t inode)
 {
@@ -286,6 +299,7 @@ users_of(const char *path, uint64_t device, uint64_t inode)
 
 		if (service_of(numbers[i], s) < 0)
 			continue; /* it does not run: it will read the file when it does */
+		set_program(s, path, device, inode);
 		u->restart[u->len++] = inode != 0 && service_maps(s->pid, device, inode);
 	}
 	return u;
@@ -334,28 +348,37 @@ put_back(struct reaction_call *call, const struct file_meta *want, const char *a
 	return r < 0 ? reaction_fail(call, r, "%.300s: %s", path, why) : 0;
 }
 
-/* It does not do: everything as it was, and the daemon is told so. */
-static int
-go_back(struct reaction_call *call, const struct plan *p, const struct users *u, bool is_config,
-    int error)
-{
-	char first[256];
-
-	(void)snprintf(first, sizeof(first), "%.255s", call->why);
-	if (put_back(call, &p->before, p->aside) < 0)
-		return reaction_fail(call, error,
-		    "%s; and what was there cannot be brought back: it is in the vault", first);
-	for (size_t i = 0; i < u->len && is_config && error != -EBADMSG; i++)
-		if (service_reload(&u->service[i], call->why, sizeof(call->why)) < 0)
-			continue; /* told with the reason below */
-	return reaction_fail(call, error, "gone back: %s", first);
-}
-
 static int
 apply(struct reaction_call *call)
 {
+	struct plan *p;
+	int r;
+
+	p = plan_of(call, &r);
+	if (p == NULL)
+		return r;
+	/* After a crash it may be there already. */
+	if (replace_is(call->order->path, &p->after) != 1)
+		r = put_back(call, &p->after, p->aside);
+	free(p);
+	return r;
+}
+
+/* They read what is there now; what they say to it does not matter any more. */
+static void
+reload(struct reaction_call *call, const struct users *u)
+{
+	char why[sizeof(call->why)];
+
+	for (size_t i = 0; i < u->len; i++)
+		if (service_reload(&u->service[i], why, sizeof(why)) < 0)
+			continue;
+}
+
+static int
+settle(struct reaction_call *call)
+{
 	const char *path = call->order->path;
-	bool is_config = integrity_is_config(path);
 	struct users *u;
 	struct plan *p;
 	int r;
@@ -363,29 +386,54 @@ apply(struct reaction_call *call)
 	p = plan_of(call, &r);
 	if (p == NULL)
 		return r;
-	if (replace_is(path, &p->after) == 1) {
-		free(p);
-		return 0; /* after a crash: it is done */
-	}
 	u = users_of(path, p->device, p->inode);
-	if (u == NULL) {
-		free(p);
-		return -ENOMEM;
-	}
-	r = put_back(call, &p->after, p->aside);
-	if (r == 0) {
-		r = bring_in(call, u, is_config);
-		if (r < 0)
-			r = go_back(call, p, u, is_config, r);
-	}
-	if (r == 0 && vault_remember(path, &p->after) < 0)
-		ds_log(WARN, "what was put back is not remembered", "path=\"%s\"", path);
-	if (r == 0)
-		(void)reaction_fail(
-		    call, 0, "%.300s is as it was; what was there is in the vault", path);
+	if (u == NULL)
+		r = -ENOMEM;
+	else if (call->round > 0)
+		reload(call, u);
+	else
+		r = bring_in(call, u, integrity_is_config(path));
 	free(u);
 	free(p);
 	return r;
+}
+
+/* It does not do: everything as it was, and the daemon is told so. */
+static int
+go_back(struct reaction_call *call, const struct plan *p, int error)
+{
+	char first[256];
+
+	(void)snprintf(first, sizeof(first), "%.255s", call->why);
+	if (put_back(call, &p->before, p->aside) < 0)
+		return reaction_fail(call, error,
+		    "%s; and what was there cannot be brought back: it is in the vault", first);
+	call->kept = reaction_fail(call, error, "gone back: %s", first);
+	return integrity_is_config(call->order->path) && error != -EBADMSG ? -EAGAIN : error;
+}
+
+static int
+settled(struct reaction_call *call, int result)
+{
+	const char *path = call->order->path;
+	struct plan *p;
+	int r;
+
+	if (call->round > 0)
+		return call->kept;
+	p = plan_of(call, &r);
+	if (p == NULL)
+		return r;
+	if (result < 0) {
+		r = go_back(call, p, result);
+		free(p);
+		return r;
+	}
+	if (vault_remember(path, &p->after) < 0)
+		ds_log(WARN, "what was put back is not remembered", "path=\"%s\"", path);
+	free(p);
+	(void)reaction_fail(call, 0, "%.300s is as it was; what was there is in the vault", path);
+	return 0;
 }
 
 static int
@@ -438,6 +486,8 @@ const struct reaction reaction_restore_file = {
 	.check = check,
 	.prepare = prepare,
 	.apply = apply,
+	.settle = settle,
+	.settled = settled,
 	.read_back = read_back,
 	.undo = undo,
 };
