@@ -28,8 +28,9 @@ struct server_config {
 	uint64_t max_size;               /* bytes of the event plane */
 	char *alert_budget;              /* [detect] "1/host/week" */
 	uint64_t learning_min_ms;
-	char *starter_dir; /* empty: none */
-	char *unseen_max; /* a fraction, as text: see server_config_unseen_max() */
+	int64_t learning_cycles; /* 0: none, 1: a day, 2: a week */
+	char *starter_dir;       /* empty: none */
+	char *unseen_max;        /* a fraction, as text: see server_config_unseen_max() */
 	uint64_t silent_after_ms;
 	char *geoip_database; /* [geoip] */
 	struct ds_conf_list geoip_allow, geoip_deny;

@@ -102,6 +102,7 @@ detect_config_of(const struct server *s, const struct server_config *cfg)
 {
 	return (struct detect_config){
 		.learn_min_us = cfg->learning_min_ms * 1000,
+		.days_min = cfg->learning_cycles == 2 ? 7 : cfg->learning_cycles == 1,
 		.unseen_max = server_config_unseen_max(cfg),
 		.keys_max = KEYS_MAX,
 		.alert_budget = server_config_alert_budget(cfg),

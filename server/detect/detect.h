@@ -24,6 +24,7 @@ struct starters;
 
 struct detect_config {
 	uint64_t learn_min_us; /* a daemon learns at least so long */
+	unsigned days_min;     /* and has gone through so many: a daily, a weekly cycle; 0: none */
 	double unseen_max;   /* ready when the estimated unseen mass (Good-Turing) is below this */
 	uint32_t keys_max;   /* keys kept a daemon; more are counted, not kept */
 	double alert_budget; /* false alarms accepted a host and week; 0: one */

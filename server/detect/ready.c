@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define DAY_US (86400 * 1000000ull)
+
 /* Families that a detector judges: only they hold up readiness.  Issue by issue more join. */
 static const enum key_family judged[] = { KEY_PROCESS };
 
@@ -77,7 +79,8 @@ daemon_refresh(const struct profiles *p, struct daemon_profile *d, uint64_t host
 {
 	if (d->ready)
 		return true;
-	if (daemon_watched_us(d, host_us) < p->cfg.learn_min_us)
+	if (daemon_watched_us(d, host_us) < p->cfg.learn_min_us ||
+	    daemon_watched_us(d, host_us) < p->cfg.days_min * DAY_US)
 		return false;
 	for (size_t i = 0; i < DS_LEN(judged); i++) {
 		double unseen = daemon_unseen(p, d, judged[i], host_us);
@@ -139,6 +142,16 @@ say_unseen(struct sentences *s, const struct profiles *p, const struct daemon_pr
 		    one_in(p->cfg.unseen_max));
 }
 
+/* What is done once a day or a week was not seen yet. */
+static void
+say_cycles(struct sentences *s, const struct profiles *p, double watched_s)
+{
+	if (p->cfg.days_min >= 1 && watched_s < 86400)
+		say(s, "its daily cycle has not been seen: %.3g of 24 hours", watched_s / 3600);
+	if (p->cfg.days_min >= 7 && watched_s < 7 * 86400)
+		say(s, "its weekly cycle has not been seen: %.3g of 7 days", watched_s / 86400);
+}
+
 void
 daemon_blockers(const struct profiles *p, const struct daemon_profile *d, uint64_t host_us,
     char *ret, size_t size)
@@ -150,6 +163,8 @@ daemon_blockers(const struct profiles *p, const struct daemon_profile *d, uint64
 	ret[0] = '[';
 	if (!d->ready && watched < need)
 		say(&s, "has been watched for %.0f s of %.0f s", watched, need);
+	if (!d->ready)
+		say_cycles(&s, p, watched);
 	for (size_t i = 0; !d->ready && i < DS_LEN(judged); i++)
 		say_unseen(&s, p, d, judged[i], host_us);
 	ret[s.len] = ']';

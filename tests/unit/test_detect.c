@@ -465,6 +465,36 @@ a_flood_of_daemon_names_is_bounded(void **state)
 }
 
 static void
+a_daemon_waits_for_the_cycles_that_were_asked_for_and_says_so(void **state)
+{
+	struct fixture *f = *state;
+	const struct daemon_row *row;
+	unsigned daily = 0, weekly = 0;
+
+	f->cfg.days_min = 7;
+	detect_configure(f->detect, &f->cfg);
+	fixture_declare(f, NGINX, "service", "/usr/sbin/nginx", "1", 1);
+	for (unsigned hour = 0; hour < 7 * 24; hour++, f->now_us += 3570 * S) {
+		struct verdict v;
+
+		fixture_watch(f, NGINX, 30);
+		assert_int_equal(detect_tick(f->detect, f->now_us + 10 * S, &v), 0);
+		for (size_t i = 0; i < v.daemons_len; i++) {
+			row = &v.daemons[i];
+			assert_string_equal(row->state, "learning");
+			daily += strstr(row->blockers, "its daily cycle has not been seen") != NULL;
+			weekly +=
+			    strstr(row->blockers, "its weekly cycle has not been seen") != NULL;
+		}
+		verdict_done(&v);
+	}
+	assert_true(daily > 0 && weekly > daily);
+	f->now_us += 3600 * S;
+	fixture_watch(f, NGINX, 30);
+	assert_int_equal(send_exec(f, "/usr/bin/dash", "/usr/sbin/nginx", "sh"), 1);
+}
+
+static void
 what_other_hosts_do_is_not_strange(void **state)
 {
 	struct fixture *f = *state;
@@ -560,6 +590,7 @@ main(void)
 		TEST(a_hundred_thousand_programs_stay_bounded),
 		TEST(alerts_of_a_daemon_are_bounded),
 		TEST(a_flood_of_daemon_names_is_bounded),
+		TEST(a_daemon_waits_for_the_cycles_that_were_asked_for_and_says_so),
 		TEST(what_other_hosts_do_is_not_strange),
 		TEST(what_is_new_is_told_to_the_fleet),
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is told of files, destinations, listeners and privileges, and what everyday life is. */
 #include "server/detect/allowance.h"
+#include "server/detect/tier.h"
 #include "tests/unit/detect_fixture.h"
 
 #include <setjmp.h>
@@ -396,6 +397,59 @@ what_comes_with_an_alert_is_not_learnt_at_once(void **state)
 	assert_true(f->verdict.profiles[0].waits);
 }
 
+/* What one host can make normal in a day is bounded, whatever it does. */
+static void
+a_day_teaches_a_bounded_number_of_behaviours(void **state)
+{
+	struct fixture *f = *state;
+	unsigned learnt = 0, waits = 0;
+	char path[64];
+
+	fixture_ready_nginx(f);
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(
+		    path, sizeof(path), "/var/lib/nginx/d%c%c/a/b", 'a' + i / 26, 'a' + i % 26);
+		assert_int_equal(wrote(f, NGINX, "/usr/sbin/nginx", path), 0);
+		for (size_t k = 0; k < f->verdict.profiles_len; k++) {
+			learnt += f->verdict.profiles[k].learnt;
+			waits += f->verdict.profiles[k].waits;
+		}
+	}
+	assert_true(learnt <= TIER_DAY_MAX + 2);
+	assert_true(waits >= 100);
+}
+
+/* A hundred thousand different keys in a minute: bounded, and the families beside it go on. */
+static void
+a_flood_of_different_keys_is_bounded_and_crowds_out_nothing(void **state)
+{
+	struct fixture *f = *state;
+	size_t rows = 0;
+	char path[64];
+
+	fixture_ready_nginx(f);
+	for (unsigned i = 0; i < 100000; i++) {
+		struct ds_event ev = fixture_event(f, DS_EVENT_FILE_WRITE, NGINX);
+
+		snprintf(path, sizeof(path), "/srv/%c%c/%c%c/%c/x", 'a' + i % 26, 'a' + i / 26 % 26,
+		    'a' + i / 676 % 26, 'a' + i / 17576 % 26, 'a' + i % 25);
+		ev.num[DS_NUM_PID] = 4242;
+		ev.num[DS_NUM_OPEN_FLAGS] = O_WRONLY | O_CREAT;
+		set(&ev, DS_STR_EXE, "/usr/sbin/nginx");
+		set(&ev, DS_STR_PATH, path);
+		ev.time_us += i * 600;
+		fixture_add(f, &ev);
+		if (i % 5000 == 4999) {
+			f->now_us += 3 * S;
+			(void)fixture_send(f);
+			rows += f->verdict.profiles_len;
+		}
+	}
+	assert_true(rows <= f->cfg.keys_max / 4);
+	assert_int_equal(wrote(f, NGINX, "/usr/sbin/nginx", "/etc/cron.d/x"), 1);
+	assert_int_equal(net(f, NGINX, DS_EVENT_CONNECT, "/usr/bin/bash", "198.51.100.7", 4444), 1);
+}
+
 static void
 a_young_daemon_teaches_nobody(void **state)
 {
@@ -636,6 +690,8 @@ main(void)
 		TEST(what_waits_is_normal_after_three_days),
 		TEST(a_patient_attacker_is_told_on_day_15),
 		TEST(what_comes_with_an_alert_is_not_learnt_at_once),
+		TEST(a_day_teaches_a_bounded_number_of_behaviours),
+		TEST(a_flood_of_different_keys_is_bounded_and_crowds_out_nothing),
 		TEST(a_young_daemon_teaches_nobody),
 		TEST(what_is_expected_is_not_told_until_it_expires),
 		TEST(a_declared_deployment_is_one_notice_but_not_for_what_is_grave),
