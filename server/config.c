@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/config.h"
 #include "server/notify/channel.h"
+#include "server/notify/siem_form.h"
 #include "server/react/policy.h"
 
 #include <errno.h>
@@ -89,7 +90,8 @@ const struct ds_conf_option server_options[] = {
 	    "file with the bot's token (telegram), routing key (pagerduty), signing key (webhook), address of the "
 	    "webhook (slack) or password (email)" },
 	{ "notify.", "server", DS_CONF_STRING, CHANNEL(server), "", 0, 0, NULL, false,
-	    "of email: smtp://host:587 or smtps://host:465" },
+	    "of email: smtp://host:587 or smtps://host:465; of syslog: tls://host:6514, tcp://host:601 or "
+	    "udp://host:514" },
 	{ "notify.", "user", DS_CONF_STRING, CHANNEL(user), "", 0, 0, NULL, false,
 	    "of email: the account at that server; empty: none" },
 	{ "notify.", "from", DS_CONF_STRING, CHANNEL(from), "", 0, 0, NULL, false,
@@ -121,6 +123,16 @@ const struct ds_conf_option server_options[] = {
 	    true, "address space that a plugin may have" },
 	{ "plugins", "python", DS_CONF_STRING, AT(plugin_python), DS_DATADIR "/python", 0, 0, NULL,
 	    true, "where plugins in Python find the module daemonsec_plugin" },
+	{ "notify.", "path", DS_CONF_STRING, CHANNEL(path), "", 0, 0, NULL, false,
+	    "of file: where the lines go; log rotation may move it away at any time" },
+	{ "notify.", "cert_file", DS_CONF_STRING, CHANNEL(cert_file), "", 0, 0, NULL, false,
+	    "of syslog over TLS: our certificate, for receivers that ask for one" },
+	{ "notify.", "key_file", DS_CONF_STRING, CHANNEL(key_file), "", 0, 0, NULL, false,
+	    "its key; empty: in cert_file" },
+	{ "notify.", "format", DS_CONF_ENUM, CHANNEL(form), "auto", 0, 0, SIEM_FORMS, false,
+	    "of syslog and file: auto is rfc5424 (structured data) for syslog and ecs (JSON lines) for file" },
+	{ "notify.", "content", DS_CONF_LIST, CHANNEL(content), "alerts,reactions,audit", 0, 0, NULL,
+	    false, "of syslog and file: what is sent" },
 	{ "react", "never_block", DS_CONF_LIST, AT(react_never_block), "", 0, 0, NULL, true,
 	    "addresses and networks that are never blocked, on any host" },
 	{ "react", "never_block_labels", DS_CONF_STRING, AT(react_never_block_labels), "", 0, 0,

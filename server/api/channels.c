@@ -10,6 +10,7 @@
 #include "server/config.h"
 #include "server/notify/channel.h"
 #include "server/notify/message.h"
+#include "server/notify/siem_place.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,19 +34,55 @@ see_last(const struct message_row *row, void *ctx)
 	return l->sent_us != 0;
 }
 
+/* A receiver of records keeps its state in a setting; what waits is what changed since. */
+static int
+see_receiver(struct call *c, const char *name, struct message_counts *n, struct last *last)
+{
+	const struct store_backend *b = c->cfg->backend;
+	char key[CHANNEL_NAME_MAX + 16], text[SIEM_PLACE_MAX];
+	struct siem_place place;
+	uint64_t oldest, newest;
+	int r;
+
+	siem_place_key(name, key, sizeof(key));
+	r = b->setting_get(c->worker->reader, key, text, sizeof(text));
+	if (r < 0 || siem_place_parse(text, &place) < 0)
+		return r == -ENOENT ? 0 : r;
+	r = b->change_span(c->worker->reader, &oldest, &newest);
+	if (r < 0)
+		return r;
+	n->sent = place.sent;
+	n->waiting = newest > place.change ? newest - place.change : 0;
+	snprintf(last->error, sizeof(last->error), "%s", place.error);
+	last->sent_us = place.sent > 0 ? place.time_us : 0;
+	return 0;
+}
+
+/* What a channel has sent last, and how it fares. */
+static int
+see_channel(struct call *c, const char *name, const struct channel_config *cfg,
+    struct message_counts *n, struct last *last)
+{
+	const struct message_store *messages = c->cfg->backend->messages;
+	struct message_filter f = { .channel = name, .before = INT64_MAX, .limit = 50 };
+	int r = messages->count(c->worker->reader, name, n);
+
+	if (r == 0 && channel_is_siem(cfg))
+		return see_receiver(c, name, n, last);
+	if (r == 0)
+		r = messages->each(c->worker->reader, &f, see_last, last);
+	return r < 0 ? r : 0;
+}
+
 static int
 put_channel(struct call *c, const char *name, const struct channel_config *cfg)
 {
 	static const char *const severities[] = { "low", "medium", "high", "critical" };
-	const struct message_store *messages = c->cfg->backend->messages;
-	struct message_filter f = { .channel = name, .before = INT64_MAX, .limit = 50 };
 	struct message_counts n;
 	struct last last = { 0 };
 	struct ds_json *j = &c->json;
-	int r = messages->count(c->worker->reader, name, &n);
+	int r = see_channel(c, name, cfg, &n, &last);
 
-	if (r == 0)
-		r = messages->each(c->worker->reader, &f, see_last, &last);
 	if (r < 0)
 		return r;
 	ds_json_object(j);
@@ -83,13 +120,12 @@ void
 channels_put_health(struct call *c)
 {
 	const struct ds_conf_named *all = &c->cfg->server->channels;
-	const struct message_store *messages = c->cfg->backend->messages;
 
 	for (size_t i = 0; i < all->len; i++) {
 		const char *name = all->items[i].name;
-		struct message_filter f = { .channel = name, .before = INT64_MAX, .limit = 50 };
+		struct message_counts n;
 		struct last last = { 0 };
-		int r = messages->each(c->worker->reader, &f, see_last, &last);
+		int r = see_channel(c, name, all->items[i].value, &n, &last);
 
 		ds_json_object(&c->json);
 		ds_json_put_string(&c->json, "name", name);

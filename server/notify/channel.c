@@ -8,12 +8,23 @@
 
 /* In the order of CHANNEL_TYPES. */
 static const struct channel_kind *const kinds[] = { &channel_email, &channel_slack,
-	&channel_telegram, &channel_webhook, &channel_pagerduty, &channel_alertmanager };
+	&channel_telegram, &channel_webhook, &channel_pagerduty, &channel_alertmanager,
+	&channel_syslog, &channel_file };
 
 const struct channel_kind *
 channel_kind(const struct channel_config *cfg)
 {
 	return kinds[cfg->type];
+}
+
+/* Receivers of records have no messages to build. */
+const struct channel_kind channel_syslog = { "syslog", NULL, NULL },
+			  channel_file = { "file", NULL, NULL };
+
+bool
+channel_is_siem(const struct channel_config *cfg)
+{
+	return channel_kind(cfg)->build == NULL;
 }
 
 int

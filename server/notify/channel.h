@@ -39,6 +39,11 @@ struct channel_config {
 	char *quiet;        /* "22:00-07:00", UTC: kept for a digest meanwhile, but for critical */
 	int64_t per_hour;   /* messages; more are kept for a digest */
 	uint64_t digest_ms;
+	/* syslog and file */
+	char *path; /* file: where the lines go */
+	char *cert_file, *key_file;
+	int64_t form;                /* index of SIEM_FORMS */
+	struct ds_conf_list content; /* alerts, reactions, audit */
 };
 
 /* What goes over the wire. */
@@ -75,11 +80,13 @@ struct channel_kind {
 };
 
 extern const struct channel_kind channel_email, channel_slack, channel_telegram, channel_webhook,
-    channel_pagerduty, channel_alertmanager;
+    channel_pagerduty, channel_alertmanager, channel_syslog, channel_file;
 
-#define CHANNEL_TYPES "email|slack|telegram|webhook|pagerduty|alertmanager"
+#define CHANNEL_TYPES "email|slack|telegram|webhook|pagerduty|alertmanager|syslog|file"
 
 const struct channel_kind *channel_kind(const struct channel_config *cfg);
+/* Takes records one by one instead of messages: see siem.h. */
+bool channel_is_siem(const struct channel_config *cfg);
 /* One mail address, and nothing beside it. */
 bool channel_is_address(const char *text);
 /* "22:00-07:00" in minutes of the day; false: not of this form. */

@@ -4,6 +4,7 @@
  * programs that only read the configuration.
  */
 #include "server/notify/channel.h"
+#include "server/notify/siem_address.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -95,9 +96,42 @@ flaw_of_pagerduty(const struct channel_config *cfg)
 	return *cfg->url ? flaw_of_url(cfg) : NULL;
 }
 
+static const char *
+flaw_of_content(const struct channel_config *cfg)
+{
+	for (size_t i = 0; i < cfg->content.len; i++)
+		if (strcmp(cfg->content.items[i], "alerts") != 0 &&
+		    strcmp(cfg->content.items[i], "reactions") != 0 &&
+		    strcmp(cfg->content.items[i], "audit") != 0)
+			return "content: expected some of alerts, reactions, audit";
+	return cfg->content.len > 0 ? NULL : "content: nothing would be sent";
+}
+
+static const char *
+flaw_of_syslog(const struct channel_config *cfg)
+{
+	enum siem_transport transport;
+	char host[256], port[8];
+
+	if (!siem_address(cfg->server, &transport, host, port))
+		return "server: expected tls://host:6514, tcp://host:601 or udp://host:514";
+	if (transport != SIEM_TLS && (*cfg->cert_file || *cfg->ca_file))
+		return "server: certificates are for tls:// only";
+	if (*cfg->key_file && !*cfg->cert_file)
+		return "cert_file: needs the certificate of key_file";
+	return *cfg->path ? "path: is for type = file" : flaw_of_content(cfg);
+}
+
+static const char *
+flaw_of_file(const struct channel_config *cfg)
+{
+	return cfg->path[0] != '/' ? "path: needs a file, from the root" : flaw_of_content(cfg);
+}
+
 /* In the order of CHANNEL_TYPES. */
 static const char *(*const flaws[])(const struct channel_config *cfg) = { flaw_of_email,
-	flaw_of_slack, flaw_of_telegram, flaw_of_url, flaw_of_pagerduty, flaw_of_url };
+	flaw_of_slack, flaw_of_telegram, flaw_of_url, flaw_of_pagerduty, flaw_of_url,
+	flaw_of_syslog, flaw_of_file };
 
 int
 channels_check(const struct ds_conf_named *channels, char *ret_why, size_t size)

@@ -15,37 +15,6 @@
 #include <string.h>
 
 #define CHANGES_MAX 500u /* of a round */
-#define HOSTS_MAX   (1u << 20)
-
-/* ---- hosts */
-
-static int
-add_host(const struct host_row *row, void *ctx)
-{
-	struct notify *n = ctx;
-	struct known_host *h = calloc(1, sizeof(*h));
-	void *old = NULL;
-	int r;
-
-	if (h == NULL)
-		return -ENOMEM;
-	snprintf(h->name, sizeof(h->name), "%s", row->name);
-	snprintf(h->labels, sizeof(h->labels), "%s", row->labels);
-	r = ds_map_put(n->hosts, &row->number, sizeof(row->number), h, &old);
-	free(r < 0 ? h : old);
-	return r;
-}
-
-static const struct known_host *
-host_of(struct notify *n, uint32_t number)
-{
-	static const struct known_host unknown = { "", "" };
-	const struct known_host *h = ds_map_get(n->hosts, &number, sizeof(number));
-
-	if (h == NULL && number != 0 && n->cfg.backend->each_host(n->reader, add_host, n) == 0)
-		h = ds_map_get(n->hosts, &number, sizeof(number));
-	return h != NULL ? h : &unknown;
-}
 
 /* ---- a round */
 
@@ -130,7 +99,7 @@ static int
 decide(struct round *round, const struct alert_row *row)
 {
 	struct notify *n = round->notify;
-	const struct known_host *host = host_of(n, row->host);
+	const struct host_name *host = host_names_get(n->hosts, row->host);
 	struct route_alert a = { row->kind, row->severity, row->daemon, row->status, host->labels,
 		row->count };
 
@@ -187,7 +156,7 @@ run_round(struct round *round)
 	int r = b->each_change(n->reader, n->cursor, CHANGES_MAX, see_change, round);
 
 	if (r == 0 && round->hosts_changed)
-		r = b->each_host(n->reader, add_host, n);
+		r = host_names_read(n->hosts);
 	for (size_t i = 0; i < round->ids_len && r >= 0; i++)
 		r = b->alert_get(n->reader, round->ids[i], see_alert, round);
 	if (r < 0 || round->changes == 0)
@@ -285,5 +254,5 @@ decide_begin(struct notify *n)
 	r = seed_rates(n);
 	if (r < 0)
 		return r;
-	return b->each_host(n->reader, add_host, n);
+	return host_names_read(n->hosts);
 }

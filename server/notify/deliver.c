@@ -110,6 +110,17 @@ struct due {
 	uint64_t now_us;
 };
 
+static bool
+is_siem(const struct notify *n, const char *name)
+{
+	const struct ds_conf_named *all = n->cfg.channels;
+
+	for (size_t i = 0; i < all->len; i++)
+		if (strcmp(all->items[i].name, name) == 0)
+			return channel_is_siem(all->items[i].value);
+	return false;
+}
+
 static int
 take(const struct message_row *row, void *ctx)
 {
@@ -121,6 +132,8 @@ take(const struct message_row *row, void *ctx)
 
 	if (sender_busy(n->sender) == SENDER_MAX)
 		return 1;
+	if (c == NULL && is_siem(n, row->channel))
+		return 0; /* its own thread sees to it */
 	if (c == NULL) {
 		bury(n, row, "there is no such channel any more");
 		return 0;

@@ -5,10 +5,12 @@
 
 #include "lib/mailbox.h"
 #include "lib/map.h"
+#include "server/notify/host_names.h"
 #include "server/notify/message.h"
 #include "server/notify/notify.h"
 #include "server/notify/route.h"
 #include "server/notify/sender.h"
+#include "server/notify/siem.h"
 #include "server/store/writer.h"
 
 #include <pthread.h>
@@ -34,17 +36,15 @@ struct notify {
 	struct reader *reader;
 	struct ds_mailbox *replies; /* of the writer */
 	struct sender *sender;
-	struct ds_map *hosts; /* number -> struct known_host */
-	uint64_t cursor;      /* changes up to here are decided */
-	uint64_t commits;     /* the writer's, when we looked last */
+	struct host_names *hosts;
+	struct siem **siems; /* one for each channel that is a receiver of records */
+	size_t siems_len;
+	uint64_t cursor;  /* changes up to here are decided */
+	uint64_t commits; /* the writer's, when we looked last */
 	uint64_t prune_ms, look_ms;
 	pthread_t thread;
 	bool started;
 	_Atomic bool stop;
-};
-
-struct known_host {
-	char name[256], labels[512];
 };
 
 /* decide.c: what changed becomes messages. */

@@ -96,9 +96,12 @@ open_channels(struct notify *n, char *why, size_t size)
 	if (n->channels == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < all->len; i++) {
-		struct channel *c = &n->channels[n->channels_len++];
+		struct channel *c = &n->channels[n->channels_len];
 		int r = 0;
 
+		if (channel_is_siem(all->items[i].value))
+			continue;
+		n->channels_len++;
 		c->name = all->items[i].name;
 		c->cfg = all->items[i].value;
 		c->has_held = true; /* perhaps: the first look tells */
@@ -114,6 +117,27 @@ open_channels(struct notify *n, char *why, size_t size)
 	return 0;
 }
 
+static int
+start_siems(struct notify *n, char *why, size_t size)
+{
+	const struct ds_conf_named *all = n->cfg.channels;
+
+	n->siems = calloc(all->len + 1, sizeof(*n->siems));
+	if (n->siems == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < all->len; i++) {
+		const struct channel_config *cfg = all->items[i].value;
+
+		if (!channel_is_siem(cfg) || !cfg->enabled)
+			continue;
+		n->siems[n->siems_len] = siem_start(&n->cfg, all->items[i].name, cfg, why, size);
+		if (n->siems[n->siems_len] == NULL)
+			return -EIO;
+		n->siems_len++;
+	}
+	return 0;
+}
+
 struct notify *
 notify_start(const struct notify_config *cfg, char *why, size_t size)
 {
@@ -125,17 +149,20 @@ notify_start(const struct notify_config *cfg, char *why, size_t size)
 		return NULL;
 	n->cfg = *cfg;
 	n->replies = ds_mailbox_new(1);
-	n->hosts = ds_map_new(1u << 20);
 	n->sender = sender_new();
-	r = n->replies != NULL && n->hosts != NULL && n->sender != NULL ? 0 : -ENOMEM;
+	r = n->replies != NULL && n->sender != NULL ? 0 : -ENOMEM;
 	if (r == 0)
 		r = open_channels(n, why, size);
 	if (r == 0) {
 		snprintf(why, size, "cannot read what was told");
 		r = cfg->backend->reader_open(cfg->store, &n->reader);
 	}
+	if (r == 0 && (n->hosts = host_names_new(cfg->backend, n->reader)) == NULL)
+		r = -ENOMEM;
 	if (r == 0)
 		r = decide_begin(n);
+	if (r == 0)
+		r = start_siems(n, why, size);
 	if (r == 0)
 		n->started = pthread_create(&n->thread, NULL, notify_main, n) == 0;
 	if (!n->started) {
@@ -155,10 +182,13 @@ notify_stop(struct notify *n)
 		sender_wake(n->sender);
 		pthread_join(n->thread, NULL);
 	}
+	for (size_t i = 0; i < n->siems_len; i++)
+		siem_stop(n->siems[i]);
+	free(n->siems);
 	sender_free(n->sender);
+	host_names_free(n->hosts);
 	if (n->reader != NULL)
 		n->cfg.backend->reader_close(n->reader);
-	ds_map_free(n->hosts, free);
 	ds_mailbox_free(n->replies);
 	if (n->channels != NULL)
 		for (size_t i = 0; i < n->channels_len; i++)

@@ -9,15 +9,14 @@ import hmac
 import http.server
 import json
 import os
-import sqlite3
 import ssl
 import subprocess
 import sys
 import threading
-import time
 import warnings
 
 from harness import Site, done, isolate, ok, skip_all, wait
+from notify_rows import put_alert, put_host
 
 warnings.simplefilter("ignore", DeprecationWarning)
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -91,28 +90,6 @@ def smtp_server(mailbox, key, cert):
                    authenticator=login, auth_required=True)
     c.start()
     return c
-
-
-def put_alert(site, number, severity="high", count=1, status="open", title="nginx started /bin/sh"):
-    """An alert as the detector would write it; the triggers of the store tell that it changed."""
-    db = sqlite3.connect(os.path.join(site.state, "control.db"), timeout=20)
-    now = int(time.time() * 1e6)
-    db.execute("INSERT INTO alert(id, key, host, daemon, kind, status, severity, title, reason, score, created_us,"
-               " updated_us, first_us, last_us, count, json) VALUES (?,?,1,'nginx','new_child',?,?,?,?,90,?,?,?,?,?,?)"
-               " ON CONFLICT(id) DO UPDATE SET severity = excluded.severity, count = excluded.count,"
-               " status = excluded.status",
-               (f"alr_{number:04}", f"k{number}", status, severity, title, "it never did", now, now, now, now, count,
-                json.dumps({"explanation": [{"feature": "child executable", "baseline": "none", "observed": "/bin/sh"}],
-                            "peers": {"seen": 0, "of": 312}, "threat": [{"id": "T1059.004", "name": "Unix Shell"}]})))
-    db.commit()
-    db.close()
-
-
-def put_host(site):
-    db = sqlite3.connect(os.path.join(site.state, "control.db"), timeout=20)
-    db.execute("INSERT INTO host VALUES (1, x'01', 'web1', '', '', '', '', '', '', '', 'web,eu', 1, 0, 0, '', 0, x'00')")
-    db.commit()
-    db.close()
 
 
 def options(directory, cert):

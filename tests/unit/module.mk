@@ -386,6 +386,11 @@ tests_unit_test_access_SOURCES = tests/unit/test_access.c
 tests_unit_test_access_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_access_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
+unit_tests_server += tests/unit/test_siem
+tests_unit_test_siem_SOURCES = tests/unit/test_siem.c
+tests_unit_test_siem_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_siem_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
+
 unit_tests_server += tests/unit/test_notify
 tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
 tests_unit_test_notify_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)

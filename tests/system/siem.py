@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A SIEM is fed: a real rsyslog takes structured data over TLS with client certificates, CEF over TCP and OCSF over UDP;
+what was missed while it was away, and nothing else, is sent when it is back; and a file of JSON lines survives rotation."""
+import json
+import os
+import re
+import subprocess
+import time
+
+from harness import TOP, Process, Site, done, isolate, need, ok, say, wait
+from notify_rows import put_alert, put_host
+
+isolate()
+need("rsyslogd", "openssl")
+
+
+def run(*args, **kw):
+    subprocess.run(args, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kw)
+
+
+def certificates(d):
+    """An authority, and certificates of the receiver (by its address) and of us (by a name)."""
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    run("openssl", "req", "-x509", *key, "-keyout", f"{d}/ca.key", "-out", f"{d}/ca.pem", "-days", "2", "-subj", "/CN=test")
+    for name, alt in (("receiver", "IP:127.0.0.1"), ("sender", "DNS:daemonsec.test"), ("stranger", "DNS:other.test")):
+        run("openssl", "req", *key, "-keyout", f"{d}/{name}.key", "-out", f"{d}/{name}.csr", "-subj", f"/CN={alt.split(':')[1]}")
+        with open(f"{d}/ext", "w") as f:
+            f.write(f"subjectAltName={alt}\n")
+        run("openssl", "x509", "-req", "-in", f"{d}/{name}.csr", "-CA", f"{d}/ca.pem", "-CAkey", f"{d}/ca.key", "-days", "2",
+            "-CAcreateserial", "-extfile", f"{d}/ext", "-out", f"{d}/{name}.pem")
+
+
+class Receiver:
+    """rsyslogd with its own configuration; one file for each way in, a parsed message a line."""
+
+    def __init__(self, d):
+        self.dir, self.process = d, None
+        driver = next((x for x in ("ossl", "gtls") if any(
+            os.path.exists(f"{p}/lmnsd_{x}.so") for p in ("/usr/lib/x86_64-linux-gnu/rsyslog", "/usr/lib64/rsyslog",
+                                                          "/usr/lib/aarch64-linux-gnu/rsyslog"))), None)
+        self.has_tls = driver is not None
+        with open(f"{d}/rsyslog.conf", "w") as f:
+            f.write(f'global(workDirectory="{d}"' + (
+                f' DefaultNetstreamDriver="{driver}" DefaultNetstreamDriverCAFile="{d}/ca.pem"'
+                f' DefaultNetstreamDriverCertFile="{d}/receiver.pem" DefaultNetstreamDriverKeyFile="{d}/receiver.key"'
+                if driver else "") + ")\n"
+                'module(load="imtcp")\nmodule(load="imudp")\n'
+                'template(name="j" type="list"){ property(name="jsonmesg") constant(value="\\n") }\n')
+            for name, line in (
+                    ("tls", f'input(type="imtcp" port="6514" address="127.0.0.1" ruleset="tls" StreamDriver.Name="{driver}" '
+                            'StreamDriver.Mode="1" StreamDriver.AuthMode="x509/name" PermittedPeer=["daemonsec.test"])'),
+                    ("tcp", 'input(type="imtcp" port="601" address="127.0.0.1" ruleset="tcp")'),
+                    ("udp", 'input(type="imudp" port="514" address="127.0.0.1" ruleset="udp")')):
+                f.write(f'ruleset(name="{name}"){{ action(type="omfile" file="{d}/{name}.out" template="j") }}\n')
+                if name != "tls" or driver:
+                    f.write(line + "\n")
+
+    def start(self):
+        self.process = Process(["rsyslogd", "-n", "-f", f"{self.dir}/rsyslog.conf", "-i", f"{self.dir}/pid"], f"{self.dir}/log")
+
+    def stop(self):
+        self.process.stop()
+
+    def lines(self, name):
+        try:
+            with open(f"{self.dir}/{name}.out") as f:
+                return [json.loads(line) for line in f]
+        except (OSError, json.JSONDecodeError):  # not there, or just being written
+            return []
+
+
+def parameters(message):
+    return dict(re.findall(r'(\w+)="((?:[^"\\\]]|\\.)*)"', message.get("structured-data", "")))
+
+
+def alerts(receiver):
+    return [m for m in receiver.lines("tls") if parameters(m).get("id", "").startswith("alr_")]
+
+
+def ids(receiver):
+    return [parameters(m)["id"] for m in alerts(receiver)]
+
+
+def structured(site, receiver):
+    put_alert(site, 1, title='nginx started "/bin/sh"]\nroot: all is well')
+    if not ok(wait(lambda: ids(receiver) == ["alr_0001"], 15), "rsyslog takes an alert over TLS, from a sender with a certificate"):
+        return
+    m = alerts(receiver)[0]
+    p = parameters(m)
+    ok(m["app-name"] == "daemonsec" and m["msgid"] == "new_child" and m["pri"] == str(10 * 8 + 3),
+       "as RFC 5424 says: facility, severity, name and MSGID")
+    ok(p["host"] == "web1" and p["daemon"] == "nginx" and p["severity"] == "high" and p["event"] == "new" and
+       p["url"] == "https://ds.example.org/alerts/alr_0001", "with structured data")
+    ok(len(alerts(receiver)) == 1 and "\n" not in m["msg"] and "root: all is well" in m["msg"],
+       "and a title with a line end stays one message")
+    put_alert(site, 1, count=2)
+    put_alert(site, 1, count=25, status="closed")
+    ok(wait(lambda: [parameters(x)["event"] for x in alerts(receiver)] == ["new", "closed"], 15),
+       "what only counts up is no record; its end is")
+
+
+def other_forms(site, receiver):
+    lines = wait(lambda: receiver.lines("tcp"), 10)
+    text = lines[0]["msg"] if lines else ""
+    ok(re.match(r" ?CEF:0\|DaemonSec\|daemonsec-server\|[^|]+\|new_child\|nginx started \"/bin/sh\"\] root: all is well\|8\|rt=\d+",
+                text) and "dhost=web1" in text and "cn1Label=Score cn1=90" in text, "CEF over TCP")
+    found = wait(lambda: receiver.lines("udp"), 10)
+    doc = json.loads(found[0]["msg"]) if found else {}
+    ok(doc.get("class_uid") == 2004 and doc["type_uid"] == 200401 and doc["severity_id"] == 4 and
+       doc["finding_info"]["attacks"][0]["technique"]["uid"] == "T1059.004" and doc["device"]["hostname"] == "web1" and
+       doc["metadata"]["version"] == "1.3.0", "OCSF over UDP")
+
+
+def missed(site, receiver):
+    receiver.stop()
+    for i in range(100, 140):
+        put_alert(site, i)
+    ok(wait(lambda: [c["error"] for c in site.get("channels")["items"] if c["name"] == "siem"][0], 15),
+       "a receiver that is away is told of in /channels")
+    site.process.kill()  # nor does the server's own crash matter
+    put_alert(site, 140)
+    site.start()
+    receiver.start()
+    want = [f"alr_{i:04}" for i in range(100, 141)]
+    wait(lambda: len(ids(receiver)) >= 2 + len(want), 40)
+    got = ids(receiver)[2:]
+    ok(sorted(got) == want, f"exactly what it missed comes when it is back ({len(got)} of {len(want)})")
+    state = wait(lambda: [c for c in site.get("channels")["items"] if c["name"] == "siem" and not c["error"]], 10)
+    ok(state and state[0]["sent"] >= 43, "and /channels says how much was sent")
+
+
+def audited(site, receiver):
+    site.post("enrolment-tokens", {})
+    ok(wait(lambda: any("token" in m["msg"] for m in receiver.lines("tls") if parameters(m).get("event") == "audit"), 15),
+       "who changed what is in it, too")
+    r = site.ctl("notify", "test", "siem")
+    ok(r.stdout.strip() == "siem: sent" and wait(lambda: any(m["msgid"] == "test" for m in receiver.lines("tls")), 5),
+       "daemonsec-ctl notify test sends one")
+    r = site.ctl("notify", "test", "stranger", check=False)
+    ok(r.returncode == 1, "a sender whose certificate the receiver does not know is told so: " + r.stderr.strip())
+
+
+def file_of_lines(site, path):
+    def docs(p):
+        try:
+            with open(p) as f:
+                return [json.loads(line) for line in f]
+        except OSError:
+            return []
+
+    first = wait(lambda: docs(path), 10)
+    first = [x for x in first if x["event"]["kind"] == "alert"]
+    ok(first and first[0]["event"]["kind"] == "alert" and first[0]["ecs"]["version"] and
+       first[0]["threat"]["technique"]["id"] == ["T1059.004"] and first[0]["daemonsec"]["peers"]["of"] == 312,
+       "a file has a document of the Elastic Common Schema a line")
+    os.rename(path, path + ".1")
+    put_alert(site, 200)
+    ok(wait(lambda: [d["event"]["id"] for d in docs(path) if d["event"]["kind"] == "alert"] == ["alr_0200"], 10),
+       "and goes on in a new one after rotation")
+    everything = [d["event"]["id"] for d in docs(path + ".1") + docs(path) if d["daemonsec"]["event"] == "new"]
+    ok(len(set(everything)) == 43, f"nothing is lost ({len(everything) - len(set(everything))} twice, over a kill -9)")
+
+
+def pulled(site):
+    token = site.post("api-tokens", {"name": "siem", "role": "viewer"})
+    with open(f"{d}/api-token", "w") as f:
+        f.write(token["token"] + "\n")
+
+    def pull():
+        r = subprocess.run([os.path.join(TOP, "doc/examples/siem_pull.py"), "--server", f"http://127.0.0.1:{site.api_port}",
+                            "--token-file", f"{d}/api-token", "--place", f"{d}/place"], capture_output=True, text=True, timeout=60)
+        return [json.loads(line)["id"] for line in r.stdout.splitlines()] if r.returncode == 0 else r.stderr
+
+    pull()
+    for i in range(300, 304):
+        put_alert(site, i)
+    got = pull()
+    ok(sorted(got) == [f"alr_{i:04}" for i in range(300, 304)] and pull() == [], f"the example of doc/ pulls what is new, once: {got}")
+
+
+site = Site()
+d = site.dir
+certificates(d)
+receiver = Receiver(d)
+receiver.start()
+tls = {"type": "syslog", "server": "tls://127.0.0.1:6514", "ca_file": f"{d}/ca.pem"}
+with open(site.conf, "a") as f:
+    for name, options in {
+        "siem": {**tls, "cert_file": f"{d}/sender.pem", "key_file": f"{d}/sender.key"},
+        "stranger": {**tls, "cert_file": f"{d}/stranger.pem", "key_file": f"{d}/stranger.key", "kinds": "none"},
+        "cef": {"type": "syslog", "server": "tcp://127.0.0.1", "format": "cef", "content": "alerts"},
+        "ocsf": {"type": "syslog", "server": "udp://127.0.0.1", "format": "ocsf", "content": "alerts"},
+        "lines": {"type": "file", "path": f"{d}/alerts.jsonl"},
+    }.items():
+        f.write(f"[notify.{name}]\n" + "".join(f"{k} = {v}\n" for k, v in options.items()))
+    f.write("[api]\npublic_url = https://ds.example.org\n")
+with site:
+    put_host(site)
+    if receiver.has_tls:
+        structured(site, receiver)
+        other_forms(site, receiver)
+        missed(site, receiver)
+        audited(site, receiver)
+        file_of_lines(site, f"{d}/alerts.jsonl")
+        pulled(site)
+    else:
+        say("rsyslog has no TLS here (rsyslog-openssl or rsyslog-gnutls)")
+receiver.stop()
+done()
