@@ -56,3 +56,9 @@ EXTRA_DIST += ansible/.ansible-lint ansible/CHANGELOG.md ansible/README.md ansib
 	ansible/roles/server/defaults/main.yml ansible/roles/server/handlers/main.yml ansible/roles/server/meta/argument_specs.yml \
 	ansible/roles/server/meta/main.yml ansible/roles/server/tasks/absent.yml ansible/roles/server/tasks/main.yml \
 	ansible/roles/server/tasks/present.yml ansible/roles/server/templates/50-ansible.conf.j2
+
+# For the tools that people have: rules for Prometheus with their tests, a dashboard for Grafana.
+prometheusdir = $(pkgdatadir)/prometheus
+grafanadir = $(pkgdatadir)/grafana
+dist_prometheus_DATA = dist/prometheus/daemonsec.rules.yml dist/prometheus/daemonsec.rules.test.yml
+dist_grafana_DATA = dist/grafana/daemonsec.json dist/grafana/provisioning.yml

@@ -15,8 +15,8 @@
 #define GAP_MS    1000u
 #define SLIM_MS   10000u /* after the start */
 
-static uint64_t
-cpu_used_us(void)
+uint64_t
+health_cpu_us(void)
 {
 	struct rusage u;
 
@@ -26,9 +26,9 @@ cpu_used_us(void)
 	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
-/* Resident now; ru_maxrss would be the peak. */
-static uint64_t
-resident_bytes(void)
+/* ru_maxrss would be the peak. */
+uint64_t
+health_resident_bytes(void)
 {
 	unsigned long long pages = 0;
 	FILE *f = fopen("/proc/self/statm", "re");
@@ -60,7 +60,7 @@ add(struct batcher *batcher, const struct ds_event *ev)
 void
 health_init(struct health *h)
 {
-	*h = (struct health){ .cost_at_ms = ds_clock_monotonic_ms(), .cpu_us = cpu_used_us() };
+	*h = (struct health){ .cost_at_ms = ds_clock_monotonic_ms(), .cpu_us = health_cpu_us() };
 	h->slim_at_ms = h->cost_at_ms + SLIM_MS;
 }
 
@@ -68,11 +68,11 @@ static void
 tell_cost(struct health *h, struct batcher *batcher, uint64_t now_ms)
 {
 	struct ds_event ev = own_event(DS_EVENT_AGENT_COST);
-	uint64_t cpu = cpu_used_us();
+	uint64_t cpu = health_cpu_us();
 
 	ev.num[DS_NUM_PID] = (uint64_t)getpid();
 	ev.num[DS_NUM_CPU_US] = cpu - h->cpu_us;
-	ev.num[DS_NUM_RSS] = resident_bytes();
+	ev.num[DS_NUM_RSS] = health_resident_bytes();
 	ev.num[DS_NUM_DURATION_US] = (now_ms - h->cost_at_ms) * 1000;
 	ds_event_set_str(&ev, DS_STR_SOURCE, "uplink", 6);
 	add(batcher, &ev);
@@ -86,6 +86,7 @@ health_lost(struct health *h, const char *source, uint64_t events, const char *m
 	if (h->lost == 0)
 		h->lost_from_ms = ds_clock_monotonic_ms();
 	h->lost += events;
+	h->lost_total += events;
 	h->lost_source = source;
 	h->lost_message = message;
 }

@@ -15,6 +15,7 @@ struct health {
 	uint64_t cost_at_ms; /* last cost event */
 	uint64_t cpu_us;     /* used until then */
 	uint64_t lost;       /* events, not told yet */
+	uint64_t lost_total; /* since the start */
 	uint64_t lost_from_ms;
 	const char *lost_source, *lost_message; /* of the last of them; constant */
 	uint64_t gap_at_ms;                     /* last gap told */
@@ -23,6 +24,9 @@ struct health {
 	int disk_error;      /* last one logged */
 };
 
+/* Of this process: CPU time used, memory resident now. */
+uint64_t health_cpu_us(void);
+uint64_t health_resident_bytes(void);
 void health_init(struct health *h);
 /* Events were lost: told as a gap soon.  The texts are kept, not copied. */
 void health_lost(struct health *h, const char *source, uint64_t events, const char *message);

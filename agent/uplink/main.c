@@ -10,8 +10,9 @@
 #include "agent/config.h"
 #include "agent/uplink/batcher.h"
 #include "agent/uplink/courier.h"
+#include "agent/uplink/exporter.h"
 #include "agent/uplink/facts.h"
-#include "agent/uplink/health.h"
+#include "agent/uplink/figures.h"
 #include "agent/uplink/link.h"
 #include "agent/uplink/logs/logs.h"
 #include "agent/uplink/priv.h"
@@ -47,6 +48,7 @@ struct uplink {
 	struct health health;
 	struct ds_hello facts;
 	struct logs *logs;
+	struct exporter *exporter; /* NULL: nobody asks for figures */
 	struct event *tick, *sync, *term, *intr, *hup;
 	struct event *farewell;           /* ending: until then */
 	uint8_t host_id[DS_HOST_ID_SIZE]; /* as told to the guard */
@@ -437,6 +439,31 @@ start_logs(struct uplink *u)
 	return 0;
 }
 
+static void
+write_figures(struct evbuffer *out, void *ctx)
+{
+	struct uplink *u = ctx;
+
+	figures_write(out, u->spool, u->link, &u->health);
+}
+
+/* Whoever cannot be asked for figures works all the same, and says so. */
+static void
+start_exporter(struct uplink *u)
+{
+	int fd;
+
+	if (!u->cfg.prometheus)
+		return;
+	fd = exporter_listen(u->cfg.prometheus_listen, (unsigned)u->cfg.prometheus_port);
+	if (fd >= 0)
+		u->exporter = exporter_new(u->base, fd, write_figures, u);
+	if (u->exporter == NULL)
+		ds_log(ERROR, "no metrics: their port cannot be listened on",
+		    "address=%s port=%lld error=\"%s\"", u->cfg.prometheus_listen,
+		    (long long)u->cfg.prometheus_port, strerror(fd < 0 ? -fd : ENOMEM));
+}
+
 static int
 begin(struct uplink *u, int fd)
 {
@@ -471,7 +498,8 @@ begin(struct uplink *u, int fd)
 		r = start_logs(u);
 	if (r < 0)
 		return r;
-	r = priv_filter(why, sizeof(why));
+	start_exporter(u);
+	r = priv_filter(u->exporter != NULL, why, sizeof(why));
 	if (r < 0)
 		ds_log(WARN, "no system call filter, going on without", "why=\"%s\"", why);
 	return 0;
@@ -489,6 +517,7 @@ finish(struct uplink *u)
 		batcher_settle(u->batcher);
 		batcher_set_notes(u->batcher, NULL, NULL);
 	}
+	exporter_free(u->exporter);
 	logs_free(u->logs);
 	courier_free(u->courier);
 	u->courier = NULL;

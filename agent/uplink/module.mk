@@ -22,10 +22,11 @@ uplink_logs = agent/uplink/logs/follow.c agent/uplink/logs/follow.h agent/uplink
 agent_uplink_libuplink_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(SECCOMP_CFLAGS) $(JOURNAL_CFLAGS)
 
 pkglibexec_PROGRAMS += agent/uplink/daemonsec-uplink
-agent_uplink_daemonsec_uplink_SOURCES = agent/uplink/main.c agent/config.c agent/config.h
-agent_uplink_daemonsec_uplink_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS)
+agent_uplink_daemonsec_uplink_SOURCES = agent/uplink/main.c agent/uplink/exporter.c agent/uplink/exporter.h \
+	agent/uplink/figures.c agent/uplink/figures.h agent/config.c agent/config.h
+agent_uplink_daemonsec_uplink_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(EVENT_HTTP_CFLAGS)
 agent_uplink_daemonsec_uplink_LDADD = agent/uplink/libuplink.a agent/uplink/libdslink.a $(DS_BATCH_LIBS) $(DS_NET_LIBS) \
-	lib/libds.a $(SECCOMP_LIBS)
+	lib/libds.a $(SECCOMP_LIBS) $(EVENT_HTTP_LIBS)
 
 # The login sensor alone, for a test below a systemd.
 check_PROGRAMS += tests/system/logs_probe

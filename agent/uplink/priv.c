@@ -152,7 +152,7 @@ static const char *const allowed[] = {
 static const int domains[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
 
 static int
-add_rules(scmp_filter_ctx filter)
+add_rules(scmp_filter_ctx filter, bool may_accept)
 {
 	int r = 0;
 
@@ -171,11 +171,13 @@ add_rules(scmp_filter_ctx filter)
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
 		    SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+	if (r == 0 && may_accept)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(accept4), 0);
 	return r;
 }
 
 int
-priv_filter(char *ret_why, size_t why_size)
+priv_filter(bool may_accept, char *ret_why, size_t why_size)
 {
 	scmp_filter_ctx filter;
 	int r;
@@ -185,7 +187,7 @@ priv_filter(char *ret_why, size_t why_size)
 	return -ENOSYS;
 #endif
 	filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-	r = filter != NULL ? add_rules(filter) : -ENOMEM;
+	r = filter != NULL ? add_rules(filter, may_accept) : -ENOMEM;
 	if (r == 0)
 		r = seccomp_load(filter);
 	if (r < 0)
@@ -195,8 +197,9 @@ priv_filter(char *ret_why, size_t why_size)
 }
 #else
 int
-priv_filter(char *ret_why, size_t why_size)
+priv_filter(bool may_accept, char *ret_why, size_t why_size)
 {
+	(void)may_accept;
 	snprintf(ret_why, why_size, "built without libseccomp");
 	return -ENOSYS;
 }

@@ -5,6 +5,7 @@
 
 #include "lib/compiler.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -18,8 +19,9 @@ DS_MUST_CHECK int priv_own_directory(
  * ptrace by others of the same user; ends when the guard does.  Already unprivileged: keeps the
  * user it is. */
 DS_MUST_CHECK int priv_drop(const char *user, char *ret_why, size_t why_size);
-/* From now on only the system calls that the uplink's work needs. -ENOSYS where there is no filter.
+/* From now on only the system calls that the uplink's work needs; may_accept: and those of a server
+ * on a socket that listens already.  -ENOSYS where there is no filter.
  */
-DS_MUST_CHECK int priv_filter(char *ret_why, size_t why_size);
+DS_MUST_CHECK int priv_filter(bool may_accept, char *ret_why, size_t why_size);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "server/api/routes.h"
 #include "server/api/state.h"
+#include "server/config.h"
 #include "server/store/writer.h"
 
 #include <errno.h>
@@ -77,6 +78,43 @@ put_counts(struct call *c, const struct counts *n)
 }
 
 static void
+put_reactions(struct call *c)
+{
+	struct reaction_counts n = { 0 };
+
+	(void)c->cfg->backend->reactions->count(c->worker->reader, &n); /* zeroes tell */
+	head(c, "reactions", "gauge", "Reactions that are kept, by status.");
+	labelled(c, "reactions", "status", "dry_run", n.dry_run);
+	labelled(c, "reactions", "status", "waiting", n.waiting);
+	labelled(c, "reactions", "status", "in_effect", n.in_effect);
+	labelled(c, "reactions", "status", "failed", n.failed);
+	labelled(c, "reactions", "status", "expired", n.expired);
+	labelled(c, "reactions", "status", "undone", n.undone);
+}
+
+/* A channel is a section of the configuration: there are few, and no client makes one. */
+static void
+put_messages(struct call *c)
+{
+	const struct ds_conf_named *all = &c->cfg->server->channels;
+	static const char *const names[] = { "messages_waiting", "messages_dead" };
+	static const char *const help[] = { "Messages that a channel has not taken yet.",
+		"Messages that were given up." };
+
+	for (size_t k = 0; k < DS_LEN(names) && all->len > 0; k++) {
+		head(c, names[k], "gauge", help[k]);
+		for (size_t i = 0; i < all->len; i++) {
+			struct message_counts n = { 0 };
+
+			(void)c->cfg->backend->messages->count(
+			    c->worker->reader, all->items[i].name, &n); /* zeroes tell */
+			labelled(c, names[k], "channel", all->items[i].name,
+			    k == 0 ? n.waiting + n.held : n.dead);
+		}
+	}
+}
+
+static void
 put_ingest(struct call *c)
 {
 	struct ingest_stats s = { 0 };
@@ -140,6 +178,8 @@ metrics_show(struct call *c)
 	head(c, "build_info", "gauge", "The version that runs.");
 	line(c, "daemonsec_build_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
 	put_counts(c, &counts);
+	put_reactions(c);
+	put_messages(c);
 	put_ingest(c);
 	put_store(c);
 }

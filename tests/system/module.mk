@@ -68,7 +68,7 @@ tests_system_order_sign_SOURCES = tests/system/order_sign.c
 tests_system_order_sign_LDADD = $(DS_NET_LIBS) lib/libds.a
 system_tests += tests/system/reactions.py tests/system/blocks.py tests/system/hold.py
 
-system_tests += tests/system/notify.py tests/system/siem.py
+system_tests += tests/system/notify.py tests/system/siem.py tests/system/prometheus.py
 EXTRA_DIST += tests/system/notify_rows.py
 
 EXTRA_DIST += tests/system/live/estate.py tests/system/live/attacks.py tests/system/live/replay.py

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A real Prometheus scrapes server and agent; promtool approves of the metrics, of the rules and of their tests; and what the
+rules and the dashboard ask for exists."""
+import json
+import os
+import re
+import subprocess
+import urllib.request
+
+from harness import TOP, Process, Site, done, isolate, need, ok, say, wait
+
+isolate()
+need("prometheus", "promtool")
+DIST = os.path.join(TOP, "dist")
+
+
+def fetch(url):
+    with urllib.request.urlopen(url, timeout=10) as r:
+        return r.read().decode()
+
+
+def promtool(*args, text=None):
+    r = subprocess.run(["promtool", *args], input=text, capture_output=True, text=True, timeout=60)
+    if r.returncode:
+        say(r.stdout + r.stderr)
+    return r.returncode == 0
+
+
+def names(metrics):
+    return set(re.findall(r"^(daemonsec_\w+)", metrics, re.M))
+
+
+def asked_for():
+    """Metrics in the expressions of rules and dashboard."""
+    with open(f"{DIST}/prometheus/daemonsec.rules.yml") as f:
+        text = "\n".join(re.findall(r"expr: (.*)", f.read()))
+    with open(f"{DIST}/grafana/daemonsec.json") as f:
+        text += "\n".join(t["expr"] for p in json.load(f)["panels"] for t in p["targets"])
+    return set(re.findall(r"\bdaemonsec_\w+", text))
+
+
+ok(promtool("check", "rules", f"{DIST}/prometheus/daemonsec.rules.yml"), "promtool takes the rules")
+ok(promtool("test", "rules", f"{DIST}/prometheus/daemonsec.rules.test.yml"), "and their tests pass")
+with Site({"notify.hook.type": "webhook", "notify.hook.url": "https://example.org/"}) as site:
+    agent = site.agent(options={"exporters.prometheus": "true"})
+    server, client = fetch(f"http://127.0.0.1:{site.api_port}/metrics"), fetch("http://127.0.0.1:9101/metrics")
+    ok(promtool("check", "metrics", text=server), "promtool check metrics has nothing to say about the server's")
+    ok(promtool("check", "metrics", text=client), "nor about the agent's")
+    missing = asked_for() - names(server) - names(client)
+    ok(not missing, f"every metric of the rules and of the dashboard exists {sorted(missing) or ''}")
+    ok("daemonsec_agent_connected 1" in client and re.search(r"daemonsec_agent_batches_confirmed_total [1-9]", client),
+       "the agent says that it is connected and what was confirmed")
+    try:
+        fetch("http://127.0.0.1:9101/")
+        ok(False, "it serves metrics only")
+    except urllib.error.HTTPError as e:
+        ok(e.code == 404, "it serves metrics only")
+    conf = os.path.join(site.dir, "prometheus.yml")
+    with open(conf, "w") as f:
+        f.write(f"global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\n"
+                f"rule_files: [ {os.path.realpath(DIST)}/prometheus/daemonsec.rules.yml ]\nscrape_configs:\n"
+                f"  - {{ job_name: daemonsec, static_configs: [ {{ targets: [ '127.0.0.1:{site.api_port}' ] }} ] }}\n"
+                f"  - {{ job_name: agents, static_configs: [ {{ targets: [ '127.0.0.1:9101' ] }} ] }}\n")
+    prometheus = Process(["prometheus", f"--config.file={conf}", f"--storage.tsdb.path={site.dir}/tsdb",
+                          "--web.listen-address=127.0.0.1:9090"], os.path.join(site.dir, "prometheus.log"))
+
+    def value(query):
+        answer = json.loads(fetch("http://127.0.0.1:9090/api/v1/query?query=" + urllib.request.quote(query)))
+        return {r["metric"].get("job", ""): r["value"][1] for r in answer["data"]["result"]}
+
+    ok(wait(lambda: value("up") == {"daemonsec": "1", "agents": "1"}, 30), "a real Prometheus scrapes both")
+    ok(wait(lambda: value('daemonsec_agents{state="connected"}') == {"daemonsec": "1"}, 10), "and knows that an agent is there")
+    prometheus.stop()
+done()
