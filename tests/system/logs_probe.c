@@ -92,7 +92,7 @@ main(int argc, char **argv)
 	if (input == NULL || event_add(input, NULL) < 0 ||
 	    logs_start(logs, base, notes, size, &ops, NULL) < 0)
 		return 1;
-	if (priv_filter(text, sizeof(text)) < 0)
+	if (priv_filter(false, text, sizeof(text)) < 0)
 		printf("FILTER %s\n", text);
 	save();
 	logs_describe(logs, text, sizeof(text));
