@@ -121,7 +121,7 @@ order_of(const char *kind)
 }
 
 static int
-take(const struct ds_order *o)
+take_only(const struct ds_order *o)
 {
 	uint8_t signature[DS_SIGN_SIZE], id[DS_SIGN_ID_SIZE];
 	struct ds_buf b;
@@ -134,6 +134,14 @@ take(const struct ds_order *o)
 	assert_int_equal(ds_buf_put(&b, signature, sizeof(signature)), 0);
 	r = order_take(b.data, b.len);
 	ds_buf_done(&b);
+	return r;
+}
+
+static int
+take(const struct ds_order *o)
+{
+	int r = take_only(o);
+
 	order_run();
 	return r;
 }
@@ -418,6 +426,32 @@ what_was_only_begun_is_not_done_by_a_removal(void **state)
 	assert_int_equal(order_init(&config), 0);
 }
 
+/* Some of them twice. */
+static void
+of_ten_thousand_orders_at_once_each_is_answered_and_one_kills(void **state)
+{
+	enum { MANY = 10000 };
+	struct ds_order *all = calloc(MANY, sizeof(*all));
+
+	(void)state;
+	assert_non_null(all);
+	for (size_t i = 0; i < MANY; i++) {
+		all[i] = order_of(i == MANY / 2 ? "kill" : DS_ORDER_ANSWER);
+		all[i].answer = DS_ANSWER_ALLOW;
+	}
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(take_only(&all[i]), 0);
+	for (size_t i = 0; i < MANY; i += 10)
+		assert_int_equal(take_only(&all[i]), 0);
+	order_run();
+	assert_true(dies());
+	assert_int_equal(ledger_len(), MANY);
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(
+		    outcome_of(&all[i]), i == MANY / 2 ? DS_OUTCOME_DONE : DS_OUTCOME_NOTHING);
+	free(all);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -429,6 +463,7 @@ main(void)
 		T(who_sends_what_is_no_order_is_ended),
 		T(an_order_for_another_host_leaves_no_trace),
 		T(a_dry_run_does_nothing),
+		T(of_ten_thousand_orders_at_once_each_is_answered_and_one_kills),
 		T(a_freeze_is_undone_by_order_and_once),
 		T(what_was_begun_before_a_crash_is_finished),
 		T(but_not_when_the_order_has_expired_meanwhile),
