@@ -10,6 +10,7 @@
 #include "lib/clock.h"
 #include "server/api/access.h"
 #include "server/api/caller.h"
+#include "server/api/cause.h"
 #include "server/api/expect.h"
 #include "server/api/reactions.h"
 #include "server/api/state.h"
@@ -221,9 +222,45 @@ struct listing {
 	const struct query *query;
 	uint64_t since_us, until_us;
 	unsigned left, scanned;
-	char last[64]; /* id of the last one looked at */
+	char last[64];          /* id of the last one looked at */
+	char cause[CAUSE_SIZE]; /* only of this one; "": of any */
 	bool more;
 };
+
+static bool
+is_of_cause(const struct listing *l, const struct alert_row *row)
+{
+	char cause[CAUSE_SIZE];
+
+	if (l->cause[0] == '\0')
+		return true;
+	cause_of(row, cause);
+	return strcmp(cause, l->cause) == 0;
+}
+
+static int
+see_cause(const struct alert_row *row, void *ctx)
+{
+	cause_of(row, ctx);
+	return 0;
+}
+
+/* ?cause=, the id of an alert that has it; false and a problem when there is no such alert. */
+static bool
+read_cause(struct call *c, char ret[CAUSE_SIZE])
+{
+	const char *id = c->get(c->request, "cause");
+	int r;
+
+	if (id == NULL || *id == '\0')
+		return true;
+	r = c->cfg->backend->alert_get(c->worker->reader, id, see_cause, ret);
+	if (r == 0)
+		call_problem(c, 404, "not-found", "there is no alert \"%s\"", id);
+	else if (r < 0)
+		call_error(c, r, "cannot read the alert");
+	return r > 0;
+}
 
 static int
 list_alert(const struct alert_row *row, void *ctx)
@@ -237,6 +274,8 @@ list_alert(const struct alert_row *row, void *ctx)
 	}
 	snprintf(l->last, sizeof(l->last), "%s", row->id);
 	if (row->last_us < l->since_us || (l->until_us != 0 && row->first_us > l->until_us))
+		return 0;
+	if (!is_of_cause(l, row))
 		return 0;
 	asked.host = searcher_host(l->c->worker->searcher, row->host);
 	if (!query_match(l->query, get_field, &asked))
@@ -271,7 +310,8 @@ alerts_list(struct call *c)
 	int r;
 
 	if (!call_limit(c, 100, &l.left) || !call_time(c, "since", &l.since_us) ||
-	    !call_time(c, "until", &l.until_us) || !read_status(c, &status))
+	    !call_time(c, "until", &l.until_us) || !read_status(c, &status) ||
+	    !read_cause(c, l.cause))
 		return;
 	q = call_query(c, &query_alerts);
 	if (q == NULL)

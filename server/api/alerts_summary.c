@@ -8,22 +8,22 @@
 #include "lib/clock.h"
 #include "lib/map.h"
 #include "server/api/call.h"
+#include "server/api/cause.h"
 #include "server/api/routes.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUPS_MAX 20000u  /* of each sort; what comes after is counted, not shown */
-#define PAIRS_MAX  200000u /* of a group and a host */
-#define SHOWN_MAX  20u     /* causes and daemons */
-#define HOSTS_MAX  1000u
-#define BUCKETS    56u
-#define HOURS_MAX  720u
-#define HOUR_US    (UINT64_C(3600) * 1000000)
-#define RANKS      4
+#define GROUPS_MAX  20000u  /* of each sort; what comes after is counted, not shown */
+#define PAIRS_MAX   200000u /* of a group and a host */
+#define DAEMONS_MAX 20u
+#define HOSTS_MAX   1000u
+#define BUCKETS     56u
+#define HOURS_MAX   720u
+#define HOUR_US     (UINT64_C(3600) * 1000000)
+#define RANKS       4
 
 static const char *const ranks[RANKS] = { "low", "medium", "high", "critical" };
 
@@ -44,6 +44,7 @@ struct sort_of_group {
 
 struct summary {
 	uint64_t since_us, until_us;
+	unsigned causes_max;
 	struct sort_of_group causes, daemons, hosts;
 	struct ds_map *pairs; /* keys only */
 	uint64_t open[RANKS], buckets[BUCKETS][RANKS];
@@ -56,17 +57,6 @@ rank_of(const char *severity)
 		if (strcmp(ranks[i], severity) == 0)
 			return i;
 	return 0;
-}
-
-/* Titles of one cause differ in the host that some name at their end. */
-static size_t
-cause_len(const char *title)
-{
-	size_t len = strlen(title), at = len;
-
-	while (at > 0 && (isalnum((unsigned char)title[at - 1]) || strchr("._-", title[at - 1])))
-		at--;
-	return at < len && at >= 4 && memcmp(title + at - 4, " on ", 4) == 0 ? at - 4 : len;
 }
 
 static void
@@ -156,8 +146,8 @@ static int
 see_alert(const struct alert_row *row, void *ctx)
 {
 	struct summary *s = ctx;
-	char key[1024];
-	int rank = rank_of(row->severity), n, r;
+	char key[CAUSE_SIZE];
+	int rank = rank_of(row->severity), r;
 
 	if (row->first_us >= s->since_us && row->first_us < s->until_us)
 		s->buckets[(row->first_us - s->since_us) * BUCKETS / (s->until_us - s->since_us)]
@@ -165,11 +155,7 @@ see_alert(const struct alert_row *row, void *ctx)
 	if (strcmp(row->status, "open") != 0)
 		return 0;
 	s->open[rank]++;
-	n = snprintf(key, sizeof(key), "%s|%s|%.*s", row->kind, row->daemon,
-	    (int)cause_len(row->title), row->title);
-	if (n < 0)
-		return 0;
-	r = add_to(s, &s->causes, key, (size_t)n < sizeof(key) ? (size_t)n : sizeof(key) - 1, row);
+	r = add_to(s, &s->causes, key, cause_of(row, key), row);
 	if (r == 0 && *row->daemon)
 		r = add_to(s, &s->daemons, row->daemon, strlen(row->daemon), row);
 	if (r == 0)
@@ -272,8 +258,8 @@ put_summary(struct call *c, const struct summary *s)
 	ds_json_end(j);
 	ds_json_put_uint(j, "hosts_in_need", serious_hosts(s));
 	ds_json_put_uint(j, "causes_total", s->causes.len);
-	put_groups(c, "causes", &s->causes, SHOWN_MAX, true);
-	put_groups(c, "daemons", &s->daemons, SHOWN_MAX, true);
+	put_groups(c, "causes", &s->causes, s->causes_max, true);
+	put_groups(c, "daemons", &s->daemons, DAEMONS_MAX, true);
 	put_groups(c, "hosts", &s->hosts, HOSTS_MAX, false);
 	ds_json_put_time(j, "since", s->since_us);
 	ds_json_put_time(j, "until", s->until_us);
@@ -339,16 +325,17 @@ void
 alerts_summary(struct call *c)
 {
 	struct summary *s;
-	unsigned hours;
+	unsigned hours, causes_max;
 	int r;
 
-	if (!read_hours(c, &hours))
+	if (!read_hours(c, &hours) || !call_limit(c, 20, &causes_max))
 		return;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL) {
 		call_error(c, -ENOMEM, "cannot sum the alerts up");
 		return;
 	}
+	s->causes_max = causes_max;
 	s->until_us = ds_clock_wall_us();
 	s->since_us = s->until_us - hours * HOUR_US;
 	r = prepare(s);

@@ -1,5 +1,5 @@
 # server/api: sources, tests and what is installed
-server_libdsserver_a_SOURCES += server/api/alerts.c server/api/alerts_summary.c server/api/expect.c server/api/expect.h server/api/learning.c server/api/rules.c server/api/api.c server/api/api.h server/api/api_tokens.c server/api/auth.c \
+server_libdsserver_a_SOURCES += server/api/alerts.c server/api/alerts_summary.c server/api/cause.c server/api/cause.h server/api/expect.c server/api/expect.h server/api/learning.c server/api/rules.c server/api/api.c server/api/api.h server/api/api_tokens.c server/api/auth.c \
 	server/api/auth.h server/api/call.c server/api/call.h server/api/daemons.c server/api/ecs.c server/api/ecs.h \
 	server/api/events.c server/api/follow.c server/api/follow.h server/api/hosts.c server/api/http.c server/api/http.h \
 	server/api/listen.c server/api/listen.h server/api/metrics.c server/api/pool.c server/api/pool.h \

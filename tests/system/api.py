@@ -246,6 +246,10 @@ def alerts(site):
        f"a summary counts each open alert under one cause {s['open']}")
     ok(s["causes"][0]["alert"] in ids and s["hosts_in_need"] <= len(s["hosts"]) == len({a["host"]["id"] for a in opened}),
        "names the worst and the hosts")
+    one = s["causes"][0]["alert"]
+    ok(len(site.alerts(cause=one, status="open")) == s["causes"][0]["alerts"] and len(site.get("alerts/summary", limit="1")["causes"]) == 1,
+       "the alerts of a cause are listed")
+    ok(problem(lambda: site.alerts(cause="alr_99"), 404, "alr_99"), "a cause of no alert is not found")
     came = sum(sum(s["came_" + k]) for k in s["open"])
     ok(came == sum((a["first_seen"] or "") >= s["since"] for a in every), f"and when they came: {came}")
     ok(problem(lambda: site.get("alerts/summary", hours="0"), 400, "hours"), "hours that are none are refused")

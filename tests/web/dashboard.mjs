@@ -75,6 +75,7 @@ async function check(name, run) {
 }
 
 const api = async (p) => (await fetch(`${base}/api/v1/${p}`, { headers: { Authorization: `Bearer ${token}` } })).json();
+const send = async (p, body) => (await fetch(`${base}/api/v1/${p}`, { method: "POST", headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" }, body: JSON.stringify(body) })).json();
 const alerts = (await api("alerts?status=open&limit=500")).items;
 const alert = alerts.find((a) => a.kind === "new_child" && a.host.name.startsWith("sim-") && a.process);
 const screens = [
@@ -181,6 +182,18 @@ await check("two clicks", async () => {
   await clicks(`/alerts/${alert.id}`, button("Acknowledge"));
   await page.locator(".panel .chip", { hasText: "Acknowledged" }).waitFor();
   ok((await api(`alerts/${alert.id}`)).status === "acknowledged", "one click acknowledges it");
+  const done = await send("reactions", { kind: "block_ip", host: alert.host.id, address: "203.0.113.9", alert: alert.id, ttl: "10m", reason: "test" });
+  await clicks(`/alerts/${alert.id}`, button("Undo"));
+  await page.locator(".toast", { hasText: "Undo was ordered" }).waitFor();
+  ok(done.id && (await api(`reactions/${done.id}`)).result.undo_by, "one click orders the way back from what was done about it", JSON.stringify(done));
+  await clicks(`/alerts/${alert.id}`, button("Assign"), () => page.locator("dialog .people button").first());
+  await page.locator(".panel .chip", { hasText: "admin" }).waitFor();
+  ok((await api(`alerts/${alert.id}`)).assignee === "admin", "two clicks assign it");
+  await clicks(`/alerts/${alert.id}`, button("Note"));
+  await page.locator("dialog textarea").fill("seen at three");
+  await page.locator("dialog").getByRole("button", { name: "Save" }).click();
+  await page.locator("dialog").waitFor({ state: "detached" });
+  ok((await api(`alerts/${alert.id}`)).notes.some((n) => n.note === "seen at three"), "one click leads to a note");
   await clicks(`/alerts/${alert.id}`, button("Mark as normal"), () => page.locator("dialog").getByRole("button", { name: "Mark as normal" }));
   await page.locator("dialog").waitFor({ state: "detached" });
   ok((await api(`alerts/${alert.id}`)).verdict?.verdict === "benign_expected", "two clicks mark it as normal");
@@ -213,6 +226,28 @@ await check("keys", async () => {
   await page.keyboard.press("e");
   await page.waitForFunction(() => [...document.querySelectorAll(".panel .chip")].some((c) => c.textContent === "Acknowledged"));
   ok((await api(`alerts/${id}`)).status === "acknowledged", "e acknowledges it");
+  const again = await send("reactions", { kind: "block_ip", host: alert.host.id, address: "203.0.113.10", alert: id, ttl: "10m", reason: "test" });
+  await page.locator(".panel").getByRole("button", { name: "Undo" }).first().waitFor();
+  await page.keyboard.press("u");
+  await page.locator(".toast", { hasText: "Undo was ordered" }).first().waitFor();
+  ok((await api(`reactions/${again.id}`)).result.undo_by, "u undoes", JSON.stringify(again));
+  for (const [key, title] of [["a", "Assign"], ["w", "Note"], ["n", "Mark as normal"]]) {
+    await page.keyboard.press(key);
+    await page.getByRole("dialog", { name: title }).waitFor();
+    if (key === "a") {
+      await page.waitForFunction(() => document.activeElement?.closest("dialog .people"));
+      await page.keyboard.press("Enter");
+    }
+    else await page.keyboard.press("Escape");
+    await page.locator("dialog").waitFor({ state: "detached" });
+  }
+  ok((await api(`alerts/${id}`)).assignee === "admin", "a Enter assigns it; w and n lead to a note and to what is normal");
+  await page.keyboard.press("g");
+  await page.keyboard.press("a");
+  await page.waitForURL("**/alerts");
+  ok(true, "g a leaves the panel, though a is a key of it");
+  await page.goBack();
+  await page.locator(".panel h2").waitFor();
   await page.keyboard.press("Escape");
   await page.waitForURL("**/alerts");
   await page.keyboard.press("/");
@@ -255,6 +290,28 @@ await check("query bar", async () => {
   await page.waitForFunction((n) => document.querySelectorAll("table.events tbody tr").length > n, before);
   ok(true, "live events come by themselves");
   await shot(page, "live-light");
+});
+
+// ---- what is drawn, from what was stored
+
+await check("pictures", async () => {
+  await go(page, `/hosts/${alert.host.id}`);
+  await settle(page);
+  await page.locator(".chart canvas").first().waitFor();
+  ok(/now [1-9]\d* of 100/.test(await page.locator("main").innerText()), "a host that was attacked shows its risk as a line, and in a word");
+  const told = alert.process.executable;
+  await page.locator(".tree .proc", { hasText: told }).first().waitFor();
+  ok(await page.locator(".tree ul ul .proc").count() > 0, "its processes are a tree, with what the alert is about in it");
+  await go(page, `/daemons/${alert.daemon.id}`);
+  await settle(page);
+  const before = await page.locator(".scatter canvas").screenshot();
+  await page.getByRole("button", { name: "K-Means" }).click();
+  await page.getByText("its nearest centre").waitFor();
+  ok(!before.equals(await page.locator(".scatter canvas").screenshot()), "its minutes are coloured by DBSCAN or by K-Means");
+  await page.locator("table.bands button").first().click();
+  await page.locator(".chart canvas").first().waitFor();
+  ok(true, "a feature is drawn over the day, before its band");
+  await shot(page, "daemon-course-light");
 });
 
 // ---- names that want to be run

@@ -24,7 +24,8 @@ export const severityRank = (s: string) => order.indexOf(s);
 export const worst = (list: { severity: string }[]) => list.reduce<string>((w, a) => (severityRank(a.severity) > severityRank(w) ? a.severity : w), "");
 
 // What makes two alerts one cause: the same thing, done by the same daemon, wherever it ran.
-export const causeOf = (a: Alert) => `${a.kind}|${a.daemon?.name ?? ""}|${a.title.replace(/ on [\w.-]+$/, "")}`;
+export const stripped = (title: string) => title.replace(/ on [\w.-]+$/, "");
+export const causeOf = (a: Alert) => `${a.kind}|${a.daemon?.name ?? ""}|${stripped(a.title)}`;
 
 export type Cause = { key: string; alerts: Alert[]; severity: string; last: string; hosts: number };
 export function byCause(alerts: Alert[]): Cause[] {

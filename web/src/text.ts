@@ -76,7 +76,7 @@ export const t = {
     title: "Alerts", list: "Alerts", grouped: "Group by cause", filter: "Which alerts", severity: "Severity", anySeverity: "Any severity",
     none: "No open alerts. Nothing has departed from what is normal.", noneSuch: "No alert matches.",
     hosts: (k: number) => n(k, "host", "hosts"), times: (k: number) => (k === 1 ? "once" : `${k.toLocaleString()} times`),
-    ackAll: (k: number) => `Acknowledge all ${k}`, closeAll: (k: number) => `Close all ${k}`, more: "Show older alerts",
+    ackAll: (k: number) => `Acknowledge all ${k}`, closeAll: (k: number) => `Close all ${k}`, more: "Show older alerts", inCauses: (k: number, c: number) => `${n(k, "alert", "alerts")} of ${n(c, "cause", "causes")}`, worstCauses: (k: number) => `These are the worst ${k} causes. A search finds the others.`,
     pick: "Select an alert to see why it was raised, what DaemonSec did about it, and how to undo it.",
     gone: "There is no such alert.", panel: "The alert",
     ack: "Acknowledge", close: "Close", normal: "Mark as normal", real: "It is real", undo: "Undo", note: "Note", share: "Copy link", assign: "Assign",

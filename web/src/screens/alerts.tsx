@@ -1,10 +1,12 @@
 // alerts - the queue, by cause; one alert beside it.
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
-import { get, may, type PageOf } from "../api";
+import { all, get, may, type PageOf } from "../api";
+import type { AlertGroup, AlertSummary } from "../api.gen";
 import { kept, useData } from "../data";
+import { count } from "../format";
 import { useKeys } from "../keys";
-import { byCause, canUndo, severityRank, type Alert, type Cause } from "../model";
+import { byCause, canUndo, severityRank, stripped, type Alert } from "../model";
 import { t } from "../text";
 import { go, link, param, setParams, withParams } from "../url";
 import { Button, Empty, Severity, Show, Tabs, Time, Told } from "../ui/basic";
@@ -14,12 +16,29 @@ import { undo } from "../ui/reaction";
 import { acknowledge, AlertPanel, close } from "./alert";
 
 const grouped = kept("alerts.grouped", true);
-const STEP = 200;
+const STEP = 200, CAUSES = 200, OF_CAUSE = 1000;
+
+// Alerts that are one thing; which they are is asked for when somebody opens it.
+type Heading = { key: string; severity: string; alerts: number; hosts: number; last: string; title: string; host: string; worst: string; list?: Alert[] };
+
+const sorted = (list: Alert[]) => [...list].sort((a, b) => severityRank(b.severity) - severityRank(a.severity) || (a.last_seen < b.last_seen ? 1 : -1));
+const keyOf = (daemon: string, title: string) => `${daemon}|${stripped(title)}`;
+const ofGroup = (g: AlertGroup): Heading => ({
+  key: keyOf(g.daemon ?? "", g.title ?? ""), severity: g.severity, alerts: g.alerts, hosts: g.hosts, last: g.last_seen, title: g.title ?? "", host: g.host.name ?? "", worst: g.alert ?? "",
+});
+const ofList = (list: Alert[], key: string): Heading => {
+  const s = sorted(list), a = s[0]!;
+  return { key, severity: a.severity, alerts: list.length, hosts: new Set(list.map((x) => x.host?.id)).size, last: list.reduce((m, x) => (x.last_seen > m ? x.last_seen : m), ""), title: a.title, host: a.host?.name ?? "", worst: a.id, list: s };
+};
+const readCause = (h: Heading, signal?: AbortSignal) => all<Alert>("alerts", { status: "open", cause: h.worst, limit: STEP }, OF_CAUSE, signal).then(sorted);
 
 export function Alerts({ id }: { id: string }) {
   const wanted = param("status") || "open", q = param("q"), severity = param("severity"), since = param("since"), until = param("until");
-  const pages = useSignal(1);
+  const pages = useSignal(1), opened = useSignal<Set<string>>(new Set());
   const query = [q && (severity || since) ? `(${q})` : q, severity && `severity:${severity}`].filter(Boolean).join(" and ");
+  // All that is open is grouped by the server; what was searched for is grouped here, as far as it was read.
+  const whole = grouped.value && wanted === "open" && !query && !since && !until;
+  const sum = useData("alerts by cause", (s) => get<AlertSummary>("alerts/summary", { limit: CAUSES }, s), { every: 15, on: ["alerts"], skip: !whole });
   const list = useData(`alerts ${wanted} ${query} ${since} ${until} ${pages.value}`, async (signal) => {
     const items: Alert[] = [];
     let cursor: string | null = null;
@@ -30,9 +49,27 @@ export function Alerts({ id }: { id: string }) {
       if (!cursor) break;
     }
     return { items, more: cursor !== null };
-  }, { every: 10, on: ["alerts"] });
-  const open = (a: Alert) => go(withParams({}, link.alert(a.id)), id !== "");
-  const shut = () => go(withParams({}, "/alerts"));
+  }, { every: 15, on: ["alerts"], skip: whole });
+  const one = useData(`alert ${id}`, (s) => get<Alert>(`alerts/${encodeURIComponent(id)}`, undefined, s), { skip: !id || !whole });
+  const groups = whole ? (sum.data?.causes ?? []).map(ofGroup) : [];
+  const isOpen = (h: Heading) => opened.value.has(h.key) || (id !== "" && (h.list?.some((a) => a.id === id) ?? (one.data !== undefined && keyOf(one.data.daemon?.name ?? "", one.data.title) === h.key)));
+  const wide = groups.filter((h) => h.alerts > 1 && isOpen(h));
+  const inner = useData(`cause ${wide.map((h) => h.key).join("\n")}`, async (s) => new Map(await Promise.all(wide.map(async (h) => [h.key, await readCause(h, s)] as const))),
+    { on: ["alerts"], skip: wide.length === 0 });
+  // While the next one is read the last stays.
+  const last = useRef(new Map<string, Alert[]>());
+  if (inner.data) last.current = inner.data;
+  const items = list.data?.items ?? [];
+  const headings = whole ? groups.map((h) => ({ ...h, list: h.alerts > 1 ? last.current.get(h.key) : undefined }))
+    : grouped.value ? byCause(items).map((c) => ofList(c.alerts, c.key)) : items.map((a) => ofList([a], a.id));
+  const toggle = (h: Heading) => {
+    const next = new Set(opened.value);
+    if (!next.delete(h.key)) next.add(h.key);
+    opened.value = next;
+  };
+  const open = (alert: string) => go(withParams({}, link.alert(alert)), id !== "");
+  const shown = whole ? { ...sum, data: sum.data && { more: false } } : { ...list, data: list.data && { more: list.data.more } };
+  const beside = headings.find((h) => h.list?.some((a) => a.id === id))?.list ?? items;
   return (
     <div class={`screen triage ${id ? "with-panel" : ""}`}>
       <div class="triage-list stack">
@@ -49,84 +86,79 @@ export function Alerts({ id }: { id: string }) {
             </select></label>
           <label class="row tight nowrap"><input type="checkbox" checked={grouped.value} onChange={(e) => { grouped.value = e.currentTarget.checked; }} />{t.alerts.grouped}</label>
           {(since || until) && <Button icon="close" onClick={() => setParams({ since: "", until: "" })}>{t.act.clear}: {t.alerts.filter}</Button>}
+          {whole && sum.data && <span class="muted">{t.alerts.inCauses(Object.values(sum.data.open).reduce((a, b) => a + b, 0), sum.data.causes_total)}</span>}
         </div>
-        <Show of={list} what={t.alerts.title} lines={8}>{({ items, more }) => (
+        <Show of={shown} what={t.alerts.title} lines={8}>{({ more }) => (
           <>
-            <Queue items={items} id={id} onOpen={open} filtered={q !== "" || severity !== "" || wanted !== "open"} />
+            <Queue headings={headings} isOpen={isOpen} onToggle={toggle} id={id} onOpen={open} filtered={!whole} />
             {more && <Button onClick={() => { pages.value++; }}>{t.alerts.more}</Button>}
+            {whole && sum.data!.causes_total > CAUSES && <p class="muted">{t.alerts.worstCauses(CAUSES)}</p>}
           </>
         )}</Show>
       </div>
-      {id ? <AlertPanel key={id} id={id} all={list.data?.items ?? []} onClose={shut} /> : null}
+      {id ? <AlertPanel key={id} id={id} all={beside} onClose={() => go(withParams({}, "/alerts"))} /> : null}
     </div>
   );
 }
 
-function Queue({ items, id, onOpen, filtered }: { items: Alert[]; id: string; onOpen: (a: Alert) => void; filtered: boolean }) {
-  const opened = useSignal<Set<string>>(new Set());
+function Queue({ headings, isOpen, onToggle, id, onOpen, filtered }: {
+  headings: Heading[]; isOpen: (h: Heading) => boolean; onToggle: (h: Heading) => void; id: string; onOpen: (alert: string) => void; filtered: boolean;
+}) {
   const at = useSignal(-1);
   const box = useRef<HTMLOListElement>(null);
-  const causes: Cause[] = grouped.value ? byCause(items)
-    : items.map((a) => ({ key: a.id, alerts: [a], severity: a.severity, last: a.last_seen, hosts: 1 }));
   // What j and k go through: causes, and the alerts of those that are opened.
-  const rows: { cause: Cause; alert?: Alert }[] = causes.flatMap((c) => c.alerts.length === 1 ? [{ cause: c, alert: c.alerts[0] }]
-    : [{ cause: c }, ...(isOpen(c) ? sorted(c).map((a) => ({ cause: c, alert: a })) : [])]);
-  function isOpen(c: Cause) { return opened.value.has(c.key) || (id !== "" && c.alerts.some((a) => a.id === id)); }
-  const toggle = (c: Cause) => {
-    const next = new Set(opened.value);
-    if (!next.delete(c.key)) next.add(c.key);
-    opened.value = next;
-  };
-  const here = id ? rows.findIndex((r) => r.alert?.id === id) : at.value;
+  const rows: { h: Heading; alert?: Alert }[] = headings.flatMap((h) => (h.alerts === 1 ? [{ h, alert: h.list?.[0] }] : [{ h }, ...(isOpen(h) ? (h.list ?? []).map((a) => ({ h, alert: a })) : [])]));
+  const idOf = (r: { h: Heading; alert?: Alert }) => r.alert?.id ?? (r.h.alerts === 1 ? r.h.worst : undefined);
+  const here = id ? rows.findIndex((r) => idOf(r) === id) : at.value;
   const move = (by: number) => {
     let n = Math.max(0, Math.min(rows.length - 1, (here >= 0 ? here : at.value) + by));
-    // With the panel open a heading is passed over.
-    if (id && rows[n] && !rows[n]!.alert) n = Math.max(0, Math.min(rows.length - 1, n + Math.sign(by)));
+    // With the panel open a heading whose alerts are in sight is passed over.
+    if (id && rows[n] && !idOf(rows[n]!) && isOpen(rows[n]!.h)) n = Math.max(0, Math.min(rows.length - 1, n + Math.sign(by)));
     at.value = n;
     const r = rows[n];
-    if (id && r?.alert) onOpen(r.alert);
-    else if (id && r) { onOpen(sorted(r.cause)[0]!); }
+    if (id && r) onOpen(idOf(r) ?? r.h.worst);
   };
+  const ofRow = async (r: { h: Heading; alert?: Alert }): Promise<Alert[]> => (r.alert ? [r.alert] : r.h.list ?? readCause(r.h));
+  const withRow = (n: number, act: (list: Alert[]) => unknown, scope = "alerts:write") => { const r = rows[n]; if (r && may(scope)) void ofRow(r).then(act); };
+  const back = (list: Alert[]) => { const undoable = list.flatMap((a) => a.reactions.filter(canUndo)); if (undoable.length) void undo(undoable); };
   useEffect(() => { box.current?.querySelector("[data-here]")?.scrollIntoView({ block: "nearest" }); }, [at.value, id]);
   useKeys({
     j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1),
-    Enter: () => { const r = rows[at.value]; if (r) onOpen(r.alert ?? sorted(r.cause)[0]!); },
-    e: () => { const r = rows[here]; if (r && may("alerts:write")) void acknowledge(r.alert ? [r.alert] : r.cause.alerts); },
-    u: () => { const r = rows[here]; if (r && may("reactions:write")) { const list = (r.alert?.reactions ?? []).filter(canUndo); const all = r.alert ? list : undoableOf(r.cause); if (all.length) void undo(all); } },
-    c: () => { const r = rows[here]; if (r && may("alerts:write")) void close(r.alert ? [r.alert] : r.cause.alerts); },
+    Enter: () => { const r = rows[at.value]; if (r) onOpen(idOf(r) ?? r.h.worst); },
+    e: () => withRow(here, acknowledge), c: () => withRow(here, close), u: () => withRow(here, back, "reactions:write"),
   });
-  if (items.length === 0) return <Empty>{filtered ? t.alerts.noneSuch : t.alerts.none}</Empty>;
+  if (headings.length === 0) return <Empty>{filtered ? t.alerts.noneSuch : t.alerts.none}</Empty>;
   return (
     <ol class="queue card" ref={box} aria-label={t.alerts.list}>
       {rows.map((r, i) => {
-        const c = r.cause, a = r.alert;
-        const mine = i === here;
-        if (a) return (
-          <li key={a.id} class={c.alerts.length > 1 ? "inner" : ""} data-here={mine || undefined}>
-            <a href={withParams({}, link.alert(a.id))} class="alert-row" aria-current={a.id === id ? "true" : undefined} data-at={mine || undefined}>
-              <Severity of={a.severity} short={c.alerts.length > 1} />
-              <span class="what"><Told text={a.title} /></span>
-              <span class="where"><Told text={a.host?.name} /></span>
-              <span class="state">{a.status !== "open" && t.status[a.status]}{a.reactions.length > 0 && <Icon name="reactions" />}{a.count > 1 && <span class="badge">{a.count}×</span>}</span>
-              <span class="when"><Time at={a.last_seen} /></span>
+        const { h, alert: a } = r, alone = idOf(r), mine = i === here;
+        if (alone) return (
+          <li key={alone} class={h.alerts > 1 ? "inner" : ""} data-here={mine || undefined}>
+            <a href={withParams({}, link.alert(alone))} class="alert-row" aria-current={alone === id ? "true" : undefined} data-at={mine || undefined}>
+              <Severity of={a?.severity ?? h.severity} short={h.alerts > 1} />
+              <span class="what"><Told text={a?.title ?? h.title} /></span>
+              <span class="where"><Told text={a?.host?.name ?? h.host} /></span>
+              <span class="state">{a && a.status !== "open" && t.status[a.status]}{a && a.reactions.length > 0 && <Icon name="reactions" />}{a && a.count > 1 && <span class="badge">{count(a.count)}×</span>}</span>
+              <span class="when"><Time at={a?.last_seen ?? h.last} /></span>
             </a>
           </li>
         );
-        const openNow = isOpen(c);
+        const open = isOpen(h), undoable = (h.list ?? []).flatMap((x) => x.reactions.filter(canUndo));
         return (
-          <li key={c.key} class="cause" data-here={mine || undefined}>
-            <button type="button" class="alert-row" aria-expanded={openNow} data-at={mine || undefined} onClick={() => toggle(c)}>
-              <Severity of={c.severity} />
-              <span class="what"><Icon name={openNow ? "down" : "right"} size={14} /> <Told text={c.alerts[0]!.title} /></span>
-              <span class="where">{t.alerts.hosts(c.hosts)}</span>
-              <span class="state"><span class="badge">{c.alerts.length}</span></span>
-              <span class="when"><Time at={c.last} /></span>
+          <li key={h.key} class="cause" data-here={mine || undefined}>
+            <button type="button" class="alert-row" aria-expanded={open} data-at={mine || undefined} onClick={() => onToggle(h)}>
+              <Severity of={h.severity} />
+              <span class="what"><Icon name={open ? "down" : "right"} size={14} /> <Told text={h.title} /></span>
+              <span class="where">{t.alerts.hosts(h.hosts)}</span>
+              <span class="state"><span class="badge">{count(h.alerts)}</span></span>
+              <span class="when"><Time at={h.last} /></span>
             </button>
-            {openNow && may("alerts:write") && (
+            {open && may("alerts:write") && (
               <div class="actions cause-actions">
-                <Button kind="quiet" icon="check" onClick={() => void acknowledge(c.alerts)}>{t.alerts.ackAll(c.alerts.length)}</Button>
-                <Button kind="quiet" onClick={() => void close(c.alerts)}>{t.alerts.closeAll(c.alerts.length)}</Button>
-                {undoableOf(c).length > 0 && may("reactions:write") && <Button kind="quiet" icon="undo" onClick={() => void undo(undoableOf(c))}>{t.reactions.undoMany(undoableOf(c).length)}</Button>}
+                <Button kind="quiet" icon="check" onClick={() => withRow(i, acknowledge)}>{t.alerts.ackAll(h.alerts)}</Button>
+                <Button kind="quiet" onClick={() => withRow(i, close)}>{t.alerts.closeAll(h.alerts)}</Button>
+                {undoable.length > 0 && may("reactions:write") && <Button kind="quiet" icon="undo" onClick={() => void undo(undoable)}>{t.reactions.undoMany(undoable.length)}</Button>}
+                {!h.list && <span class="muted" role="status">…</span>}
               </div>
             )}
           </li>
@@ -135,6 +167,3 @@ function Queue({ items, id, onOpen, filtered }: { items: Alert[]; id: string; on
     </ol>
   );
 }
-
-const undoableOf = (c: Cause) => c.alerts.flatMap((a) => a.reactions.filter(canUndo));
-const sorted = (c: Cause) => [...c.alerts].sort((a, b) => severityRank(b.severity) - severityRank(a.severity) || (a.last_seen < b.last_seen ? 1 : -1));

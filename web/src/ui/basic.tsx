@@ -34,8 +34,11 @@ type ButtonProps = {
   disabled?: boolean; busy?: boolean; title?: string; keys?: string; type?: "button" | "submit"; pressed?: boolean; id?: string; expanded?: boolean; autoFocus?: boolean;
 };
 export function Button({ onClick, icon, kind = "", children, label, disabled, busy, title, keys, type = "button", pressed, id, expanded, autoFocus }: ButtonProps) {
+  const me = useRef<HTMLButtonElement>(null);
+  // What comes into a dialog that is open already gets no focus by an attribute.
+  useEffect(() => { if (autoFocus) me.current?.focus(); }, []);
   return (
-    <button id={id} type={type} autoFocus={autoFocus} class={`button ${kind}`} onClick={onClick} disabled={disabled || busy} aria-busy={busy || undefined}
+    <button ref={me} id={id} type={type} class={`button ${kind}`} onClick={onClick} disabled={disabled || busy} aria-busy={busy || undefined}
       aria-label={label} title={title ?? (keys && label ? `${label} (${keys})` : keys ? `(${keys})` : label)} aria-pressed={pressed}
       aria-keyshortcuts={keys} aria-expanded={expanded}>
       {icon && <Icon name={icon} />}{children && <span>{children}</span>}{keys && children && <kbd aria-hidden="true">{keys}</kbd>}
