@@ -184,6 +184,22 @@ def react(w):
     return pid
 
 
+def check_reactions(w):
+    """What the unit denies the guard is nothing that its reactions need."""
+    host, conf = w.hosts()[0]["id"], "/etc/nginx/nginx.conf"
+    ok(wait(lambda: w.sh("find /var/lib/daemonsec/guard/vault/objects -type f | grep -q .").returncode == 0 and
+            "files of daemons are known" in w.sh(f"journalctl -o cat _PID={main_pid(w, 'daemonsec-agent')}").stdout, 60, 0.3),
+       "files of daemons are known and in the vault")
+    w.sh(f"sha256sum {conf} >/sum; echo '# strange' >>{conf}")
+    ok(wait(lambda: conf in w.sh("daemonsec-ctl -o jsonl events event.action:integrity").stdout, 20, 0.3), "a change of it is told")
+    ok(w.good(f"daemonsec-ctl reactions apply restore_file --host {host} --path {conf} --reason test") and
+       wait(lambda: w.sh("sha256sum -c --quiet /sum").returncode == 0, 20, 0.3) and w.good("systemctl is-active nginx"),
+       "restore_file puts it back, and nginx takes it")
+    pid = main_pid(w, "nginx")
+    ok(w.good(f"daemonsec-ctl reactions apply restart --host {host} --unit nginx.service --reason test") and
+       wait(lambda: main_pid(w, "nginx") not in (0, pid), 20, 0.3), "restart starts a unit anew")
+
+
 def check_upgrade(w, pid):
     before = w.hosts()[0]["id"]
     events = w.json("events 'event.action:exec' --limit 1")
@@ -282,6 +298,7 @@ def main():
     w.boot()
     check_install(w)
     check_service(w)
+    check_reactions(w)
     check_upgrade(w, react(w))
     check_interrupted(w)
     check_remove(w)
