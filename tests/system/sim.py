@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The simulator against the real server: what it sent is what is stored, also when the server is killed in the middle;
 a replay arrives; the demo's attacks become alerts; hosts without a token, or with one that is used up, are told so."""
-import os, sys
+import glob, os, sqlite3, sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import *
 
@@ -69,7 +69,23 @@ def main():
         site.process.stop()
         ok(verify(site, "replayed"), "and arrives as it was sent")
 
+        # A little of it, twice.
+        little = 0
+        for file in glob.glob(site.dir + "/recorded/events/*.db"):
+            db = sqlite3.connect(file)
+            db.execute("delete from segment where number > (select min(number) + 5 from segment)")
+            little += db.execute("select coalesce(sum(len), 0) from segment").fetchone()[0]
+            db.commit()
+            db.close()
         site.start()
+        code, got = sim(site, "--from", site.dir + "/recorded", "--first", "80", "--speed", "0", "--repeat", "2", "--every", "1h", "--ago", "2h",
+                        verb="replay", state="little")
+        ok(code == 0 and got.get("acked_events") == 2 * little > 0, "six batches of it are sent twice")
+        ago = lambda h: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - h * 3600))
+        some = [len(site.get("events", q="host.name:sim-00080", since=ago(a), until=ago(b), limit=1)["items"])
+                for a, b in ((5, 3), (2.9, 1.99), (1.9, 0))]
+        ok(some == [1, 1, 0], f"an hour apart, the second two hours ago {some}")
+
         token(site, uses=1)
         code, got = sim(site, "--agents", "2", "--first", "90", "--duration", "1s", state="refused", check=False)
         ok(got.get("enrolled") == 1 and got.get("errors"), "a token for one host is refused to the second")

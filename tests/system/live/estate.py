@@ -110,7 +110,7 @@ class Host:
 
     def administer(self, command):
         """As root, who logs in from where administrators do."""
-        return self.ssh("root", command)[0]
+        return self.ssh("root", command, timeout=120)[0]
 
     def start_agent(self, options):
         a = Agent(self.estate.site, f"agent-{self.name}", {"server.address": f"{SERVER}:7443", **options}, ",".join(self.daemons))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Real daemons on hosts of their own, honest work and attacks on them: what is found, how soon, and what is told that is
 nothing. DS_LIVE=long: all attacks and more hosts, figures for `make eval`."""
-import sys, threading
+import sqlite3, sys, threading
 
 sys.path.insert(0, __file__.rpartition("/")[0])
 from attacks import *
@@ -104,7 +104,7 @@ def cites(alert, mine):
 
 class Result:
     def __init__(self, attack, host):
-        self.attack, self.host, self.found, self.lucky, self.took = attack, host, None, None, None
+        self.attack, self.host, self.found, self.lucky, self.took, self.mine = attack, host, None, None, None, set()
 
 
 def strike(site, attack, host):
@@ -125,6 +125,7 @@ def strike(site, attack, host):
             result.lucky = a
             doc = site.get("alerts/" + a["id"])
             mine, first = tree(site, host, pids, begin)
+            result.mine |= mine
             guessed = a["kind"] == "login" and ATTACKER in json.dumps(doc)
             if guessed or cites(doc, mine):
                 result.found = a
@@ -190,6 +191,25 @@ def newcomer(estate):
     return h
 
 
+def layers(site, results):
+    """Which detectors found each attack by themselves, and how many are left when one of them is taken away."""
+    db = sqlite3.connect(f"file:{site.state}/control.db?mode=ro", uri=True)
+    by = []
+    for r in results:
+        mine = set()
+        for kind, text in db.execute("select f.kind, f.json from finding f join host h on h.number = f.host where h.name like ? and f.time_us"
+                                     " between ? and ?", (r.host.name + "%", r.begin - 1e6, r.end + 60e6)):
+            doc = json.loads(text)
+            if cites(doc, r.mine) or (kind == "login" and ATTACKER in text):
+                mine.add("rules" if doc.get("rules") else "fusion" if kind in ("window_outlier", "rate_burst") else kind)
+        by.append(mine)
+        say(f"{r.attack.name}: {', '.join(sorted(mine)) or 'nothing'}")
+    for layer in sorted(set().union(*by)):
+        n = len(by)
+        figure(f"layer_{layer}_alone_finds_pct", f"{100 * sum(layer in b for b in by) / n:.0f}")
+        figure(f"layer_{layer}_taken_away_leaves_pct", f"{100 * sum(bool(b - {layer}) for b in by) / n:.0f}")
+
+
 def main():
     isolate()
     need("nginx", "fcgiwrap", "spawn-fcgi", "sshd", "sshpass", "cron", "psql", "perl", "openssl")
@@ -231,6 +251,7 @@ def main():
                                   newcomer(estate)))
             ok(results[-1].found, f"an attack in the first seconds of a host is found ({results[-1].found and results[-1].found['reason']})")
         life.rest()
+        layers(site, results)
         report(results, false, len(kinds) * (time.monotonic() - begin) / 3600)
     done()
 
