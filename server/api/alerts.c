@@ -356,7 +356,7 @@ alerts_show(struct call *c)
 struct change {
 	struct call *c;
 	struct alert_change what;
-	bool found;
+	bool found, of_login;
 	int result;
 	/* kept by the callback: the row is the reader's only during the call */
 	uint32_t host;
@@ -374,6 +374,7 @@ change_row(const struct alert_row *row, void *ctx)
 
 	ch->found = true;
 	ch->host = row->host;
+	ch->of_login = strcmp(row->kind, "login") == 0;
 	snprintf(ch->daemon, sizeof(ch->daemon), "%s", row->daemon ? row->daemon : "");
 	ch->result = alerts_change(ch->backend, ch->store, row, &ch->what, ds_clock_wall_us());
 	return 0;
@@ -426,6 +427,9 @@ tell_changed(struct call *c, const struct change *ch)
 	if ((ch->result == 1 || ch->expect != NULL || ch->what.verdict != NULL) &&
 	    c->cfg->fleet != NULL)
 		fleet_forget(c->cfg->fleet, ch->host, ch->daemon);
+	if (ch->of_login && c->cfg->fleet != NULL && ch->what.status != NULL &&
+	    strcmp(ch->what.status, "closed") == 0)
+		fleet_login_closed(c->cfg->fleet);
 	if (c->cfg->react != NULL)
 		undo_kick(c, &ch->undo);
 }

@@ -25,7 +25,7 @@ struct prevalence {
 };
 
 /* What comes by the fleet's mail; each begins with a struct news. */
-enum news_sort { NEWS_FACT, NEWS_LOGIN, NEWS_FORGET, NEWS_TOLD };
+enum news_sort { NEWS_FACT, NEWS_LOGIN, NEWS_FORGET, NEWS_TOLD, NEWS_CLOSED };
 
 struct news {
 	struct ds_mail mail; /* first */

@@ -530,6 +530,13 @@ login_model_take(struct login_model *m, const struct login_event *ev, login_tell
 }
 
 void
+login_model_renew(struct login_model *m)
+{
+	for (struct login_node *n = m->sources.newest; n != NULL; n = n->older)
+		((struct login_source *)(void *)n)->told_us = 0;
+}
+
+void
 login_model_tick(struct login_model *m, uint64_t now_us, login_tell tell, void *ctx)
 {
 	unsigned around = login_recent_count(&m->probing, since(now_us, DAY_US));

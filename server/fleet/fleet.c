@@ -264,6 +264,9 @@ take_news(struct fleet *f, struct news *n)
 		f->allowed_ms = f->reviews_ms = 0;
 		f->rules_due = true;
 		break;
+	case NEWS_CLOSED:
+		logins_renew(f->logins);
+		break;
 	case NEWS_TOLD:
 		take_told(f, DS_CONTAINER(n, struct told_news, news));
 		break;
@@ -281,6 +284,18 @@ fleet_forget(struct fleet *f, uint32_t host, const char *daemon)
 	n->host = host;
 	snprintf(n->daemon, sizeof(n->daemon), "%s", daemon);
 	if (ds_mailbox_put(f->mail, &n->news.mail) < 0)
+		free(n);
+}
+
+void
+fleet_login_closed(struct fleet *f)
+{
+	struct news *n = calloc(1, sizeof(*n));
+
+	if (n == NULL)
+		return;
+	n->sort = NEWS_CLOSED;
+	if (ds_mailbox_put(f->mail, &n->mail) < 0)
 		free(n);
 }
 

@@ -51,6 +51,8 @@ void fleet_set_silent_after(struct fleet *f, uint64_t silent_after_us);
 
 /* What people decided about a daemon of a host is read again.  Any thread. */
 void fleet_forget(struct fleet *f, uint32_t host, const char *daemon);
+/* Somebody closed an alert about logins: sources that go on are told anew.  Any thread. */
+void fleet_login_closed(struct fleet *f);
 
 /* For struct detect_config: fleet, fleet_mail, allowed, rules, feedback. All live until
  * fleet_free(). */

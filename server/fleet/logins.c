@@ -142,6 +142,12 @@ logins_take(struct logins *l, const struct login_news *news)
 }
 
 void
+logins_renew(struct logins *l)
+{
+	login_model_renew(l->model);
+}
+
+void
 logins_tick(struct logins *l, uint64_t now_us)
 {
 	publish(l);

@@ -16,6 +16,8 @@ void logins_free(struct logins *l);
 /* A row of a profile; those of other kinds are none of its business. */
 void logins_load(struct logins *l, const struct profile_row *row);
 void logins_take(struct logins *l, const struct login_news *news);
+/* An alert about logins was closed. */
+void logins_renew(struct logins *l);
 void logins_tick(struct logins *l, uint64_t now_us);
 /* struct login_facts; lives until logins_free(). */
 struct ds_snapshot *logins_told(struct logins *l);

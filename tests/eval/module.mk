@@ -19,4 +19,8 @@ eval: $(BUILT_SOURCES) $(eval_programs)
 		echo "live: hosts, honest work and attacks, some minutes; what is said goes to tests/eval/live.log" >&2; \
 		top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' DS_LIVE=long \
 			$(srcdir)/tests/system/live/live.py >tests/eval/live.log 2>&1; grep '^eval ' tests/eval/live.log || tail -n 3 tests/eval/live.log >&2 ;; esac
+	@only='$(EVAL)'; case replay in $${only:-*}) \
+		echo "replay: minutes of real daemons as weeks of a fleet; what is said goes to tests/eval/replay.log" >&2; \
+		top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' DS_LIVE=long \
+			$(srcdir)/tests/system/live/replay.py >tests/eval/replay.log 2>&1; grep '^eval ' tests/eval/replay.log || tail -n 3 tests/eval/replay.log >&2 ;; esac
 .PHONY: eval

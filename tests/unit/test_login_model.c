@@ -144,6 +144,19 @@ one_source_that_guesses_is_told_within_seconds_and_once(void **state)
 }
 
 static void
+who_goes_on_after_somebody_closed_the_alert_is_told_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	everyday(f);
+	fails(f, "root", "203.0.113.9", 20, S);
+	assert_int_equal(f->found[LOGIN_GUESSING], 1);
+	login_model_renew(f->model);
+	fails(f, "root", "203.0.113.9", 20, S);
+	assert_int_equal(f->found[LOGIN_GUESSING], 2);
+}
+
+static void
 three_tries_of_one_connection_and_three_of_the_next_are_a_persons(void **state)
 {
 	struct fixture *f = *state;
@@ -366,6 +379,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(one_source_that_guesses_is_told_within_seconds_and_once),
+		TEST(who_goes_on_after_somebody_closed_the_alert_is_told_at_once),
 		TEST(three_tries_of_one_connection_and_three_of_the_next_are_a_persons),
 		TEST(who_mistypes_or_forgets_is_nobody_to_worry_about),
 		TEST(an_office_behind_one_address_is_no_sprayer),

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Weeks of a fleet from minutes of one: what agents sent of real daemons at honest work is recorded once and sent again with
 its clocks moved (daemonsec-sim replay), an hour apart. How many false alarm episodes a host-day there are, and whether an
-attack that is repeated every day is still told on the fifteenth. DS_LIVE_DAYS: days to replay (23)."""
+attack that is repeated every day is still told on the fifteenth. DS_LIVE_DAYS: days to replay (24)."""
 import math, sqlite3, sys
 
 sys.path.insert(0, __file__.rpartition("/")[0])
 from attacks import *
 from live import ACTION, Life, figure, learn, listener, pick, unready
 
-DAYS = int(os.environ.get("DS_LIVE_DAYS", "23"))
+DAYS = int(os.environ.get("DS_LIVE_DAYS", "24"))
 KINDS = [Web, Database, Login, Web]
 LASTING = (new_host, upgrade_everywhere)  # change the estate: not once an hour
 HOUR, DAY = 3600, 86400
