@@ -41,7 +41,7 @@ def main():
     with open(top + "/macros", "w") as f:
         f.write(open(here + "/systemd.macros").read() + "%debug_package %{nil}\n")
     shutil.copy(DIST, top + "/daemonsec-0.1.0.tar.xz")
-    built = run_here(["rpmbuild", "-tb", "--nodeps", "--define", f"_topdir {top}", "--macros", "/usr/lib/rpm/macros:" + top + "/macros",
+    built = run_here(["rpmbuild", "-tb", "--nodeps", "--define", f"_topdir {top}", "--load", top + "/macros",
                       top + "/daemonsec-0.1.0.tar.xz"], top)
     if ok(built, "rpmbuild makes packages of the distribution"):
         rpms = {os.path.basename(p).rpartition("-0.1.0")[0]: p for p in glob.glob(top + "/RPMS/*/*.rpm")}
