@@ -314,6 +314,33 @@ await check("pictures", async () => {
   await shot(page, "daemon-course-light");
 });
 
+// ---- training, watched; and the way back from it
+
+await check("training", async () => {
+  const name = alert.daemon.name.replace(/@.*/, "");
+  const versions = async () => (await api("models?limit=500")).items.filter((m) => m.daemon === name);
+  for (let i = 1; i <= 2; i++) {
+    await go(page, "/models");
+    await settle(page);
+    await page.getByRole("button", { name: "Train", exact: true }).click();
+    await page.locator(".chip", { hasText: "Done" }).nth(i - 1).waitFor({ timeout: 60000 });
+  }
+  ok((await versions()).length === 2, "training is begun and watched until it is done");
+  await shot(page, "models-trained-light");
+  await go(page, `/daemons/${alert.daemon.id}`);
+  await settle(page);
+  await page.getByRole("button", { name: new RegExp(`Look: ${name} 2`) }).click();
+  await page.locator("dialog").getByText("Compared with").waitFor();
+  await page.locator("dialog .band .was").first().waitFor();
+  await shot(page, "model-diff-light");
+  ok(true, "a version is shown beside the one before it");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Roll back" }).first().click();
+  await page.locator("dialog").getByRole("button", { name: "Use this version" }).click();
+  await page.locator("dialog").waitFor({ state: "detached" });
+  ok((await versions()).find((m) => m.state === "active").version === 1, "two clicks lead back to the version before");
+});
+
 // ---- names that want to be run
 
 await check("hostile names", async () => {
