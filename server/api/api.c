@@ -281,44 +281,6 @@ api_session(const struct api_config *cfg, uint32_t host, struct session_info *re
 	return cfg->ingest != NULL && ingest_each_session(cfg->ingest, see_session, &w) == 1;
 }
 
-static int
-count_host(const struct host_row *row, void *ctx)
-{
-	struct counts *n = ctx;
-
-	n->hosts++;
-	n->hosts_pending += row->status == HOST_PENDING;
-	n->hosts_revoked += row->status == HOST_REVOKED;
-	return 0;
-}
-
-static int
-count_daemon(const struct daemon_row *row, void *ctx)
-{
-	struct counts *n = ctx;
-
-	n->daemons++;
-	n->daemons_gone += row->gone;
-	if (row->gone)
-		return 0;
-	if (row->state != NULL && strcmp(row->state, "ready") == 0)
-		n->daemons_ready++;
-	else
-		n->daemons_learning++;
-	return 0;
-}
-
-static int
-count_alert(const struct alert_row *row, void *ctx)
-{
-	struct counts *n = ctx;
-
-	n->alerts_open += strcmp(row->status, "open") == 0;
-	n->alerts_acknowledged += strcmp(row->status, "acknowledged") == 0;
-	n->alerts_closed += strcmp(row->status, "closed") == 0;
-	return 0;
-}
-
 int
 api_get_counts(struct call_worker *w, struct counts *ret)
 {
@@ -327,11 +289,7 @@ api_get_counts(struct call_worker *w, struct counts *ret)
 	int r;
 
 	*ret = (struct counts){ 0 };
-	r = b->each_host(w->reader, count_host, ret);
-	if (r == 0)
-		r = b->each_daemon(w->reader, 0, count_daemon, ret);
-	if (r == 0)
-		r = b->each_alert(w->reader, NULL, NULL, UINT32_MAX >> 1, count_alert, ret);
+	r = b->fleet_counts(w->reader, &ret->fleet);
 	if (r == 0)
 		r = b->reactions->count(w->reader, &ret->reactions);
 	api_get_rates(w->api, &rates);

@@ -181,7 +181,9 @@ daemons_list(struct call *c)
 	if (l.query == NULL)
 		return;
 	call_begin_items(c);
-	r = c->cfg->backend->each_daemon(c->worker->reader, host, list_daemon, &l);
+	r = host != 0
+		? c->cfg->backend->each_daemon(c->worker->reader, host, list_daemon, &l)
+		: c->cfg->backend->each_daemon_after(c->worker->reader, l.after, list_daemon, &l);
 	query_free(l.query);
 	if (r < 0) {
 		call_error(c, r, "cannot read the daemons");
@@ -207,13 +209,15 @@ find_one(const struct daemon_row *row, void *ctx)
 {
 	struct listing *l = ctx;
 
+	if (l->number != 0 && row->number > l->number)
+		return 1;
 	if (l->number != 0 ? row->number != l->number : !is_named(row, l->name))
 		return 0;
 	l->found++;
 	l->found_number = row->number;
 	l->found_host = row->host;
 	snprintf(l->found_name, sizeof(l->found_name), "%s", row->name);
-	return 0;
+	return l->number != 0; /* there is one of a number */
 }
 
 /* By id, or by name where that says which; false and a problem. */
@@ -227,7 +231,9 @@ find_daemon(struct call *c, struct listing *l)
 		l->number = 0;
 	if (!read_host(c, &l->host))
 		return false;
-	r = c->cfg->backend->each_daemon(c->worker->reader, l->host, find_one, l);
+	r = l->number != 0 && l->host == 0
+		? c->cfg->backend->each_daemon_after(c->worker->reader, l->number - 1, find_one, l)
+		: c->cfg->backend->each_daemon(c->worker->reader, l->host, find_one, l);
 	if (r < 0)
 		call_error(c, r, "cannot read the daemons");
 	else if (l->found == 0)

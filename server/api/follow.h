@@ -16,7 +16,7 @@
 
 #include <sys/types.h>
 
-#define FOLLOWERS_MAX        512u /* of changes; */
+#define FOLLOWERS_MAX        1024u /* of changes; */
 #define FOLLOWERS_EVENTS_MAX 32u  /* of events, which cost a search each */
 
 struct api_config;

@@ -92,7 +92,6 @@ put_host(struct call *c, const struct host_row *row)
 struct listing {
 	struct call *c;
 	struct query *query;
-	uint32_t after;
 	unsigned left;
 	uint32_t last; /* number of the last one shown */
 	bool more;
@@ -130,7 +129,7 @@ list_host(const struct host_row *row, void *ctx)
 {
 	struct listing *l = ctx;
 
-	if (row->number <= l->after || !is_wanted(l, row))
+	if (!is_wanted(l, row))
 		return 0;
 	if (l->left == 0) {
 		l->more = true;
@@ -152,13 +151,13 @@ hosts_list(struct call *c)
 
 	if (!call_limit(c, CALL_LIMIT_MAX, &l.left) || !call_number_cursor(c, &after))
 		return;
-	l.after = (uint32_t)after;
 	l.query = call_query(c, &query_hosts);
 	if (l.query == NULL)
 		return;
 	call_begin_items(c);
 	/* Hosts come in the order of their numbers. */
-	r = c->cfg->backend->each_host(c->worker->reader, list_host, &l);
+	r = c->cfg->backend->each_host_after(
+	    c->worker->reader, (uint32_t)DS_MIN(after, UINT32_MAX), list_host, &l);
 	query_free(l.query);
 	if (r < 0) {
 		call_error(c, r, "cannot read the hosts");
@@ -170,21 +169,10 @@ hosts_list(struct call *c)
 
 /* ---- one */
 
-struct wanted {
-	const char *text; /* id or name */
-	uint8_t id[DS_HOST_ID_SIZE];
-};
-
 static int
 see_host(const struct host_row *row, void *ctx)
 {
-	struct wanted *w = ctx;
-	char id[37];
-
-	ds_host_id_format(row->id, id);
-	if (strcmp(id, w->text) != 0 && (row->name == NULL || strcmp(row->name, w->text) != 0))
-		return 0;
-	memcpy(w->id, row->id, sizeof(w->id));
+	memcpy(ctx, row->id, DS_HOST_ID_SIZE);
 	return 1;
 }
 
@@ -192,18 +180,16 @@ see_host(const struct host_row *row, void *ctx)
 static bool
 find_host(struct call *c, uint8_t ret_id[DS_HOST_ID_SIZE])
 {
-	struct wanted w = { .text = c->id };
-	int r = c->cfg->backend->each_host(c->worker->reader, see_host, &w);
+	uint32_t number = searcher_find_host(c->worker->searcher, c->id);
+	int r = number == 0 ? 0
+			    : c->cfg->backend->each_host_after(
+				  c->worker->reader, number - 1, see_host, ret_id);
 
-	if (r == 1) {
-		memcpy(ret_id, w.id, sizeof(w.id));
-		return true;
-	}
-	if (r < 0)
-		call_error(c, r, "cannot read the hosts");
-	else
+	if (r == 0)
 		call_problem(c, 404, "not-found", "there is no host \"%s\"", c->id);
-	return false;
+	else if (r < 0)
+		call_error(c, r, "cannot read the hosts");
+	return r == 1;
 }
 
 static int

@@ -27,8 +27,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX 1000u /* of each listener */
-#define PER_ADDRESS_MAX 512u
+#define CONNECTIONS_MAX 2000u /* of each listener */
+#define PER_ADDRESS_MAX 1200u
 #define CONNECTION_MEM  (32u << 10) /* bytes: request line and headers must fit */
 #define IDLE_S          60u
 #define REQUEST_MS      20000u /* from the first byte to the end of the body */

@@ -64,17 +64,18 @@ put_counts(struct call *c, const struct counts *n)
 {
 	head(c, "agents", "gauge", "Hosts by state of their agent.");
 	labelled(c, "agents", "state", "connected", n->hosts_connected);
-	labelled(c, "agents", "state", "pending", n->hosts_pending);
-	labelled(c, "agents", "state", "revoked", n->hosts_revoked);
-	labelled(c, "agents", "state", "known", n->hosts);
+	labelled(c, "agents", "state", "pending", n->fleet.hosts_pending);
+	labelled(c, "agents", "state", "revoked", n->fleet.hosts_revoked);
+	labelled(c, "agents", "state", "known", n->fleet.hosts);
 	head(c, "daemons", "gauge", "Daemons by state of their profile.");
-	labelled(c, "daemons", "state", "ready", n->daemons_ready);
-	labelled(c, "daemons", "state", "learning", n->daemons_learning);
-	labelled(c, "daemons", "state", "gone", n->daemons_gone);
+	labelled(c, "daemons", "state", "ready", n->fleet.daemons_ready);
+	labelled(c, "daemons", "state", "learning",
+	    n->fleet.daemons - n->fleet.daemons_gone - n->fleet.daemons_ready);
+	labelled(c, "daemons", "state", "gone", n->fleet.daemons_gone);
 	head(c, "alerts", "gauge", "Alerts by status.");
-	labelled(c, "alerts", "status", "open", n->alerts_open);
-	labelled(c, "alerts", "status", "acknowledged", n->alerts_acknowledged);
-	labelled(c, "alerts", "status", "closed", n->alerts_closed);
+	labelled(c, "alerts", "status", "open", n->fleet.alerts_open);
+	labelled(c, "alerts", "status", "acknowledged", n->fleet.alerts_acknowledged);
+	labelled(c, "alerts", "status", "closed", n->fleet.alerts_closed);
 }
 
 static void

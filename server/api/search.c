@@ -33,8 +33,9 @@ struct searcher {
 	struct ds_batch *batch;
 	struct host *hosts; /* by number */
 	size_t hosts_len, hosts_cap;
-	uint64_t hosts_ms; /* when they were read; 0: never */
-	uint32_t *wanted;  /* hosts a query can match */
+	uint64_t hosts_ms;     /* when they were read or seen to be as they were; 0: never */
+	uint64_t hosts_change; /* newest change of anything then */
+	uint32_t *wanted;      /* hosts a query can match */
 	size_t wanted_cap;
 };
 
@@ -122,11 +123,19 @@ compare_hosts(const void *a, const void *b)
 static int
 refresh_hosts(struct searcher *s, uint64_t age_ms)
 {
-	uint64_t now = ds_clock_monotonic_ms();
+	uint64_t now = ds_clock_monotonic_ms(), newest = 0;
+	bool same;
 	int r;
 
 	if (s->hosts_ms != 0 && now - s->hosts_ms < age_ms)
 		return 0;
+	same = s->backend->has_change(s->reader, "host", s->hosts_change, &newest) == 0 &&
+	       s->hosts_ms != 0;
+	s->hosts_change = newest;
+	s->hosts_ms = now ? now : 1;
+	if (same)
+		return 0;
+	s->hosts_ms = 0; /* until they are read */
 	forget_hosts(s);
 	r = s->backend->each_host(s->reader, keep_host, s);
 	if (r < 0)
@@ -163,11 +172,9 @@ searcher_host(struct searcher *s, uint32_t number)
 	return h != NULL ? &h->view : NULL;
 }
 
-uint32_t
-searcher_find_host(struct searcher *s, const char *id_or_name)
+static uint32_t
+find_host(const struct searcher *s, const char *id_or_name)
 {
-	if (refresh_hosts(s, HOSTS_AGE_MS) < 0)
-		return 0;
 	for (size_t i = 0; i < s->hosts_len; i++)
 		if (strcmp(s->hosts[i].id, id_or_name) == 0)
 			return s->hosts[i].number;
@@ -175,6 +182,17 @@ searcher_find_host(struct searcher *s, const char *id_or_name)
 		if (strcmp(s->hosts[i].name, id_or_name) == 0)
 			return s->hosts[i].number;
 	return 0;
+}
+
+uint32_t
+searcher_find_host(struct searcher *s, const char *id_or_name)
+{
+	uint32_t number = refresh_hosts(s, HOSTS_AGE_MS) < 0 ? 0 : find_host(s, id_or_name);
+
+	/* One that enrolled a moment ago. */
+	if (number == 0 && refresh_hosts(s, 0) == 0)
+		number = find_host(s, id_or_name);
+	return number;
 }
 
 /* Fills filter->hosts when the query rules some out; false: it rules out all. */

@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define SLOTS_MAX 2048u
+#define SLOTS_MAX 4096u
 
 enum slot_state { SLOT_FREE, SLOT_USED, SLOT_SWEPT };
 

@@ -13,11 +13,10 @@ struct auth;
 struct bodies;
 struct signin;
 
-/* Counts over all hosts, daemons and alerts: at most a second old. */
+/* Counts over all hosts, daemons, alerts and reactions. */
 struct counts {
-	uint64_t hosts, hosts_pending, hosts_revoked, hosts_connected;
-	uint64_t daemons, daemons_ready, daemons_learning, daemons_gone;
-	uint64_t alerts_open, alerts_acknowledged, alerts_closed;
+	struct fleet_counts fleet;
+	uint64_t hosts_connected;
 	struct reaction_counts reactions;
 };
 

@@ -110,24 +110,26 @@ put_counts(struct ds_json *j, const struct counts *n)
 	ds_json_object(j);
 	ds_json_key(j, "hosts");
 	ds_json_object(j);
-	ds_json_put_uint(j, "total", n->hosts);
+	ds_json_put_uint(j, "total", n->fleet.hosts);
 	ds_json_put_uint(j, "connected", n->hosts_connected);
-	ds_json_put_uint(j, "pending", n->hosts_pending);
-	ds_json_put_uint(j, "revoked", n->hosts_revoked);
+	ds_json_put_uint(j, "pending", n->fleet.hosts_pending);
+	ds_json_put_uint(j, "revoked", n->fleet.hosts_revoked);
 	ds_json_end(j);
 	ds_json_key(j, "daemons");
 	ds_json_object(j);
-	ds_json_put_uint(j, "total", n->daemons);
-	ds_json_put_uint(j, "ready", n->daemons_ready);
-	ds_json_put_uint(j, "learning", n->daemons_learning);
-	ds_json_put_uint(j, "gone", n->daemons_gone);
+	ds_json_put_uint(j, "total", n->fleet.daemons);
+	ds_json_put_uint(j, "ready", n->fleet.daemons_ready);
+	ds_json_put_uint(
+	    j, "learning", n->fleet.daemons - n->fleet.daemons_gone - n->fleet.daemons_ready);
+	ds_json_put_uint(j, "gone", n->fleet.daemons_gone);
 	ds_json_end(j);
 	ds_json_key(j, "alerts");
 	ds_json_object(j);
-	ds_json_put_uint(j, "total", n->alerts_open + n->alerts_acknowledged + n->alerts_closed);
-	ds_json_put_uint(j, "open", n->alerts_open);
-	ds_json_put_uint(j, "acknowledged", n->alerts_acknowledged);
-	ds_json_put_uint(j, "closed", n->alerts_closed);
+	ds_json_put_uint(j, "total",
+	    n->fleet.alerts_open + n->fleet.alerts_acknowledged + n->fleet.alerts_closed);
+	ds_json_put_uint(j, "open", n->fleet.alerts_open);
+	ds_json_put_uint(j, "acknowledged", n->fleet.alerts_acknowledged);
+	ds_json_put_uint(j, "closed", n->fleet.alerts_closed);
 	ds_json_end(j);
 	ds_json_key(j, "reactions");
 	ds_json_object(j);

@@ -23,7 +23,8 @@ struct model_row {
 	uint64_t created_us, data_from_us, data_to_us;
 	uint64_t windows, hosts;
 	double coverage;
-	const char *checksum, *chain; /* SHA-256, hex: of bytes; of the chain before, and checksum */
+	const char *checksum,
+	    *chain; /* SHA-256, hex: of bytes; of the chain before, and checksum */
 	const char *job, *note;
 	const void *bytes; /* NULL in lists */
 	size_t size;

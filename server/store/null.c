@@ -332,6 +332,46 @@ null_each_alert(struct reader *r, const char *status, const char *before_id, uns
 }
 
 static int
+null_each_host_after(
+    struct reader *r, uint32_t after, int (*call)(const struct host_row *row, void *ctx), void *ctx)
+{
+	(void)r;
+	(void)after;
+	(void)call;
+	(void)ctx;
+	return 0;
+}
+
+static int
+null_each_daemon_after(struct reader *r, uint64_t after,
+    int (*call)(const struct daemon_row *row, void *ctx), void *ctx)
+{
+	(void)r;
+	(void)after;
+	(void)call;
+	(void)ctx;
+	return 0;
+}
+
+static int
+null_has_change(struct reader *r, const char *topic, uint64_t after, uint64_t *ret_newest)
+{
+	(void)r;
+	(void)topic;
+	(void)after;
+	*ret_newest = 0;
+	return 1;
+}
+
+static int
+null_fleet_counts(struct reader *r, struct fleet_counts *ret)
+{
+	(void)r;
+	*ret = (struct fleet_counts){ 0 };
+	return 0;
+}
+
+static int
 null_each_alert_brief(struct reader *r, uint64_t since_us,
     int (*call)(const struct alert_row *row, void *ctx), void *ctx)
 {
@@ -461,6 +501,10 @@ const struct store_backend store_null = {
 	.each_profile = null_each_profile,
 	.each_alert = null_each_alert,
 	.each_alert_brief = null_each_alert_brief,
+	.each_host_after = null_each_host_after,
+	.each_daemon_after = null_each_daemon_after,
+	.fleet_counts = null_fleet_counts,
+	.has_change = null_has_change,
 	.alert_get = null_alert_get,
 	.each_finding = null_each_finding,
 	.setting_get = null_setting_get,

@@ -157,6 +157,12 @@ struct segment_position {
 	uint64_t number;
 };
 
+struct fleet_counts {
+	uint64_t hosts, hosts_pending, hosts_revoked;
+	uint64_t daemons, daemons_gone, daemons_ready; /* ready: of those that are not gone */
+	uint64_t alerts_open, alerts_acknowledged, alerts_closed;
+};
+
 struct store_totals {
 	uint64_t events, segments, bytes, control_bytes, oldest_us, newest_us, days;
 };

@@ -10,6 +10,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "server/store/backends.h"
+#include "server/store/sqlite_control.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -297,6 +298,10 @@ const struct store_backend store_sqlite = {
 	.each_host = control_each_host,
 	.each_token = control_each_token,
 	.each_daemon = control_each_daemon,
+	.each_host_after = control_each_host_after,
+	.each_daemon_after = control_each_daemon_after,
+	.fleet_counts = control_fleet_counts,
+	.has_change = control_has_change,
 	.each_profile = control_each_profile,
 	.each_alert = control_each_alert,
 	.each_alert_brief = control_each_alert_brief,

@@ -24,80 +24,79 @@
 
 _Static_assert((int)CONTROL_STATEMENTS <= DB_STATEMENTS_MAX, "too many statements");
 
-const char
-    *const control_sql[] = {
-	    [CONTROL_HOST_PUT] =
-		"INSERT INTO host(id, name, os, kernel, arch, machine_id, boot_id, agent_version,"
-		" sensors, labels, status, enrolled_us, last_seen_us, cert_serial, cert_not_after_us, pin)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET " SAME(name) ", " SAME(os) ", " SAME(kernel) ", " SAME(arch) ", " SAME(machine_id) ", " SAME(
-		    boot_id) ", " SAME(agent_version) ", " SAME(sensors) ", " SAME(labels) ", " SAME(status) ", " SAME(enrolled_us) ", " SAME(last_seen_us) ", " SAME(cert_serial) ", " SAME(cert_not_after_us) ", " SAME(pin),
-	    [CONTROL_HOST_NUMBER] = "SELECT number FROM host WHERE id = ?",
-	    [CONTROL_HOST_GET] = "SELECT " HOST_COLUMNS " FROM host WHERE id = ?",
-	    [CONTROL_HOSTS] = "SELECT " HOST_COLUMNS " FROM host ORDER BY number",
-	    [CONTROL_HOSTS_LIKE] = "SELECT " HOST_COLUMNS " FROM host WHERE pin = ?1"
-				   " UNION SELECT " HOST_COLUMNS
-				   " FROM host WHERE machine_id = ?2 AND machine_id <> ''",
-	    [CONTROL_HOST_UPDATE] = "UPDATE host SET " GIVEN(name, 2) ", " GIVEN(os, 3) ", " GIVEN(
-		kernel, 4) ", " GIVEN(arch, 5) ", " GIVEN(machine_id, 6) ", " GIVEN(boot_id,
-		7) ", " GIVEN(agent_version, 8) ", " GIVEN(sensors,
-		9) ","
-		   " labels = CASE labels WHEN '' THEN ?10 ELSE labels END,"
-		   " last_seen_us = max(last_seen_us, ?11),"
-		   " cert_serial = CASE ?12 WHEN '' THEN cert_serial ELSE ?12 END,"
-		   " cert_not_after_us = CASE ?12 WHEN '' THEN cert_not_after_us ELSE ?13 END,"
-		   " pin = CASE ?12 WHEN '' THEN pin ELSE ?14 END WHERE id = ?1",
-	    [CONTROL_HOST_DECIDE] =
-		"UPDATE host SET status = CASE WHEN ?2 < 0 THEN status ELSE ?2 END,"
-		" labels = CASE WHEN ?3 THEN ?4 ELSE labels END WHERE id = ?1",
-	    [CONTROL_TOKEN_PUT] = "INSERT OR REPLACE INTO token(" TOKEN_COLUMNS
-				  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	    [CONTROL_TOKEN_GET] = "SELECT " TOKEN_COLUMNS " FROM token WHERE id = ?",
-	    [CONTROL_TOKEN_COUNT] = "UPDATE token SET uses = uses + 1 WHERE id = ?",
-	    [CONTROL_TOKENS] = "SELECT " TOKEN_COLUMNS " FROM token ORDER BY created_us, id",
-	    [CONTROL_DAEMON_PUT] =
-		"INSERT INTO daemon(host, name, role, unit, instance, exe, package, package_version,"
-		" container, container_name, image, sha256, inode, device, first_seen_us, last_seen_us,"
-		" events, gone, pid, state, coverage, blockers, starter, starter_confidence)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-		" ON CONFLICT(host, name) DO UPDATE SET " SAME(role) ", " SAME(unit) ", " SAME(instance) ", " SAME(exe) ", " SAME(package) ", " SAME(package_version) ", " SAME(
-		    container) ", " SAME(container_name) ", " SAME(image) ", " SAME(sha256) ", " SAME(inode) ", " SAME(device) ", first_seen_us = min(first_seen_us, excluded.first_seen_us), " SAME(last_seen_us) ", " SAME(events) ", " SAME(gone) ", " SAME(pid) ", " SAME(state) ", " SAME(coverage) ", " SAME(blockers) ", " SAME(starter) ", " SAME(starter_confidence),
-	    [CONTROL_DAEMONS] = "SELECT " DAEMON_COLUMNS " FROM daemon ORDER BY number",
-	    [CONTROL_DAEMONS_OF_HOST] =
-		"SELECT " DAEMON_COLUMNS " FROM daemon WHERE host = ? ORDER BY number",
-	    [CONTROL_PROFILE_PUT] =
-		"INSERT INTO profile(" PROFILE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-		" ON CONFLICT(host, daemon, kind, key) DO UPDATE SET " SAME(count) ", first_us = min(first_us, excluded.first_us), " SAME(
-		    last_us) ", " SAME(learnt) ", " SAME(days),
-	    [CONTROL_PROFILE_DELETE] = "DELETE FROM profile WHERE host = ? AND daemon = ?",
-	    [CONTROL_PROFILE_DELETE_HOST] = "DELETE FROM profile WHERE host = ?",
-	    [CONTROL_PROFILES] = "SELECT " PROFILE_COLUMNS " FROM profile",
-	    [CONTROL_PROFILES_OF_HOST] = "SELECT " PROFILE_COLUMNS " FROM profile WHERE host = ?",
-	    [CONTROL_PROFILES_OF_DAEMON] =
-		"SELECT " PROFILE_COLUMNS " FROM profile WHERE host = ? AND daemon = ?",
-	    [CONTROL_FINDING_PUT] = "INSERT OR IGNORE INTO finding(" FINDING_COLUMNS
-				    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-	    [CONTROL_FINDINGS] =
-		"SELECT " FINDING_COLUMNS " FROM finding WHERE alert_id = ? ORDER BY time_us, id",
-	    [CONTROL_ALERT_PUT] =
-		"INSERT INTO alert(" ALERT_COLUMNS
-		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-		" ON CONFLICT(id) DO UPDATE SET " SAME(key) ", " SAME(host) ", " SAME(daemon) ", " SAME(kind) ", " SAME(status) ", " SAME(severity) ", " SAME(title) ", " SAME(
-		    reason) ", " SAME(score) ", " SAME(created_us) ", " SAME(updated_us) ", " SAME(first_us) ", " SAME(last_us) ", " SAME(count) ", " SAME(json) ", " SAME(verdict) ", " SAME(assignee),
-	    [CONTROL_ALERT_GET] = "SELECT " ALERT_COLUMNS " FROM alert WHERE id = ?",
-	    [CONTROL_ALERT_BY_KEY] =
-		"SELECT " ALERT_COLUMNS " FROM alert WHERE key = ? AND status <> 'closed'"
-		" ORDER BY id DESC LIMIT 1",
-	    [CONTROL_ALERTS] = "SELECT " ALERT_COLUMNS " FROM alert ORDER BY id DESC LIMIT ?",
-	    [CONTROL_ALERTS_BEFORE] =
-		"SELECT " ALERT_COLUMNS " FROM alert WHERE id < ? ORDER BY id DESC LIMIT ?",
-	    [CONTROL_ALERTS_STATUS] =
-		"SELECT " ALERT_COLUMNS " FROM alert WHERE status = ? ORDER BY id DESC LIMIT ?",
-	    [CONTROL_ALERTS_STATUS_BEFORE] =
-		"SELECT " ALERT_COLUMNS " FROM alert WHERE status = ? AND id < ?"
-		" ORDER BY id DESC LIMIT ?",
-	    [CONTROL_SETTING_PUT] = "INSERT OR REPLACE INTO setting(key, value) VALUES (?, ?)",
-	    [CONTROL_SETTING_GET] = "SELECT value FROM setting WHERE key = ?",
-    };
+const char *const control_sql[] = {
+	[CONTROL_HOST_PUT] =
+	    "INSERT INTO host(id, name, os, kernel, arch, machine_id, boot_id, agent_version,"
+	    " sensors, labels, status, enrolled_us, last_seen_us, cert_serial, cert_not_after_us, pin)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET " SAME(name) ", " SAME(os) ", " SAME(kernel) ", " SAME(arch) ", " SAME(machine_id) ", " SAME(
+		boot_id) ", " SAME(agent_version) ", " SAME(sensors) ", " SAME(labels) ", " SAME(status) ", " SAME(enrolled_us) ", " SAME(last_seen_us) ", " SAME(cert_serial) ", " SAME(cert_not_after_us) ", " SAME(pin),
+	[CONTROL_HOST_NUMBER] = "SELECT number FROM host WHERE id = ?",
+	[CONTROL_HOST_GET] = "SELECT " HOST_COLUMNS " FROM host WHERE id = ?",
+	[CONTROL_HOSTS] = "SELECT " HOST_COLUMNS " FROM host WHERE number > ? ORDER BY number",
+	[CONTROL_HOSTS_LIKE] =
+	    "SELECT " HOST_COLUMNS " FROM host WHERE pin = ?1"
+	    " UNION SELECT " HOST_COLUMNS " FROM host WHERE machine_id = ?2 AND machine_id <> ''",
+	[CONTROL_HOST_UPDATE] = "UPDATE host SET " GIVEN(name, 2) ", " GIVEN(os, 3) ", " GIVEN(
+	    kernel, 4) ", " GIVEN(arch, 5) ", " GIVEN(machine_id, 6) ", " GIVEN(boot_id,
+	    7) ", " GIVEN(agent_version, 8) ", " GIVEN(sensors,
+	    9) ","
+	       " labels = CASE labels WHEN '' THEN ?10 ELSE labels END,"
+	       " last_seen_us = max(last_seen_us, ?11),"
+	       " cert_serial = CASE ?12 WHEN '' THEN cert_serial ELSE ?12 END,"
+	       " cert_not_after_us = CASE ?12 WHEN '' THEN cert_not_after_us ELSE ?13 END,"
+	       " pin = CASE ?12 WHEN '' THEN pin ELSE ?14 END WHERE id = ?1",
+	[CONTROL_HOST_DECIDE] = "UPDATE host SET status = CASE WHEN ?2 < 0 THEN status ELSE ?2 END,"
+				" labels = CASE WHEN ?3 THEN ?4 ELSE labels END WHERE id = ?1",
+	[CONTROL_TOKEN_PUT] =
+	    "INSERT OR REPLACE INTO token(" TOKEN_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[CONTROL_TOKEN_GET] = "SELECT " TOKEN_COLUMNS " FROM token WHERE id = ?",
+	[CONTROL_TOKEN_COUNT] = "UPDATE token SET uses = uses + 1 WHERE id = ?",
+	[CONTROL_TOKENS] = "SELECT " TOKEN_COLUMNS " FROM token ORDER BY created_us, id",
+	[CONTROL_DAEMON_PUT] =
+	    "INSERT INTO daemon(host, name, role, unit, instance, exe, package, package_version,"
+	    " container, container_name, image, sha256, inode, device, first_seen_us, last_seen_us,"
+	    " events, gone, pid, state, coverage, blockers, starter, starter_confidence)"
+	    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	    " ON CONFLICT(host, name) DO UPDATE SET " SAME(role) ", " SAME(unit) ", " SAME(instance) ", " SAME(exe) ", " SAME(package) ", " SAME(
+		package_version) ", " SAME(container) ", " SAME(container_name) ", " SAME(image) ", " SAME(sha256) ", " SAME(inode) ", " SAME(device) ", first_seen_us = min(first_seen_us, excluded.first_seen_us), " SAME(last_seen_us) ", " SAME(events) ", " SAME(gone) ", " SAME(pid) ", " SAME(state) ", " SAME(coverage) ", " SAME(blockers) ", " SAME(starter) ", " SAME(starter_confidence),
+	[CONTROL_DAEMONS] =
+	    "SELECT " DAEMON_COLUMNS " FROM daemon WHERE number > ? ORDER BY number",
+	[CONTROL_DAEMONS_OF_HOST] =
+	    "SELECT " DAEMON_COLUMNS " FROM daemon WHERE host = ? ORDER BY number",
+	[CONTROL_PROFILE_PUT] =
+	    "INSERT INTO profile(" PROFILE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	    " ON CONFLICT(host, daemon, kind, key) DO UPDATE SET " SAME(count) ", first_us = min(first_us, excluded.first_us), " SAME(
+		last_us) ", " SAME(learnt) ", " SAME(days),
+	[CONTROL_PROFILE_DELETE] = "DELETE FROM profile WHERE host = ? AND daemon = ?",
+	[CONTROL_PROFILE_DELETE_HOST] = "DELETE FROM profile WHERE host = ?",
+	[CONTROL_PROFILES] = "SELECT " PROFILE_COLUMNS " FROM profile",
+	[CONTROL_PROFILES_OF_HOST] = "SELECT " PROFILE_COLUMNS " FROM profile WHERE host = ?",
+	[CONTROL_PROFILES_OF_DAEMON] =
+	    "SELECT " PROFILE_COLUMNS " FROM profile WHERE host = ? AND daemon = ?",
+	[CONTROL_FINDING_PUT] =
+	    "INSERT OR IGNORE INTO finding(" FINDING_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	[CONTROL_FINDINGS] =
+	    "SELECT " FINDING_COLUMNS " FROM finding WHERE alert_id = ? ORDER BY time_us, id",
+	[CONTROL_ALERT_PUT] =
+	    "INSERT INTO alert(" ALERT_COLUMNS
+	    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	    " ON CONFLICT(id) DO UPDATE SET " SAME(key) ", " SAME(host) ", " SAME(daemon) ", " SAME(kind) ", " SAME(status) ", " SAME(severity) ", " SAME(title) ", " SAME(reason) ", " SAME(
+		score) ", " SAME(created_us) ", " SAME(updated_us) ", " SAME(first_us) ", " SAME(last_us) ", " SAME(count) ", " SAME(json) ", " SAME(verdict) ", " SAME(assignee),
+	[CONTROL_ALERT_GET] = "SELECT " ALERT_COLUMNS " FROM alert WHERE id = ?",
+	[CONTROL_ALERT_BY_KEY] =
+	    "SELECT " ALERT_COLUMNS " FROM alert WHERE key = ? AND status <> 'closed'"
+	    " ORDER BY id DESC LIMIT 1",
+	[CONTROL_ALERTS] = "SELECT " ALERT_COLUMNS " FROM alert ORDER BY id DESC LIMIT ?",
+	[CONTROL_ALERTS_BEFORE] =
+	    "SELECT " ALERT_COLUMNS " FROM alert WHERE id < ? ORDER BY id DESC LIMIT ?",
+	[CONTROL_ALERTS_STATUS] =
+	    "SELECT " ALERT_COLUMNS " FROM alert WHERE status = ? ORDER BY id DESC LIMIT ?",
+	[CONTROL_ALERTS_STATUS_BEFORE] =
+	    "SELECT " ALERT_COLUMNS " FROM alert WHERE status = ? AND id < ?"
+	    " ORDER BY id DESC LIMIT ?",
+	[CONTROL_SETTING_PUT] = "INSERT OR REPLACE INTO setting(key, value) VALUES (?, ?)",
+	[CONTROL_SETTING_GET] = "SELECT value FROM setting WHERE key = ?",
+};
 
 int
 control_host_put(struct store *s, struct host_row *row)
@@ -199,8 +198,8 @@ control_daemon_put(struct store *s, const struct daemon_row *row)
 	    row->package, row->package_version, row->container, row->container_name, row->image,
 	    row->sha256, sizeof(row->sha256), row->inode, row->device, row->first_seen_us,
 	    row->last_seen_us, row->events, (int)row->gone, (uint64_t)row->pid, row->state,
-	    row->coverage, row->blockers ? row->blockers : "[]",
-	    row->starter ? row->starter : "", row->starter_confidence);
+	    row->coverage, row->blockers ? row->blockers : "[]", row->starter ? row->starter : "",
+	    row->starter_confidence);
 }
 
 int

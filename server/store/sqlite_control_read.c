@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sqlite_control_read - reading the control plane: on any thread, with a reader of its own. */
 #include "server/store/sqlite.h"
+#include "server/store/sqlite_control.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -182,9 +183,57 @@ control_host_get(struct reader *r, const uint8_t id[DS_HOST_ID_SIZE],
 }
 
 int
+control_each_host_after(
+    struct reader *r, uint32_t after, int (*call)(const struct host_row *row, void *ctx), void *ctx)
+{
+	return each_host(
+	    r, db_prepare(&r->control, CONTROL_HOSTS, "u", (uint64_t)after), call, ctx);
+}
+
+int
+control_each_daemon_after(struct reader *r, uint64_t after,
+    int (*call)(const struct daemon_row *row, void *ctx), void *ctx)
+{
+	return each_daemon(r, db_prepare(&r->control, CONTROL_DAEMONS, "u", after), call, ctx);
+}
+
+int
+control_fleet_counts(struct reader *r, struct fleet_counts *ret)
+{
+	static const char hosts[] =
+	    "SELECT count(*), total(status = 0), total(status = 2) FROM host",
+			  daemons[] =
+			      "SELECT count(*), total(gone), total(NOT gone AND state = 'ready')"
+			      " FROM daemon",
+			  alerts[] =
+			      "SELECT total(status = 'open'), total(status = 'acknowledged'),"
+			      " total(status = 'closed') FROM alert INDEXED BY alert_status";
+	const struct {
+		const char *sql;
+		uint64_t *to[3];
+	} sums[] = {
+		{ hosts, { &ret->hosts, &ret->hosts_pending, &ret->hosts_revoked } },
+		{ daemons, { &ret->daemons, &ret->daemons_gone, &ret->daemons_ready } },
+		{ alerts, { &ret->alerts_open, &ret->alerts_acknowledged, &ret->alerts_closed } },
+	};
+
+	for (size_t i = 0; i < DS_LEN(sums); i++) {
+		sqlite3_stmt *st = db_query(&r->control, sums[i].sql, "");
+		int result = db_step(&r->control, st);
+
+		if (result <= 0)
+			return result < 0 ? result : -EBADMSG;
+		for (int j = 0; j < 3; j++)
+			*sums[i].to[j] = (uint64_t)sqlite3_column_int64(st, j);
+		sqlite3_reset(st);
+	}
+	return 0;
+}
+
+int
 control_each_host(struct reader *r, int (*call)(const struct host_row *row, void *ctx), void *ctx)
 {
-	return each_host(r, db_prepare(&r->control, CONTROL_HOSTS, ""), call, ctx);
+	return control_each_host_after(r, 0, call, ctx);
 }
 
 int
@@ -209,7 +258,7 @@ control_each_daemon(struct reader *r, uint32_t host,
 {
 	sqlite3_stmt *st =
 	    host ? db_prepare(&r->control, CONTROL_DAEMONS_OF_HOST, "u", (uint64_t)host)
-		 : db_prepare(&r->control, CONTROL_DAEMONS, "");
+		 : db_prepare(&r->control, CONTROL_DAEMONS, "u", (uint64_t)0);
 
 	return each_daemon(r, st, call, ctx);
 }
@@ -314,6 +363,24 @@ control_setting_get(struct reader *r, const char *key, char *ret, size_t size)
 	n = snprintf(ret, size, "%s", db_text(st, 0));
 	sqlite3_reset(st);
 	return n < 0 || (size_t)n >= size ? -ENOBUFS : 0;
+}
+
+int
+control_has_change(struct reader *r, const char *topic, uint64_t after, uint64_t *ret_newest)
+{
+	static const char sql[] = "SELECT ifnull((SELECT seq FROM change ORDER BY seq LIMIT 1), 0),"
+				  " ifnull((SELECT seq FROM change ORDER BY seq DESC LIMIT 1), 0),"
+				  " EXISTS (SELECT 1 FROM change WHERE seq > ? AND topic = ?)";
+	sqlite3_stmt *st = db_query(&r->control, sql, "ut", after, topic);
+	int result = db_step(&r->control, st);
+	bool has;
+
+	if (result <= 0)
+		return result < 0 ? result : -EBADMSG;
+	*ret_newest = db_u64(st, 1);
+	has = db_u64(st, 0) > after + 1 || *ret_newest < after || sqlite3_column_int(st, 2) != 0;
+	sqlite3_reset(st);
+	return has;
 }
 
 int

@@ -89,6 +89,13 @@ struct store_backend {
 	    int (*call)(const struct host_row *row, void *ctx), void *ctx);
 	int (*each_host)(
 	    struct reader *r, int (*call)(const struct host_row *row, void *ctx), void *ctx);
+	/* Those with a higher number, in the order of numbers. */
+	int (*each_host_after)(struct reader *r, uint32_t after,
+	    int (*call)(const struct host_row *row, void *ctx), void *ctx);
+	int (*each_daemon_after)(struct reader *r, uint64_t after,
+	    int (*call)(const struct daemon_row *row, void *ctx), void *ctx);
+	/* How many there are, without a row being read. */
+	int (*fleet_counts)(struct reader *r, struct fleet_counts *ret);
 	int (*each_token)(
 	    struct reader *r, int (*call)(const struct token_row *row, void *ctx), void *ctx);
 	int (*each_daemon)(struct reader *r, uint32_t host /* 0: all */,
@@ -112,6 +119,10 @@ struct store_backend {
 	/* Changes after a sequence number, in order. */
 	int (*each_change)(struct reader *r, uint64_t after, unsigned limit,
 	    int (*call)(const struct change_row *row, void *ctx), void *ctx);
+	/* Whether something of the topic changed after a sequence number, as far as is known; and
+	 * the newest number. */
+	int (*has_change)(
+	    struct reader *r, const char *topic, uint64_t after, uint64_t *ret_newest);
 	/* The oldest that is kept and the newest; 0: there are none. */
 	int (*change_span)(struct reader *r, uint64_t *ret_oldest, uint64_t *ret_newest);
 	/* Of what is committed. */

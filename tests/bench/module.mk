@@ -30,6 +30,13 @@ tests_bench_bench_train_LDADD = server/libdsserver.a -lm
 
 EXTRA_DIST += tests/bench/bench_ui.py tests/bench/ui.mjs
 
+EXTRA_DIST += tests/bench/bench_api.py
+if SERVER
+bench_programs += tests/bench/fleet_store
+endif
+tests_bench_fleet_store_SOURCES = tests/bench/fleet_store.c
+tests_bench_fleet_store_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(SQLITE_LIBS) -lpthread -lm
+
 # END OF LIST: add above
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)

@@ -298,6 +298,40 @@ alerts_are_listed_newest_first_by_status(void **state)
 }
 
 static int
+count_any_host(const struct host_row *row, void *ctx)
+{
+	(void)row;
+	return count_rows(ctx);
+}
+
+static void
+hosts_and_alerts_are_counted_and_read_from_a_number_on(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_backend *b = f->backend;
+	struct host_row one = { .id = { 1 }, .name = "a", .status = HOST_APPROVED },
+			two = { .id = { 2 }, .name = "b", .status = HOST_PENDING };
+	struct alert_row open = some_alert("alr_1", "open"), shut = some_alert("alr_2", "closed");
+	struct fleet_counts n;
+	unsigned seen = 0;
+
+	fixture_begin(f);
+	assert_int_equal(b->host_put(f->store, &one), 0);
+	assert_int_equal(b->host_put(f->store, &two), 0);
+	assert_int_equal(b->alert_put(f->store, &open), 0);
+	assert_int_equal(b->alert_put(f->store, &shut), 0);
+	fixture_commit(f);
+	assert_int_equal(b->fleet_counts(fixture_reader(f), &n), 0);
+	assert_int_equal(n.hosts, f->keeps ? 2 : 0);
+	assert_int_equal(n.hosts_pending, f->keeps ? 1 : 0);
+	assert_int_equal(n.alerts_open, f->keeps ? 1 : 0);
+	assert_int_equal(n.alerts_closed, f->keeps ? 1 : 0);
+	assert_int_equal(
+	    b->each_host_after(fixture_reader(f), one.number, count_any_host, &seen), 0);
+	assert_int_equal(seen, f->keeps ? 1 : 0);
+}
+
+static int
 check_finding(const struct finding_row *row, void *ctx)
 {
 	assert_string_equal(row->id, "fnd_1");
@@ -410,6 +444,7 @@ main(void)
 		T(a_daemon_is_one_row_of_its_host),
 		T(a_learnt_key_is_kept_and_forgotten),
 		T(alerts_are_listed_newest_first_by_status),
+		T(hosts_and_alerts_are_counted_and_read_from_a_number_on),
 		T(a_finding_told_twice_is_one),
 		T(a_setting_is_replaced),
 		T(what_is_not_committed_is_not_there),

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The API over a large fleet: every list, one search by host and hour, and the stream to many clients at once.
+
+Environment: HOSTS (10000), EVENTS (100000000), ALERTS (50000), STATE (a directory to keep the filled store in)."""
+import os, select, socket, subprocess, sys, time, urllib.parse
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+from harness import *
+
+HOSTS, ALERTS = int(os.environ.get("HOSTS", "10000")), int(os.environ.get("ALERTS", "50000"))
+EVENTS = int(float(os.environ.get("EVENTS", "1e8")))
+FLEET_STORE = os.path.join(BUILD, "tests", "bench", "fleet_store")
+LISTS = {
+    "status": "status",
+    "hosts": "hosts?limit=100",
+    "hosts_last": f"hosts?limit=100&cursor={HOSTS - 200}",
+    "hosts_query": "hosts?limit=100&q=host.name:host-09*",
+    "host": f"hosts/host-{HOSTS - 5:05}",
+    "daemons": "daemons?limit=100",
+    "daemons_last": f"daemons?limit=100&cursor={4 * HOSTS - 200}",
+    "daemons_query": "daemons?limit=100&q=state:learning",
+    "daemon": f"daemons/dmn_{4 * HOSTS - 7}",
+    "alerts": "alerts?limit=100",
+    "alerts_open": "alerts?limit=100&status=open",
+    "alerts_query": "alerts?limit=100&q=kind:login+and+severity:critical",
+    "alerts_summary": "alerts/summary",
+    "reactions": "reactions?limit=100",
+    "models": "models",
+    "messages": "messages?limit=100",
+    "audit": "audit?limit=100",
+    "enrolment_tokens": "enrolment-tokens",
+    "events": "events?limit=100",
+}
+
+
+def bench(name, value, unit, digits=2):
+    print(f"bench {name} {value:.{digits}f} {unit}", flush=True)
+
+
+def timed(ask, n):
+    took = []
+    for i in range(n):
+        t = time.monotonic()
+        ask(i)
+        took.append((time.monotonic() - t) * 1000)
+    return sorted(took)
+
+
+def get(site, path):
+    """Bytes only: what Python takes to parse is not the server's."""
+    c = UnixConnection(site.socket, 60)
+    c.request("GET", "/api/v1/" + path)
+    r = c.getresponse()
+    text = r.read()
+    c.close()
+    if r.status != 200:
+        raise ApiError(r.status, text)
+    return text
+
+
+def lists(site):
+    worst = 0
+    for name, path in LISTS.items():
+        get(site, path)
+        took = timed(lambda i: get(site, path), 100)
+        bench(f"api_{name}_p50", took[len(took) // 2], "ms")
+        bench(f"api_{name}_p99", took[len(took) * 99 // 100], "ms")
+        worst = max(worst, took[len(took) * 99 // 100])
+    bench("api_list_worst_p99", worst, "ms")
+
+
+def search(site):
+    now = time.time()
+
+    def ask(i):
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - 3600 * (1 + i % 20)))
+        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - 3600 * (i % 20)))
+        q = urllib.parse.quote(f"host.name:host-{i * 37 % HOSTS:05}")
+        return get(site, f"events?limit=100&q={q}&since={since}&until={until}")
+
+    took = timed(ask, 400)
+    bench("api_search_p50", took[len(took) // 2], "ms")
+    bench("api_search_p99", took[len(took) * 99 // 100], "ms")
+
+
+def open_stream(site):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(site.socket)
+    s.sendall(b"GET /api/v1/stream?topics=alert HTTP/1.1\r\nHost: x\r\n\r\n")
+    return s
+
+
+def fan_out(site, clients, seconds=10, rate=100):
+    """Alerts that change `rate` times a second, told to so many clients: how late the last of them hears."""
+    streams = [open_stream(site) for _ in range(clients)]
+    wait(lambda: site.get("status")["ingest"]["followers"] >= clients, 30)
+    poll = select.epoll()
+    for s in streams:
+        s.setblocking(False)
+        poll.register(s, select.EPOLLIN)
+    by_fd = {s.fileno(): [s, 0] for s in streams}
+    sent, late, begin = 0, [], time.monotonic()
+    seen = dict.fromkeys(by_fd, 0)
+    c = UnixConnection(site.socket, 60)
+    stamps = []
+
+    def drain(timeout):
+        for fd, _ in poll.poll(timeout):
+            try:
+                text = by_fd[fd][0].recv(1 << 20)
+            except BlockingIOError:
+                continue
+            n = text.count(b"event: alert")
+            t = time.monotonic()
+            for k in range(n):
+                if seen[fd] < len(stamps):
+                    late.append((t - stamps[seen[fd]]) * 1000)
+                seen[fd] += 1
+
+    while time.monotonic() - begin < seconds:
+        if sent < (time.monotonic() - begin) * rate:
+            stamps.append(time.monotonic())
+            c.request("POST", f"/api/v1/alerts/alr_{sent + 1:026}/ack", "{}", {"Content-Type": "application/json"})
+            c.getresponse().read()
+            sent += 1
+        drain(0)
+    end = time.monotonic() + 10
+    while min(seen.values()) < sent and time.monotonic() < end:
+        drain(0.1)
+    late.sort()
+    bench(f"api_stream_{clients}_rate", sent / seconds, "alerts/s", 1)
+    bench(f"api_stream_{clients}_heard", sum(seen.values()) / (sent * clients), "ratio", 4)
+    if late:
+        bench(f"api_stream_{clients}_p50", late[len(late) // 2], "ms")
+        bench(f"api_stream_{clients}_p99", late[len(late) * 99 // 100], "ms")
+    return streams
+
+
+def vanish(site):
+    """A thousand look on, half of them go without a word; the others hear, and the server forgets who went."""
+    streams = [open_stream(site) for _ in range(1000)]
+    wait(lambda: site.get("status")["ingest"]["followers"] >= 250, 30)
+    n = site.get("status")["ingest"]["followers"]
+    bench("api_stream_followers", n, "clients", 0)
+    for s in streams[::2]:
+        s.close()
+    t = time.monotonic()
+    site.post("alerts/alr_%026d/ack" % 40001)
+    wait(lambda: site.get("status")["ingest"]["followers"] <= n // 2 + 50, 60)
+    bench("api_stream_vanished", time.monotonic() - t, "s")
+    for s in streams[1::2]:
+        s.close()
+
+
+def main():
+    isolate()
+    if not os.path.exists(FLEET_STORE):
+        skip_all("fleet_store was not built")
+    kept = os.environ.get("STATE")
+    site = Site({"storage.max_size": "100G"}, dir=kept)
+    if not os.path.exists(os.path.join(site.state, "control.db")):
+        t = time.monotonic()
+        subprocess.run([FLEET_STORE, site.state, str(HOSTS), str(EVENTS), str(ALERTS)], check=True)
+        bench("api_filled", time.monotonic() - t, "s", 0)
+    with site:
+        bench("api_rss", next(int(l.split()[1]) for l in open(f"/proc/{site.process.pid}/status") if l.startswith("VmRSS")) / 1024, "MiB", 1)
+        lists(site)
+        search(site)
+        for s in fan_out(site, 200):
+            s.close()
+        wait(lambda: site.get("status")["ingest"]["followers"] == 0, 60)
+        vanish(site)
+
+
+main()

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fleet_store - fills a server's state directory as a large fleet would, through the store's own
+ * functions, for bench_api.py.
+ *
+ *   fleet_store STATE_DIR HOSTS EVENTS ALERTS
+ *
+ * Four daemons a host; segments of SEGMENT_EVENTS events, in turns over the hosts, over the last
+ * SPAN_US; alerts of the documents that a detector writes, one in ten closed.
+ */
+#include "lib/batch.h"
+#include "lib/clock.h"
+#include "server/store/bloom.h"
+#include "server/store/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SEGMENT_EVENTS 2000u
+#define SPAN_US        (UINT64_C(24) * 3600 * 1000000)
+#define DAEMONS        4u
+
+static const char *const daemons[DAEMONS] = { "nginx.service", "postgresql@15-main.service",
+	"ssh.service", "cron.service" };
+static const struct store_backend *backend;
+static struct store *store;
+static uint64_t now_us;
+
+static void
+check(int r, const char *what)
+{
+	if (r >= 0)
+		return;
+	fprintf(stderr, "fleet_store: %s: %s\n", what, strerror(-r));
+	exit(2);
+}
+
+static void
+step(unsigned n)
+{
+	if (n % 1000 != 0)
+		return;
+	check(n ? backend->commit(store) : 0, "commit");
+	check(backend->begin(store), "begin");
+}
+
+static uint32_t
+put_host(unsigned n)
+{
+	char name[32], machine[33];
+	struct host_row row = { .name = name,
+		.os = "Debian GNU/Linux 12 (bookworm)",
+		.kernel = "6.1.0-18-amd64",
+		.arch = "x86_64",
+		.machine_id = machine,
+		.boot_id = "",
+		.agent_version = "0.1.0",
+		.sensors = "ebpf: exec file net cred module",
+		.labels = n % 3 ? "web,frankfurt" : "db,dublin",
+		.status = HOST_APPROVED,
+		.enrolled_us = now_us - SPAN_US,
+		.last_seen_us = now_us,
+		.cert_serial = "01" };
+
+	snprintf(name, sizeof(name), "host-%05u", n);
+	snprintf(machine, sizeof(machine), "%032x", n + 1);
+	for (size_t i = 0; i < 4; i++)
+		row.id[15 - i] = (uint8_t)((n + 1) >> (8 * i));
+	check(backend->host_put(store, &row), "host");
+	for (unsigned d = 0; d < DAEMONS; d++) {
+		struct daemon_row daemon = { .host = row.number,
+			.name = daemons[d],
+			.role = "service",
+			.exe = "/usr/sbin/program",
+			.package = "package",
+			.package_version = "1.22.1-9",
+			.first_seen_us = now_us - SPAN_US,
+			.last_seen_us = now_us,
+			.events = 1000,
+			.state = n % 4 ? "ready" : "learning",
+			.coverage = 0.99,
+			.blockers = n % 4 ? "[]" : "[\"a day of quiet is missing\"]" };
+
+		check(backend->daemon_put(store, &daemon), "daemon");
+	}
+	return row.number;
+}
+
+static void
+add_event(struct ds_batch_builder *b, uint64_t time_us, unsigned n)
+{
+	static const uint8_t kinds[] = { DS_EVENT_CONNECT, DS_EVENT_FILE_WRITE, DS_EVENT_EXEC,
+		DS_EVENT_CONNECT };
+	const char *daemon = daemons[n % DAEMONS];
+	uint8_t address[4] = { 10, (uint8_t)(n >> 4), (uint8_t)(n >> 2), (uint8_t)n };
+	char path[48];
+	struct ds_event ev = { .count = 1, .kind = kinds[(n / 7) % 4], .time_us = time_us };
+
+	ev.daemon = (struct ds_str){ daemon, (uint32_t)strlen(daemon) };
+	ev.num[DS_NUM_PID] = 100 + n % 400;
+	ds_event_set_str(&ev, DS_STR_EXE, "/usr/sbin/program", 17);
+	if (ev.kind == DS_EVENT_CONNECT) {
+		ev.num[DS_NUM_DPORT] = 5432;
+		ev.num[DS_NUM_PROTO] = 6;
+		ds_event_set_str(&ev, DS_STR_DADDR, address, 4);
+	} else if (ev.kind == DS_EVENT_FILE_WRITE) {
+		snprintf(path, sizeof(path), "/var/lib/program/%u", n % 997);
+		ds_event_set_str(&ev, DS_STR_PATH, path, strlen(path));
+	}
+	check(ds_batch_add(b, &ev), "add");
+}
+
+struct segment_maker {
+	struct ds_batch_builder *builder;
+	struct ds_batch *batch;
+	struct ds_buf packed, bloom, daemons;
+};
+
+static void
+put_segment(struct segment_maker *m, uint32_t host, uint64_t begin_us, uint64_t span_us, unsigned n)
+{
+	struct segment_row row = { .host = host,
+		.received_us = begin_us + span_us,
+		.lane = DS_LANE_BULK,
+		.epoch = 1,
+		.seq = n + 1 };
+	const struct ds_batch_header *h;
+
+	ds_batch_builder_clear(m->builder);
+	ds_buf_clear(&m->packed);
+	ds_buf_clear(&m->bloom);
+	ds_buf_clear(&m->daemons);
+	for (unsigned i = 0; i < SEGMENT_EVENTS; i++)
+		add_event(m->builder, begin_us + span_us / SEGMENT_EVENTS * i, n * 31 + i);
+	check(ds_batch_pack(m->builder, 1, &m->packed), "pack");
+	check(ds_batch_decode(m->batch, m->packed.data, m->packed.len), "decode");
+	check(bloom_build(m->batch, &m->bloom), "bloom");
+	check(bloom_daemons(m->batch, &m->daemons), "daemons");
+	h = ds_batch_header(m->batch);
+	row.time_min_us = h->time_min_us;
+	row.time_max_us = h->time_max_us;
+	row.len = h->len;
+	row.kinds = h->kinds;
+	row.daemons = m->daemons.data;
+	row.daemons_size = m->daemons.len;
+	row.bloom = m->bloom.data;
+	row.bloom_size = m->bloom.len;
+	row.packed = m->packed.data;
+	row.packed_size = m->packed.len;
+	check(backend->segment_put(store, &row), "segment");
+}
+
+static void
+put_alert(unsigned n, unsigned hosts)
+{
+	static const char *const kinds[] = { "new_child", "new_file", "new_destination", "login" };
+	static const char *const severities[] = { "low", "medium", "high", "critical" };
+	char id[40], key[48];
+	uint64_t at = now_us - SPAN_US / 50000 * (n % 50000);
+	struct alert_row row = { .id = id,
+		.key = key,
+		.host = 1 + n % hosts,
+		.daemon = daemons[n % DAEMONS],
+		.kind = kinds[n % 4],
+		.status = n % 10 == 0 ? "closed" : "open",
+		.severity = severities[n % 4],
+		.title = "nginx started /bin/sh",
+		.reason =
+		    "nginx has never started /bin/sh in 7 days on this host; at 12:00:00 UTC process "
+		    "4711 (www-data) ran sh -c id",
+		.score = (int)(50 + n % 50),
+		.created_us = at,
+		.updated_us = at,
+		.first_us = at,
+		.last_us = at,
+		.count = 1 + n % 9,
+		.json =
+		    "{\"explanation\":[{\"feature\":\"child executable\",\"baseline\":\"2 known: "
+		    "/usr/bin/logger\",\"observed\":\"/bin/sh\",\"weight\":0.81}],\"peers\":{"
+		    "\"seen\":0,\"of\":312},\"process\":{\"pid\":4711,\"executable\":\"/bin/sh\","
+		    "\"command_line\":\"sh -c id\",\"user\":\"www-data\",\"parents\":[\"nginx\","
+		    "\"systemd\"]},\"threat\":[{\"id\":\"T1059.004\",\"name\":\"Unix Shell\"}],"
+		    "\"events\":[{\"action\":\"exec\",\"time\":\"2026-01-01T00:00:00Z\"}]}" };
+
+	snprintf(id, sizeof(id), "alr_%026u", n);
+	snprintf(key, sizeof(key), "key %u", n);
+	check(backend->alert_put(store, &row), "alert");
+}
+
+static void
+put_events(unsigned hosts, uint64_t events)
+{
+	struct segment_maker m = { ds_batch_builder_new(), ds_batch_new(), { 0 }, { 0 }, { 0 } };
+	unsigned len = (unsigned)(events / SEGMENT_EVENTS);
+	unsigned rounds = (len + hosts - 1) / hosts;
+
+	ds_buf_init(&m.packed, DS_BATCH_PACKED_MAX);
+	ds_buf_init(&m.bloom, BLOOM_SIZE_MAX);
+	ds_buf_init(&m.daemons, 1 << 20);
+	for (unsigned n = 0; n < len; n++) {
+		uint64_t span = SPAN_US / rounds;
+
+		step(n);
+		put_segment(&m, 1 + n % hosts, now_us - SPAN_US + n / hosts * span, span, n);
+	}
+	if (len > 0)
+		check(backend->commit(store), "commit");
+	ds_batch_free(m.batch);
+	ds_batch_builder_free(m.builder);
+	ds_buf_done(&m.packed);
+	ds_buf_done(&m.bloom);
+	ds_buf_done(&m.daemons);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct store_config cfg = { .retention_us = 30 * SPAN_US, .max_bytes = UINT64_C(1) << 40 };
+	unsigned hosts, alerts;
+	char why[256];
+
+	if (argc != 5)
+		return 2;
+	cfg.dir = argv[1];
+	hosts = (unsigned)strtoul(argv[2], NULL, 10);
+	alerts = (unsigned)strtoul(argv[4], NULL, 10);
+	now_us = ds_clock_wall_us();
+	backend = store_lookup("sqlite");
+	check(backend->open(&cfg, &store, why, sizeof(why)), "open");
+	for (unsigned n = 0; n < hosts; n++) {
+		step(n);
+		(void)put_host(n);
+	}
+	check(backend->commit(store), "commit");
+	for (unsigned n = 0; n < alerts; n++) {
+		step(n);
+		put_alert(n, hosts);
+	}
+	check(backend->commit(store), "commit");
+	put_events(hosts, strtoull(argv[3], NULL, 10));
+	backend->close(store);
+	return 0;
+}
