@@ -92,8 +92,14 @@ tell_nameless(
 static void
 learn(const struct sample *s, const char *exe)
 {
-	const struct daemon *before = s->arg[1] != 0 ? daemon_get((uint32_t)s->arg[1]) : NULL;
+	uint32_t number = (uint32_t)s->arg[1];
+	const struct daemon *before;
+	bool watched;
 
+	/* It executed again before the kernel side had heard what it was by then. */
+	if (s->arg[0] != 0 && probe_decision(s->arg[0], &number, &watched) == 0)
+		number = (uint32_t)s->arg[1];
+	before = number != 0 ? daemon_get(number) : NULL;
 	program_table_put(s->exe, exe, strlen(exe));
 	if (before != NULL && before->watched)
 		hold_learn(before->name, exe);
