@@ -158,7 +158,6 @@ run_result(struct react_write *w, const struct store_backend *b, struct store *s
 void
 outbox_result(struct react *r, struct react_mail *m)
 {
-	char id[REACTION_ID_SIZE];
 	struct ds_result result;
 	struct react_write *w;
 
@@ -169,15 +168,26 @@ outbox_result(struct react *r, struct react_mail *m)
 		return;
 	}
 	r->results++;
-	ds_ulid_format("ord_", result.order, id, sizeof(id));
-	if (r->sent)
-		(void)ds_map_remove(r->sent, id, strlen(id)); /* a number, nothing to free */
 	w = react_write_new(r, run_result, m->size);
 	if (w == NULL)
 		return;
 	memcpy(w->body->data, m->data, m->size);
+	memcpy(w->order, result.order, sizeof(w->order));
 	w->host = m->host;
 	react_write_post(w);
+}
+
+/* Only now, when the store no longer has it among the open ones: before, another order of the host
+ * would send it along once more. */
+void
+outbox_written(struct react *r, const struct react_write *w)
+{
+	char id[REACTION_ID_SIZE];
+
+	if (w->run != run_result || r->sent == NULL)
+		return;
+	ds_ulid_format("ord_", w->order, id, sizeof(id));
+	(void)ds_map_remove(r->sent, id, strlen(id)); /* a number, nothing to free */
 }
 
 /* ---- the sweep */

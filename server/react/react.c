@@ -216,6 +216,7 @@ take_written(struct react *r, struct react_mail *m)
 		return;
 	}
 	react_write_settle(r, w);
+	outbox_written(r, w);
 	if (w->result < 0 && w->result != -ENOENT && ds_log_pass(&rate, 5))
 		ds_log(WARN, "what became of a reaction could not be recorded", "why=\"%s\"",
 		    strerror(-w->result));

@@ -154,6 +154,8 @@ void outbox_kick(struct react *r, uint32_t host);
 void outbox_send(struct react *r, uint32_t host, bool again);
 void outbox_turn(struct react *r);
 void outbox_sent(struct react *r, const struct react_mail *m);
+/* A write of ours is committed, or failed for good. */
+void outbox_written(struct react *r, const struct react_write *w);
 void outbox_result(struct react *r, struct react_mail *m);
 void outbox_sweep(struct react *r, uint64_t now_ms);
 
