@@ -40,7 +40,7 @@ tests_unit_test_ulid_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_ulid_LDADD = $(TEST_LIBS)
 
 unit_tests_server += tests/unit/test_react
-tests_unit_test_react_SOURCES = tests/unit/test_react.c tests/contract/store_fixture.c
+tests_unit_test_react_SOURCES = tests/unit/test_react.c tests/unit/react_fixture.c tests/unit/react_fixture.h tests/contract/store_fixture.c
 tests_unit_test_react_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_react_LDADD = server/libdsserver.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) \
 	-lpthread -lm
@@ -175,7 +175,7 @@ tests_unit_test_ecs_LDADD = server/libdsserver.a $(TEST_LIBS) $(JANSSON_LIBS) -l
 
 # With the server's authority, so that certificates are real ones.
 unit_tests_agent += tests/unit/test_link tests/unit/test_resolve
-tests_unit_test_link_SOURCES = tests/unit/test_link.c server/ingest/pki.c
+tests_unit_test_link_SOURCES = tests/unit/test_link.c tests/unit/link_fixture.c tests/unit/link_fixture.h server/ingest/pki.c
 tests_unit_test_link_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_link_LDADD = agent/uplink/libdslink.a $(NET_TEST_LIBS)
 tests_unit_test_resolve_SOURCES = tests/unit/test_resolve.c
@@ -183,7 +183,7 @@ tests_unit_test_resolve_CFLAGS = $(TEST_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_resolve_LDADD = agent/uplink/libdslink.a $(NET_TEST_LIBS)
 
 unit_tests_agent += tests/unit/test_spool
-tests_unit_test_spool_SOURCES = tests/unit/test_spool.c
+tests_unit_test_spool_SOURCES = tests/unit/test_spool.c tests/unit/spool_fixture.c tests/unit/spool_fixture.h
 tests_unit_test_spool_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_spool_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=write -Wl,--wrap=writev -Wl,--wrap=fdatasync \
 	-Wl,--wrap=fsync -Wl,--wrap=rename -Wl,--wrap=ftruncate
@@ -269,9 +269,13 @@ tests_unit_test_geo_SOURCES = tests/unit/test_geo.c
 tests_unit_test_geo_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_geo_LDADD = $(DETECT_TEST_LIBS)
 unit_tests_server += tests/unit/test_novelty
-tests_unit_test_novelty_SOURCES = tests/unit/test_novelty.c tests/unit/detect_fixture.c tests/unit/detect_fixture.h
+tests_unit_test_novelty_SOURCES = tests/unit/test_novelty.c tests/unit/novelty_fixture.c tests/unit/novelty_fixture.h tests/unit/detect_fixture.c tests/unit/detect_fixture.h
 tests_unit_test_novelty_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_novelty_LDADD = $(DETECT_TEST_LIBS)
+unit_tests_server += tests/unit/test_novelty_change
+tests_unit_test_novelty_change_SOURCES = tests/unit/test_novelty_change.c tests/unit/novelty_fixture.c tests/unit/novelty_fixture.h tests/unit/detect_fixture.c tests/unit/detect_fixture.h
+tests_unit_test_novelty_change_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_novelty_change_LDADD = $(DETECT_TEST_LIBS)
 unit_tests_server += tests/unit/test_detect
 tests_unit_test_detect_SOURCES = tests/unit/test_detect.c tests/unit/detect_fixture.c tests/unit/detect_fixture.h
 tests_unit_test_detect_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
@@ -287,7 +291,7 @@ tests_contract_test_store_compact_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_compact_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
 unit_tests_server += tests/unit/test_ingest
-tests_unit_test_ingest_SOURCES = tests/unit/test_ingest.c tests/contract/store_fixture.c
+tests_unit_test_ingest_SOURCES = tests/unit/test_ingest.c tests/unit/ingest_fixture.c tests/unit/ingest_fixture.h tests/contract/store_fixture.c
 tests_unit_test_ingest_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_ingest_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
