@@ -14,10 +14,12 @@
 #include "agent/guard/reactions/tree.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define REST_MS    200u
 #define LIST_MAX   1024u /* processes in an inverse */
 #define BY_SIGNAL  1u
 #define BY_FREEZER 2u
@@ -126,6 +128,19 @@ apply(struct reaction_call *call)
 	return r < 0 ? r : 0;
 }
 
+/* A stop takes effect when its process next runs: a moment, and nothing tells when. */
+static int
+comes_to_rest(const struct target_process *p)
+{
+	int r = tree_is_stopped(p);
+
+	for (unsigned ms = 0; r == 0 && ms < REST_MS; ms++) {
+		(void)poll(NULL, 0, 1);
+		r = tree_is_stopped(p);
+	}
+	return r;
+}
+
 static int
 read_back(struct reaction_call *call)
 {
@@ -137,9 +152,9 @@ read_back(struct reaction_call *call)
 		return r;
 	if (f.how == BY_FREEZER)
 		return freezer_is_frozen(f.path);
-	r = tree_is_stopped(&f.root);
+	r = comes_to_rest(&f.root);
 	while (r == 1 && target_get(&call->inverse, &p) == 0)
-		r = tree_is_stopped(&p) != 0; /* one that has ended does nothing either */
+		r = comes_to_rest(&p) != 0; /* one that has ended does nothing either */
 	return r == -ESRCH ? 0 : r;
 }
 
