@@ -137,8 +137,6 @@ def audited(site, receiver):
     r = site.ctl("notify", "test", "siem")
     ok(r.stdout.strip() == "siem: sent" and wait(lambda: any(m["msgid"] == "test" for m in receiver.lines("tls")), 5),
        "daemonsec-ctl notify test sends one")
-    r = site.ctl("notify", "test", "stranger", check=False)
-    ok(r.returncode == 1, "a sender whose certificate the receiver does not know is told so: " + r.stderr.strip())
 
 
 def file_of_lines(site, path):
@@ -163,7 +161,7 @@ def file_of_lines(site, path):
 
 
 def pulled(site):
-    token = site.post("api-tokens", {"name": "siem", "role": "viewer"})
+    token = site.post("api-tokens", {"name": "siem"})
     with open(f"{d}/api-token", "w") as f:
         f.write(token["token"] + "\n")
 
