@@ -392,6 +392,7 @@ static const struct column token_columns[] = {
 	{ "LABEL", "label|name", NULL },
 	{ "USES", "uses", NULL },
 	{ "OF", "uses_max|max_uses", NULL },
+	{ "FROM", "cidr", NULL },
 	{ "CREATED", "created", format_time },
 	{ "EXPIRES", "expires", format_time },
 	{ "STATE", "state|status", NULL },
@@ -447,15 +448,61 @@ put_ttl(json_t *body, const char *ttl)
 	return true;
 }
 
+/* One a line, so that a loop over hosts takes one each. */
+static int
+create_tokens(struct ctl *c, json_t *body, const char *count)
+{
+	json_t *doc, *item;
+	char text[1024];
+	size_t i;
+	int r;
+
+	json_object_set_new(body, "count", json_integer((json_int_t)strtoll(count, NULL, 10)));
+	r = client_request(c, "POST", "enrolment-tokens/batch", body, &doc);
+	json_decref(body);
+	if (r != 0)
+		return r;
+	if (c->output != OUTPUT_TABLE)
+		print_document(c, doc);
+	else
+		json_array_foreach(json_object_get(doc, "items"), i, item)
+		    printf("%s\n", print_text(item, "token", text, sizeof(text)));
+	json_decref(doc);
+	return EXIT_OK;
+}
+
+static void
+put_options(struct ctl *c, json_t *body)
+{
+	static const char *const texts[] = { "label", "address", "cidr" };
+	const char *uses = ctl_option(c, "uses");
+
+	if (uses != NULL)
+		json_object_set_new(
+		    body, "uses", json_integer((json_int_t)strtoll(uses, NULL, 10)));
+	for (size_t i = 0; i < DS_LEN(texts); i++)
+		if (ctl_option(c, texts[i]) != NULL)
+			json_object_set_new(body, texts[i], json_string(ctl_option(c, texts[i])));
+	if (ctl_flag(c, "require-approval"))
+		json_object_set_new(body, "require_approval", json_true());
+}
+
 int
 verb_tokens(struct ctl *c)
 {
-	const char *uses = ctl_option(c, "uses"), *ttl = ctl_option(c, "ttl"),
-		   *label = ctl_option(c, "label"), *address = ctl_option(c, "address");
-	bool approval = ctl_flag(c, "require-approval");
-	json_t *body;
+	const char *ttl = ctl_option(c, "ttl"), *count = ctl_option(c, "count");
+	json_t *body = json_object();
+	bool is_good;
 
-	if (!ctl_options_known(c))
+	put_options(c, body);
+	is_good = ctl_options_known(c) && put_ttl(body, ttl);
+	if (is_good && c->argc == 2 && strcmp(c->argv[1], "create") == 0)
+		return count != NULL
+			   ? create_tokens(c, body, count)
+			   : create_token(c, "enrolment-tokens", body,
+				 "on the host: put it into a file, name that file in [server] token_file, start daemonsec-agent");
+	json_decref(body);
+	if (!is_good)
 		return EXIT_USAGE;
 	if (c->argc == 1)
 		return list_print(
@@ -463,24 +510,7 @@ verb_tokens(struct ctl *c)
 	if (c->argc == 3 && strcmp(c->argv[1], "revoke") == 0)
 		return list_post(
 		    c, "DELETE", "enrolment-tokens", c->argv[2], NULL, NULL, "revoked");
-	if (c->argc != 2 || strcmp(c->argv[1], "create") != 0)
-		return ctl_usage(c);
-	body = json_object();
-	if (uses != NULL)
-		json_object_set_new(
-		    body, "uses", json_integer((json_int_t)strtoll(uses, NULL, 10)));
-	if (label != NULL)
-		json_object_set_new(body, "label", json_string(label));
-	if (address != NULL)
-		json_object_set_new(body, "address", json_string(address));
-	if (approval)
-		json_object_set_new(body, "require_approval", json_true());
-	if (!put_ttl(body, ttl)) {
-		json_decref(body);
-		return EXIT_USAGE;
-	}
-	return create_token(c, "enrolment-tokens", body,
-	    "on the host: put it into a file, name that file in [server] token_file, start daemonsec-agent");
+	return ctl_usage(c);
 }
 
 int

@@ -34,9 +34,11 @@ const struct verb verb_table[] = {
 	    "rules below the models: ours, and Sigma rules that were imported", "import remove",
 	    verb_rules },
 	{ "tokens",
-	    "[create [--uses N] [--ttl 1h] [--label L] [--address HOST:PORT] [--require-approval] | revoke T]",
+	    "[create [--count N] [--uses N] [--ttl 1h] [--cidr NET,...] [--label L] [--address HOST:PORT] [--require-approval] | "
+	    "revoke T]",
 	    "tokens that let hosts in",
-	    "create revoke --uses --ttl --label --address --require-approval", verb_tokens },
+	    "create revoke --count --uses --ttl --cidr --label --address --require-approval",
+	    verb_tokens },
 	{ "api-tokens", "[create [--name N] [--scopes S] [--ttl 30d] | revoke T]",
 	    "tokens of the JSON API", "create revoke --name --scopes --ttl", verb_api_tokens },
 	{ "users",

@@ -4,7 +4,7 @@ lib_libds_a_SOURCES = lib/compiler.h lib/buf.c lib/buf.h lib/event.c lib/event.h
 	lib/conf.c lib/conf_named.c lib/conf_value.c lib/conf_value.h lib/conf.h lib/map.c lib/map.h
 lib_libds_a_SOURCES += lib/file.c lib/file.h
 lib_libds_a_SOURCES += lib/command.c lib/command.h
-lib_libds_a_SOURCES += lib/ulid.c lib/ulid.h
+lib_libds_a_SOURCES += lib/ulid.c lib/ulid.h lib/cidr.c lib/cidr.h
 lib_libds_a_SOURCES += lib/systemd.c lib/systemd.h
 lib_libds_a_SOURCES += lib/mailbox.c lib/mailbox.h lib/snapshot.c lib/snapshot.h
 lib_libds_a_SOURCES += lib/message.c lib/message.h lib/order.c lib/order.h lib/token.h lib/token_text.c

@@ -117,6 +117,8 @@ enum ds_wire_error {
 	DS_WIRE_SHUTDOWN,
 	DS_WIRE_INTERNAL,
 	DS_WIRE_DUPLICATE,
+	DS_WIRE_TOKEN_ADDRESS, /* not from this address */
+	DS_WIRE_COPY,          /* another machine has this identity */
 };
 
 struct ds_error {

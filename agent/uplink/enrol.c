@@ -115,6 +115,8 @@ static const struct refusal refusals[] = {
 	    "make another with daemonsec-ctl tokens create, or one with --uses" },
 	{ DS_WIRE_TOKEN_EXPIRED, "the enrolment token has expired or was revoked",
 	    "make another with daemonsec-ctl tokens create" },
+	{ DS_WIRE_TOKEN_ADDRESS, "the enrolment token may not be used from this address",
+	    "make one with the right --cidr" },
 	{ DS_WIRE_REVOKED, "the server has revoked this host",
 	    "daemonsec-ctl hosts approve takes it back" },
 };

@@ -71,6 +71,8 @@ const struct route route_table[] = {
 	{ "POST", "modes", modes_set, "reactions:write", "say how much it may do" },
 	{ "GET", "enrolment-tokens", tokens_list, "enrolment:read", "tokens that let hosts in" },
 	{ "POST", "enrolment-tokens", tokens_create, "enrolment:write", "make one" },
+	{ "POST", "enrolment-tokens/batch", tokens_create_many, "enrolment:write",
+	    "make many at once, one for each host" },
 	{ "DELETE", "enrolment-tokens/{id}", tokens_revoke, "enrolment:write", "revoke one" },
 	{ "GET", "api-tokens", api_tokens_list, "admin:read", "tokens of this API" },
 	{ "POST", "api-tokens", api_tokens_create, "admin:write", "make one" },

@@ -55,6 +55,7 @@ void events_list(struct call *c);
 void events_histogram(struct call *c);
 void tokens_list(struct call *c);
 void tokens_create(struct call *c);
+void tokens_create_many(struct call *c);
 void tokens_revoke(struct call *c);
 void api_tokens_list(struct call *c);
 void api_tokens_create(struct call *c);

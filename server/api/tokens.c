@@ -5,6 +5,7 @@
  * On the pool's threads; owns nothing.  The text of a token is in the answer that makes it and
  * nowhere else.
  */
+#include "lib/cidr.h"
 #include "lib/clock.h"
 #include "lib/tls.h"
 #include "server/api/routes.h"
@@ -20,6 +21,7 @@
 
 #define LABEL_MAX   100u
 #define USES_MAX    100000
+#define COUNT_MAX   10000 /* tokens made at once */
 #define TTL_US      (UINT64_C(3600) * 1000000)
 #define ADDRESS_MAX (sizeof(((struct ds_token *)0)->address))
 
@@ -37,6 +39,7 @@ put_token(struct ds_json *j, const struct token_row *row)
 	ds_json_put_string(j, "status", status);
 	ds_json_put_uint(j, "uses", row->uses);
 	ds_json_put_uint(j, "uses_max", row->uses_max);
+	ds_json_put_string(j, "cidr", row->cidr);
 	ds_json_put_bool(j, "require_approval", row->require_approval);
 	ds_json_put_time(j, "created", row->created_us);
 	ds_json_put_time(j, "expires", row->expires_us);
@@ -106,22 +109,195 @@ name_addresses(const struct api_config *cfg, char ret[ADDRESS_MAX])
 		*strrchr(ret, ',') = '\0';
 }
 
+/* A token that is being made: its text is in the answer only. */
+struct made {
+	struct ds_token token;
+	struct token_row row;
+	char label[LABEL_MAX + 8];
+};
+
+/* What was asked for. */
+struct wish {
+	struct token_row row; /* like every one of them */
+	struct ds_token token;
+	struct made *made;
+	size_t len;
+};
+
 static int
-make_token(struct ds_token *t, struct token_row *row)
+make_token(const struct wish *wish, struct made *ret)
 {
+	struct ds_token *t = &ret->token;
 	uint8_t id[8];
 	int r = ds_random(id, sizeof(id));
 
+	*t = wish->token;
+	ret->row = wish->row;
 	if (r == 0)
 		r = ds_random(t->secret, sizeof(t->secret));
 	if (r < 0)
 		return r;
 	snprintf(t->id, sizeof(t->id), "tok_%02x%02x%02x%02x%02x%02x%02x%02x", id[0], id[1], id[2],
 	    id[3], id[4], id[5], id[6], id[7]);
-	SHA256(t->secret, sizeof(t->secret), row->secret_hash);
-	row->id = t->id;
+	SHA256(t->secret, sizeof(t->secret), ret->row.secret_hash);
+	ret->row.id = t->id;
 	return 0;
 }
+
+/* Several have their number behind the label that they share. */
+static int
+make_all(struct wish *wish)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < wish->len && r == 0; i++) {
+		struct made *m = &wish->made[i];
+
+		r = make_token(wish, m);
+		if (wish->len > 1 && wish->row.label[0] != '\0') {
+			snprintf(m->label, sizeof(m->label), "%s-%zu", wish->row.label, i + 1);
+			m->row.label = m->label;
+		}
+	}
+	return r;
+}
+
+/* All or none. */
+static int
+store_all(const struct store_backend *backend, struct store *store, void *ctx)
+{
+	const struct wish *wish = ctx;
+	int r = 0;
+
+	for (size_t i = 0; i < wish->len && r == 0; i++)
+		r = backend->token_put(store, &wish->made[i].row);
+	return r;
+}
+
+static void
+put_made(struct ds_json *j, const struct made *m)
+{
+	char text[DS_TOKEN_TEXT_MAX];
+
+	ds_json_object(j);
+	put_token(j, &m->row);
+	ds_json_put_string(j, "address", m->token.address);
+	if (ds_token_format(&m->token, text, sizeof(text)) == 0)
+		ds_json_put_string(j, "token", text);
+	ds_json_end(j);
+	explicit_bzero(text, sizeof(text));
+}
+
+static bool
+can_be_told(const struct ds_token *t)
+{
+	char text[DS_TOKEN_TEXT_MAX];
+
+	return ds_token_format(t, text, sizeof(text)) == 0;
+}
+
+/* False and a problem when it cannot be had. */
+static bool
+read_wish(struct call *c, struct wish *ret)
+{
+	struct ds_cert_info ca;
+	const char *address;
+	uint64_t ttl_us;
+	int64_t uses;
+
+	ret->row.created_us = ds_clock_wall_us();
+	if (!call_text(c, "label", "", LABEL_MAX, &ret->row.label) ||
+	    !call_text(c, "cidr", "", DS_CIDR_LIST_MAX, &ret->row.cidr) ||
+	    !call_text(c, "address", NULL, ADDRESS_MAX - 1, &address) ||
+	    !call_integer(c, "uses", 1, 1, USES_MAX, &uses) ||
+	    !call_ttl(c, "ttl", TTL_US, &ttl_us) ||
+	    !call_flag(c, "require_approval", false, &ret->row.require_approval))
+		return false;
+	if (ds_cidr_check(ret->row.cidr) < 0) {
+		call_problem(c, 400, "body",
+		    "cidr is a list of networks such as 192.0.2.0/24,2001:db8::/32");
+		return false;
+	}
+	ret->row.uses_max = (uint32_t)uses;
+	ret->row.expires_us = ret->row.created_us + ttl_us;
+	if (c->cfg->ca_file == NULL || ds_tls_file_info(c->cfg->ca_file, &ca) < 0) {
+		call_problem(c, 500, "internal", "no token can be made: there is no authority");
+		return false;
+	}
+	memcpy(ret->token.pin, ca.pin, sizeof(ret->token.pin));
+	if (c->cfg->order_key != NULL)
+		memcpy(ret->token.order_key, c->cfg->order_key, sizeof(ret->token.order_key));
+	if (address != NULL)
+		snprintf(ret->token.address, sizeof(ret->token.address), "%s", address);
+	else
+		name_addresses(c->cfg, ret->token.address);
+	return true;
+}
+
+static int
+grant(struct call *c, struct wish *wish)
+{
+	int r;
+
+	wish->made = calloc(wish->len, sizeof(*wish->made));
+	if (wish->made == NULL)
+		return -ENOMEM;
+	r = make_all(wish);
+	if (r == 0 && !can_be_told(&wish->made[0].token))
+		r = -EINVAL;
+	return r < 0 ? r : call_write(c, store_all, wish);
+}
+
+static void
+wish_done(struct wish *wish)
+{
+	if (wish->made != NULL)
+		explicit_bzero(wish->made, wish->len * sizeof(*wish->made));
+	free(wish->made);
+}
+
+void
+tokens_create(struct call *c)
+{
+	struct wish wish = { .len = 1 };
+	int r;
+
+	if (!read_wish(c, &wish))
+		return;
+	r = grant(c, &wish);
+	if (r == 0) {
+		c->status = 201;
+		put_made(&c->json, &wish.made[0]);
+	} else {
+		call_error(c, r, "no token was made");
+	}
+	wish_done(&wish);
+}
+
+void
+tokens_create_many(struct call *c)
+{
+	struct wish wish = { 0 };
+	int64_t count;
+	int r;
+
+	if (!read_wish(c, &wish) || !call_integer(c, "count", 1, 1, COUNT_MAX, &count))
+		return;
+	wish.len = (size_t)count;
+	r = grant(c, &wish);
+	if (r == 0) {
+		c->status = 201;
+		call_begin_items(c);
+		for (size_t i = 0; i < wish.len; i++)
+			put_made(&c->json, &wish.made[i]);
+		call_end_items(c, NULL);
+	} else {
+		call_error(c, r, "no token was made");
+	}
+	wish_done(&wish);
+}
+
+/* ---- revoking */
 
 static int
 store_token(const struct store_backend *backend, struct store *store, void *ctx)
@@ -129,70 +305,10 @@ store_token(const struct store_backend *backend, struct store *store, void *ctx)
 	return backend->token_put(store, ctx);
 }
 
-static void
-answer_token(struct call *c, const struct ds_token *t, const struct token_row *row)
-{
-	char text[DS_TOKEN_TEXT_MAX];
-	int r = ds_token_format(t, text, sizeof(text));
-
-	if (r == 0)
-		r = call_write(c, store_token, (void *)(uintptr_t)row);
-	if (r < 0) {
-		call_error(c, r, "no token was made");
-		return;
-	}
-	c->status = 201;
-	ds_json_object(&c->json);
-	put_token(&c->json, row);
-	ds_json_put_string(&c->json, "address", t->address);
-	ds_json_put_string(&c->json, "token", text);
-	ds_json_end(&c->json);
-	explicit_bzero(text, sizeof(text));
-}
-
-void
-tokens_create(struct call *c)
-{
-	struct token_row row = { .created_us = ds_clock_wall_us() };
-	struct ds_token t = { 0 };
-	struct ds_cert_info ca;
-	const char *address;
-	uint64_t ttl_us;
-	int64_t uses;
-	int r;
-
-	if (!call_text(c, "label", "", LABEL_MAX, &row.label) ||
-	    !call_text(c, "address", NULL, ADDRESS_MAX - 1, &address) ||
-	    !call_integer(c, "uses", 1, 1, USES_MAX, &uses) ||
-	    !call_ttl(c, "ttl", TTL_US, &ttl_us) ||
-	    !call_flag(c, "require_approval", false, &row.require_approval))
-		return;
-	row.uses_max = (uint32_t)uses;
-	row.expires_us = row.created_us + ttl_us;
-	r = c->cfg->ca_file != NULL ? ds_tls_file_info(c->cfg->ca_file, &ca) : -ENOENT;
-	if (r == 0)
-		r = make_token(&t, &row);
-	if (r < 0) {
-		call_problem(c, 500, "internal", "no token can be made: %s", strerror(-r));
-		return;
-	}
-	memcpy(t.pin, ca.pin, sizeof(t.pin));
-	if (c->cfg->order_key != NULL)
-		memcpy(t.order_key, c->cfg->order_key, sizeof(t.order_key));
-	if (address != NULL)
-		snprintf(t.address, sizeof(t.address), "%s", address);
-	else
-		name_addresses(c->cfg, t.address);
-	answer_token(c, &t, &row);
-	explicit_bzero(&t, sizeof(t));
-}
-
-/* ---- revoking */
-
 struct revoked {
 	struct token_row row;
 	const char *id;
-	char id_copy[80], label[LABEL_MAX * 4 + 1];
+	char id_copy[80], label[LABEL_MAX * 4 + 1], cidr[DS_CIDR_LIST_MAX + 1];
 	bool found;
 };
 
@@ -207,7 +323,9 @@ copy_token(const struct token_row *row, void *ctx)
 	snprintf(t->id_copy, sizeof(t->id_copy), "%s", row->id);
 	snprintf(t->label, sizeof(t->label), "%s", row->label ? row->label : "");
 	t->row.id = t->id_copy;
+	snprintf(t->cidr, sizeof(t->cidr), "%s", row->cidr);
 	t->row.label = t->label;
+	t->row.cidr = t->cidr;
 	t->row.revoked = true;
 	t->found = true;
 	return 1;

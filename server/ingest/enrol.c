@@ -23,7 +23,7 @@ struct enrolment {
 	struct worker *worker;
 	struct session *session;              /* NULL when it is gone */
 	bool is_renewal, is_known, is_silent; /* silent: nobody waits for the result */
-	char token_id[64];
+	char token_id[64], peer[64];
 	uint8_t secret_hash[32];
 	struct pki_cert cert;
 	struct ds_hello facts;
@@ -83,7 +83,7 @@ run_enrol(struct write_request *request, const struct store_backend *b, struct s
 	struct token_row token = { 0 };
 	int r;
 
-	r = b->token_use(store, e->token_id, e->secret_hash, ds_clock_wall_us(), &token);
+	r = b->token_use(store, e->token_id, e->secret_hash, e->peer, ds_clock_wall_us(), &token);
 	/* The secret was right, the host enrolled before: this is the same enrolment again. */
 	if (e->is_known && (r == -EEXIST || r == -ETIME || r == 0))
 		return b->host_update(store, &e->row);
@@ -111,6 +111,7 @@ enrolment_new(struct session *s)
 		return NULL;
 	e->worker = s->worker;
 	e->session = s;
+	memcpy(e->peer, s->info.peer, sizeof(e->peer));
 	e->request.done = done;
 	e->back = (struct worker_mail){ .kind = MAIL_ENROLLED, .enrolment = e };
 	return e;
@@ -274,6 +275,7 @@ static const struct refusal {
 	{ -EACCES, DS_WIRE_TOKEN_UNKNOWN, 3600, "this token is not known" },
 	{ -EEXIST, DS_WIRE_TOKEN_USED, 3600, "this token is used up" },
 	{ -ETIME, DS_WIRE_TOKEN_EXPIRED, 3600, "this token is not valid any more" },
+	{ -EPERM, DS_WIRE_TOKEN_ADDRESS, 3600, "this token is not for this address" },
 	{ -ENOSPC, DS_WIRE_DISK_FULL, 10, "the server's disk is full" },
 	{ 0, DS_WIRE_INTERNAL, 10, "the server could not store it" },
 };

@@ -10,6 +10,7 @@ SQLITE_SCHEMA += schema/sqlite/007_control.sql
 SQLITE_SCHEMA += schema/sqlite/009_control.sql
 SQLITE_SCHEMA += schema/sqlite/012_control.sql
 SQLITE_SCHEMA += schema/sqlite/014_control.sql
+SQLITE_SCHEMA += schema/sqlite/020_control.sql
 SQLITE_SCHEMA += schema/sqlite/001_events.sql
 
 server_libdsserver_a_SOURCES += server/store/access.h server/store/access_null.c server/store/audit.c server/store/audit.h \

@@ -117,12 +117,13 @@ null_token_put(struct store *s, const struct token_row *row)
 }
 
 static int
-null_token_use(struct store *s, const char *id, const uint8_t secret_hash[32], uint64_t now_us,
-    struct token_row *ret)
+null_token_use(struct store *s, const char *id, const uint8_t secret_hash[32], const char *peer,
+    uint64_t now_us, struct token_row *ret)
 {
 	(void)s;
 	(void)id;
 	(void)secret_hash;
+	(void)peer;
 	(void)now_us;
 	(void)ret;
 	return -ENOENT;

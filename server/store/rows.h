@@ -36,6 +36,7 @@ struct host_row {
 
 struct token_row {
 	const char *id, *label;
+	const char *cidr;        /* networks it may be used from (lib/cidr.h); "": any */
 	uint8_t secret_hash[32]; /* SHA-256 of the token's secret */
 	uint64_t created_us, expires_us;
 	uint32_t uses_max, uses;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sqlite_control - the control plane's statements, and writing: on the writer's thread. */
+#include "lib/cidr.h"
 #include "server/store/sqlite.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 	"number, id, name, os, kernel, arch, machine_id, boot_id, agent_version, sensors, labels," \
 	" status, enrolled_us, last_seen_us, cert_serial, cert_not_after_us, pin"
 #define TOKEN_COLUMNS \
-	"id, label, secret_hash, created_us, expires_us, uses_max, uses, require_approval, revoked"
+	"id, label, secret_hash, created_us, expires_us, uses_max, uses, require_approval, revoked, cidr"
 #define DAEMON_COLUMNS                                                                              \
 	"number, host, name, role, unit, instance, exe, package, package_version, container,"       \
 	" container_name, image, sha256, inode, device, first_seen_us, last_seen_us, events, gone," \
@@ -48,7 +49,7 @@ const char *const control_sql[] = {
 	[CONTROL_HOST_DECIDE] = "UPDATE host SET status = CASE WHEN ?2 < 0 THEN status ELSE ?2 END,"
 				" labels = CASE WHEN ?3 THEN ?4 ELSE labels END WHERE id = ?1",
 	[CONTROL_TOKEN_PUT] =
-	    "INSERT OR REPLACE INTO token(" TOKEN_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	    "INSERT OR REPLACE INTO token(" TOKEN_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[CONTROL_TOKEN_GET] = "SELECT " TOKEN_COLUMNS " FROM token WHERE id = ?",
 	[CONTROL_TOKEN_COUNT] = "UPDATE token SET uses = uses + 1 WHERE id = ?",
 	[CONTROL_TOKENS] = "SELECT " TOKEN_COLUMNS " FROM token ORDER BY created_us, id",
@@ -145,10 +146,10 @@ control_host_decide(
 int
 control_token_put(struct store *s, const struct token_row *row)
 {
-	return db_run(&s->control, CONTROL_TOKEN_PUT, "ttbuuuuii", row->id, row->label,
+	return db_run(&s->control, CONTROL_TOKEN_PUT, "ttbuuuuiit", row->id, row->label,
 	    row->secret_hash, sizeof(row->secret_hash), row->created_us, row->expires_us,
 	    (uint64_t)row->uses_max, (uint64_t)row->uses, (int)row->require_approval,
-	    (int)row->revoked);
+	    (int)row->revoked, row->cidr);
 }
 
 /* Takes the same time wherever the first difference is. */
@@ -163,23 +164,27 @@ same_secret(const uint8_t a[32], const uint8_t b[32])
 }
 
 int
-control_token_use(struct store *s, const char *id, const uint8_t secret_hash[32], uint64_t now_us,
-    struct token_row *ret)
+control_token_use(struct store *s, const char *id, const uint8_t secret_hash[32], const char *peer,
+    uint64_t now_us, struct token_row *ret)
 {
 	sqlite3_stmt *st = db_prepare(&s->control, CONTROL_TOKEN_GET, "t", id);
 	struct token_row row;
+	bool is_here;
 	int r = db_step(&s->control, st);
 
 	if (r <= 0)
 		return r < 0 ? r : -ENOENT;
 	control_read_token(st, &row);
+	is_here = row.cidr[0] == '\0' || ds_cidr_list_has(row.cidr, peer);
 	sqlite3_reset(st);
-	row.id = row.label = ""; /* were valid until the reset */
+	row.id = row.label = row.cidr = ""; /* were valid until the reset */
 	/* Who does not know the secret learns nothing more about the token. */
 	if (!same_secret(row.secret_hash, secret_hash))
 		return -EACCES;
 	if (row.revoked || row.expires_us <= now_us)
 		return -ETIME;
+	if (!is_here)
+		return -EPERM;
 	if (row.uses >= row.uses_max)
 		return -EEXIST;
 	r = db_run(&s->control, CONTROL_TOKEN_COUNT, "t", id);

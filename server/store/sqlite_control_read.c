@@ -42,6 +42,7 @@ control_read_token(sqlite3_stmt *st, struct token_row *ret)
 		.uses = (uint32_t)db_u64(st, 6),
 		.require_approval = sqlite3_column_int(st, 7) != 0,
 		.revoked = sqlite3_column_int(st, 8) != 0,
+		.cidr = db_text(st, 9),
 	};
 	db_bytes(st, 2, ret->secret_hash, sizeof(ret->secret_hash));
 }

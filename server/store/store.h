@@ -53,9 +53,9 @@ struct store_backend {
 	    struct store *s, const uint8_t id[DS_HOST_ID_SIZE], int status, const char *labels);
 	int (*token_put)(struct store *s, const struct token_row *row);
 	/* Counts one use: 0, -ENOENT, -EEXIST (used up), -ETIME (expired or revoked), -EACCES
-	 * (wrong secret). */
+	 * (wrong secret), -EPERM (not from this peer's address). */
 	int (*token_use)(struct store *s, const char *id, const uint8_t secret_hash[32],
-	    uint64_t now_us, struct token_row *ret);
+	    const char *peer, uint64_t now_us, struct token_row *ret);
 	int (*daemon_put)(struct store *s, const struct daemon_row *row); /* by (host, name) */
 	int (*profile_put)(
 	    struct store *s, const struct profile_row *row); /* by (host, daemon, kind, key) */

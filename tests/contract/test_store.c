@@ -86,19 +86,51 @@ a_token_is_used_as_often_as_allowed_and_no_more(void **state)
 	fixture_begin(f);
 	assert_int_equal(f->backend->token_put(f->store, &row), 0);
 	assert_int_equal(
-	    f->backend->token_use(f->store, "tok_2", row.secret_hash, 20, &used), -ENOENT);
+	    f->backend->token_use(f->store, "tok_2", row.secret_hash, "192.0.2.1:9", 20, &used),
+	    -ENOENT);
 	if (f->keeps) {
 		assert_int_equal(
-		    f->backend->token_use(f->store, "tok_1", wrong, 20, &used), -EACCES);
-		assert_int_equal(
-		    f->backend->token_use(f->store, "tok_1", row.secret_hash, 1000, &used), -ETIME);
-		assert_int_equal(
-		    f->backend->token_use(f->store, "tok_1", row.secret_hash, 20, &used), 0);
+		    f->backend->token_use(f->store, "tok_1", wrong, "192.0.2.1:9", 20, &used),
+		    -EACCES);
+		assert_int_equal(f->backend->token_use(f->store, "tok_1", row.secret_hash,
+				     "192.0.2.1:9", 1000, &used),
+		    -ETIME);
+		assert_int_equal(f->backend->token_use(
+				     f->store, "tok_1", row.secret_hash, "192.0.2.1:9", 20, &used),
+		    0);
 		assert_int_equal(used.uses, 1);
-		assert_int_equal(
-		    f->backend->token_use(f->store, "tok_1", row.secret_hash, 20, &used), 0);
-		assert_int_equal(
-		    f->backend->token_use(f->store, "tok_1", row.secret_hash, 20, &used), -EEXIST);
+		assert_int_equal(f->backend->token_use(
+				     f->store, "tok_1", row.secret_hash, "192.0.2.1:9", 20, &used),
+		    0);
+		assert_int_equal(f->backend->token_use(
+				     f->store, "tok_1", row.secret_hash, "192.0.2.1:9", 20, &used),
+		    -EEXIST);
+	}
+	fixture_commit(f);
+}
+
+static void
+a_token_is_used_from_its_networks_only(void **state)
+{
+	struct fixture *f = *state;
+	struct token_row row = { .id = "tok_1",
+		.label = "x",
+		.cidr = "10.0.0.0/8,2001:db8::/32",
+		.created_us = 10,
+		.expires_us = 1000,
+		.uses_max = 2 },
+			 used;
+
+	fixture_begin(f);
+	assert_int_equal(f->backend->token_put(f->store, &row), 0);
+	if (f->keeps) {
+		assert_int_equal(f->backend->token_use(
+				     f->store, "tok_1", row.secret_hash, "192.0.2.1:9", 20, &used),
+		    -EPERM);
+		assert_int_equal(f->backend->token_use(
+				     f->store, "tok_1", row.secret_hash, "10.1.2.3:9", 20, &used),
+		    0);
+		assert_int_equal(used.uses, 1);
 	}
 	fixture_commit(f);
 }
@@ -441,6 +473,7 @@ main(void)
 		T(a_host_keeps_its_number),
 		T(a_host_is_read_back_whole),
 		T(a_token_is_used_as_often_as_allowed_and_no_more),
+		T(a_token_is_used_from_its_networks_only),
 		T(a_daemon_is_one_row_of_its_host),
 		T(a_learnt_key_is_kept_and_forgotten),
 		T(alerts_are_listed_newest_first_by_status),

@@ -275,6 +275,13 @@ def tokens(site):
     ok(t["token"].startswith("dse1.") and t["uses_max"] == 2, "an enrolment token is made")
     ok("token" not in site.all("enrolment-tokens")[0], "and is told once")
     ok(site.request("DELETE", "enrolment-tokens/" + t["id"])["status"] == "revoked", "and revoked")
+    many = site.post("enrolment-tokens/batch", {"count": 300, "label": "rack", "cidr": "192.0.2.0/24"})["items"]
+    ok(len({t["token"] for t in many}) == 300 and {t["label"] for t in many} == {f"rack-{n + 1}" for n in range(300)} and
+       len([t for t in site.all("enrolment-tokens") if t["cidr"] == "192.0.2.0/24"]) == 300, "300 are made at once, each its own")
+    before = len(site.all("enrolment-tokens"))
+    ok(problem(lambda: site.post("enrolment-tokens/batch", {"count": 10001}), 400, "count") and
+       problem(lambda: site.post("enrolment-tokens/batch", {"count": 5, "cidr": "192.0.2.0/40"}), 400, "cidr") and
+       len(site.all("enrolment-tokens")) == before, "or none is")
     ok(problem(lambda: site.post("enrolment-tokens", {"uses": 0}), 400, "uses") and
        problem(lambda: site.post("enrolment-tokens", {"ttl": "soon"}), 400, "ttl"), "wrong members are refused by name")
     ok(bearer("dsk_" + "0" * 64, "status")[0] == 401 and status_of(raw(

@@ -70,6 +70,11 @@ def certificates(site, cert, host):
 
 
 def approval(site, key):
+    elsewhere = Token(site.make_token(cidr="192.0.2.0/24,2001:db8::/32"))
+    ok(enrol(site.port, elsewhere, next(key), "m3")[1:] == ("error", TOKEN_ADDRESS) and
+       [t["uses"] for t in site.all("enrolment-tokens") if t["id"] == elsewhere.id] == [0],
+       "a token for other networks lets nobody in from here, and is not used up")
+    ok(enrol(site.port, Token(site.make_token(cidr="192.0.2.0/24,127.0.0.0/8,::1")), next(key), "m3")[1] == "ok", "one for these does")
     cert, what, answer = enrol(site.port, Token(site.make_token(require_approval=True)), next(key), "m3")
     host = str(uuid.UUID(bytes=answer[1])) if what == "ok" else "none"
     ok(what == "ok" and Peer(site.port, cert).hello() == ("error", PENDING), "who waits for approval is told so")

@@ -126,6 +126,11 @@ tests_unit_test_tls_SOURCES = tests/unit/test_tls.c tests/unit/certs.c tests/uni
 tests_unit_test_tls_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS)
 tests_unit_test_tls_LDADD = $(NET_TEST_LIBS)
 
+unit_tests += tests/unit/test_cidr
+tests_unit_test_cidr_SOURCES = tests/unit/test_cidr.c
+tests_unit_test_cidr_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_cidr_LDADD = $(TEST_LIBS)
+
 unit_tests += tests/unit/test_token
 tests_unit_test_token_SOURCES = tests/unit/test_token.c
 tests_unit_test_token_CFLAGS = $(TEST_CFLAGS)
