@@ -1,13 +1,14 @@
 # doc: sources, tests and what is installed
 EXTRA_DIST += doc/architecture.md doc/benchmarks.md doc/detection.md doc/install.md doc/style.md
-EXTRA_DIST += doc/reactions.md doc/siem.md doc/prometheus.md doc/examples/siem_pull.py
+EXTRA_DIST += doc/reactions.md doc/siem.md doc/prometheus.md doc/examples/siem_pull.py doc/deploys.md \
+	doc/examples/post-receive doc/examples/github-actions.yml doc/examples/gitlab-ci.yml
 dist_man_MANS += doc/daemonsec-sim.8
 EXTRA_DIST += doc/daemonsec.conf.5.in doc/daemonsec-server.conf.5.in
 dist_man_MANS += doc/daemonsec-agent.8 doc/daemonsec-server.8 doc/daemonsec-ctl.8
 
 # The option part of the pages comes from the tables that the programs read.
 noinst_PROGRAMS += doc/mkoptions
-doc_mkoptions_SOURCES = doc/mkoptions.c agent/config.c agent/config.h server/config.c server/config.h server/react/kinds.c server/react/rules.c server/notify/channel_check.c server/notify/siem_address.c
+doc_mkoptions_SOURCES = doc/mkoptions.c agent/config.c agent/config.h server/config.c server/config.h server/react/kinds.c server/react/rules.c server/api/hook_check.c server/notify/channel_check.c server/notify/siem_address.c
 doc_mkoptions_LDADD = lib/libds.a
 nodist_man_MANS = doc/daemonsec.conf.5 doc/daemonsec-server.conf.5
 CLEANFILES += $(nodist_man_MANS)

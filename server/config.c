@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/config.h"
+#include "server/api/hook.h"
 #include "server/notify/channel.h"
 #include "server/notify/siem_form.h"
 #include "server/react/policy.h"
@@ -10,6 +11,7 @@
 
 #define AT(member)      offsetof(struct server_config, member)
 #define CHANNEL(member) offsetof(struct channel_config, member)
+#define HOOK(member)    offsetof(struct hook_config, member)
 #define RULE(member)    offsetof(struct react_rule, member)
 #define DAY_MS          (24ll * 3600 * 1000)
 
@@ -120,8 +122,33 @@ const struct ds_conf_option server_options[] = {
 	    "its key; empty: in cert_file" },
 	{ "notify.", "format", DS_CONF_ENUM, CHANNEL(form), "auto", 0, 0, SIEM_FORMS, false,
 	    "of syslog and file: auto is rfc5424 (structured data) for syslog and ecs (JSON lines) for file" },
-	{ "notify.", "content", DS_CONF_LIST, CHANNEL(content), "alerts,reactions,audit", 0, 0, NULL,
-	    false, "of syslog and file: what is sent" },
+	{ "notify.", "content", DS_CONF_LIST, CHANNEL(content), "alerts,reactions,audit", 0, 0,
+	    NULL, false, "of syslog and file: what is sent" },
+	{ "hook.", "", DS_CONF_NAMED, AT(hooks), "", sizeof(struct hook_config), 0, NULL, false,
+	    "A forge that tells of changes by POST /api/v1/hooks/deploy; doc/deploys.md" },
+	{ "hook.", "type", DS_CONF_ENUM, HOOK(type), "github", 0, 0, HOOK_TYPES, false,
+	    "whose deliveries these are" },
+	{ "hook.", "secret_file", DS_CONF_STRING, HOOK(secret_file), "", 0, 0, NULL, false,
+	    "file with the webhook's secret, 16 characters or more; of gitlab: its signing token (whsec_...), or "
+	    "the plain secret token of older versions" },
+	{ "hook.", "events", DS_CONF_LIST, HOOK(events), "deployment,release", 0, 0, NULL, false,
+	    "which deliveries count: " HOOK_EVENTS },
+	{ "hook.", "repositories", DS_CONF_LIST, HOOK(repositories), "", 0, 0, NULL, false,
+	    "of which repositories, OWNER/NAME with *; empty: of any" },
+	{ "hook.", "refs", DS_CONF_LIST, HOOK(refs), "", 0, 0, NULL, false,
+	    "of which branches and tags, with *; empty: of any" },
+	{ "hook.", "environments", DS_CONF_LIST, HOOK(environments), "", 0, 0, NULL, false,
+	    "of deployments: to which environments, with *; empty: to any" },
+	{ "hook.", "daemons", DS_CONF_LIST, HOOK(daemons), "", 0, 0, NULL, false,
+	    "the daemons that change then" },
+	{ "hook.", "hosts", DS_CONF_LIST, HOOK(hosts), "", 0, 0, NULL, false,
+	    "on which hosts; with labels empty too: on all" },
+	{ "hook.", "labels", DS_CONF_LIST, HOOK(labels), "", 0, 0, NULL, false,
+	    "on hosts with one of these labels" },
+	{ "hook.", "ttl", DS_CONF_DURATION, HOOK(ttl_ms), "30m", 1000, 7 * DAY_MS, NULL, false,
+	    "how long the change may take" },
+	{ "hook.", "settle", DS_CONF_DURATION, HOOK(settle_ms), "10m", 0, DAY_MS, NULL, false,
+	    "how long it counts as under way after it was said to be done" },
 	{ "plugins", "dir", DS_CONF_STRING, AT(plugin_dir), DS_SYSCONFDIR "/plugins", 0, 0, NULL,
 	    true,
 	    "executables that the reaction server_plugin may run; they and the directory have to be root's" },
@@ -259,6 +286,8 @@ server_config_check(const struct server_config *cfg, char *ret_why, size_t size)
 		return -EINVAL;
 	}
 	if (channels_check(&cfg->channels, ret_why, size) < 0)
+		return -EINVAL;
+	if (hooks_check(&cfg->hooks, ret_why, size) < 0)
 		return -EINVAL;
 	if (react_rules_check(&cfg->react_rules, ret_why, size) < 0)
 		return -EINVAL;

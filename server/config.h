@@ -35,6 +35,7 @@ struct server_config {
 	char *geoip_database; /* [geoip] */
 	struct ds_conf_list geoip_allow, geoip_deny;
 	struct ds_conf_named channels; /* [notify.NAME]: struct channel_config */
+	struct ds_conf_named hooks;    /* [hook.NAME]: struct hook_config */
 	char *public_url;              /* [api] where people find the dashboard; empty: no links */
 	/* [react]: what is done about findings, and what never is */
 	struct ds_conf_named react_rules; /* [react.NAME]: struct react_rule */

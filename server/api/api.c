@@ -10,6 +10,7 @@
 #include "server/api/auth.h"
 #include "server/api/bodies.h"
 #include "server/api/follow.h"
+#include "server/api/hooks.h"
 #include "server/api/signin.h"
 #include "server/api/state.h"
 #include "server/api/users.h"
@@ -31,6 +32,7 @@ struct api {
 	struct access *access;
 	struct signin signin;
 	struct bodies *bodies;
+	struct hooks *hooks;
 	struct follow *follow;
 	struct http *http;
 	uint64_t started_us;
@@ -123,6 +125,9 @@ start(struct api *api, char *why, size_t size)
 		snprintf(why, size, "no memory");
 		return -ENOMEM;
 	}
+	api->hooks = hooks_new(&api->cfg.server->hooks, why, size);
+	if (api->hooks == NULL)
+		return -EINVAL;
 	http.gate = (struct gate){ api->auth, api->access };
 	api->http = http_new(&http, why, size);
 	if (api->http == NULL)
@@ -166,6 +171,7 @@ api_stop(struct api *api)
 	auth_free(api->auth);
 	access_free(api->access);
 	bodies_free(api->bodies);
+	hooks_free(api->hooks);
 	free(api);
 }
 
@@ -217,6 +223,12 @@ const struct bodies *
 api_bodies(const struct api *api)
 {
 	return api->bodies;
+}
+
+const struct hooks *
+api_hooks(const struct api *api)
+{
+	return api->hooks;
 }
 
 const struct http_stats *

@@ -20,6 +20,7 @@
 struct bodies {
 	json_t *api;                     /* owns what the others point to */
 	const json_t *known[ROUTES_MAX]; /* NULL: the route knows no member */
+	bool any[ROUTES_MAX];            /* bodies are others' (additionalProperties: true) */
 };
 
 /* "#/components/requestBodies/Note" -> what is there. */
@@ -44,8 +45,9 @@ resolve(json_t *api, json_t *v)
 	return NULL;
 }
 
+/* The schema of what the route takes. */
 static const json_t *
-find_known(json_t *api, const struct route *r)
+find_schema(json_t *api, const struct route *r)
 {
 	char path[120], method[16] = "";
 	json_t *v;
@@ -56,8 +58,7 @@ find_known(json_t *api, const struct route *r)
 	v = json_object_get(json_object_get(json_object_get(api, "paths"), path), method);
 	v = resolve(api, json_object_get(v, "requestBody"));
 	v = json_object_get(json_object_get(v, "content"), "application/json");
-	v = resolve(api, json_object_get(v, "schema"));
-	return json_object_get(v, "properties");
+	return resolve(api, json_object_get(v, "schema"));
 }
 
 struct bodies *
@@ -72,8 +73,12 @@ bodies_new(const char *openapi, size_t size)
 		bodies_free(b);
 		return NULL;
 	}
-	for (size_t i = 0; route_table[i].method != NULL && i < ROUTES_MAX; i++)
-		b->known[i] = find_known(b->api, &route_table[i]);
+	for (size_t i = 0; route_table[i].method != NULL && i < ROUTES_MAX; i++) {
+		const json_t *schema = find_schema(b->api, &route_table[i]);
+
+		b->known[i] = json_object_get(schema, "properties");
+		b->any[i] = json_is_true(json_object_get(schema, "additionalProperties"));
+	}
 	return b;
 }
 
@@ -93,7 +98,7 @@ bodies_stranger(const struct bodies *b, const struct route *route, json_t *body)
 	const char *name;
 	json_t *value;
 
-	if (b == NULL || i >= ROUTES_MAX)
+	if (b == NULL || i >= ROUTES_MAX || b->any[i])
 		return NULL;
 	json_object_foreach(body, name, value)
 	{

@@ -37,9 +37,11 @@ struct call_worker {
 struct call {
 	struct call_worker *worker;
 	const struct api_config *cfg;
-	const char *id; /* the {id} of the path; NULL: none */
-	json_t *body;   /* an object, or NULL when the request has none */
-	void *request;  /* of http.c */
+	const char *id;  /* the {id} of the path; NULL: none */
+	json_t *body;    /* an object, or NULL when the request has none */
+	const void *raw; /* its bytes as they came, for signatures */
+	size_t raw_size;
+	void *request;                                          /* of http.c */
 	const char *(*get)(void *request, const char *name);    /* query parameter or NULL */
 	const char *(*header)(void *request, const char *name); /* or NULL */
 	bool (*is_gone)(void *request);                         /* the client hung up */

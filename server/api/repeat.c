@@ -112,7 +112,9 @@ repeat_begin(struct repeats *r, struct call *c, const void *body, size_t size)
 	struct request_row *mine = &c->repeat, before;
 	int found;
 
-	if (key == NULL || strcmp(c->route->method, "POST") != 0)
+	/* What nobody asked for anybody could ask for again. */
+	if (key == NULL || strcmp(c->route->method, "POST") != 0 ||
+	    c->caller->kind == CALLER_NOBODY)
 		return true;
 	if (!is_key(key)) {
 		call_problem(c, 400, "parameter",

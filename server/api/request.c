@@ -279,6 +279,8 @@ request_work(struct request *r, struct call_worker *worker, struct follow *follo
 	c.route = r->route;
 	c.caller = &r->caller;
 	c.cookie = r->cookie;
+	c.raw = r->body.data;
+	c.raw_size = r->body.len;
 	request_peer(r, c.peer, sizeof(c.peer));
 	c.status = 200;
 	c.type = "application/json";

@@ -43,6 +43,7 @@ const struct route route_table[] = {
 	{ "POST", "deployments", deployments_begin, "deployments:write",
 	    "say that a daemon is about to change" },
 	{ "POST", "deployments/{id}/end", deployments_end, "deployments:write", "it is done" },
+	{ "POST", "hooks/deploy", hooks_deploy, NULL, "a forge tells of a change, signed" },
 	{ "GET", "events", events_list, "events:read", "events, newest first; follow=1 streams" },
 	{ "GET", "events/histogram", events_histogram, "events:read", "how many events when" },
 	{ "GET", "reactions", reactions_list, "reactions:read", "reactions, newest first" },

@@ -11,6 +11,7 @@
 struct access;
 struct auth;
 struct bodies;
+struct hooks;
 struct signin;
 
 /* Counts over all hosts, daemons, alerts and reactions. */
@@ -30,6 +31,7 @@ struct rates {
 /* schema/api.yaml as JSON. */
 const char *openapi_get(size_t *ret_size);
 const struct bodies *api_bodies(const struct api *api);
+const struct hooks *api_hooks(const struct api *api);
 uint64_t api_started_us(const struct api *api);
 const char *api_url(const struct api *api);
 struct auth *api_auth(const struct api *api);

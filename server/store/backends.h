@@ -13,6 +13,7 @@ extern const struct store_model_state store_sqlite_model_state, store_null_model
 extern const struct store_reactions store_null_reactions;
 extern const struct store_learning store_sqlite_learning;
 extern const struct store_learning store_null_learning;
+extern const struct store_hooks store_sqlite_hooks, store_null_hooks;
 
 extern const struct store_models store_sqlite_models;
 extern const struct store_models store_null_models;

@@ -517,5 +517,6 @@ const struct store_backend store_null = {
 	.reactions = &store_null_reactions,
 	.model_state = &store_null_model_state,
 	.learning = &store_null_learning,
+	.hooks = &store_null_hooks,
 	.models = &store_null_models,
 };

@@ -316,5 +316,6 @@ const struct store_backend store_sqlite = {
 	.reactions = &store_sqlite_reactions,
 	.model_state = &store_sqlite_model_state,
 	.learning = &store_sqlite_learning,
+	.hooks = &store_sqlite_hooks,
 	.models = &store_sqlite_models,
 };

@@ -13,6 +13,7 @@
 #define SERVER_STORE_STORE_H
 
 #include "server/store/access.h"
+#include "server/store/hooks.h"
 #include "server/store/learning.h"
 #include "server/store/messages.h"
 #include "server/store/model_state.h"
@@ -139,6 +140,7 @@ struct store_backend {
 	const struct store_reactions *reactions;
 	const struct store_model_state *model_state;
 	const struct store_learning *learning;
+	const struct store_hooks *hooks;
 	const struct store_models *models;
 };
 

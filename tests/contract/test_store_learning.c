@@ -100,6 +100,64 @@ a_deployment_ends_once_and_not_after_its_time(void **state)
 }
 
 static int
+see_until(const struct deployment_row *row, void *ctx)
+{
+	*(uint64_t *)ctx = row->until_us;
+	return 0;
+}
+
+static void
+a_delivery_is_taken_once_under_any_id(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_hooks *b = f->backend->hooks;
+	struct delivery_row row = { .forge = "github",
+		.digest = (const uint8_t *)"1234",
+		.digest_size = 4,
+		.delivery = "a" };
+	int again = f->keeps ? 0 : 1;
+
+	fixture_begin(f);
+	assert_int_equal(b->delivery_put(f->store, &row), 1);
+	assert_int_equal(b->delivery_put(f->store, &row), again);
+	row.delivery = "b";
+	assert_int_equal(b->delivery_put(f->store, &row), again);
+	row.digest = (const uint8_t *)"5678";
+	assert_int_equal(b->delivery_put(f->store, &row), 1);
+	row.forge = "gitlab";
+	assert_int_equal(b->delivery_put(f->store, &row), 1);
+	fixture_commit(f);
+}
+
+static void
+the_windows_of_a_change_are_settled_together(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_hooks *b = f->backend->hooks;
+	struct deployment_row row = { .daemon = "nginx",
+		.label = "",
+		.by = "hook",
+		.note = "",
+		.begun_us = 10,
+		.until_us = 100 };
+	uint64_t until = 0;
+
+	fixture_begin(f);
+	assert_int_equal(f->backend->learning->deployment_put(f->store, &row), 0);
+	assert_int_equal(b->window_put(f->store, "web/deployment:1", row.number), 0);
+	assert_int_equal(b->windows_open(f->store, "web/deployment:1", 50), f->keeps);
+	assert_int_equal(b->windows_open(f->store, "web/deployment:2", 50), 0);
+	assert_int_equal(b->windows_open(f->store, "web/deployment:1", 100), 0);
+	assert_int_equal(b->windows_settle(f->store, "web/deployment:2", 50, 60), 0);
+	assert_int_equal(b->windows_settle(f->store, "web/deployment:1", 50, 60), f->keeps);
+	assert_int_equal(b->windows_settle(f->store, "web/deployment:1", 60, 70), 0);
+	fixture_commit(f);
+	assert_int_equal(
+	    f->backend->learning->each_deployment(fixture_reader(f), see_until, &until), 0);
+	assert_int_equal(until, f->keeps ? 60 : 0);
+}
+
+static int
 see_rule(const struct rule_row *row, void *ctx)
 {
 	char *names = ctx;
@@ -140,6 +198,8 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 		T(an_expectation_is_read_back_whole_and_undone_once),
 		T(a_deployment_ends_once_and_not_after_its_time),
+		T(a_delivery_is_taken_once_under_any_id),
+		T(the_windows_of_a_change_are_settled_together),
 		T(rules_are_listed_by_id_replaced_and_removed),
 	};
 

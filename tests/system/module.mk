@@ -75,6 +75,8 @@ system_tests += tests/system/live/live.py
 
 system_tests += tests/system/units.py
 
+system_tests += tests/system/deploys.py
+
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
 TESTS += $(system_tests)

@@ -427,6 +427,11 @@ tests_unit_test_hold_profile_SOURCES = tests/unit/test_hold_profile.c
 tests_unit_test_hold_profile_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_hold_profile_LDADD = $(GUARD_TEST_LIBS)
 
+unit_tests_server += tests/unit/test_hook
+tests_unit_test_hook_SOURCES = tests/unit/test_hook.c
+tests_unit_test_hook_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_hook_LDADD = server/libdsserver.a $(TEST_LIBS) $(SSL_LIBS) $(JANSSON_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA

@@ -97,7 +97,8 @@ every_route_that_is_not_open_has_a_scope_that_exists(void **state)
 	(void)state;
 	for (const struct route *r = route_table; r->method != NULL; r++) {
 		if (r->scope == NULL)
-			assert_true(r->path[0] == '/' || strcmp(r->path, "session") == 0);
+			assert_true(r->path[0] == '/' || strcmp(r->path, "session") == 0 ||
+				    strcmp(r->path, "hooks/deploy") == 0);
 		else
 			assert_true(auth_is_scope(r->scope));
 		if (r->scope != NULL && strcmp(r->method, "GET") != 0)
