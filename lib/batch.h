@@ -61,10 +61,18 @@ void ds_batch_free(struct ds_batch *b);
 /* Inflates and checks the dictionary only.  The packed bytes are borrowed until the next open or
  * free. */
 DS_MUST_CHECK int ds_batch_open(struct ds_batch *b, const void *data, size_t size);
-/* Inflates and checks the columns of an opened batch; after success every accessor below works. */
+/* Inflates the columns of an opened batch and finds them: enough for ds_batch_may_have_num(). */
+DS_MUST_CHECK int ds_batch_inflate(struct ds_batch *b);
+/* Inflates (if that was not done) and checks the columns of an opened batch; after success every
+ * accessor below works. */
 DS_MUST_CHECK int ds_batch_load(struct ds_batch *b);
 /* Both steps. */
 DS_MUST_CHECK int ds_batch_decode(struct ds_batch *b, const void *data, size_t size);
+
+/* Whether some event may have a value from low to high, both included: false only when the column
+ * itself says that it has none.  Of a batch that is inflated or loaded. */
+bool ds_batch_may_have_num(
+    const struct ds_batch *b, enum ds_num_field field, uint64_t low, uint64_t high);
 
 const struct ds_batch_header *ds_batch_header(const struct ds_batch *b);
 size_t ds_batch_len(const struct ds_batch *b);

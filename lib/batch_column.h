@@ -42,6 +42,10 @@ struct batch_column {
 /* Reads the column's bytes, which have `len` elements; -EBADMSG. */
 DS_MUST_CHECK int batch_column_parse(
     struct batch_column *c, uint8_t encoding, const void *data, size_t size, size_t len);
+/* Whether a column that was not parsed yet may have a value from low to high, by what it begins
+ * with. */
+bool batch_column_may_have(
+    uint8_t encoding, const void *data, size_t size, uint64_t low, uint64_t high);
 /* All elements; an absent column is all zero. */
 void batch_column_decode(const struct batch_column *c, uint64_t *ret, size_t len);
 

@@ -71,6 +71,51 @@ batch_column_parse(
 	return ds_buf_get(&b, elements * BATCH_WIDTH(encoding), &c->planes);
 }
 
+/* Whether base + 0 .. base + 256^width - 1, which may wrap, and low .. high meet. */
+static bool
+span_meets(uint64_t base, unsigned width, uint64_t low, uint64_t high)
+{
+	uint64_t span = width >= 8 ? UINT64_MAX : (UINT64_C(1) << (8 * width)) - 1;
+
+	return low - base <= span || base - low <= high - low;
+}
+
+static bool
+table_meets(const struct batch_column *c, uint64_t low, uint64_t high)
+{
+	uint64_t last = 0, v;
+	struct ds_buf b;
+
+	ds_buf_view(&b, c->table, 10u * c->table_len);
+	for (uint32_t i = 0; i < c->table_len; i++) {
+		if (ds_buf_get_varint(&b, &v) < 0)
+			return true; /* not reached: table_parse() checked them */
+		last += batch_unzigzag(v);
+		if (last - low <= high - low)
+			return true;
+	}
+	return low == 0; /* what an index past the table reads as */
+}
+
+bool
+batch_column_may_have(uint8_t encoding, const void *data, size_t size, uint64_t low, uint64_t high)
+{
+	struct batch_column c = { .encoding = encoding };
+	struct ds_buf b;
+
+	ds_buf_view(&b, data, size);
+	if (low > high || head_parse(&c, &b, BATCH_LOOKUP_MAX) < 0)
+		return true; /* whoever loads the batch finds what is wrong with it */
+	switch (BATCH_TRANSFORM(encoding)) {
+	case BATCH_PLAIN:
+		return span_meets(c.base, BATCH_WIDTH(encoding), low, high);
+	case BATCH_LOOKUP:
+		return table_meets(&c, low, high);
+	default:
+		return true;
+	}
+}
+
 /* base + element; the usual widths one by one, so that the compiler can vectorize them. */
 static void
 planes_read(const uint8_t *p, size_t len, unsigned width, uint64_t base, uint64_t *ret)

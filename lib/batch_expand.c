@@ -67,12 +67,14 @@ zeros_get(struct ds_batch *b)
 static void *
 array_begin(struct ds_batch *b, struct batch_array *a, size_t size, bool is_complete)
 {
-	uint8_t *bytes = a->data = batch_room(a->data, &a->cap, b->header.len * size);
+	size_t n = b->header.len * size;
+	uint8_t *bytes = a->data = batch_room(a->data, &a->cap, n);
 
-	for (size_t i = 0; bytes != NULL && !is_complete && i < b->header.len * size; i++)
-		bytes[i] = 0;
-	a->is_valid = a->data != NULL;
-	return a->data;
+	if (bytes != NULL && !is_complete)
+		for (size_t i = 0; i < n; i++)
+			bytes[i] = 0;
+	a->is_valid = bytes != NULL;
+	return bytes;
 }
 
 /* ---- columns that every event has */

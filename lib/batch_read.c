@@ -158,7 +158,7 @@ ds_batch_open(struct ds_batch *b, const void *data, size_t size)
 {
 	int r;
 
-	b->is_open = b->is_loaded = false;
+	b->is_open = b->is_inflated = b->is_loaded = false;
 	r = header_get(data, size, &b->header, b->crc);
 	if (r < 0)
 		return r;
@@ -352,14 +352,50 @@ times_check(struct ds_batch *b)
 	return min == b->header.time_min_us && max == b->header.time_max_us ? 0 : -EBADMSG;
 }
 
+int
+ds_batch_inflate(struct ds_batch *b)
+{
+	const struct ds_batch_header *h = &b->header;
+	struct ds_buf in;
+	int r;
+
+	if (!b->is_open)
+		return -EINVAL;
+	if (b->is_inflated)
+		return 0;
+	r = BATCH_ROOM(b, columns, h->columns_raw);
+	if (r == 0)
+		r = part_inflate(b->packed + BATCH_HEADER + h->dict_packed, h->columns_packed,
+		    b->crc[1], b->columns, h->columns_raw);
+	if (r < 0)
+		return r;
+	ds_buf_view(&in, b->columns, h->columns_raw);
+	r = kinds_read(b, &in);
+	if (r == 0)
+		r = groups_read(b, &in);
+	if (r == 0)
+		r = columns_find(b, &in);
+	b->is_inflated = r == 0;
+	return r;
+}
+
+/* What an event without the field reads as, 0, is always there. */
+bool
+ds_batch_may_have_num(
+    const struct ds_batch *b, enum ds_num_field field, uint64_t low, uint64_t high)
+{
+	const struct batch_raw *c = &b->raw[field];
+
+	return low == 0 ||
+	       (c->data != NULL && batch_column_may_have(c->encoding, c->data, c->size, low, high));
+}
+
 static int
-columns_room(struct ds_batch *b)
+events_room(struct ds_batch *b)
 {
 	size_t n = b->header.len;
-	int r = BATCH_ROOM(b, columns, b->header.columns_raw);
+	int r = BATCH_ROOM(b, order, n);
 
-	if (r == 0)
-		r = BATCH_ROOM(b, order, n);
 	if (r == 0)
 		r = BATCH_ROOM(b, kinds, n);
 	if (r == 0)
@@ -373,28 +409,16 @@ int
 ds_batch_load(struct ds_batch *b)
 {
 	const struct ds_batch_header *h = &b->header;
-	struct ds_buf in;
-	int r;
+	int r = ds_batch_inflate(b);
 
-	if (!b->is_open)
-		return -EINVAL;
+	if (r == 0)
+		r = events_room(b);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < BATCH_COLUMNS; i++)
 		b->expanded[i].is_valid = false;
 	b->daemons.is_valid = false;
-	r = columns_room(b);
-	if (r == 0)
-		r = part_inflate(b->packed + BATCH_HEADER + h->dict_packed, h->columns_packed,
-		    b->crc[1], b->columns, h->columns_raw);
-	if (r < 0)
-		return r;
-	ds_buf_view(&in, b->columns, h->columns_raw);
-	r = kinds_read(b, &in);
-	if (r == 0)
-		r = groups_read(b, &in);
-	if (r == 0)
-		r = columns_find(b, &in);
-	if (r == 0)
-		r = column_parse(b, BATCH_COLUMN_GROUP, h->len);
+	r = column_parse(b, BATCH_COLUMN_GROUP, h->len);
 	if (r == 0)
 		r = column_parse(b, BATCH_COLUMN_TIME, h->len);
 	if (r == 0)
@@ -408,6 +432,7 @@ ds_batch_load(struct ds_batch *b)
 	if (r == 0)
 		r = times_check(b);
 	b->is_loaded = r == 0;
+	b->is_inflated = false; /* groups and kinds are filled: another load begins anew */
 	return r;
 }
 

@@ -38,7 +38,7 @@ struct ds_batch {
 	struct ds_batch_header header;
 	uint32_t crc[2];       /* of the packed parts */
 	const uint8_t *packed; /* borrowed */
-	bool is_open, is_loaded;
+	bool is_open, is_inflated, is_loaded;
 	uint8_t *dict; /* inflated */
 	size_t dict_cap;
 	uint32_t *string_at; /* offsets into string_bytes, and the end */

@@ -83,6 +83,9 @@ void query_matcher_free(struct query_matcher *m);
  * inflated), -ENOMEM. */
 DS_MUST_CHECK int query_matcher_open(
     struct query_matcher *m, const struct ds_batch *b, const struct query_host *host);
+/* After ds_batch_inflate() of the same batch, which may be left out: whether some event may still
+ * match, by what its columns begin with. */
+bool query_matcher_inflated(struct query_matcher *m, const struct ds_batch *b);
 /* After ds_batch_load() of the same batch: how many match; (*ret)[i] is 1 where event i does, valid
  * until the next run.  -ENOMEM. */
 DS_MUST_CHECK int query_matcher_run(

@@ -26,6 +26,7 @@ struct term_state {
 struct query_matcher {
 	const struct query *q;
 	struct term_state terms[QUERY_TERMS_MAX];
+	struct query_chance chances[QUERY_TERMS_MAX];
 	uint8_t *columns[QUERY_STACK_MAX + 1]; /* of `cap` bytes */
 	size_t cap;
 };
@@ -155,7 +156,6 @@ chance_of(const struct term_state *s, const struct query_term *t, const struct d
 int
 query_matcher_open(struct query_matcher *m, const struct ds_batch *b, const struct query_host *host)
 {
-	struct query_chance chances[QUERY_TERMS_MAX];
 	const struct query *q = m->q;
 
 	for (unsigned i = 0; i < q->terms_len; i++) {
@@ -165,9 +165,24 @@ query_matcher_open(struct query_matcher *m, const struct ds_batch *b, const stru
 		if (has_strings(t) && try_strings(&m->terms[i], t, b) < 0)
 			return -ENOMEM;
 		m->terms[i].host = query_term_has_text(t, text, strlen(text));
-		chances[i] = chance_of(&m->terms[i], t, ds_batch_header(b));
+		m->chances[i] = chance_of(&m->terms[i], t, ds_batch_header(b));
 	}
-	return query_chance_join(q, chances).yes;
+	return query_chance_join(q, m->chances).yes;
+}
+
+bool
+query_matcher_inflated(struct query_matcher *m, const struct ds_batch *b)
+{
+	const struct query *q = m->q;
+
+	for (unsigned i = 0; i < q->terms_len; i++) {
+		const struct query_term *t = &q->terms[i];
+
+		if (t->field->source == QUERY_FROM_NUM && t->test == QUERY_TEST_RANGE &&
+		    !ds_batch_may_have_num(b, t->field->id, t->low, t->high))
+			m->chances[i].yes = false;
+	}
+	return query_chance_join(q, m->chances).yes;
 }
 
 /* ---- columns */
@@ -346,6 +361,16 @@ column_at(struct query_matcher *m, unsigned i)
 	return m->columns[i];
 }
 
+/* Whether the term at ops[i] is joined by "and" to what nothing fulfils. */
+static bool
+is_needless(const struct query_matcher *m, unsigned i, unsigned n, size_t len)
+{
+	const struct query *q = m->q;
+
+	return n > 0 && i + 1 < q->ops_len && q->ops[i + 1].code == QUERY_OP_AND &&
+	       memchr(m->columns[n - 1], 1, len) == NULL;
+}
+
 static int
 evaluate(struct query_matcher *m, struct ds_batch *b, size_t len)
 {
@@ -355,7 +380,9 @@ evaluate(struct query_matcher *m, struct ds_batch *b, size_t len)
 	for (unsigned i = 0; i < q->ops_len; i++) {
 		enum query_op_code code = q->ops[i].code;
 
-		if (code == QUERY_OP_TERM) {
+		if (code == QUERY_OP_TERM && is_needless(m, i, n, len)) {
+			i++; /* nor is the "and" */
+		} else if (code == QUERY_OP_TERM) {
 			uint8_t *out = column_at(m, n++);
 			int r = out == NULL ? -ENOMEM : run_term(m, q->ops[i].term, b, out);
 

@@ -292,6 +292,9 @@ match_segment(struct run *run, const struct segment_row *row, const struct query
 	r = query_matcher_open(run->matcher, b, host);
 	if (r <= 0)
 		return r;
+	r = ds_batch_inflate(b);
+	if (r < 0 || !query_matcher_inflated(run->matcher, b))
+		return r;
 	r = ds_batch_load(b);
 	return r < 0 ? r : query_matcher_run(run->matcher, b, ret_hits);
 }

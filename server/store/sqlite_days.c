@@ -37,12 +37,7 @@ const char *const days_sql[] = {
 	[DAY_SCAN_UP] = "SELECT " INDEX_COLUMNS " FROM segment WHERE number > ? ORDER BY number",
 	[DAY_SCAN_DOWN] =
 	    "SELECT " INDEX_COLUMNS " FROM segment WHERE number < ? ORDER BY number DESC",
-	[DAY_SCAN_HOST_UP] = "SELECT " INDEX_COLUMNS " FROM segment INDEXED BY segment_host"
-			     " WHERE number > ? AND host = ? AND time_max_us >= ?"
-			     " ORDER BY number",
-	[DAY_SCAN_HOST_DOWN] = "SELECT " INDEX_COLUMNS " FROM segment INDEXED BY segment_host"
-			       " WHERE number < ? AND host = ? AND time_max_us >= ?"
-			       " ORDER BY number DESC",
+	[DAY_SEGMENT_GET] = "SELECT " INDEX_COLUMNS " FROM segment WHERE number = ?",
 	[DAY_BLOOM_GET] = "SELECT bits FROM bloom WHERE number = ?",
 	[DAY_PACKED_GET] = "SELECT bytes FROM packed WHERE number = ?",
 	[DAY_HOUR_FIRST] =

@@ -178,35 +178,71 @@ give_segment(struct scan *s, struct db *db, uint64_t day, struct segment_row *ro
 	return r;
 }
 
-static sqlite3_stmt *
-prepare_scan(struct scan *s, struct db *db, uint64_t day)
+static int
+consider_row(struct scan *s, struct db *db, uint64_t day, sqlite3_stmt *st)
+{
+	struct segment_row row;
+	int r;
+
+	read_index(st, &row);
+	if (index_excludes(s->filter, &row))
+		return 0;
+	r = bloom_excludes(db, s->filter, row.number);
+	return r > 0 ? 0 : r < 0 ? r : give_segment(s, db, day, &row);
+}
+
+/* The rows of all hosts. */
+static int
+scan_rows(struct scan *s, struct db *db, uint64_t day, uint64_t from)
+{
+	sqlite3_stmt *st =
+	    db_prepare(db, s->filter->newest_first ? DAY_SCAN_DOWN : DAY_SCAN_UP, "u", from);
+	int r = 0;
+
+	while (db_next(db, st, &r))
+		r = consider_row(s, db, day, st);
+	return r;
+}
+
+/* Numbers only, which the index has: sorting whole rows costs more than reading them one by one. */
+static const char *const numbers_up =
+    "SELECT number FROM segment INDEXED BY segment_host"
+    " WHERE number > ? AND host = ? AND time_max_us >= ? ORDER BY number";
+static const char *const numbers_down =
+    "SELECT number FROM segment INDEXED BY segment_host"
+    " WHERE number < ? AND host = ? AND time_max_us >= ? ORDER BY number DESC";
+
+/* Those of one host, which has an index. */
+static int
+scan_host(struct scan *s, struct db *db, uint64_t day, uint64_t from)
+{
+	const struct segment_filter *f = s->filter;
+	sqlite3_stmt *numbers = db_query(db, f->newest_first ? numbers_down : numbers_up, "uuu",
+	    from, (uint64_t)f->hosts[0], f->time_min_us);
+	int r = 0;
+
+	while (db_next(db, numbers, &r)) {
+		sqlite3_stmt *st = db_prepare(db, DAY_SEGMENT_GET, "u", db_u64(numbers, 0));
+
+		r = db_step(db, st);
+		if (r <= 0)
+			continue;
+		r = consider_row(s, db, day, st);
+		sqlite3_reset(st);
+	}
+	return r;
+}
+
+static int
+scan_index(struct scan *s, struct db *db, uint64_t day)
 {
 	const struct segment_filter *f = s->filter;
 	uint64_t from = f->newest_first ? INT64_MAX : 0;
 
 	if (f->after_day == day && f->after_number)
 		from = f->after_number;
-	if (f->hosts && f->hosts_len == 1)
-		return db_prepare(db, f->newest_first ? DAY_SCAN_HOST_DOWN : DAY_SCAN_HOST_UP,
-		    "uuu", from, (uint64_t)f->hosts[0], f->time_min_us);
-	return db_prepare(db, f->newest_first ? DAY_SCAN_DOWN : DAY_SCAN_UP, "u", from);
-}
-
-static int
-scan_rows(struct scan *s, struct db *db, uint64_t day)
-{
-	sqlite3_stmt *st = prepare_scan(s, db, day);
-	struct segment_row row;
-	int r = 0;
-
-	while (db_next(db, st, &r)) {
-		read_index(st, &row);
-		if (index_excludes(s->filter, &row))
-			continue;
-		r = bloom_excludes(db, s->filter, row.number);
-		r = r > 0 ? 0 : r < 0 ? r : give_segment(s, db, day, &row);
-	}
-	return r;
+	return f->hosts && f->hosts_len == 1 ? scan_host(s, db, day, from)
+					     : scan_rows(s, db, day, from);
 }
 
 /* One transaction a day: compaction of it does not show half done. */
@@ -227,7 +263,7 @@ scan_one_day(struct scan *s, uint64_t day)
 	if (r == 0) {
 		s->stats.segments += sums.segments;
 		if (sums.segments > 0 && !outside(s->filter, sums.time_min_us, sums.time_max_us))
-			r = scan_rows(s, db, day);
+			r = scan_index(s, db, day);
 		s->stats.excluded += sums.segments - (s->stats.read - read);
 	}
 	db_try(db, "COMMIT"); /* only read */

@@ -541,6 +541,38 @@ nothing_cannot_be_packed(void **state)
 	assert_int_equal(f->packed.len, 0);
 }
 
+/* Columns of all encodings: few values, a small range, a growing one, anything. */
+static void
+what_a_column_has_it_says_it_may_have(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t x = 5;
+
+	for (unsigned round = 0; round < 200; round++) {
+		uint64_t base = noise(&x) % 2 ? noise(&x) : UINT64_MAX - noise(&x) % 300, pid = 0;
+		struct ds_event ev = event_make(DS_EVENT_CONNECT, BASE_US, "d");
+		unsigned len = 1 + noise(&x) % 300, span = 1 + noise(&x) % 70000;
+
+		for (unsigned i = 0; i < len; i++) {
+			ev.num[DS_NUM_DPORT] = base + noise(&x) % (round % 2 ? span : 3) * span;
+			ev.num[DS_NUM_PID] = pid += noise(&x) % 3;
+			assert_int_equal(ds_batch_add(f->builder, &ev), 0);
+		}
+		pack(f, 1);
+		ds_batch_builder_clear(f->builder);
+		assert_int_equal(ds_batch_decode(f->batch, f->packed.data, f->packed.len), 0);
+		for (unsigned i = 0; i < len; i++) {
+			uint64_t v = ds_batch_nums(f->batch, DS_NUM_DPORT)[i];
+
+			assert_true(ds_batch_may_have_num(f->batch, DS_NUM_DPORT, v, v));
+			v = ds_batch_nums(f->batch, DS_NUM_PID)[i];
+			assert_true(ds_batch_may_have_num(f->batch, DS_NUM_PID, v, v + 1));
+		}
+		assert_true(ds_batch_may_have_num(f->batch, DS_NUM_LOST, 0, 5));
+		assert_false(ds_batch_may_have_num(f->batch, DS_NUM_LOST, 1, 5));
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -552,6 +584,7 @@ main(void)
 		TEST(paths_of_4_kib_and_the_longest_strings_come_back),
 		TEST(the_header_tells_what_is_inside),
 		TEST(columns_have_an_element_for_every_event),
+		TEST(what_a_column_has_it_says_it_may_have),
 		TEST(any_flipped_bit_and_any_cut_is_noticed),
 		TEST(kinds_fields_and_columns_of_a_newer_peer_do_no_harm),
 		TEST(a_lying_header_is_refused),

@@ -125,6 +125,7 @@ found(struct fixture *f, const char *text)
 	struct query *q = parse(text);
 	struct query_matcher *m = query_matcher_new(q);
 	const uint8_t *hits;
+	bool may_match;
 	size_t n = 0;
 	int r;
 
@@ -132,8 +133,11 @@ found(struct fixture *f, const char *text)
 	r = query_matcher_open(m, f->batch, &web1);
 	assert_true(r >= 0);
 	if (r == 1) {
+		assert_int_equal(ds_batch_inflate(f->batch), 0);
+		may_match = query_matcher_inflated(m, f->batch);
 		assert_int_equal(ds_batch_load(f->batch), 0);
 		r = query_matcher_run(m, f->batch, &hits);
+		assert_true(may_match || r == 0);
 		for (size_t i = 0; i < ds_batch_len(f->batch); i++)
 			if (hits[i])
 				ret[n++] = (char)('0' + i);
@@ -146,6 +150,49 @@ found(struct fixture *f, const char *text)
 }
 
 #define FINDS(text, expected) assert_string_equal(found(*state, text), expected)
+
+/* Whether the columns have to be looked at, by what they begin with. */
+static bool
+is_worth_loading(struct fixture *f, const char *text)
+{
+	struct query *q = parse(text);
+	struct query_matcher *m = query_matcher_new(q);
+	bool r;
+
+	assert_int_equal(ds_batch_open(f->batch, f->packed.data, f->packed.len), 0);
+	assert_int_equal(query_matcher_open(m, f->batch, &web1), 1);
+	assert_int_equal(ds_batch_inflate(f->batch), 0);
+	r = query_matcher_inflated(m, f->batch);
+	query_matcher_free(m);
+	query_free(q);
+	return r;
+}
+
+static void
+a_number_outside_of_its_column_needs_no_column(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_true(is_worth_loading(f, "destination.port:5432"));
+	assert_false(is_worth_loading(f, "destination.port:1"));
+	assert_false(is_worth_loading(f, "destination.port>5432"));
+	assert_false(is_worth_loading(f, "destination.port:1 and process.pid:101"));
+	assert_false(is_worth_loading(f, "destination.port:1 or process.pid>100000"));
+	assert_true(is_worth_loading(f, "destination.port:1 or process.pid:101"));
+	assert_true(is_worth_loading(f, "not destination.port:1"));
+	assert_true(is_worth_loading(f, "destination.port<10"));
+}
+
+static void
+what_nothing_fulfils_is_joined_right(void **state)
+{
+	FINDS("process.pid:101 and process.pid:100 and service.name:nginx", "");
+	FINDS("process.pid:101 and process.pid:100 or service.name:cron*", "4");
+	FINDS("process.pid:101 and process.pid:100 and not service.name:nginx", "");
+	FINDS("(process.pid:101 and process.pid:100) or (event.action:exec and process.pid:100)",
+	    "0");
+	FINDS("not (process.pid:101 and process.pid:100 and event.action:exec)", "01234");
+}
 
 static void
 an_empty_query_matches_everything(void **state)
@@ -496,6 +543,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_query_matches_everything),
+		cmocka_unit_test(a_number_outside_of_its_column_needs_no_column),
+		cmocka_unit_test(what_nothing_fulfils_is_joined_right),
 		cmocka_unit_test(a_value_is_compared_whole_and_with_case),
 		cmocka_unit_test(stars_stand_for_any_bytes),
 		cmocka_unit_test(quotes_and_backslashes_make_characters_plain),
