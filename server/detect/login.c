@@ -49,6 +49,7 @@ tell(struct turn *t, const struct sighting *s)
 		.method = n->method,
 		.success = ev->num[DS_NUM_OUTCOME] == OUTCOME_SUCCESS,
 		.count = s->count,
+		.port = (uint16_t)ev->num[DS_NUM_SPORT],
 		.time_us = s->time_us };
 	if (address.len == 4 || address.len == 16) {
 		memcpy(n->event.address, address.ptr, address.len);

@@ -92,6 +92,7 @@ struct seen {
 	struct login_source *source;
 	struct login_known *known; /* the account has logged in; NULL: it never has */
 	bool network_known, allowed, denied;
+	double failures; /* that this one is */
 };
 
 static int
@@ -292,7 +293,7 @@ take_failure(struct seen *s)
 	struct login_source *src = s->source;
 	uint64_t day = since(s->ev->time_us, DAY_US);
 	unsigned users, unknown = 0;
-	double n = (double)DS_MIN(s->ev->count, 1000u);
+	double n = s->failures;
 
 	decay(src, s->ev->time_us);
 	count_rush(src, s->ev, n);
@@ -509,7 +510,7 @@ count_hour(struct login_model *m, const struct seen *s)
 	if (m->hours.hour < hour)
 		m->hours.hour = hour;
 	if (!s->ev->success && !s->network_known && s->source->hostile_until_us <= s->ev->time_us)
-		m->hours.count += (double)DS_MIN(s->ev->count, 1000u);
+		m->hours.count += s->failures;
 }
 
 int
@@ -522,6 +523,10 @@ login_model_take(struct login_model *m, const struct login_event *ev, login_tell
 		return r;
 	if (m->first_us == 0)
 		m->first_us = ev->time_us;
+	if (!ev->success)
+		s.failures = login_failures(s.source, ev);
+	if (!ev->success && !(s.failures > 0))
+		return 0;
 	count_hour(m, &s);
 	if (ev->success)
 		return take_success(&s);

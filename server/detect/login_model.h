@@ -25,6 +25,7 @@ struct login_event {
 	const char *host_name, *daemon, *user, *method; /* not NULL */
 	uint8_t address[16];                            /* IPv4 in the first four bytes */
 	uint8_t address_size;                           /* 4, 16; 0: local (su, sudo) */
+	uint16_t port;                                  /* of the source; 0: not known */
 	bool success;
 	uint64_t count, time_us;
 };

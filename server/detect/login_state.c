@@ -167,3 +167,40 @@ login_network(const uint8_t *address, unsigned size, char *ret, size_t ret_size)
 		snprintf(ret, ret_size, "local");
 	}
 }
+
+/* ---- connections */
+
+/* What a daemon says of a connection in addition to its tries: who it was, that it is over. */
+static bool
+is_remark(const char *method)
+{
+	static const char *const remarks[] = { "closed", "invalid user", "too many attempts",
+		"not allowed" };
+
+	for (size_t i = 0; i < DS_LEN(remarks); i++)
+		if (strcmp(method, remarks[i]) == 0)
+			return true;
+	return false;
+}
+
+double
+login_failures(struct login_source *src, const struct login_event *ev)
+{
+	double n = (double)DS_MIN(ev->count, 1000u);
+	bool remark = is_remark(ev->method);
+	struct login_connection *c = NULL;
+
+	for (unsigned i = 0; ev->port != 0 && i < LOGIN_CONNECTIONS; i++)
+		if (src->failed[i].port == ev->port && src->failed[i].host == ev->host)
+			c = &src->failed[i];
+	if (c != NULL && remark)
+		return 0;
+	if (c != NULL && c->remarked) {
+		c->remarked = false;
+		return n - 1;
+	}
+	if (c == NULL && ev->port != 0)
+		src->failed[src->failed_next++ % LOGIN_CONNECTIONS] =
+		    (struct login_connection){ ev->host, ev->port, remark };
+	return n;
+}

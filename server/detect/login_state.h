@@ -9,6 +9,7 @@
 #define LOGIN_USERS_MAX   65536u
 #define LOGIN_TARGETS     16u /* accounts or sources remembered of each other */
 #define LOGIN_NETWORKS    8u  /* of an account */
+#define LOGIN_CONNECTIONS 8u  /* of a source, the newest */
 
 struct ds_map;
 
@@ -31,8 +32,17 @@ struct login_recent {
 	uint64_t time_us[LOGIN_TARGETS];
 };
 
+/* A connection that failed: what is said of it besides its tries is no further failure. */
+struct login_connection {
+	uint32_t host;
+	uint16_t port;
+	bool remarked; /* what was counted of it so far was a remark */
+};
+
 struct login_source {
 	struct login_node node;
+	struct login_connection failed[LOGIN_CONNECTIONS];
+	unsigned failed_next;
 	uint8_t address[16], size;
 	double minute, hour, day; /* failures, decayed */
 	double rush;              /* failures, each soon after the one before */
@@ -88,5 +98,9 @@ void *login_set_make(struct login_set *s, const char *key);
 unsigned login_recent_add(
     struct login_recent *r, uint64_t id, uint64_t time_us, uint64_t since_us, unsigned *ret_slot);
 unsigned login_recent_count(const struct login_recent *r, uint64_t since_us);
+/* How many failures an event is.  Of one try sshd may say "Invalid user", "Failed password" and
+ * "Connection closed": a remark counts where nothing else of its connection did, and not again when
+ * the try itself is told. */
+double login_failures(struct login_source *src, const struct login_event *ev);
 
 #endif

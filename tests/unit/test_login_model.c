@@ -21,6 +21,7 @@ struct fixture {
 	struct login_model *model;
 	uint64_t now_us;
 	uint32_t host;
+	uint16_t port; /* of the next logins; 0: not said */
 	unsigned found[LOGIN_FINDINGS], all, hostile;
 	struct login_found last;
 	char last_source[46];
@@ -85,6 +86,7 @@ login(struct fixture *f, const char *user, const char *address, const char *meth
 		.method = method,
 		.success = success,
 		.count = 1,
+		.port = f->port,
 		.time_us = f->now_us };
 
 	if (address[0] != '\0') {
@@ -141,6 +143,37 @@ one_source_that_guesses_is_told_within_seconds_and_once(void **state)
 	    login_model_is_hostile(f->model, (const uint8_t *)"\xcb\0\x71\x09", 4, f->now_us));
 	assert_false(login_model_is_hostile(
 	    f->model, (const uint8_t *)"\xcb\0\x71\x09", 4, f->now_us + 2 * DAY));
+}
+
+static void
+what_is_said_of_one_try_besides_it_is_no_further_try(void **state)
+{
+	static const char *const said[] = { "invalid user", "password", "closed" };
+	struct fixture *f = *state;
+	unsigned tries = 0;
+
+	everyday(f);
+	/* Connection after connection; the alert comes with the fourth try and counts tries. */
+	while (f->all == 0 && tries < 20) {
+		f->port = (uint16_t)(40000 + tries++);
+		for (size_t i = 0; i < 3; i++)
+			assert_int_equal(login(f, "ann", "203.0.113.9", said[i], false), 0);
+		f->now_us += S / 2;
+	}
+	assert_int_equal(tries, 4);
+	assert_int_equal(f->last.failures, 4);
+	/* Two connections side by side, whose lines come one between the other. */
+	login_model_renew(f->model);
+	for (unsigned i = 0; i < 2; i++)
+		for (f->port = 50000; f->port < 50003; f->port++)
+			assert_int_equal(
+			    login(f, "eve", "198.51.100.7", i ? "closed" : "password", false), 0);
+	assert_int_equal(f->all, 1);
+	/* A fourth. */
+	f->port = 50003;
+	assert_int_equal(login(f, "eve", "198.51.100.7", "password", false), 0);
+	assert_int_equal(f->all, 2);
+	assert_int_equal(f->last.failures, 4);
 }
 
 static void
@@ -379,6 +412,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(one_source_that_guesses_is_told_within_seconds_and_once),
+		TEST(what_is_said_of_one_try_besides_it_is_no_further_try),
 		TEST(who_goes_on_after_somebody_closed_the_alert_is_told_at_once),
 		TEST(three_tries_of_one_connection_and_three_of_the_next_are_a_persons),
 		TEST(who_mistypes_or_forgets_is_nobody_to_worry_about),
