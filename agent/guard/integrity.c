@@ -317,8 +317,9 @@ on_name(const struct watched_dir *d, const struct notice *n, uint64_t now_ms)
 	if (f == NULL)
 		return;
 	integrity_note_changer(f, n->pid);
-	/* What is new in a tree is usually written to next. */
-	due(f, f->was_absent && f->now.type == FILE_ABSENT ? now_ms + WRITE_MS : now_ms, true);
+	/* What is new in a tree is usually written to next; and who removed a file, or put another
+	 * in its place, is told before what became of it. */
+	due(f, now_ms + WRITE_MS, true);
 }
 
 static void

@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Apart, so that a daemon that writes all day does not push out what people did once. */
 struct changes {
-	unsigned at;
-	struct change ring[CHANGES_MAX];
+	struct changes_ring {
+		unsigned at;
+		struct change ring[CHANGES_MAX];
+	} by[2]; /* daemons; people */
 };
 
 static bool
@@ -31,6 +34,8 @@ changed_note(struct daemon_profile *d, const struct ds_event *ev, uint64_t time_
 	struct host_profile *h = d->host;
 	struct ds_str path, exe = DS_EVENT_STR(ev, DS_STR_EXE);
 	unsigned op = place_op(ev, &path);
+	bool by_people = !daemon_is_judged(d);
+	struct changes_ring *ring;
 	struct change *c;
 
 	if ((op & (PLACE_WRITE | PLACE_REMOVE | PLACE_SETUID | PLACE_EXECUTE)) == 0 ||
@@ -40,10 +45,11 @@ changed_note(struct daemon_profile *d, const struct ds_event *ev, uint64_t time_
 		h->changes = calloc(1, sizeof(*h->changes));
 	if (h->changes == NULL)
 		return; /* what is found later stays unexplained */
-	c = &h->changes->ring[h->changes->at++ % CHANGES_MAX];
+	ring = &h->changes->by[by_people];
+	c = &ring->ring[ring->at++ % CHANGES_MAX];
 	*c = (struct change){ .path = key_hash(21, path.ptr, path.len),
 		.time_us = time_us,
-		.by_people = !daemon_is_judged(d),
+		.by_people = by_people,
 		.usual = usual };
 	snprintf(c->class, sizeof(c->class), "%.60s", d->class);
 	snprintf(
@@ -56,8 +62,8 @@ changed_find(const struct host_profile *h, struct ds_str path, uint64_t time_us)
 	uint64_t hash = key_hash(21, path.ptr, path.len);
 	const struct change *best = NULL;
 
-	for (unsigned i = 0; h->changes != NULL && i < CHANGES_MAX; i++) {
-		const struct change *c = &h->changes->ring[i];
+	for (unsigned i = 0; h->changes != NULL && i < 2 * CHANGES_MAX; i++) {
+		const struct change *c = &h->changes->by[i % 2].ring[i / 2];
 
 		if (c->path == hash && c->time_us + CHANGE_US > time_us &&
 		    (best == NULL || c->time_us > best->time_us))

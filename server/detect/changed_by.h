@@ -3,7 +3,7 @@
  * changed_by - who changed which file of a host lately, so that a change that somebody finds later
  * (INTEGRITY) can be laid at a door.
  *
- * A ring a host, made when first needed.  Only files that people and packages put there: below
+ * Two rings a host, made when first needed.  Only files that people and packages put there: below
  * /etc, /usr, /opt, /srv and the like.
  */
 #ifndef SERVER_DETECT_CHANGED_BY_H
@@ -23,7 +23,7 @@ struct change {
 	bool usual;     /* a daemon that is known to write there */
 };
 
-/* An event of the daemon wrote, made or renamed a file.  usual: as it is known to. */
+/* An event of the daemon wrote, made, renamed or removed a file.  usual: as it is known to. */
 void changed_note(
     struct daemon_profile *d, const struct ds_event *ev, uint64_t time_us, bool usual);
 /* The newest change of the path within CHANGE_US, or NULL. */

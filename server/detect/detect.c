@@ -284,9 +284,9 @@ judge(struct turn *t, struct sighting *s, enum novelty *ret)
 static int
 note_change(struct turn *t, struct sighting *s)
 {
-	const uint64_t kinds = UINT64_C(1) << DS_EVENT_FILE_WRITE |
-			       UINT64_C(1) << DS_EVENT_FILE_CREATE |
-			       UINT64_C(1) << DS_EVENT_FILE_RENAME;
+	const uint64_t kinds =
+	    UINT64_C(1) << DS_EVENT_FILE_WRITE | UINT64_C(1) << DS_EVENT_FILE_CREATE |
+	    UINT64_C(1) << DS_EVENT_FILE_RENAME | UINT64_C(1) << DS_EVENT_FILE_UNLINK;
 	const char *path = (const char *)s->key.data + 1;
 	int r = 0;
 

@@ -2,6 +2,7 @@
 /* What changes: young daemons, changed files, what people said is expected, deployments, first and
  * weekly jobs. */
 #include "server/detect/allowance.h"
+#include "server/detect/changed_by.h"
 #include "tests/unit/novelty_fixture.h"
 
 #include <setjmp.h>
@@ -115,6 +116,29 @@ a_changed_file_is_a_notice_when_something_explains_it(void **state)
 	assert_int_equal(wrote(f, NGINX, "/usr/sbin/nginx", "/etc/nginx/sites-enabled/d"), 0);
 	assert_int_equal(changed(f, "/etc/nginx/sites-enabled/d", 2, 0100644), 1);
 	only(f, "integrity", "high");
+}
+
+static void
+what_people_change_is_remembered_beside_a_daemon_that_writes_all_day(void **state)
+{
+	struct fixture *f = *state;
+	struct ds_event ev;
+	char path[64];
+
+	fixture_ready_nginx(f);
+	fixture_watch(f, SESSION, 10);
+	ev = fixture_event(f, DS_EVENT_FILE_UNLINK, SESSION);
+	ds_event_set_str(&ev, DS_STR_EXE, "/usr/bin/rm", 11);
+	set(&ev, DS_STR_PATH, "/etc/nginx/sites-enabled/old");
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 0);
+	for (unsigned i = 0; i < 2 * CHANGES_MAX; i++) {
+		snprintf(path, sizeof(path), "/srv/data/%u", i);
+		(void)wrote(f, NGINX, "/usr/sbin/nginx", path);
+	}
+	assert_int_equal(changed(f, "/etc/nginx/sites-enabled/old", 2, 0100644), 1);
+	assert_true(f->verdict.findings[0].notice);
+	assert_non_null(strstr(f->verdict.findings[0].reason, "sshd/session changed it"));
 }
 
 static struct ds_snapshot *
@@ -242,6 +266,7 @@ main(void)
 		TEST(the_first_weekly_job_is_no_alert),
 		TEST(a_restart_may_do_what_starts_do),
 		TEST(a_changed_file_is_a_notice_when_something_explains_it),
+		TEST(what_people_change_is_remembered_beside_a_daemon_that_writes_all_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
