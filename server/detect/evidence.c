@@ -25,6 +25,7 @@
 #define EXPLAIN_P       0.02
 #define GROW_P          0.001 /* what joins an alert */
 #define DECISIVE_P      1e-6
+#define BEYOND_P        2e-6 /* the least that a model's score alone can be */
 #define EPISODE_US      (3600 * 1000000ull)
 #define WEEK_US         (7 * 86400e6)
 #define CENSOR_P        0.01   /* of what was told no more is learnt than this */
@@ -302,6 +303,17 @@ tell(struct evidence_pool *pool, const struct evidence *e, struct bucket *whole,
 	return r;
 }
 
+/* What is beyond all that was seen is as unlikely as a fit of the tail says, but never so unlikely
+ * that no budget holds: only counting shows that. */
+static double
+found_p(const struct conformal *c, const struct evidence *e)
+{
+	double p = c != NULL && e->score >= e->model->least ? conformal_p(c, e->score) : 1;
+	double counted = c != NULL ? 1 / ((double)c->n + 1) : 1;
+
+	return p < DECISIVE_P && p < counted ? DS_MIN(counted, BEYOND_P) : p;
+}
+
 int
 evidence_add(struct evidence_pool *pool, const struct evidence *e, struct verdict *v, double *ret_p)
 {
@@ -314,7 +326,7 @@ evidence_add(struct evidence_pool *pool, const struct evidence *e, struct verdic
 	if (whole == NULL)
 		return -ENOMEM;
 	if (!(p > 0) || p > 1)
-		p = e->decisive ? FUSE_P_MIN : c != NULL ? conformal_p(c, e->score) : 1;
+		p = e->decisive ? FUSE_P_MIN : found_p(c, e);
 	*ret_p = p;
 	bucket_see(whole, e);
 	if (e->root != 0 && p > LINEAGE_P && find_bucket(pool, e->host, e->daemon, e->root) == NULL)

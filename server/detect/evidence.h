@@ -16,7 +16,7 @@
  * or a tick:
  *
  *	static const struct evidence_model model = { "dbscan", EVIDENCE_LEVEL, "window_outlier",
- *		"behaves unlike any window it was seen in" };
+ *		"behaves unlike any window it was seen in", 0 };
  *	struct evidence e = { .model = &model, .host = .., .daemon = .., .class = .., .time_us = ..,
  *		.score = distance, .explain = my_features, .ctx = w };
  *	r = evidence_add(pool, &e, verdict, &p);	(learn from it when p > EVIDENCE_LEARN)
@@ -52,6 +52,7 @@ struct evidence_model {
 	enum evidence_family family;
 	const char *kind; /* the alert's kind (CONTRACT 4) when this model says most */
 	const char *what; /* goes on after the daemon's name: "does things in an unusual order" */
+	double least;     /* a score below it is nothing, however seldom it is; 0: any may be */
 };
 
 struct evidence_feature {

@@ -12,7 +12,7 @@
 #define TRYING_P 0.05
 
 static const struct evidence_model model = { "login", EVIDENCE_LOGIN, "login",
-	"lets somebody in in a way that is not usual" };
+	"lets somebody in in a way that is not usual", 0 };
 
 static size_t
 explain(const void *ctx, struct evidence_feature *ret, size_t max)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const struct evidence_model model = { "llr", EVIDENCE_SEQUENCE, "window_outlier",
-	"does an unusual mixture of what it is known to do" };
+	"does an unusual mixture of what it is known to do", 0 };
 
 /* Of what an agent counted, the hundredth time says little that the tenth did not. */
 static float

@@ -12,17 +12,17 @@
 
 #define OTHERS_MAX     65536u /* categories of a class */
 #define GROWN          1.25   /* a peak is handed in again when it has grown so much */
-#define SURPRISE_LEAST 0.3    /* nats a step; below it is no news before five minutes are over */
+#define SURPRISE_LEAST 0.3    /* nats a step; where all is alike, less is seldom, and yet nothing */
 #define MISMATCH_LEAST 2
 #define BURST_LEAST    3
 #define IDLE_US        EVIDENCE_SPAN_US
 
 static const struct evidence_model markov = { "markov-3", EVIDENCE_SEQUENCE, "window_outlier",
-	"does things in an unusual order" };
+	"does things in an unusual order", SURPRISE_LEAST };
 static const struct evidence_model stide = { "stide-5", EVIDENCE_SEQUENCE, "window_outlier",
-	"does things in an order never seen before" };
+	"does things in an order never seen before", MISMATCH_LEAST };
 static const struct evidence_model burst = { "burst", EVIDENCE_CHANGE, "rate_burst",
-	"is suddenly busy with one destination" };
+	"is suddenly busy with one destination", BURST_LEAST };
 
 struct sequence *
 sequence_new(void)

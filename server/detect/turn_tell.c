@@ -74,7 +74,7 @@ static int
 tell_fusion(struct turn *t, const struct sighting *s, const char *group)
 {
 	static const struct evidence_model model = { "novelty", EVIDENCE_NOVELTY, "new_child",
-		"does what it never did" };
+		"does what it never did", 0 };
 	const struct evidence e = { .model = &model,
 		.host = t->from->host,
 		.host_name = t->from->host_name,

@@ -14,17 +14,18 @@
 #include <string.h>
 #include <time.h>
 
-#define SHOWN 3u /* features of an explanation */
+#define SHOWN       3u /* features of an explanation */
+#define RATES_LEAST 4  /* spreads: less is never news, however even a daemon was before */
 
 static const struct evidence_model dense = { "window-dbscan", EVIDENCE_LEVEL, "window_outlier",
-	"has a minute unlike all that were learnt" };
+	"has a minute unlike all that were learnt", 0 };
 static const struct evidence_model centers = { "window-kmeans", EVIDENCE_LEVEL, "window_outlier",
-	"has a quarter of an hour unlike those that were learnt" };
+	"has a quarter of an hour unlike those that were learnt", 0 };
 static const struct evidence_model pace = { "window-change", EVIDENCE_CHANGE, "window_outlier",
-	"changes its pace in a way it never did" };
+	"changes its pace in a way it never did", 0 };
 
 static const struct evidence_model season = { "rates", EVIDENCE_CHANGE, "rate_burst",
-	"does much more or less than at this hour" };
+	"does much more or less than at this hour", RATES_LEAST };
 
 /* Of a daemon: what came before, as the model of this set scales it. */
 struct watched {
@@ -314,9 +315,6 @@ judge_rates(struct round *r, const struct daemon_profile *d, struct rates *rates
 	if (!score.judged)
 		return;
 	e.score = rates_total(&score);
-	/* About as steep as a normal law of twice the variance, which the fusion calibrates; alone
-	 * it is never decisive. */
-	e.p = DS_MAX(FIT_P_MIN, exact_exp(-e.score * e.score / 4));
 	e.peers_of = turn_peers_of(r->turn, d);
 	e.explain = explain_rates;
 	e.ctx = &v;

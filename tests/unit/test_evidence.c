@@ -16,9 +16,9 @@
 #define SPAN     EVIDENCE_SPAN_US
 
 static const struct evidence_model level = { "a-level", EVIDENCE_LEVEL, "window_outlier",
-	"behaves unlike itself" };
+	"behaves unlike itself", 0 };
 static const struct evidence_model sequence = { "a-sequence", EVIDENCE_SEQUENCE, "window_outlier",
-	"does things in an unusual order" };
+	"does things in an unusual order", 0.3 };
 
 static uint32_t state = 1;
 
@@ -265,6 +265,30 @@ a_decisive_fact_is_told_whatever_the_budget(void **s)
 }
 
 static void
+a_score_alone_is_not_decisive_and_too_small_a_one_nothing(void **s)
+{
+	struct evidence_pool *pool = evidence_new(1e-9);
+	struct evidence e = some(&sequence, START_US, 0);
+	uint64_t now = START_US;
+	double p;
+
+	(void)s;
+	/* Always nearly the same: the least that is more is far out in the tail. */
+	for (int i = 0; i < 5000; i++) {
+		e = some(&sequence, now += SPAN, 0.01 * uniform());
+		evidence_tick(pool, now, SPAN);
+		(void)hand_in(pool, &e, NULL, NULL);
+	}
+	e = some(&sequence, now += SPAN, 0.25);
+	assert_int_equal(hand_in(pool, &e, &p, NULL), 0);
+	assert_true(p == 1);
+	e.score = 5;
+	assert_int_equal(hand_in(pool, &e, &p, NULL), 0);
+	assert_true(p > 1e-6 && p < 1e-4);
+	evidence_free(pool);
+}
+
+static void
 what_its_model_told_is_not_told_again(void **s)
 {
 	struct evidence_pool *pool = evidence_new(1);
@@ -440,6 +464,7 @@ main(void)
 		cmocka_unit_test(ordinary_windows_keep_within_the_budget),
 		cmocka_unit_test(what_is_unusual_in_two_families_is_told_once_with_both),
 		cmocka_unit_test(a_decisive_fact_is_told_whatever_the_budget),
+		cmocka_unit_test(a_score_alone_is_not_decisive_and_too_small_a_one_nothing),
 		cmocka_unit_test(what_its_model_told_is_not_told_again),
 		cmocka_unit_test(the_same_evidence_gives_the_same_finding),
 		cmocka_unit_test(an_alarm_does_not_become_what_is_expected),

@@ -150,8 +150,8 @@ wrong_alarms_lower_the_threshold_and_their_absence_raises_it(void **s)
 	assert_true(feedback_factor(&right, 1e9) <= 8 * 1.05);
 }
 
-static const struct evidence_model model = { "a-level", EVIDENCE_LEVEL, "window_outlier",
-	"is odd" };
+static const struct evidence_model model = { "a-level", EVIDENCE_LEVEL, "window_outlier", "is odd",
+	0 };
 
 static size_t
 hand_in(struct evidence_pool *pool, uint64_t time_us, double p)
