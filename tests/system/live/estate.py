@@ -89,16 +89,22 @@ class Host:
     def start_sshd(self):
         secret = subprocess.run(["openssl", "passwd", "-6", PASSWORD], capture_output=True, text=True, check=True).stdout.strip()
         self.run("".join(f"useradd -m -s /bin/bash -p '{secret}' {u};" for u in ("alice", "bob")) + f"usermod -p '{secret}' root;"
-                 "ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/live_key; touch /var/log/auth.log; chmod 600 /var/log/auth.log")
+                 "ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/live_key; touch /var/log/auth.log; chmod 600 /var/log/auth.log; mkfifo -m 600 /run/sshd.log")
+        # sshd -E writes bare lines; a syslog daemon puts a stamp in front of them as they come.
+        self.write("/usr/local/sbin/stamp", """#!/usr/bin/perl
+use POSIX 'strftime'; use Time::HiRes 'time';
+open my $in, '+<', '/run/sshd.log' or die; open my $out, '>>', '/var/log/auth.log' or die;
+while (<$in>) {
+    my $t = time;
+    syswrite $out, strftime('%Y-%m-%dT%H:%M:%S', gmtime $t) . sprintf('.%06d+00:00 %s sshd[1]: %s', 1e6 * ($t - int $t), $ENV{NAME}, $_);
+}
+""", 0o755)
+        self.run(f"NAME={self.name} setsid /usr/local/sbin/stamp </dev/null >/dev/null 2>&1 &")
         self.serve_ssh()
-        # sshd -E writes bare lines; a syslog daemon would put a stamp in front of them.
-        self.write("/usr/local/sbin/stamp", "#!/bin/sh\ntail -n +1 -F /var/log/sshd.raw 2>/dev/null | while read -r line; do "
-                   "echo \"$(date +%Y-%m-%dT%H:%M:%S.%6N%:z) $(hostname) sshd[1]: $line\"; done >>/var/log/auth.log\n", 0o755)
-        self.run("setsid /usr/local/sbin/stamp </dev/null >/dev/null 2>&1 &")
 
     def serve_ssh(self):
         self.run("mkdir -p /run/sshd; setsid /usr/sbin/sshd -D -f /dev/null -h /etc/ssh/live_key -o UsePAM=no -o PermitRootLogin=yes -o LogLevel=INFO -o PidFile=/run/sshd.pid"
-                 " -E /var/log/sshd.raw -o MaxStartups=100 </dev/null >/dev/null 2>&1 &")
+                 " -E /run/sshd.log -o MaxStartups=100 </dev/null >/dev/null 2>&1 &")
         wait(lambda: socket.create_connection((self.address, 22), 1).close() is None, 10)
 
     def ssh(self, user, command, password=PASSWORD, source=SERVER, timeout=30):
@@ -127,7 +133,7 @@ class Host:
     def reboot(self):
         """The agent stops as at a shutdown, the daemons end, and all of them come back."""
         self.stop_agent()
-        self.run("kill -TERM $(ps -eo pid=,comm= | awk '$1 != 1 && $2 !~ /^(sh|ps|awk|perl|tail)$/ { print $1 }')", check=False)
+        self.run("kill -TERM $(ps -eo pid=,comm= | awk '$1 != 1 && $2 !~ /^(sh|ps|awk|perl|stamp)$/ { print $1 }')", check=False)
         wait(lambda: not self.run("pidof sshd cron nginx postgres", check=False).strip(), 10, 0.1)
         self.run("rm -f /run/*.pid /run/*.sock /run/php/*; cron")
         self.start_daemons()

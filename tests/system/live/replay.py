@@ -62,7 +62,7 @@ class Replay:
     def __init__(self, dir, name):
         self.dir = f"{dir}/{name}"
         os.makedirs(self.dir)
-        self.site = Site({"storage.retention": "60d"}, dir=self.dir)
+        self.site = Site({"storage.retention": "60d", "detect.alert_budget": "1/host/month"}, dir=self.dir)
         self.site.start()
         with open(f"{self.dir}/token", "w") as f:
             f.write(self.site.make_token(uses=100))
