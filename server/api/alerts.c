@@ -9,8 +9,8 @@
 
 #include "lib/clock.h"
 #include "server/api/access.h"
+#include "server/api/alerts.h"
 #include "server/api/caller.h"
-#include "server/api/cause.h"
 #include "server/api/expect.h"
 #include "server/api/reactions.h"
 #include "server/api/state.h"
@@ -22,8 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCANNED_MAX 20000u /* alerts looked at for one page */
-#define NOTE_MAX    2000u  /* bytes */
+#define NOTE_MAX 2000u /* bytes */
 
 /* Members that an alert always has, for those that its detector did not write. */
 static const struct {
@@ -120,8 +119,8 @@ put_daemon(struct call *c, uint32_t host, const char *name)
 	ds_json_end(&c->json);
 }
 
-static void
-put_alert(struct call *c, const struct alert_row *row)
+void
+alerts_put(struct call *c, const struct alert_row *row)
 {
 	struct ds_json *j = &c->json;
 
@@ -148,189 +147,10 @@ put_alert(struct call *c, const struct alert_row *row)
 	ds_json_end(j);
 }
 
-/* ---- asking */
-
-struct asked {
-	struct call *c;
-	const struct alert_row *row;
-	const struct query_host *host;
-};
-
-static bool
-give_text(struct query_datum *ret, const char *text)
-{
-	if (text == NULL || *text == '\0')
-		return false;
-	ret->text = (struct ds_str){ text, (uint32_t)strlen(text) };
-	return true;
-}
-
-static bool
-give_number(struct query_datum *ret, uint64_t v)
-{
-	*ret = (struct query_datum){ .is_number = true, .number = v };
-	return true;
-}
-
-static bool
-get_field(void *ctx, const char *field, struct query_datum *ret)
-{
-	const struct asked *a = ctx;
-	const struct alert_row *row = a->row;
-	const struct {
-		const char *name, *text;
-	} texts[] = {
-		{ "id", row->id },
-		{ "title", row->title },
-		{ "reason", row->reason },
-		{ "kind", row->kind },
-		{ "severity", row->severity },
-		{ "status", row->status },
-		{ "host.name", a->host ? a->host->name : NULL },
-		{ "host.id", a->host ? a->host->id : NULL },
-		{ "service.name", row->daemon },
-		{ "assignee", row->assignee },
-	};
-	const struct {
-		const char *name;
-		uint64_t v;
-	} numbers[] = {
-		{ "score", row->score < 0 ? 0 : (uint64_t)row->score },
-		{ "count", row->count },
-		{ "created", row->created_us },
-		{ "updated", row->updated_us },
-		{ "first_seen", row->first_us },
-		{ "last_seen", row->last_us },
-	};
-	static const char *const verdicts[] = { "true_positive", "false_positive",
-		"benign_expected" };
-
-	for (size_t i = 0; i < DS_LEN(texts); i++)
-		if (strcmp(texts[i].name, field) == 0)
-			return give_text(ret, texts[i].text);
-	for (size_t i = 0; i < DS_LEN(numbers); i++)
-		if (strcmp(numbers[i].name, field) == 0)
-			return give_number(ret, numbers[i].v);
-	for (size_t i = 0; row->verdict != NULL && i < DS_LEN(verdicts); i++)
-		if (strcmp(field, "verdict") == 0 && strstr(row->verdict, verdicts[i]) != NULL)
-			return give_text(ret, verdicts[i]);
-	return false;
-}
-
-struct listing {
-	struct call *c;
-	const struct query *query;
-	uint64_t since_us, until_us;
-	unsigned left, scanned;
-	char last[64];          /* id of the last one looked at */
-	char cause[CAUSE_SIZE]; /* only of this one; "": of any */
-	bool more;
-};
-
-static bool
-is_of_cause(const struct listing *l, const struct alert_row *row)
-{
-	char cause[CAUSE_SIZE];
-
-	if (l->cause[0] == '\0')
-		return true;
-	cause_of(row, cause);
-	return strcmp(cause, l->cause) == 0;
-}
-
-static int
-see_cause(const struct alert_row *row, void *ctx)
-{
-	cause_of(row, ctx);
-	return 0;
-}
-
-/* ?cause=, the id of an alert that has it; false and a problem when there is no such alert. */
-static bool
-read_cause(struct call *c, char ret[CAUSE_SIZE])
-{
-	const char *id = c->get(c->request, "cause");
-	int r;
-
-	if (id == NULL || *id == '\0')
-		return true;
-	r = c->cfg->backend->alert_get(c->worker->reader, id, see_cause, ret);
-	if (r == 0)
-		call_problem(c, 404, "not-found", "there is no alert \"%s\"", id);
-	else if (r < 0)
-		call_error(c, r, "cannot read the alert");
-	return r > 0;
-}
-
-static int
-list_alert(const struct alert_row *row, void *ctx)
-{
-	struct listing *l = ctx;
-	struct asked asked = { l->c, row, NULL };
-
-	if (l->left == 0 || l->scanned++ == SCANNED_MAX) {
-		l->more = true;
-		return 1;
-	}
-	snprintf(l->last, sizeof(l->last), "%s", row->id);
-	if (row->last_us < l->since_us || (l->until_us != 0 && row->first_us > l->until_us))
-		return 0;
-	if (!is_of_cause(l, row))
-		return 0;
-	asked.host = searcher_host(l->c->worker->searcher, row->host);
-	if (!query_match(l->query, get_field, &asked))
-		return 0;
-	l->left--;
-	put_alert(l->c, row);
-	return 0;
-}
-
-static bool
-read_status(struct call *c, const char **ret)
-{
-	*ret = c->get(c->request, "status");
-	if (*ret == NULL || **ret == '\0' || strcmp(*ret, "all") == 0) {
-		*ret = NULL;
-		return true;
-	}
-	if (strcmp(*ret, "open") == 0 || strcmp(*ret, "acknowledged") == 0 ||
-	    strcmp(*ret, "closed") == 0)
-		return true;
-	call_problem(c, 400, "parameter",
-	    "status: expected open, acknowledged, closed or all, not \"%s\"", *ret);
-	return false;
-}
-
-void
-alerts_list(struct call *c)
-{
-	struct listing l = { .c = c };
-	const char *status, *before = c->get(c->request, "cursor");
-	struct query *q;
-	int r;
-
-	if (!call_limit(c, 100, &l.left) || !call_time(c, "since", &l.since_us) ||
-	    !call_time(c, "until", &l.until_us) || !read_status(c, &status) ||
-	    !read_cause(c, l.cause))
-		return;
-	q = call_query(c, &query_alerts);
-	if (q == NULL)
-		return;
-	l.query = q;
-	call_begin_items(c);
-	r = c->cfg->backend->each_alert(c->worker->reader, status,
-	    before != NULL && *before ? before : NULL, UINT32_MAX >> 1, list_alert, &l);
-	query_free(q);
-	if (r < 0)
-		call_error(c, r, "cannot read the alerts");
-	else
-		call_end_items(c, l.more ? l.last : NULL);
-}
-
 static int
 show_alert(const struct alert_row *row, void *ctx)
 {
-	put_alert(ctx, row);
+	alerts_put(ctx, row);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 
 #include <jansson.h>
 
+struct board;
 struct call;
 struct caller;
 struct route;
@@ -32,6 +33,7 @@ struct call_worker {
 	struct searcher *searcher;
 	struct ds_mailbox *replies; /* of the writer */
 	struct repeats *repeats;    /* of the thread that changes things; NULL: of the others */
+	struct board *board;        /* made when it is first needed; NULL: not yet */
 };
 
 struct call {

@@ -6,6 +6,7 @@
  */
 #include "server/api/daemons.h"
 
+#include "server/api/query_list.h"
 #include "server/api/routes.h"
 #include "server/detect/key.h"
 
@@ -170,6 +171,7 @@ void
 daemons_list(struct call *c)
 {
 	struct listing l = { .c = c };
+	struct query_list what;
 	char cursor[24];
 	uint32_t host;
 	int r;
@@ -181,9 +183,11 @@ daemons_list(struct call *c)
 	if (l.query == NULL)
 		return;
 	call_begin_items(c);
+	query_list_init(&what, l.query);
+	what.filter.after = l.after;
 	r = host != 0
 		? c->cfg->backend->each_daemon(c->worker->reader, host, list_daemon, &l)
-		: c->cfg->backend->each_daemon_after(c->worker->reader, l.after, list_daemon, &l);
+		: c->cfg->backend->lists->daemons(c->worker->reader, &what.filter, list_daemon, &l);
 	query_free(l.query);
 	if (r < 0) {
 		call_error(c, r, "cannot read the daemons");

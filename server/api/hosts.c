@@ -6,6 +6,7 @@
  */
 #include "lib/clock.h"
 #include "lib/tls.h"
+#include "server/api/query_list.h"
 #include "server/api/routes.h"
 #include "server/api/state.h"
 #include "server/react/react.h"
@@ -145,6 +146,7 @@ void
 hosts_list(struct call *c)
 {
 	struct listing l = { .c = c };
+	struct query_list what;
 	char cursor[24];
 	uint64_t after;
 	int r;
@@ -155,9 +157,9 @@ hosts_list(struct call *c)
 	if (l.query == NULL)
 		return;
 	call_begin_items(c);
-	/* Hosts come in the order of their numbers. */
-	r = c->cfg->backend->each_host_after(
-	    c->worker->reader, (uint32_t)DS_MIN(after, UINT32_MAX), list_host, &l);
+	query_list_init(&what, l.query);
+	what.filter.after = DS_MIN(after, UINT32_MAX);
+	r = c->cfg->backend->lists->hosts(c->worker->reader, &what.filter, list_host, &l);
 	query_free(l.query);
 	if (r < 0) {
 		call_error(c, r, "cannot read the hosts");

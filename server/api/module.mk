@@ -1,10 +1,10 @@
 # server/api: sources, tests and what is installed
-server_libdsserver_a_SOURCES += server/api/alerts.c server/api/alerts_summary.c server/api/cause.c server/api/cause.h server/api/expect.c server/api/expect.h server/api/learning.c server/api/rules.c server/api/api.c server/api/api.h server/api/api_tokens.c server/api/auth.c \
+server_libdsserver_a_SOURCES += server/api/alerts.c server/api/alerts.h server/api/alerts_list.c server/api/alerts_summary.c server/api/board.c server/api/board.h server/api/cause.c server/api/cause.h server/api/expect.c server/api/expect.h server/api/learning.c server/api/rules.c server/api/api.c server/api/api.h server/api/api_tokens.c server/api/auth.c \
 	server/api/auth.h server/api/call.c server/api/call.h server/api/daemons.c server/api/ecs.c server/api/ecs.h \
 	server/api/events.c server/api/follow.c server/api/follow.h server/api/hosts.c server/api/http.c server/api/http.h \
 	server/api/listen.c server/api/listen.h server/api/metrics.c server/api/pool.c server/api/pool.h \
 	server/api/query.h server/api/query_ast.h server/api/query_field.c server/api/query_hint.c server/api/query_match.c \
-	server/api/query_parse.c server/api/query_value.c server/api/request.c server/api/request.h server/api/routes.c \
+	server/api/query_list.c server/api/query_list.h server/api/query_parse.c server/api/query_value.c server/api/request.c server/api/request.h server/api/routes.c \
 	server/api/routes.h server/api/search.c server/api/search.h server/api/slots.c server/api/slots.h server/api/state.h \
 	server/api/status.c server/api/tokens.c server/api/daemons.h server/api/plane.c server/api/plane.h server/api/windows.c server/api/web.c server/api/web.h
 server_libdsserver_a_SOURCES += server/api/access.c server/api/access.h server/api/audit_list.c server/api/channels.c server/api/caller.c \

@@ -6,6 +6,7 @@
 
 #include "lib/log.h"
 #include "lib/zip.h"
+#include "server/api/board.h"
 #include "server/api/repeat.h"
 
 #include <errno.h>
@@ -62,6 +63,7 @@ worker_done(struct worker *w)
 {
 	searcher_free(w->call.searcher);
 	repeats_free(w->call.repeats);
+	board_free(w->call.board);
 	if (w->call.reader != NULL)
 		w->call.cfg->backend->reader_close(w->call.reader);
 	ds_mailbox_free(w->call.replies);

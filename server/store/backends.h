@@ -18,4 +18,7 @@ extern const struct store_hooks store_sqlite_hooks, store_null_hooks;
 extern const struct store_models store_sqlite_models;
 extern const struct store_models store_null_models;
 
+extern const struct store_lists store_sqlite_lists;
+extern const struct store_lists store_null_lists;
+
 #endif

@@ -10,6 +10,7 @@ SQLITE_SCHEMA += schema/sqlite/007_control.sql
 SQLITE_SCHEMA += schema/sqlite/009_control.sql
 SQLITE_SCHEMA += schema/sqlite/012_control.sql
 SQLITE_SCHEMA += schema/sqlite/014_control.sql
+SQLITE_SCHEMA += schema/sqlite/018_control.sql
 SQLITE_SCHEMA += schema/sqlite/019_control.sql
 SQLITE_SCHEMA += schema/sqlite/020_control.sql
 SQLITE_SCHEMA += schema/sqlite/001_events.sql
@@ -25,6 +26,7 @@ server_libdsserver_a_SOURCES += server/store/access.h server/store/access_null.c
 	server/store/model_state.h server/store/sqlite_model_state.c \
 	server/store/learning.h server/store/sqlite_learning.c server/store/null_learning.c
 server_libdsserver_a_SOURCES += server/store/hooks.h server/store/sqlite_hooks.c server/store/null_hooks.c
+server_libdsserver_a_SOURCES += server/store/lists.h server/store/sqlite_lists.c server/store/sqlite_where.c server/store/sqlite_where.h server/store/null_lists.c
 server_libdsserver_a_SOURCES += server/store/models.h server/store/sqlite_models.c server/store/null_models.c
 nodist_server_libdsserver_a_SOURCES = server/store/sqlite_schema.inc
 

@@ -519,4 +519,5 @@ const struct store_backend store_null = {
 	.learning = &store_null_learning,
 	.hooks = &store_null_hooks,
 	.models = &store_null_models,
+	.lists = &store_null_lists,
 };

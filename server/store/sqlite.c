@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "server/store/backends.h"
 #include "server/store/sqlite_control.h"
+#include "server/store/sqlite_where.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -240,6 +241,8 @@ sqlite_reader_open(const struct store_config *cfg, struct reader **ret)
 		result = join(r->dir, "control.db", &path);
 	if (result == 0)
 		result = db_open(&r->control, path, DB_CONTROL, control_sql, true, NULL, 0);
+	if (result == 0 && !where_prepare(r->control.handle))
+		result = -ENOMEM;
 	free(path);
 	if (result < 0) {
 		sqlite_reader_close(r);
@@ -318,4 +321,5 @@ const struct store_backend store_sqlite = {
 	.learning = &store_sqlite_learning,
 	.hooks = &store_sqlite_hooks,
 	.models = &store_sqlite_models,
+	.lists = &store_sqlite_lists,
 };

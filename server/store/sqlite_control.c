@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sqlite_control - the control plane's statements, and writing: on the writer's thread. */
+#include "server/store/sqlite_control.h"
 #include "lib/cidr.h"
 #include "server/store/sqlite.h"
 
 #include <errno.h>
 
-#define HOST_COLUMNS                                                                               \
-	"number, id, name, os, kernel, arch, machine_id, boot_id, agent_version, sensors, labels," \
-	" status, enrolled_us, last_seen_us, cert_serial, cert_not_after_us, pin"
 #define TOKEN_COLUMNS \
 	"id, label, secret_hash, created_us, expires_us, uses_max, uses, require_approval, revoked, cidr"
-#define DAEMON_COLUMNS                                                                              \
-	"number, host, name, role, unit, instance, exe, package, package_version, container,"       \
-	" container_name, image, sha256, inode, device, first_seen_us, last_seen_us, events, gone," \
-	" pid, state, coverage, blockers, starter, starter_confidence"
 #define PROFILE_COLUMNS "host, daemon, kind, key, count, first_us, last_us, learnt, days"
 #define FINDING_COLUMNS "id, alert_id, host, daemon, kind, json, time_us, score"
-#define ALERT_COLUMNS                                                                      \
-	"id, key, host, daemon, kind, status, severity, title, reason, score, created_us," \
-	" updated_us, first_us, last_us, count, json, verdict, assignee"
-#define SAME(column) #column " = excluded." #column
+#define SAME(column)    #column " = excluded." #column
 
 #define GIVEN(column, n) #column " = CASE ?" #n " WHEN '' THEN " #column " ELSE ?" #n " END"
 

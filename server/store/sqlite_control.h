@@ -6,12 +6,32 @@
 #include "server/store/rows.h"
 
 struct reader;
+struct sqlite3_stmt;
+
+/* As read by control_give_*(). */
+#define HOST_COLUMNS                                                                               \
+	"number, id, name, os, kernel, arch, machine_id, boot_id, agent_version, sensors, labels," \
+	" status, enrolled_us, last_seen_us, cert_serial, cert_not_after_us, pin"
+#define DAEMON_COLUMNS                                                                              \
+	"number, host, name, role, unit, instance, exe, package, package_version, container,"       \
+	" container_name, image, sha256, inode, device, first_seen_us, last_seen_us, events, gone," \
+	" pid, state, coverage, blockers, starter, starter_confidence"
+#define ALERT_COLUMNS                                                                      \
+	"id, key, host, daemon, kind, status, severity, title, reason, score, created_us," \
+	" updated_us, first_us, last_us, count, json, verdict, assignee"
 
 int control_each_host_after(struct reader *r, uint32_t after,
     int (*call)(const struct host_row *row, void *ctx), void *ctx);
 int control_each_daemon_after(struct reader *r, uint64_t after,
     int (*call)(const struct daemon_row *row, void *ctx), void *ctx);
 int control_fleet_counts(struct reader *r, struct fleet_counts *ret);
+/* Steps a statement and calls for each row until that returns other than 0; it may be NULL. */
+int control_give_hosts(struct reader *r, struct sqlite3_stmt *st,
+    int (*call)(const struct host_row *row, void *ctx), void *ctx);
+int control_give_daemons(struct reader *r, struct sqlite3_stmt *st,
+    int (*call)(const struct daemon_row *row, void *ctx), void *ctx);
+int control_give_alerts(struct reader *r, struct sqlite3_stmt *st,
+    int (*call)(const struct alert_row *row, void *ctx), void *ctx);
 int control_has_change(struct reader *r, const char *topic, uint64_t after, uint64_t *ret_newest);
 
 #endif

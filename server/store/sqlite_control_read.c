@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 static void
 read_host(sqlite3_stmt *st, struct host_row *ret)
@@ -167,6 +168,27 @@ DEFINE_EACH(finding)
 DEFINE_EACH(alert)
 
 int
+control_give_hosts(struct reader *r, sqlite3_stmt *st,
+    int (*call)(const struct host_row *row, void *ctx), void *ctx)
+{
+	return each_host(r, st, call, ctx);
+}
+
+int
+control_give_daemons(struct reader *r, sqlite3_stmt *st,
+    int (*call)(const struct daemon_row *row, void *ctx), void *ctx)
+{
+	return each_daemon(r, st, call, ctx);
+}
+
+int
+control_give_alerts(struct reader *r, sqlite3_stmt *st,
+    int (*call)(const struct alert_row *row, void *ctx), void *ctx)
+{
+	return each_alert(r, st, call, ctx);
+}
+
+int
 control_host_get(struct reader *r, const uint8_t id[DS_HOST_ID_SIZE],
     int (*call)(const struct host_row *row, void *ctx), void *ctx)
 {
@@ -201,34 +223,35 @@ control_each_daemon_after(struct reader *r, uint64_t after,
 int
 control_fleet_counts(struct reader *r, struct fleet_counts *ret)
 {
-	static const char hosts[] =
-	    "SELECT count(*), total(status = 0), total(status = 2) FROM host",
-			  daemons[] =
-			      "SELECT count(*), total(gone), total(NOT gone AND state = 'ready')"
-			      " FROM daemon",
-			  alerts[] =
-			      "SELECT total(status = 'open'), total(status = 'acknowledged'),"
-			      " total(status = 'closed') FROM alert INDEXED BY alert_status";
 	const struct {
-		const char *sql;
-		uint64_t *to[3];
-	} sums[] = {
-		{ hosts, { &ret->hosts, &ret->hosts_pending, &ret->hosts_revoked } },
-		{ daemons, { &ret->daemons, &ret->daemons_gone, &ret->daemons_ready } },
-		{ alerts, { &ret->alerts_open, &ret->alerts_acknowledged, &ret->alerts_closed } },
+		const char *what, *state;
+		uint64_t *to, *also;
+	} places[] = {
+		{ "host", "0", &ret->hosts, &ret->hosts_pending },
+		{ "host", "1", &ret->hosts, NULL },
+		{ "host", "2", &ret->hosts, &ret->hosts_revoked },
+		{ "daemon", "gone", &ret->daemons, &ret->daemons_gone },
+		{ "daemon", "ready", &ret->daemons, &ret->daemons_ready },
+		{ "daemon", "learning", &ret->daemons, NULL },
+		{ "alert", "open", &ret->alerts_open, NULL },
+		{ "alert", "acknowledged", &ret->alerts_acknowledged, NULL },
+		{ "alert", "closed", &ret->alerts_closed, NULL },
 	};
+	sqlite3_stmt *st = db_query(&r->control, "SELECT what, state, n FROM tally", "");
+	int result = 0;
 
-	for (size_t i = 0; i < DS_LEN(sums); i++) {
-		sqlite3_stmt *st = db_query(&r->control, sums[i].sql, "");
-		int result = db_step(&r->control, st);
-
-		if (result <= 0)
-			return result < 0 ? result : -EBADMSG;
-		for (int j = 0; j < 3; j++)
-			*sums[i].to[j] = (uint64_t)sqlite3_column_int64(st, j);
-		sqlite3_reset(st);
+	*ret = (struct fleet_counts){ 0 };
+	while (db_next(&r->control, st, &result)) {
+		for (size_t i = 0; i < DS_LEN(places); i++) {
+			if (strcmp(places[i].what, db_text(st, 0)) != 0 ||
+			    strcmp(places[i].state, db_text(st, 1)) != 0)
+				continue;
+			*places[i].to += db_u64(st, 2);
+			if (places[i].also != NULL)
+				*places[i].also += db_u64(st, 2);
+		}
 	}
-	return 0;
+	return result;
 }
 
 int

@@ -160,9 +160,12 @@ static const char *const settings_control = "PRAGMA journal_mode = WAL;"
 					    "PRAGMA journal_size_limit = 67108864;"
 					    "PRAGMA cache_size = -16384;";
 static const char *const settings_all = "PRAGMA trusted_schema = OFF;"
-					"PRAGMA cell_size_check = ON;"
 					"PRAGMA temp_store = MEMORY;";
-static const char *const settings_reader = "PRAGMA mmap_size = 268435456;"
+static const char *const settings_writer = "PRAGMA cell_size_check = ON;";
+/* What is mapped is not cached: each look at a page would check all of its cells again, which costs
+ * four fifths of a scan. */
+static const char *const settings_reader = "PRAGMA cell_size_check = OFF;"
+					   "PRAGMA mmap_size = 268435456;"
 					   "PRAGMA cache_size = -2048;";
 
 static int
@@ -176,6 +179,8 @@ configure(struct db *db, enum db_plane plane, bool read_only)
 	r = db_exec(db, settings_all);
 	if (r == 0 && read_only)
 		return db_exec(db, settings_reader);
+	if (r == 0)
+		r = db_exec(db, settings_writer);
 	if (r == 0 && plane == DB_EVENTS)
 		r = db_exec(db, "PRAGMA secure_delete = OFF");
 	if (r == 0)

@@ -12,9 +12,17 @@
 /* Of the same thing on a host (0: any). */
 #define SAME_TARGET "target = ?1 AND kind = ?2 AND (?3 = 0 OR host = ?3)"
 
+/* Not REPLACE: that is no update to a trigger. */
 static const char reaction_put[] =
-    "INSERT OR REPLACE INTO reaction(" REACTION_COLUMNS ")"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO reaction(" REACTION_COLUMNS ")"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
+    " kind = excluded.kind, host = excluded.host, daemon = excluded.daemon,"
+    " alert_id = excluded.alert_id, target = excluded.target, args = excluded.args,"
+    " mode = excluded.mode, status = excluded.status, rule = excluded.rule,"
+    " reason = excluded.reason, by_whom = excluded.by_whom, approved_by = excluded.approved_by,"
+    " created_us = excluded.created_us, updated_us = excluded.updated_us,"
+    " sent_us = excluded.sent_us, applied_us = excluded.applied_us,"
+    " expires_us = excluded.expires_us, result = excluded.result";
 static const char reaction_get[] = "SELECT " REACTION_COLUMNS " FROM reaction WHERE id = ?";
 static const char reaction_times[] = "SELECT count(*) FROM reaction WHERE " SAME_TARGET
 				     " AND created_us >= ?4 AND status <> 'failed'";
@@ -33,9 +41,12 @@ static const char reaction_prune[] =
     " (updated_us < ?1 OR (kind = 'answer' AND updated_us < ?1 + 89 * 86400000000))"
     " AND expires_us < ?1 AND status NOT IN ('pending', 'sent') ORDER BY id LIMIT ?2)";
 static const char reaction_count[] =
-    "SELECT count(*), sum(status = 'dry_run'), sum(status IN ('pending', 'sent')),"
-    " sum(status IN ('applied', 'verified') AND expires_us > 0), sum(status = 'failed'),"
-    " sum(status = 'expired'), sum(status = 'undone') FROM reaction";
+    "SELECT ifnull(sum(n), 0), ifnull(sum(n) FILTER (WHERE state LIKE 'dry_run%'), 0),"
+    " ifnull(sum(n) FILTER (WHERE state LIKE 'pending%' OR state LIKE 'sent%'), 0),"
+    " ifnull(sum(n) FILTER (WHERE state IN ('applied lasting', 'verified lasting')), 0),"
+    " ifnull(sum(n) FILTER (WHERE state LIKE 'failed%'), 0),"
+    " ifnull(sum(n) FILTER (WHERE state LIKE 'expired%'), 0),"
+    " ifnull(sum(n) FILTER (WHERE state LIKE 'undone%'), 0) FROM tally WHERE what = 'reaction'";
 static const char reactions[] =
     "SELECT " REACTION_COLUMNS
     " FROM reaction WHERE (?1 = '' OR status = ?1) AND (?2 = '' OR id < ?2)"

@@ -15,6 +15,7 @@
 #include "server/store/access.h"
 #include "server/store/hooks.h"
 #include "server/store/learning.h"
+#include "server/store/lists.h"
 #include "server/store/messages.h"
 #include "server/store/model_state.h"
 #include "server/store/models.h"
@@ -142,6 +143,7 @@ struct store_backend {
 	const struct store_learning *learning;
 	const struct store_hooks *hooks;
 	const struct store_models *models;
+	const struct store_lists *lists;
 };
 
 extern const struct store_backend *const store_backends[]; /* NULL-terminated */

@@ -445,3 +445,8 @@ endif
 endif
 check_PROGRAMS += $(all_unit_tests)
 TESTS += $(all_unit_tests)
+
+unit_tests_server += tests/unit/test_lists
+tests_unit_test_lists_SOURCES = tests/unit/test_lists.c tests/contract/store_fixture.c tests/contract/store_fixture.h
+tests_unit_test_lists_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_lists_LDADD = $(DETECT_TEST_LIBS) $(SQLITE_LIBS) -lpthread
