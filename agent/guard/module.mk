@@ -90,7 +90,7 @@ nodist_agent_guard_libguard_a_SOURCES = agent/guard/sensors/sensors.skel.h
 agent_guard_libguard_a_CFLAGS = $(AM_CFLAGS) $(BPF_CFLAGS) $(NETTLE_CFLAGS) $(HOGWEED_CFLAGS) $(NFT_CFLAGS)
 
 # The kernel side: one object of all sensors, so that they share their maps.
-bpf_headers = agent/guard/sensors/kernel.bpf.h agent/guard/sensors/maps.bpf.h agent/guard/sensors/common.bpf.h agent/guard/sensors/text.bpf.h
+bpf_headers = agent/guard/sensors/kernel.bpf.h agent/guard/sensors/maps.bpf.h agent/guard/sensors/send.bpf.h agent/guard/sensors/common.bpf.h agent/guard/sensors/text.bpf.h
 bpf_objects = agent/guard/sensors/exec.bpf.o agent/guard/sensors/file.bpf.o agent/guard/sensors/net.bpf.o \
 	agent/guard/sensors/cred.bpf.o agent/guard/sensors/module.bpf.o agent/guard/sensors/hold.bpf.o
 EXTRA_DIST += $(bpf_headers) agent/guard/sensors/exec.bpf.c agent/guard/sensors/file.bpf.c agent/guard/sensors/net.bpf.c \

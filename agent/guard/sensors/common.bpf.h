@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * common - what all sensors' kernel side does: the state of a task, counting repeats, sending samples.
+ * common - what all sensors' kernel side does: the state of a task, counting repeats.
  */
 #ifndef AGENT_GUARD_SENSORS_COMMON_BPF_H
 #define AGENT_GUARD_SENSORS_COMMON_BPF_H
 
-#include "agent/guard/sensors/maps.bpf.h"
-
-#define WAKE_NS   1000000u /* wake-ups are at least this far apart: the guard looks again until the ring is empty */
-#define WAKE_BURST 8u       /* but for so many at once */
-#define WAKE_FILL (SAMPLE_RING / 4)
+#include "agent/guard/sensors/send.bpf.h"
 
 static __always_inline struct scratch *
 scratch_get(void)
@@ -88,12 +84,6 @@ task_watched(void)
 	return st && task_settle(st) ? st : NULL;
 }
 
-static __always_inline void
-count_lost(__u32 sensor)
-{
-	__sync_fetch_and_add(&lost[sensor & 7], 1);
-}
-
 /* What all samples have. */
 static __always_inline void
 sample_start(struct sample *s, const struct task_state *st, __u32 kind, __u32 sensor)
@@ -142,53 +132,6 @@ fold(const struct task_state *st, __u64 base, __u64 *key, __u32 *flags)
 	if (bpf_map_update_elem(&repeats, key, &zero, BPF_NOEXIST))
 		*flags |= SAMPLE_UNFOLDED;
 	return false;
-}
-
-static __always_inline __u32
-data_len(const struct sample *s)
-{
-	return (__u32)s->len[0] + s->len[1] + s->len[2] + s->len[3];
-}
-
-/* So often in the long run, and a few times at once: the end of one program must not delay the start of the next. */
-static __always_inline bool
-may_wake(__u64 now)
-{
-	__u64 paid = woken_ns > now ? woken_ns : now;
-
-	if (paid - now > WAKE_BURST * WAKE_NS)
-		return false;
-	woken_ns = paid + WAKE_NS;
-	return true;
-}
-
-/* Sends it with its real size.  What did not fit into the ring is counted, and forgotten by the repeats, so that the
- * next one is sent in full. */
-static __always_inline bool
-sample_send(struct scratch *c, bool urgent)
-{
-	struct sample *s = &c->s;
-	__u32 size = sizeof(*s) + data_len(s);
-	__u64 now = s->time_ns, key = s->key, flags = BPF_RB_NO_WAKEUP;
-
-	if (size > sizeof(*s) + SAMPLE_DATA_MAX)
-		size = sizeof(*s) + SAMPLE_DATA_MAX;
-	if ((urgent || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > WAKE_FILL) && may_wake(now)) {
-		flags = BPF_RB_FORCE_WAKEUP;
-	}
-	if (bpf_ringbuf_output(&ring, s, size, flags) == 0)
-		return true;
-	count_lost(s->sensor);
-	if (s->flags & SAMPLE_FIRST)
-		bpf_map_delete_elem(&repeats, &key);
-	return false;
-}
-
-/* Whether somebody waits for such a sample. */
-static __always_inline bool
-is_urgent(const struct sample *s)
-{
-	return s->flags & (SAMPLE_FIRST | SAMPLE_WAITS);
 }
 
 #endif

@@ -23,7 +23,9 @@ enum {
 /* Room for four strings of a path's size and what a name may stick out. */
 #define SAMPLE_DATA_MAX 20480u
 #define SAMPLE_RING     (512u << 10) /* counts twice in the guard's resident memory */
-#define SAMPLE_DAEMONS  4096u
+#define SAMPLE_RESERVE \
+	(64u << 10) /* of it, for what names and addresses without end must not hide */
+#define SAMPLE_DAEMONS 4096u
 
 /* Kinds of a sample that are not events. */
 #define SAMPLE_CGROUP \
