@@ -205,25 +205,22 @@ main_process(uint32_t number, struct service *s, struct process_stat *ret)
 	return d != NULL && d->number == number && process_stat(pid, ret) == 0 ? pid : 0;
 }
 
-int
-service_of(uint32_t number, struct service *ret)
+/* What is known of its main process. */
+static int
+fill(const struct daemon *d, pid_t pid, const struct process_stat *st, struct service *ret)
 {
-	const struct daemon *d = daemon_get(number);
-	struct process_stat st;
 	char path[64];
 	ssize_t n;
 
-	*ret = (struct service){ 0 };
-	ret->pid = main_process(number, ret, &st);
-	if (d == NULL || ret->pid <= 0 ||
-	    process_exe(ret->pid, ret->exe, sizeof(ret->exe), NULL) < 0 ||
-	    process_args(ret->pid, &ret->args) < 0)
+	ret->pid = pid;
+	if (d == NULL || pid <= 0 || process_exe(pid, ret->exe, sizeof(ret->exe), NULL) < 0 ||
+	    process_args(pid, &ret->args) < 0)
 		return -ESRCH;
 	(void)snprintf(ret->name, sizeof(ret->name), "%s", d->name);
 	if (runs_systemd() && strncmp(d->name, "user/", 5) != 0)
 		(void)snprintf(ret->unit, sizeof(ret->unit), "%s", d->unit);
 	service_clean_args(&ret->args, ret->exe);
-	ret->start_ticks = st.start_ticks;
+	ret->start_ticks = st->start_ticks;
 	if (process_uid(ret->pid, &ret->uid) < 0)
 		return -ESRCH;
 	ret->gid = gid_of(ret->pid);
@@ -234,6 +231,30 @@ service_of(uint32_t number, struct service *ret)
 	ret->env_size = n > 0 && (size_t)n < sizeof(ret->env) - 1 ? (size_t)n : 0;
 	service_find_listeners(ret);
 	return 0;
+}
+
+int
+service_of(uint32_t number, struct service *ret)
+{
+	struct process_stat st;
+	pid_t pid;
+
+	*ret = (struct service){ 0 };
+	pid = main_process(number, ret, &st);
+	return fill(daemon_get(number), pid, &st, ret);
+}
+
+int
+service_of_file(uint32_t number, uint64_t device, uint64_t inode, struct service *ret)
+{
+	pid_t pid = service_find_file(device, inode);
+	const struct daemon *d = pid > 0 ? daemon_of_process(pid) : NULL;
+	struct process_stat st;
+
+	*ret = (struct service){ 0 };
+	if (pid == 0 || (d != NULL && d->number != number) || process_stat(pid, &st) < 0)
+		return -ESRCH;
+	return fill(daemon_get(number), pid, &st, ret);
 }
 
 /* ---- the daemon's own check */

@@ -32,6 +32,10 @@ struct service {
 
 /* The daemon as it runs now; -ESRCH: it does not. */
 DS_MUST_CHECK int service_of(uint32_t number, struct service *ret);
+/* The same, of what runs from this very file, which has no name of the daemon's any more: nothing
+ * but the file tells whose such a process is, until it is found by its place. */
+DS_MUST_CHECK int service_of_file(
+    uint32_t number, uint64_t device, uint64_t inode, struct service *ret);
 /* The daemon's own check of its configuration: 1 it is good, 0 it is not (why says what it said),
  * -ENOENT none is known, -errno. */
 DS_MUST_CHECK int service_check(const struct service *s, char *why, size_t size);
@@ -47,6 +51,8 @@ int service_probe(
 void service_find_listeners(struct service *s);
 /* Its main process by its program and name; 0: none. */
 pid_t service_find(const struct service *s, uint64_t since_ticks);
+/* The oldest process that runs that very file; 0: none. */
+pid_t service_find_file(uint64_t device, uint64_t inode);
 /* Whether a process runs, or maps, that very file. */
 bool service_maps(pid_t pid, uint64_t device, uint64_t inode);
 /* Drops titles that programs write over their arguments; for tests. */

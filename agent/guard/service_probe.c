@@ -24,23 +24,43 @@
 #define MAPS_MAX  (512u << 10)
 
 struct search {
-	const struct service *s;
+	const char *exe; /* NULL: the file below */
+	uint64_t device, inode;
 	uint64_t since_ticks;
 	pid_t best;
 	uint64_t best_ticks;
 };
+
+/* Whether it was started from that very file, whatever that is called now. */
+static bool
+runs_file(pid_t pid, uint64_t device, uint64_t inode)
+{
+	char path[64];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return stat(path, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+static bool
+is_program(pid_t pid, const struct search *search)
+{
+	char exe[PROCESS_PATH_MAX];
+
+	if (search->exe == NULL)
+		return runs_file(pid, search->device, search->inode);
+	return process_exe(pid, exe, sizeof(exe), NULL) == 0 && strcmp(exe, search->exe) == 0;
+}
 
 /* The oldest process of that program is the main one: others are its children. */
 static int
 look(pid_t pid, void *ctx)
 {
 	struct search *search = ctx;
-	char exe[PROCESS_PATH_MAX];
 	struct process_stat st;
-	bool deleted;
 
-	if (process_exe(pid, exe, sizeof(exe), &deleted) < 0 || strcmp(exe, search->s->exe) != 0 ||
-	    process_stat(pid, &st) < 0 || st.zombie || st.start_ticks < search->since_ticks)
+	if (!is_program(pid, search) || process_stat(pid, &st) < 0 || st.zombie ||
+	    st.start_ticks < search->since_ticks)
 		return 0;
 	if (search->best == 0 || st.start_ticks < search->best_ticks ||
 	    (st.start_ticks == search->best_ticks && pid < search->best)) {
@@ -53,11 +73,17 @@ look(pid_t pid, void *ctx)
 pid_t
 service_find(const struct service *s, uint64_t since_ticks)
 {
-	struct search search = { .s = s, .since_ticks = since_ticks };
+	struct search search = { .exe = s->exe, .since_ticks = since_ticks };
 
-	if (process_each(look, &search) < 0)
-		return 0;
-	return search.best;
+	return process_each(look, &search) < 0 ? 0 : search.best;
+}
+
+pid_t
+service_find_file(uint64_t device, uint64_t inode)
+{
+	struct search search = { .device = device, .inode = inode };
+
+	return process_each(look, &search) < 0 ? 0 : search.best;
 }
 
 static bool
@@ -135,12 +161,10 @@ service_probe(const struct service *s, uint64_t since_ticks, bool moved, char *w
 bool
 service_maps(pid_t pid, uint64_t device, uint64_t inode)
 {
-	char path[64], *text, *save = NULL;
-	struct stat st;
+	char *text, *save = NULL;
 	bool found;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	if (stat(path, &st) == 0 && st.st_dev == device && st.st_ino == inode)
+	if (runs_file(pid, device, inode))
 		return true;
 	text = malloc(MAPS_MAX);
 	found = false;

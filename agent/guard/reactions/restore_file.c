@@ -297,8 +297,11 @@ users_of(const char *path, uint64_t device, uint64_t inode)
 	for (size_t i = 0; u != NULL && i < n && u->len < DAEMONS_MAX; i++) {
 		struct service *s = &u->service[u->len];
 
-		if (service_of(numbers[i], s) < 0)
-			continue; /* it does not run: it will read the file when it does */
+		/* One that was started from what was there a moment ago may be known by nothing
+		 * else; what does not run will read the file when it does. */
+		if (service_of(numbers[i], s) < 0 &&
+		    (inode == 0 || service_of_file(numbers[i], device, inode, s) < 0))
+			continue;
 		set_program(s, path, device, inode);
 		u->restart[u->len++] = inode != 0 && service_maps(s->pid, device, inode);
 	}
