@@ -166,7 +166,7 @@ static int
 apply(struct ctl *c)
 {
 	static const char *const texts[] = { "host", "label", "address", "path", "unit", "data",
-		"ttl", "reason", "daemon", "alert", "protocol" };
+		"ttl", "reason", "daemon", "alert", "protocol", "reach" };
 	json_t *body = json_object(), *doc;
 	int r;
 

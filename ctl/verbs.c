@@ -59,7 +59,7 @@ const struct verb verb_table[] = {
 	    "[--ttl 10m] [--reason T] | simulate [--since 30d] | pause | resume",
 	    "what was done about alerts, and doing it by hand",
 	    "show undo approve apply simulate pause resume --status --host --alert --kind --since --all --label --pid "
-	    "--start --address --port --protocol --path --unit --data --ttl --reason --daemon kill freeze "
+	    "--start --address --port --protocol --path --unit --data --ttl --reason --daemon --reach kill freeze "
 	    "block_ip block_port cut restore_file restart isolate",
 	    verb_reactions },
 	{ "protect",

@@ -42,6 +42,7 @@ static const struct ds_message_field order_fields[] = {
 	{ DS_FIELD_TEXT(23, ds_order, data) },
 	{ DS_FIELD_TEXT(24, ds_order, session_address) },
 	{ DS_FIELD_NUM(25, DS_MESSAGE_U32, ds_order, session_pid) },
+	{ DS_FIELD_NUM(26, DS_MESSAGE_U8, ds_order, reach) },
 };
 static const struct ds_message order_message = { order_fields, DS_LEN(order_fields) };
 
@@ -144,9 +145,10 @@ ds_order_get(const struct ds_envelope *e, struct ds_order *ret)
 
 	*ret = (struct ds_order){ 0 };
 	r = ds_message_get(&order_message, e->message, e->message_size, ret, NULL);
-	if (r == 0 && (ret->kind[0] == '\0' || ret->mode < DS_ORDER_OPERATOR ||
-			  ret->mode > DS_ORDER_DRY_RUN || ret->port > UINT16_MAX ||
-			  ret->expires_us <= ret->not_before_us))
+	if (r == 0 &&
+	    (ret->kind[0] == '\0' || ret->mode < DS_ORDER_OPERATOR ||
+		ret->mode > DS_ORDER_DRY_RUN || ret->port > UINT16_MAX ||
+		ret->reach > DS_REACH_DAEMON_ONLY || ret->expires_us <= ret->not_before_us))
 		r = -EBADMSG;
 	return r;
 }

@@ -33,6 +33,13 @@ enum ds_order_mode {
 #define DS_ORDER_PROFILE "profile" /* daemon; path: lines "+PROGRAM", "-PROGRAM" */
 #define DS_ORDER_KEY     "key"     /* key: orders are signed with it from now on */
 
+/* Of a block: for whom. */
+enum ds_reach {
+	DS_REACH_HOST,
+	DS_REACH_DAEMON,      /* for the order's daemon only where the host can, else for all */
+	DS_REACH_DAEMON_ONLY, /* or not at all */
+};
+
 enum ds_order_answer { DS_ANSWER_ALLOW = 1, DS_ANSWER_KILL = 2 };
 
 struct ds_order {
@@ -63,6 +70,7 @@ struct ds_order {
 	/* Who asked, if from this host or over the network: never cut off, never killed. */
 	char session_address[64];
 	uint32_t session_pid;
+	uint8_t reach; /* enum ds_reach: of a block */
 };
 
 enum ds_outcome {

@@ -212,6 +212,11 @@ const struct ds_conf_option server_options[] = {
 	    "of the reactions plugin and server_plugin: the program's name, and after a space its argument" },
 	{ "react.", "scope", DS_CONF_ENUM, RULE(scope), "host", 0, 0, "host|group|fleet", true,
 	    "where an address is blocked: on the host, on all hosts that share a label with it, on all" },
+	{ "react.", "reach", DS_CONF_ENUM, RULE(reach), "host", 0, 0, "host|daemon|daemon_only",
+	    true,
+	    "for whom an address or a port is blocked there: for everything, for the alert's daemon only "
+	    "where the host can tell whose a connection is and else for everything, or for the daemon "
+	    "only or not at all" },
 	{ 0 },
 };
 

@@ -51,7 +51,8 @@ GUARD_LIBS = $(ATTRIB_LIBS) $(BPF_LIBS) $(DS_VERIFY_LIBS) $(NFT_LIBS)
 guard_reactions = agent/guard/reactions/reactions.h agent/guard/reactions/kill.c agent/guard/reactions/freeze.c \
 	agent/guard/reactions/tree.c agent/guard/reactions/tree.h agent/guard/reactions/freezer.c \
 	agent/guard/reactions/freezer.h agent/guard/reactions/block_ip.c agent/guard/reactions/cut.c \
-	agent/guard/reactions/blocks.c agent/guard/reactions/blocks.h agent/guard/reactions/never.c \
+	agent/guard/reactions/blocks.c agent/guard/reactions/blocks.h agent/guard/reactions/group.c \
+	agent/guard/reactions/group.h agent/guard/reactions/reach.c agent/guard/reactions/reach.h agent/guard/reactions/never.c \
 	agent/guard/reactions/never.h agent/guard/reactions/network.c agent/guard/reactions/network.h \
 	agent/guard/reactions/sockets.c agent/guard/reactions/sockets.h agent/guard/reactions/nft.c \
 	agent/guard/reactions/nft.h agent/guard/reactions/nft_part.h agent/guard/reactions/nft_rules.c agent/guard/reactions/hold_daemon.c \

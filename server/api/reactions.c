@@ -223,6 +223,32 @@ run_application(const struct store_backend *backend, struct store *store, void *
 	return r < 0 ? r : 0;
 }
 
+/* For whom something is blocked. */
+static bool
+read_reach(
+    struct call *c, const struct react_kind *kind, const char *daemon, struct react_args *args)
+{
+	static const char *const names[] = { [DS_REACH_HOST] = "host",
+		[DS_REACH_DAEMON] = "daemon",
+		[DS_REACH_DAEMON_ONLY] = "daemon_only" };
+	const char *text;
+
+	if (!call_text(c, "reach", "host", 16, &text))
+		return false;
+	for (unsigned i = 0; i < DS_LEN(names); i++) {
+		if (strcmp(text, names[i]) != 0)
+			continue;
+		if (i != DS_REACH_HOST && daemon[0] == '\0') {
+			call_problem(c, 400, "body", "reach: which daemon?");
+			return false;
+		}
+		react_args_reach(kind, i, daemon, args);
+		return true;
+	}
+	call_problem(c, 400, "body", "reach: expected host, daemon or daemon_only");
+	return false;
+}
+
 static bool
 read_args(struct call *c, struct react_args *ret)
 {
@@ -321,6 +347,8 @@ read_plan(struct call *c, struct issue_plan *p)
 		call_problem(c, 400, "body", "kind: there is no reaction \"%s\"", kind);
 		return false;
 	}
+	if (!read_reach(c, p->kind, daemon, &p->args))
+		return false;
 	if (p->args.address[0] && react_spares(c->cfg->react, p->args.address, why, sizeof(why))) {
 		call_problem(c, 409, "never-block", "%s", why);
 		return false;

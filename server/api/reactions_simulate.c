@@ -93,6 +93,7 @@ put_item(struct simulation *s, const struct alert_row *row, const struct policy_
 	if (s->items++ >= ITEMS_MAX)
 		return;
 	react_args_for(a->kind, known, row->daemon, &args);
+	react_args_reach(a->kind, a->reach, row->daemon, &args);
 	react_target(a->kind, &args, target);
 	ds_json_object(j);
 	ds_json_put_string(j, "alert_id", row->id);

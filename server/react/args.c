@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* args - what a reaction is done to: as JSON, as a name, and as what must be spared. */
+#include "lib/order.h"
 #include "server/react/kinds.h"
 
 #include <arpa/inet.h>
@@ -134,10 +135,26 @@ react_args_for(const struct react_kind *kind, const struct react_args *known, co
 }
 
 void
+react_args_reach(
+    const struct react_kind *kind, unsigned reach, const char *daemon, struct react_args *args)
+{
+	if ((kind->need != REACT_NEEDS_ADDRESS && kind->need != REACT_NEEDS_PORT) ||
+	    reach == DS_REACH_HOST)
+		return;
+	args->reach = (uint8_t)reach;
+	snprintf(args->unit, sizeof(args->unit), "%s", daemon);
+}
+
+void
 react_target(
     const struct react_kind *kind, const struct react_args *args, char ret[REACT_TARGET_MAX])
 {
-	if (args->address[0] && kind->need != REACT_NEEDS_PROCESS)
+	if (args->reach > 0 && args->address[0])
+		snprintf(ret, REACT_TARGET_MAX, "ip:%s for %s", args->address, args->unit);
+	else if (args->reach > 0)
+		snprintf(ret, REACT_TARGET_MAX, "port:%u/%u for %s", args->port, args->protocol,
+		    args->unit);
+	else if (args->address[0] && kind->need != REACT_NEEDS_PROCESS)
 		snprintf(ret, REACT_TARGET_MAX, "ip:%s", args->address);
 	else if (args->path[0] && kind->need == REACT_NEEDS_PATH)
 		snprintf(ret, REACT_TARGET_MAX, "path:%.580s", args->path);
@@ -183,6 +200,7 @@ static const struct {
 	TEXT(list),
 	TEXT(question),
 	NUMBER(answer, 1),
+	NUMBER(reach, 1),
 };
 
 static uint64_t

@@ -92,6 +92,7 @@ fill_args(struct ds_order *order, const struct react_args *args)
 	order->start_us = args->start_us;
 	order->port = args->port;
 	order->protocol = args->protocol;
+	order->reach = args->reach;
 	snprintf(order->exe, sizeof(order->exe), "%s", args->exe);
 	snprintf(order->path, sizeof(order->path), "%s", args->path);
 	snprintf(order->sha256, sizeof(order->sha256), "%s", args->sha256);

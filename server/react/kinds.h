@@ -31,6 +31,7 @@ struct react_args {
 	char list[4096];   /* of a profile: lines "+PROGRAM", "-PROGRAM" */
 	char question[33]; /* of an answer: id, hex */
 	uint8_t answer;    /* enum ds_order_answer */
+	uint8_t reach;     /* enum ds_reach: of a block; then unit is the daemon */
 };
 
 enum react_need {
@@ -67,6 +68,9 @@ bool react_args_suffice(
 /* Those that the reaction uses, and the daemon as the unit where it is one. */
 void react_args_for(const struct react_kind *kind, const struct react_args *known,
     const char *daemon, struct react_args *ret);
+/* A block that is for the daemon only, enum ds_reach; other kinds stay as they are. */
+void react_args_reach(
+    const struct react_kind *kind, unsigned reach, const char *daemon, struct react_args *args);
 /* "ip:192.0.2.1", "process:7@123", ...: the same thing has the same name. */
 void react_target(
     const struct react_kind *kind, const struct react_args *args, char ret[REACT_TARGET_MAX]);

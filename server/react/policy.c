@@ -157,6 +157,7 @@ answer(const struct policy *p, const struct rule *rule, const struct react_kind 
 		.ttl_factor = (unsigned)rule->r.ttl_factor,
 		.scope = kind->need == REACT_NEEDS_ADDRESS ? (enum react_scope)rule->r.scope
 							   : REACT_HOST,
+		.reach = (unsigned)rule->r.reach,
 	};
 	snprintf(ret->rule, sizeof(ret->rule), "%s", rule->name);
 	react_args_for(kind, s->args, s->daemon, &args);

@@ -25,6 +25,7 @@ struct react_rule {
 	uint64_t ttl_ms, ttl_max_ms;
 	int64_t ttl_factor;
 	int64_t scope; /* enum react_scope */
+	int64_t reach; /* enum ds_reach */
 	char *plugin;  /* NAME or NAME ARGUMENT, of the reactions plugin and server_plugin */
 };
 
@@ -53,6 +54,7 @@ struct policy_answer {
 	uint64_t ttl_us, ttl_max_us; /* 0: no lifetime */
 	unsigned ttl_factor;
 	enum react_scope scope;
+	unsigned reach; /* enum ds_reach */
 	char plugin[512];
 	char refused[200]; /* why it must not be done although a rule says so; "" */
 };

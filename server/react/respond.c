@@ -56,6 +56,7 @@ fill_plan(const struct response *s, const struct react_host *host, const struct 
 	};
 	memcpy(p->host_id, host->id, sizeof(p->host_id));
 	react_args_for(a->kind, &s->args, f->daemon, &p->args);
+	react_args_reach(a->kind, a->reach, f->daemon, &p->args);
 	if (a->kind->need == REACT_NEEDS_DATA)
 		memcpy(p->args.data, a->plugin, sizeof(p->args.data));
 	snprintf(p->daemon, sizeof(p->daemon), "%s", f->daemon);

@@ -165,6 +165,66 @@ def check_port(g):
     ssh.kill()
 
 
+def own_daemon(dirs, port):
+    """A daemon with a control group of its own, which listens."""
+    for d in dirs:
+        os.mkdir(d)
+    enter = "".join(f"echo $$ > {d}/cgroup.procs; " for d in dirs)
+    p = subprocess.Popen(["sh", "-c", enter + 'exec "$@"', "sh", sys.executable, "-c", SERVER, str(port)],
+                         stdout=subprocess.PIPE)
+    p.stdout.readline()
+    return p
+
+
+def end_daemon(p, dirs):
+    p.kill()
+    p.wait()
+    for d in dirs:
+        wait(lambda: not open(d + "/cgroup.procs").read())
+        os.rmdir(d)
+
+
+def check_daemon(g):
+    """What is blocked for one daemon only, by its control group."""
+    root = [d for d in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified") if os.path.exists(d + "/cgroup.controllers")]
+    if not root:
+        return say("no control groups of version 2 here")
+    name = f"daemonsec-test-{time.monotonic_ns()}.service"
+    dirs = [f"{root[0]}/{name}"] + [f"/sys/fs/cgroup/systemd/{name}"] * os.path.isdir("/sys/fs/cgroup/systemd")
+    only = {"daemon": name, "reach": 2}
+    p = own_daemon(dirs, 82)
+    r = g.do("block_ip", address=THERE4, **only)
+    ok(r["outcome"] == "done" and r["verified"] and not reaches(port=82) and reaches(port=80) and
+       reaches(port=82, source=OTHER4), f"an address is blocked for one daemon: {r['text']}, {r['took']} us")
+    end_daemon(p, dirs)
+    p = own_daemon(dirs, 82)
+    ok(wait(lambda: not reaches(port=82, seconds=0.2), 60) and reaches(port=80), "also when that is started anew")
+    g.kill()
+    ok(not reaches(port=82) and reaches(port=80), "a guard that is killed leaves the block")
+    subprocess.run(["nft", "flush", "ruleset"], check=True)
+    g.start()
+    ok(wait(lambda: not reaches(port=82, seconds=0.2), 60) and reaches(port=80), "and puts it back, for that daemon")
+    u = g.do("undo", target=r["order"])
+    ok(u["outcome"] == "done" and reaches(port=82) and not rules(), f"undone, and nothing is left behind: {u['text']}")
+    v6 = g.do("block_ip", address=THERE6, lifetime_ms=3000, **only)
+    ok(v6["outcome"] == "done" and not reaches(HERE6, 82, THERE6) and reaches(HERE6, 80, THERE6), "version 6, too")
+    ok(g.result(v6["order"], 60, outcome="undone") and reaches(HERE6, 82, THERE6), "until its time is over")
+    mine, other = g.do("block_port", port=82, **only), g.do("block_port", port=80, **only)
+    ok(mine["outcome"] == other["outcome"] == "done" and not reaches(port=82) and reaches(port=80),
+       f"a port is blocked where it is the daemon's: {mine['text']}")
+    for r in (mine, other):
+        g.do("undo", target=r["order"])
+    ok(reaches(port=82) and not rules(), "and opened again")
+    r = g.do("block_ip", address="10.7.0.2/31", **only)
+    ok(r["outcome"] == "refused" and reaches(port=82), f"a network is not, when it may be no more: {r['text']}")
+    r = g.do("block_ip", address="10.7.0.2/31", daemon=name, reach=1)
+    ok(r["outcome"] == "done" and not reaches(port=80), f"else it is blocked for all, and that is said: {r['text']}")
+    g.do("undo", target=r["order"])
+    end_daemon(p, dirs)
+    r = g.do("block_ip", address=THERE4, **only)
+    ok(r["outcome"] == "nothing" and not rules(), f"a daemon that is not there needs no block: {r['text']}")
+
+
 def check_isolate(g):
     r = g.do("isolate")
     ok(r["outcome"] == "refused", f"without a server a host is not isolated: {r['text']}")
@@ -196,7 +256,7 @@ with open("/tmp/resolv.test", "w") as f:
 subprocess.run(["mount", "--bind", "/tmp/resolv.test", os.path.realpath("/etc/resolv.conf")], check=True)
 servers = [listen(80), listen(81)]
 with OrderGuard({"server.address": "198.51.100.7:7443", "reaction.never_block": "192.0.2.0/24"}) as g:
-    for check in (check_block, check_never, check_keep, check_cut, check_port, check_isolate):
+    for check in (check_block, check_never, check_keep, check_cut, check_port, check_daemon, check_isolate):
         timed(check, g)
 for p in servers + [there]:
     p.kill()

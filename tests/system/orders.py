@@ -8,7 +8,7 @@ from harness import BUILD, wait
 FIELDS = {"host_id": 1, "id": 2, "kind": 3, "counter": 4, "not_before": 5, "expires": 6, "lifetime_ms": 7, "mode": 8,
           "reason": 9, "daemon": 10, "pid": 11, "start": 12, "exe": 13, "path": 14, "sha256": 15, "address": 16,
           "port": 17, "protocol": 18, "unit": 19, "target": 20, "answer": 21, "key": 22, "data": 23,
-          "session_address": 24, "session_pid": 25}
+          "session_address": 24, "session_pid": 25, "reach": 26}
 RESULT = {1: "order", 2: "by", 3: "kind", 4: "outcome", 5: "error", 6: "text", 7: "verified", 8: "time", 9: "took",
           10: "until", 11: "floor", 12: "evidence"}
 OUTCOMES = ("", "done", "refused", "failed", "undone", "nothing", "would", "lost")

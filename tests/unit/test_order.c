@@ -39,6 +39,7 @@ example(void)
 		.key = { 8 },
 		.data = "x",
 		.session_address = "192.0.2.1",
+		.reach = DS_REACH_DAEMON_ONLY,
 		.session_pid = 12 };
 }
 

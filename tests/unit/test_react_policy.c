@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "lib/order.h"
 #include "server/config.h"
 #include "server/react/modes.h"
 #include "server/react/policy.h"
@@ -238,10 +239,41 @@ the_most_specific_mode_says(void **state)
 	modes_free(m);
 }
 
+static void
+a_block_for_one_daemon_is_another_one_than_for_the_host(void **state)
+{
+	struct policy *p = policy("[react.guessing]\nreach = daemon\n");
+	const struct react_kind *block = react_kind_find("block_ip");
+	struct policy_answer a[POLICY_ANSWERS_MAX];
+	struct react_args own = address, other = address, back;
+	char whole[REACT_TARGET_MAX], one[REACT_TARGET_MAX], two[REACT_TARGET_MAX], json[500];
+
+	(void)state;
+	assert_int_equal(ask(p, "login", "high", "sshd", "", &address, a), 1);
+	assert_int_equal(a[0].reach, DS_REACH_DAEMON);
+	react_target(block, &own, whole);
+	react_args_reach(block, a[0].reach, "sshd", &own);
+	react_args_reach(block, a[0].reach, "nginx.service", &other);
+	react_target(block, &own, one);
+	react_target(block, &other, two);
+	assert_string_equal(one, "ip:192.0.2.9 for sshd");
+	assert_string_not_equal(one, whole);
+	assert_string_not_equal(one, two);
+	assert_int_equal(react_args_put(&own, json, sizeof(json)), 0);
+	assert_int_equal(react_args_get(json, &back), 0);
+	assert_int_equal(back.reach, DS_REACH_DAEMON);
+	/* What is done to a process knows of no reach. */
+	own = process;
+	react_args_reach(react_kind_find("kill"), DS_REACH_DAEMON, "sshd", &own);
+	assert_int_equal(own.reach, DS_REACH_HOST);
+	policy_free(p);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_block_for_one_daemon_is_another_one_than_for_the_host),
 		cmocka_unit_test(the_built_in_rules_kill_shells_and_block_who_guesses),
 		cmocka_unit_test(a_section_changes_single_values_of_a_built_in_rule),
 		cmocka_unit_test(a_rule_of_ones_own_names_daemons_labels_and_several_reactions),

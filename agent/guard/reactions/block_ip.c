@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * block_ip - nothing comes from an address or a network, and nothing goes there; or, with a port,
- * nothing comes from there to that port of ours.
+ * nothing comes from there to that port of ours; or for one daemon only, see reach.
  *
  * The kernel counts the time.  Several orders may block the same: it stays blocked until the last
  * of them is over.  Who must never be blocked is looked at last, see never.
  */
 #include "agent/guard/reactions/blocks.h"
 #include "agent/guard/reactions/never.h"
+#include "agent/guard/reactions/reach.h"
 #include "agent/guard/reactions/reactions.h"
 #include "lib/clock.h"
 
@@ -40,6 +41,8 @@ check(struct reaction_call *call)
 	struct nft_element e;
 	int r = element_of(call, &e);
 
+	if (r == 0)
+		r = reach_check(call, &e);
 	return r < 0 ? r : never_check(call, &e.network);
 }
 
@@ -54,23 +57,36 @@ prepare(struct reaction_call *call)
 		return r;
 	network_format(&e.network, text, sizeof(text));
 	ds_json_put_string(call->evidence, "address", text);
-	return 0;
+	return reach_put(call, &e);
+}
+
+/* As it was decided before the effect. */
+static int
+decided(struct reaction_call *call, struct nft_element *ret)
+{
+	int r = element_of(call, ret);
+
+	return r < 0 ? r : reach_get(call, ret);
 }
 
 static int
 apply(struct reaction_call *call)
 {
 	struct nft_element e;
-	int r = element_of(call, &e);
+	int r = decided(call, &e);
 
-	return r < 0 ? r : blocks_add(call, &e);
+	if (r == 0)
+		r = blocks_add(call, &e);
+	if (r == 0)
+		reach_say(call);
+	return r;
 }
 
 static int
 read_back(struct reaction_call *call)
 {
 	struct nft_element e;
-	int r = element_of(call, &e);
+	int r = decided(call, &e);
 
 	return r < 0 ? r : blocks_has(call, &e);
 }
@@ -79,7 +95,7 @@ static int
 undo(struct reaction_call *call)
 {
 	struct nft_element e;
-	int r = element_of(call, &e);
+	int r = decided(call, &e);
 
 	return r < 0 ? r : blocks_remove(call, &e);
 }
@@ -88,8 +104,11 @@ undo(struct reaction_call *call)
 static int
 restore(struct reaction_call *call)
 {
-	int r = check(call);
+	struct nft_element e;
+	int r = element_of(call, &e);
 
+	if (r == 0)
+		r = never_check(call, &e.network);
 	return r < 0 ? r : apply(call);
 }
 

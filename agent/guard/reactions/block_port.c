@@ -11,6 +11,7 @@
 #include "agent/guard/reactions/allow.h"
 #include "agent/guard/reactions/blocks.h"
 #include "agent/guard/reactions/confirm.h"
+#include "agent/guard/reactions/reach.h"
 #include "agent/guard/reactions/reactions.h"
 #include "agent/guard/reactions/sockets.h"
 
@@ -81,7 +82,7 @@ is_server_here(const struct connection *c, void *ctx)
 }
 
 static int
-check(struct reaction_call *call)
+check_port(struct reaction_call *call)
 {
 	struct nft_element e = element_of(call->order);
 	struct listener l = { .port = e.port };
@@ -101,13 +102,22 @@ check(struct reaction_call *call)
 }
 
 static int
+check(struct reaction_call *call)
+{
+	struct nft_element e = element_of(call->order);
+	int r = check_port(call);
+
+	return r < 0 ? r : reach_check(call, &e);
+}
+
+static int
 prepare(struct reaction_call *call)
 {
 	struct nft_element e = element_of(call->order);
 
 	ds_json_put_uint(call->evidence, "port", e.port);
 	ds_json_put_uint(call->evidence, "protocol", e.protocol);
-	return 0;
+	return reach_put(call, &e);
 }
 
 static int
@@ -115,10 +125,14 @@ apply(struct reaction_call *call)
 {
 	struct nft_element e = element_of(call->order);
 	bool heard = confirm_is_possible();
-	int r = allow_fill(call);
+	int r = reach_get(call, &e);
 
 	if (r == 0)
+		r = allow_fill(call);
+	if (r == 0)
 		r = blocks_add(call, &e);
+	if (r == 0)
+		reach_say(call);
 	if (r == 0 && heard)
 		confirm_begin(&confirm);
 	return r;
@@ -128,23 +142,25 @@ static int
 read_back(struct reaction_call *call)
 {
 	struct nft_element e = element_of(call->order);
+	int r = reach_get(call, &e);
 
-	return blocks_has(call, &e);
+	return r < 0 ? r : blocks_has(call, &e);
 }
 
 static int
 undo(struct reaction_call *call)
 {
 	struct nft_element e = element_of(call->order);
+	int r = reach_get(call, &e);
 
-	return blocks_remove(call, &e);
+	return r < 0 ? r : blocks_remove(call, &e);
 }
 
 /* Nobody is cut off again who is not heard: it was confirmed before the restart, or will be. */
 static int
 restore(struct reaction_call *call)
 {
-	int r = check(call);
+	int r = check_port(call);
 
 	return r < 0 ? r : apply(call);
 }

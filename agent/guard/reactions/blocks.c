@@ -6,6 +6,7 @@
  * an entry goes with the last of them.
  */
 #include "agent/guard/reactions/blocks.h"
+#include "agent/guard/reactions/group.h"
 #include "agent/guard/reactions/never.h"
 #include "lib/clock.h"
 #include "lib/map.h"
@@ -31,7 +32,7 @@ static struct ds_map *blocks; /* struct nft_element -> struct block */
 
 /* A key without padding. */
 struct key {
-	uint8_t bytes[22];
+	uint8_t bytes[26];
 };
 
 static struct key
@@ -44,6 +45,7 @@ key_of(const struct nft_element *e)
 	k.bytes[17] = e->network.prefix;
 	k.bytes[18] = e->protocol;
 	memcpy(k.bytes + 19, &e->port, sizeof(e->port));
+	memcpy(k.bytes + 21, &e->group, sizeof(e->group));
 	return k;
 }
 
@@ -214,6 +216,29 @@ count_missing(const void *key, size_t len, void *value, void *ctx)
 	return --c->left == 0;
 }
 
+/* A daemon that was started anew has another group: its blocks follow.  What is left of the old one
+ * matches nobody. */
+static int
+follow_one(const void *key, size_t len, void *value, void *ctx)
+{
+	const struct block *b = value;
+
+	(void)key;
+	(void)len;
+	if (b->element.group == *(const unsigned *)ctx &&
+	    nft_add(nft_set_of(&b->element), &b->element, timeout_ms(b)) < 0)
+		return -EIO;
+	return 0;
+}
+
+static void
+follow(void)
+{
+	for (unsigned i = 1; group_get(i) != NULL; i++)
+		if (group_look(i) == 1 && ds_map_each(blocks, follow_one, &i) < 0)
+			group_forget(i);
+}
+
 int
 blocks_keep(struct reaction_call *call)
 {
@@ -221,7 +246,10 @@ blocks_keep(struct reaction_call *call)
 	size_t failed = 0, len = blocks != NULL ? ds_map_len(blocks) : 0;
 	int r;
 
-	if (len == 0 || nft_is_changed() != 1)
+	if (len == 0)
+		return 0;
+	follow();
+	if (nft_is_changed() != 1)
 		return 0;
 	r = nft_is_there();
 	if (r == 1)

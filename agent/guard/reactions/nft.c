@@ -6,6 +6,7 @@
  * transaction: it happens as a whole, or not at all.
  */
 #include "agent/guard/reactions/nft.h"
+#include "agent/guard/reactions/group.h"
 #include "agent/guard/reactions/nft_part.h"
 
 #include <arpa/inet.h>
@@ -22,6 +23,7 @@ static struct mnl_socket *nl;
 static uint32_t next_seq = 1;
 static uint32_t generation; /* of the whole ruleset after our last change */
 static bool is_set_up;
+static uint32_t levels; /* bits: for groups so deep there are chains */
 
 static int
 open_socket(void)
@@ -167,23 +169,43 @@ nft_batch_send(struct nft_batch *b)
 
 /* ---- the table */
 
+static int
+chain_is_there(const char *name)
+{
+	uint8_t data[512] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nftnl_chain *c = nftnl_chain_alloc();
+	struct nlmsghdr *h = nft_question(data, NFT_MSG_GETCHAIN, 0, NFPROTO_INET);
+
+	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, NFT_TABLE);
+	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, name);
+	nftnl_chain_nlmsg_build_payload(h, c);
+	nftnl_chain_free(c);
+	return nft_ask(h, NULL, NULL);
+}
+
+static int
+level_is_there(unsigned level)
+{
+	char name[32];
+	int r;
+
+	nft_level_chain(level, false, name);
+	r = chain_is_there(name);
+	nft_level_chain(level, true, name);
+	return r == 1 ? chain_is_there(name) : r;
+}
+
 int
 nft_is_there(void)
 {
-	uint8_t data[512] __attribute__((aligned(NLMSG_ALIGNTO)));
 	static const char *const chains[] = { "input", "output", "forward", "ports" };
 	int r = 1;
 
-	for (size_t i = 0; i < DS_LEN(chains) && r == 1; i++) {
-		struct nftnl_chain *c = nftnl_chain_alloc();
-		struct nlmsghdr *h = nft_question(data, NFT_MSG_GETCHAIN, 0, NFPROTO_INET);
-
-		nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, NFT_TABLE);
-		nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, chains[i]);
-		nftnl_chain_nlmsg_build_payload(h, c);
-		nftnl_chain_free(c);
-		r = nft_ask(h, NULL, NULL);
-	}
+	for (size_t i = 0; i < DS_LEN(chains) && r == 1; i++)
+		r = chain_is_there(chains[i]);
+	for (unsigned i = 0; i < 32 && r == 1; i++)
+		if ((levels & UINT32_C(1) << i) != 0)
+			r = level_is_there(i);
 	return r;
 }
 
@@ -211,6 +233,7 @@ nft_destroy(void)
 	int r = change_table(NFT_MSG_DELTABLE);
 
 	is_set_up = false;
+	levels = 0;
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -254,6 +277,45 @@ nft_is_changed(void)
 	return r;
 }
 
+/* ---- for one daemon only */
+
+int
+nft_knows_groups(void)
+{
+	static struct nft_batch b;
+	int r;
+
+	nft_batch_begin(&b);
+	nft_put_group_probe(&b);
+	r = nft_batch_send(&b);
+	return r == 0 ? 1
+	       : r == -ENOENT || r == -EOPNOTSUPP || r == -EINVAL || r == -EPROTONOSUPPORT ||
+		       r == -EAGAIN
+		   ? 0
+		   : r;
+}
+
+/* The chains for the group of an element; after nft_setup(). */
+static int
+setup_level(const struct nft_element *e)
+{
+	static struct nft_batch b;
+	const struct group *g = group_get(e->group);
+	int r;
+
+	if (g == NULL || (levels & UINT32_C(1) << g->level) != 0)
+		return 0;
+	r = level_is_there(g->level);
+	if (r == 0) {
+		nft_batch_begin(&b);
+		nft_put_level(&b, g->level);
+		r = nft_batch_send(&b);
+	}
+	if (r >= 0)
+		levels |= UINT32_C(1) << g->level;
+	return r < 0 ? r : 0;
+}
+
 /* ---- elements */
 
 enum nft_set_id
@@ -261,6 +323,8 @@ nft_set_of(const struct nft_element *e)
 {
 	bool v6 = e->network.bits == 128;
 
+	if (e->group != 0)
+		return e->network.bits == 0 ? NFT_SET_OWN_PORT : v6 ? NFT_SET_OWN6 : NFT_SET_OWN4;
 	if (e->network.bits == 0)
 		return NFT_SET_PORT;
 	if (e->port != 0)
@@ -272,15 +336,22 @@ nft_set_of(const struct nft_element *e)
 
 /* Parts of a key begin at multiples of four bytes. */
 static void
-key_of(enum nft_set_id set, const struct nft_element *e, uint8_t ret[24])
+key_of(enum nft_set_id set, const struct nft_element *e, uint8_t ret[32])
 {
+	const struct group *g = group_get(e->group);
 	uint16_t port = htons(e->port);
-	size_t at = e->network.bits / 8u;
+	size_t at = 0;
 
-	memcpy(ret, e->network.address, 16);
-	if (set != NFT_SET_PORT && set != NFT_SET_SERVE4 && set != NFT_SET_SERVE6)
+	if (g != NULL) {
+		memcpy(ret, &g->id, sizeof(g->id));
+		at = sizeof(g->id);
+	}
+	memcpy(ret + at, e->network.address, 16);
+	at += e->network.bits / 8u;
+	if (set != NFT_SET_PORT && set != NFT_SET_SERVE4 && set != NFT_SET_SERVE6 &&
+	    set != NFT_SET_OWN_PORT)
 		return;
-	for (size_t i = at; i < 24; i++)
+	for (size_t i = at; i < 32; i++)
 		ret[i] = 0;
 	ret[at] = e->protocol;
 	memcpy(ret + at + 4, &port, sizeof(port));
@@ -288,7 +359,7 @@ key_of(enum nft_set_id set, const struct nft_element *e, uint8_t ret[24])
 
 /* Behind the last address of a network; false: there is none. */
 static bool
-end_of(const struct network *n, uint8_t ret[24])
+end_of(const struct network *n, uint8_t ret[32])
 {
 	network_last(n, ret);
 	for (size_t i = n->bits / 8u; i-- > 0;)
@@ -315,7 +386,7 @@ set_with(enum nft_set_id id, const struct nft_element *e, uint64_t timeout_ms)
 {
 	const struct nft_set_row *row = &nft_sets[id];
 	struct nftnl_set *s = nftnl_set_alloc();
-	uint8_t key[24];
+	uint8_t key[32];
 
 	if (s == NULL)
 		return NULL;
@@ -361,6 +432,8 @@ nft_add(enum nft_set_id id, const struct nft_element *e, uint64_t timeout_ms)
 {
 	int r = nft_setup();
 
+	if (r == 0)
+		r = setup_level(e);
 	if (r < 0)
 		return r;
 	r = change_element(NFT_MSG_NEWSETELEM, id, e, timeout_ms, false);
@@ -370,7 +443,10 @@ nft_add(enum nft_set_id id, const struct nft_element *e, uint64_t timeout_ms)
 		return r;
 	/* The table has gone under us. */
 	is_set_up = false;
+	levels = 0;
 	r = nft_setup();
+	if (r == 0)
+		r = setup_level(e);
 	return r < 0 ? r : change_element(NFT_MSG_NEWSETELEM, id, e, timeout_ms, false);
 }
 
@@ -407,15 +483,7 @@ nft_flush(enum nft_set_id id)
 int
 nft_is_isolated(void)
 {
-	uint8_t data[512] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct nftnl_chain *c = nftnl_chain_alloc();
-	struct nlmsghdr *h = nft_question(data, NFT_MSG_GETCHAIN, 0, NFPROTO_INET);
-
-	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, NFT_TABLE);
-	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, "isolate_in");
-	nftnl_chain_nlmsg_build_payload(h, c);
-	nftnl_chain_free(c);
-	return nft_ask(h, NULL, NULL);
+	return chain_is_there("isolate_in");
 }
 
 static void

@@ -22,20 +22,27 @@ enum nft_set_id {
 	NFT_SET_PORT,   /* protocol, port of ours */
 	NFT_SET_NEVER4, /* who may connect to a blocked port, and to an isolated host */
 	NFT_SET_NEVER6,
+	NFT_SET_OWN4, /* group, address: for one daemon only */
+	NFT_SET_OWN6,
+	NFT_SET_OWN_PORT, /* group, protocol, port of ours */
 	NFT_SETS,
 };
 
-/* What is in a set: an address or a network, a protocol and port, or both. */
+/* What is in a set: an address or a network, a protocol and port, or both; or for the sockets of
+ * one group of processes only: an address, or a protocol and port. */
 struct nft_element {
 	struct network network; /* bits 0: none */
 	uint8_t protocol;       /* with a port */
 	uint16_t port;          /* 0: none */
+	unsigned group;         /* of group.h; 0: for the whole host */
 };
 
 /* Which set an element belongs in. */
 enum nft_set_id nft_set_of(const struct nft_element *e);
 /* Makes the table and all in it if it is not there: 0, -EOPNOTSUPP without nftables, -errno. */
 DS_MUST_CHECK int nft_setup(void);
+/* 1: this kernel can tell whose a socket is, 0: it cannot, -errno; nothing is left behind. */
+DS_MUST_CHECK int nft_knows_groups(void);
 /* Adds, or takes another timeout; 0 ms: none.  0 or -errno. */
 DS_MUST_CHECK int nft_add(enum nft_set_id set, const struct nft_element *e, uint64_t timeout_ms);
 /* 0, -ENOENT. */

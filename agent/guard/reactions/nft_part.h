@@ -40,5 +40,10 @@ struct nlmsghdr *nft_question(uint8_t *data, uint16_t type, uint16_t flags, uint
 /* nft_rules.c: table, sets, chains and rules into a batch. */
 void nft_put_table(struct nft_batch *b);
 void nft_put_isolation(struct nft_batch *b);
+/* The chains "own<level>_in" and "own<level>_out": what is blocked for groups so deep. */
+void nft_put_level(struct nft_batch *b, unsigned level);
+void nft_level_chain(unsigned level, bool out, char ret[32]);
+/* A table of another name with a rule about groups, and its end. */
+void nft_put_group_probe(struct nft_batch *b);
 
 #endif

@@ -7,7 +7,10 @@
  *   chain output  { type filter hook output priority -10; ip daddr @ban4 drop ... }
  *   chain forward { both }
  *   chain ports   { ip saddr @never4 return; ip6 saddr @never6 return; drop }
- * and, while the host is isolated, chains isolate_in and isolate_out at priority -9.
+ * and, while the host is isolated, chains isolate_in and isolate_out at priority -9, and where
+ * something is blocked for one daemon only, whose group is two deep:
+ *   chain own2_in  { socket cgroupv2 level 2 . ip saddr @own4 drop ... }
+ *   chain own2_out { socket cgroupv2 level 2 . ip daddr @own4 drop ... }
  */
 #include "agent/guard/reactions/nft_part.h"
 
@@ -18,6 +21,7 @@
 #include <libnftnl/table.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +30,7 @@
 #define TYPE_IP6     8u
 #define TYPE_PROTO   12u
 #define TYPE_PORT    13u
+#define TYPE_GROUP   46u
 #define CONCAT(a, b) ((a) << 6 | (b))
 
 const struct nft_set_row nft_sets[NFT_SETS] = {
@@ -40,7 +45,14 @@ const struct nft_set_row nft_sets[NFT_SETS] = {
 	[NFT_SET_PORT] = { "port", CONCAT(TYPE_PROTO, TYPE_PORT), 8, NFT_SET_TIMEOUT },
 	[NFT_SET_NEVER4] = { "never4", TYPE_IP4, 4, NFT_SET_INTERVAL },
 	[NFT_SET_NEVER6] = { "never6", TYPE_IP6, 16, NFT_SET_INTERVAL },
+	[NFT_SET_OWN4] = { "own4", CONCAT(TYPE_GROUP, TYPE_IP4), 12, NFT_SET_TIMEOUT },
+	[NFT_SET_OWN6] = { "own6", CONCAT(TYPE_GROUP, TYPE_IP6), 24, NFT_SET_TIMEOUT },
+	[NFT_SET_OWN_PORT] = { "own_port", CONCAT(CONCAT(TYPE_GROUP, TYPE_PROTO), TYPE_PORT), 16,
+	    NFT_SET_TIMEOUT },
 };
+
+/* Made and taken away in one transaction: nobody sees it. */
+#define PROBE_TABLE NFT_TABLE "_probe"
 
 /* Where an address is in a packet. */
 enum side { SIDE_SOURCE, SIDE_DESTINATION };
@@ -154,11 +166,23 @@ add_protocol(struct nftnl_rule *r, uint8_t protocol)
 }
 
 static void
-add_address(struct nftnl_rule *r, bool v6, enum side side)
+add_address(struct nftnl_rule *r, bool v6, enum side side, uint32_t reg)
 {
 	uint32_t offset = v6 ? (side == SIDE_SOURCE ? 8 : 24) : (side == SIDE_SOURCE ? 12 : 16);
 
-	add_payload(r, NFT_PAYLOAD_NETWORK_HEADER, offset, v6 ? 16 : 4, NFT_REG_1);
+	add_payload(r, NFT_PAYLOAD_NETWORK_HEADER, offset, v6 ? 16 : 4, reg);
+}
+
+/* The socket's group, or the one above it so deep; 8 bytes. */
+static void
+add_group(struct nftnl_rule *r, unsigned level)
+{
+	struct nftnl_expr *e = nftnl_expr_alloc("socket");
+
+	nftnl_expr_set_u32(e, NFTNL_EXPR_SOCKET_KEY, NFT_SOCKET_CGROUPV2);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_SOCKET_LEVEL, level);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_SOCKET_DREG, NFT_REG32_00);
+	nftnl_rule_add_expr(r, e);
 }
 
 /* ip saddr @set VERDICT */
@@ -170,7 +194,7 @@ put_set_rule(
 	bool v6 = nft_sets[set].key_size == 16;
 
 	add_family(r, v6);
-	add_address(r, v6, side);
+	add_address(r, v6, side, NFT_REG_1);
 	add_lookup(r, set);
 	add_verdict(r, verdict, NULL);
 	rule_put(b, r);
@@ -184,7 +208,7 @@ put_serve_rule(struct nft_batch *b, const char *chain, bool v6)
 	uint32_t words = v6 ? 4 : 1;
 
 	add_family(r, v6);
-	add_address(r, v6, SIDE_SOURCE);
+	add_address(r, v6, SIDE_SOURCE, NFT_REG_1);
 	add_meta(r, NFT_META_L4PROTO, NFT_REG32_00 + words);
 	add_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, NFT_REG32_00 + words + 1);
 	add_lookup(r, v6 ? NFT_SET_SERVE6 : NFT_SET_SERVE4);
@@ -193,12 +217,13 @@ put_serve_rule(struct nft_batch *b, const char *chain, bool v6)
 }
 
 /* meta l4proto . th dport @port jump ports; of TCP only what opens a connection, so that those that
- * are open stay. */
+ * are open stay.  With a level: socket cgroupv2 level N . ... @own_port. */
 static void
-put_port_rule(struct nft_batch *b, const char *chain, uint8_t protocol)
+put_port_rule(struct nft_batch *b, const char *chain, uint8_t protocol, unsigned level)
 {
 	static const uint8_t syn = 0x02;
 	struct nftnl_rule *r = rule_new(chain);
+	uint32_t at = NFT_REG32_00;
 
 	add_protocol(r, protocol);
 	if (protocol == IPPROTO_TCP) {
@@ -206,9 +231,13 @@ put_port_rule(struct nft_batch *b, const char *chain, uint8_t protocol)
 		add_mask(r, 0x17); /* fin, syn, rst, ack */
 		add_compare(r, &syn, 1);
 	}
-	add_meta(r, NFT_META_L4PROTO, NFT_REG32_00);
-	add_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, NFT_REG32_01);
-	add_lookup(r, NFT_SET_PORT);
+	if (level > 0) {
+		add_group(r, level);
+		at += 2;
+	}
+	add_meta(r, NFT_META_L4PROTO, at);
+	add_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, at + 1);
+	add_lookup(r, level > 0 ? NFT_SET_OWN_PORT : NFT_SET_PORT);
 	add_verdict(r, NFT_JUMP, "ports");
 	rule_put(b, r);
 }
@@ -289,8 +318,8 @@ nft_put_table(struct nft_batch *b)
 	put_bans(b, "forward", SIDE_DESTINATION);
 	put_serve_rule(b, "input", false);
 	put_serve_rule(b, "input", true);
-	put_port_rule(b, "input", IPPROTO_TCP);
-	put_port_rule(b, "input", IPPROTO_UDP);
+	put_port_rule(b, "input", IPPROTO_TCP, 0);
+	put_port_rule(b, "input", IPPROTO_UDP, 0);
 }
 
 /* Neighbour discovery and the gateway's word about the network: without them IPv6 ends. */
@@ -355,4 +384,75 @@ nft_put_isolation(struct nft_batch *b)
 	}
 	put_chain(b, "isolate_fwd", NF_INET_FORWARD, -9);
 	put_drop(b, "isolate_fwd");
+}
+
+/* ---- for one daemon only */
+
+void
+nft_level_chain(unsigned level, bool out, char ret[32])
+{
+	(void)snprintf(ret, 32, "own%u_%s", level, out ? "out" : "in");
+}
+
+/* socket cgroupv2 level N . ip saddr @own4 drop */
+static void
+put_own_rule(struct nft_batch *b, const char *chain, bool v6, enum side side, unsigned level)
+{
+	struct nftnl_rule *r = rule_new(chain);
+
+	add_family(r, v6);
+	add_group(r, level);
+	add_address(r, v6, side, NFT_REG32_02);
+	add_lookup(r, v6 ? NFT_SET_OWN6 : NFT_SET_OWN4);
+	add_verdict(r, NF_DROP, NULL);
+	rule_put(b, r);
+}
+
+void
+nft_put_level(struct nft_batch *b, unsigned level)
+{
+	char in[32], out[32];
+
+	nft_level_chain(level, false, in);
+	nft_level_chain(level, true, out);
+	put_chain(b, in, NF_INET_LOCAL_IN, -10);
+	put_chain(b, out, NF_INET_LOCAL_OUT, -10);
+	for (int v6 = 0; v6 <= 1; v6++) {
+		put_own_rule(b, in, v6, SIDE_SOURCE, level);
+		put_own_rule(b, out, v6, SIDE_DESTINATION, level);
+	}
+	put_port_rule(b, in, IPPROTO_TCP, level);
+	put_port_rule(b, in, IPPROTO_UDP, level);
+}
+
+static void
+put_probe_table(struct nft_batch *b, uint16_t type, uint16_t flags)
+{
+	struct nftnl_table *t = nftnl_table_alloc();
+	struct nlmsghdr *h = nft_batch_message(b, type, flags);
+
+	nftnl_table_set_str(t, NFTNL_TABLE_NAME, PROBE_TABLE);
+	nftnl_table_nlmsg_build_payload(h, t);
+	nft_batch_next(b, h);
+	nftnl_table_free(t);
+}
+
+void
+nft_put_group_probe(struct nft_batch *b)
+{
+	struct nftnl_rule *r = rule_new("probe");
+	struct nftnl_chain *c = nftnl_chain_alloc();
+	struct nlmsghdr *h;
+
+	put_probe_table(b, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, PROBE_TABLE);
+	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, "probe");
+	h = nft_batch_message(b, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+	nftnl_chain_nlmsg_build_payload(h, c);
+	nft_batch_next(b, h);
+	nftnl_chain_free(c);
+	nftnl_rule_set_str(r, NFTNL_RULE_TABLE, PROBE_TABLE);
+	add_group(r, 1);
+	rule_put(b, r);
+	put_probe_table(b, NFT_MSG_DELTABLE, 0);
 }

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * group - the control groups of daemons.
+ *
+ * Called by block_ip, block_port and blocks.  Owns a table that only grows, up to GROUPS_MAX.
+ */
+#include "agent/guard/reactions/group.h"
+#include "agent/guard/daemon.h"
+#include "agent/guard/process.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct group *groups[GROUPS_MAX];
+static unsigned groups_len;
+
+/* Of the group's directory; 0: there is none. */
+static uint64_t
+id_of(const char *path)
+{
+	static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+	char file[GROUP_PATH_MAX + 64];
+	struct stat st;
+
+	for (size_t i = 0; i < DS_LEN(mounts); i++) {
+		/* Only version 2 has this file below its root. */
+		(void)snprintf(file, sizeof(file), "%s%s/cgroup.events", mounts[i], path);
+		if (access(file, F_OK) < 0)
+			continue;
+		(void)snprintf(file, sizeof(file), "%s%s", mounts[i], path);
+		if (stat(file, &st) == 0)
+			return st.st_ino;
+	}
+	return 0;
+}
+
+unsigned
+group_level(const char *path)
+{
+	unsigned n = 0;
+
+	for (; *path != '\0'; path++)
+		n += path[0] == '/' && path[1] != '/' && path[1] != '\0';
+	return n;
+}
+
+int
+group_number(const char *path)
+{
+	for (unsigned i = 0; i < groups_len; i++)
+		if (strcmp(groups[i]->path, path) == 0)
+			return (int)i + 1;
+	if (path[0] != '/' || group_level(path) == 0 || group_level(path) > GROUP_LEVEL_MAX ||
+	    strlen(path) >= GROUP_PATH_MAX || strstr(path, "/..") != NULL)
+		return -EINVAL;
+	if (groups_len == GROUPS_MAX)
+		return -ENOSPC;
+	groups[groups_len] = calloc(1, sizeof(*groups[0]));
+	if (groups[groups_len] == NULL)
+		return -ENOMEM;
+	memcpy(groups[groups_len]->path, path, strlen(path) + 1);
+	groups[groups_len]->id = id_of(path);
+	groups[groups_len]->level = group_level(path);
+	return (int)++groups_len;
+}
+
+const struct group *
+group_get(unsigned number)
+{
+	return number >= 1 && number <= groups_len ? groups[number - 1] : NULL;
+}
+
+int
+group_look(unsigned number)
+{
+	uint64_t id;
+
+	if (number < 1 || number > groups_len)
+		return 0;
+	id = id_of(groups[number - 1]->path);
+	if (id == 0 || id == groups[number - 1]->id)
+		return 0; /* nothing runs: what is kept hurts nobody */
+	groups[number - 1]->id = id;
+	return 1;
+}
+
+void
+group_forget(unsigned number)
+{
+	if (number >= 1 && number <= groups_len)
+		groups[number - 1]->id = 0;
+}
+
+/* ---- whose group it is */
+
+struct search {
+	const char *name;
+	const struct daemon *daemon; /* of that name; NULL: nothing of it was seen yet */
+	char path[GROUP_PATH_MAX]; /* what the groups of its processes have in common */
+	pid_t pid;                 /* one of them; 0: none yet */
+	bool is_shared;
+};
+
+static bool
+path_of(pid_t pid, char *ret, size_t size)
+{
+	char text[16384];
+	const char *at;
+
+	if (process_read(pid, "cgroup", text, sizeof(text)) <= 0)
+		return false;
+	at = strncmp(text, "0::/", 4) == 0 ? text : strstr(text, "\n0::/");
+	if (at == NULL)
+		return false;
+	at = strchr(at, '/');
+	return (size_t)snprintf(ret, size, "%.*s", (int)strcspn(at, "\n"), at) < size;
+}
+
+/* Cuts a path behind the part that names what the daemon is: processes below are its own, too. */
+static void
+cut_behind(char *path, const char *name)
+{
+	char *at = name[0] != '\0' ? strstr(path, name) : NULL;
+
+	if (at != NULL)
+		at[strcspn(at, "/")] = '\0';
+}
+
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+static int
+see_member(pid_t pid, void *ctx)
+{
+	const struct daemon *d = daemon_of_process(pid);
+	struct search *s = ctx;
+	char path[GROUP_PATH_MAX];
+
+	if (d == NULL || strcmp(d->name, s->name) != 0 || !path_of(pid, path, sizeof(path)))
+		return 0;
+	s->daemon = d;
+	cut_behind(path, s->daemon->unit);
+	cut_behind(path, s->daemon->container);
+	if (s->pid == 0)
+		memcpy(s->path, path, sizeof(path));
+	s->pid = pid;
+	while (s->path[0] != '\0' && !is_below(path, s->path))
+		*strrchr(s->path, '/') = '\0';
+	return 0;
+}
+
+static int
+see_other(pid_t pid, void *ctx)
+{
+	struct search *s = ctx;
+	char path[GROUP_PATH_MAX];
+
+	return path_of(pid, path, sizeof(path)) && is_below(path, s->path) &&
+	       daemon_of_process(pid) != s->daemon;
+}
+
+static void
+namespace_of(const char *process, const char *which, char ret[64])
+{
+	char path[64];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%s/ns/%s", process, which);
+	n = readlink(path, ret, 63);
+	ret[n > 0 ? n : 0] = '\0';
+}
+
+static bool
+is_in_our_network(pid_t pid)
+{
+	char ours[64], theirs[64], process[16];
+
+	(void)snprintf(process, sizeof(process), "%d", pid);
+	namespace_of("self", "net", ours);
+	namespace_of(process, "net", theirs);
+	return ours[0] != '\0' && strcmp(ours, theirs) == 0;
+}
+
+/* Whether groups are as deep here as for the kernel: its first namespace has a fixed number. */
+static bool
+is_first_namespace(void)
+{
+	char ours[64];
+
+	namespace_of("self", "cgroup", ours);
+	return strcmp(ours, "cgroup:[4026531835]") == 0;
+}
+
+int
+group_find(struct reaction_call *call, const char *daemon, char *ret, size_t size)
+{
+	struct search s = { .name = daemon };
+
+	if (daemon[0] == '\0')
+		return reaction_fail(call, -EINVAL, "the order says not which daemon");
+	if (process_each(see_member, &s) < 0)
+		return reaction_fail(call, -EIO, "the processes cannot be read");
+	if (s.pid == 0)
+		return reaction_fail(call, -ESRCH, "nothing of %.200s runs", daemon);
+	if (!is_first_namespace())
+		return reaction_fail(
+		    call, -EOPNOTSUPP, "the agent is in a namespace of control groups");
+	if (!is_in_our_network(s.pid))
+		return reaction_fail(call, -EOPNOTSUPP, "%.200s has a network of its own", daemon);
+	if (s.daemon->unit[0] == '\0' && s.daemon->container[0] == '\0' && s.path[0] != '\0')
+		s.is_shared = process_each(see_other, &s) != 0;
+	if (s.path[0] == '\0' || strcmp(s.path, "/") == 0 || s.is_shared || id_of(s.path) == 0 ||
+	    group_level(s.path) > GROUP_LEVEL_MAX || strlen(s.path) >= size)
+		return reaction_fail(
+		    call, -EOPNOTSUPP, "%.200s has no control group of its own", daemon);
+	memcpy(ret, s.path, strlen(s.path) + 1);
+	return 0;
+}

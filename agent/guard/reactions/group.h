@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * group - the control groups (version 2) of daemons, for blocks that are for one daemon only.
+ *
+ * A block knows a daemon's sockets by the kernel's number of its group.  A daemon that is started
+ * anew gets a group of the same path with another number, see group_look().
+ */
+#ifndef AGENT_GUARD_REACTIONS_GROUP_H
+#define AGENT_GUARD_REACTIONS_GROUP_H
+
+#include "agent/guard/reaction.h"
+
+#define GROUP_PATH_MAX  1024u
+#define GROUPS_MAX      256u
+#define GROUP_LEVEL_MAX 16u
+
+struct group {
+	char path[GROUP_PATH_MAX]; /* below the mount: "/system.slice/nginx.service" */
+	uint64_t id;               /* the kernel's number; 0: nothing runs in it now */
+	unsigned level;            /* how deep it is: 2 */
+};
+
+/* The path of the daemon's own group.  0; -ESRCH nothing of it runs; -EOPNOTSUPP with a sentence:
+ * it has none of its own, or not in this network namespace. */
+DS_MUST_CHECK int group_find(
+    struct reaction_call *call, const char *daemon, char *ret, size_t size);
+/* The number (>= 1) under which the group of a path is kept from now on; -ENOSPC, -EINVAL. */
+DS_MUST_CHECK int group_number(const char *path);
+const struct group *group_get(unsigned number);
+/* How deep a path is. */
+unsigned group_level(const char *path);
+/* Looks whether it is still the same: 1: it has another id now (group_get()), 0. */
+DS_MUST_CHECK int group_look(unsigned number);
+/* What has to follow could not: the next look says 1 again. */
+void group_forget(unsigned number);
+
+#endif
