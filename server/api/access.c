@@ -134,6 +134,7 @@ find_session(const struct people *p, const uint8_t hash[ACCESS_HASH_SIZE], uint6
 		.confirmed_us = s->confirmed_us,
 		.expires_us = s->expires_us };
 	snprintf(ret->name, sizeof(ret->name), "%s", u->name);
+	snprintf(ret->principal, sizeof(ret->principal), "%s", u->name);
 	memcpy(ret->session, s->hash, sizeof(ret->session));
 	caller_take_role(ret, u->role);
 	return 0;

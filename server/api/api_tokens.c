@@ -149,7 +149,7 @@ read_scopes(struct call *c)
 }
 
 static json_t *
-make_row(const char *name, json_t *scopes, uint64_t ttl_us, const char *hash)
+make_row(const char *name, const char *owner, json_t *scopes, uint64_t ttl_us, const char *hash)
 {
 	char created[32], expires[32], id[24];
 	uint64_t now_us = ds_clock_wall_us();
@@ -162,8 +162,8 @@ make_row(const char *name, json_t *scopes, uint64_t ttl_us, const char *hash)
 	    random[2], random[3], random[4], random[5], random[6], random[7]);
 	ds_clock_format(now_us, created, sizeof(created));
 	ds_clock_format(now_us + ttl_us, expires, sizeof(expires));
-	row = json_pack("{s:s, s:s, s:O, s:s, s:s, s:b}", "id", id, "name", name, "scopes", scopes,
-	    "created", created, "hash", hash, "revoked", 0);
+	row = json_pack("{s:s, s:s, s:s, s:O, s:s, s:s, s:b}", "id", id, "name", name, "owner",
+	    owner, "scopes", scopes, "created", created, "hash", hash, "revoked", 0);
 	if (row != NULL && ttl_us > 0)
 		json_object_set_new(row, "expires", json_string(expires));
 	return row;
@@ -187,7 +187,7 @@ api_tokens_create(struct call *c)
 		call_problem(c, 409, "conflict", "%u tokens exist: revoke some", AUTH_TOKENS_MAX);
 	} else if (rows != NULL) {
 		if (auth_make(token, hash) == 0)
-			row = make_row(name, scopes, ttl_us, hash);
+			row = make_row(name, c->caller->principal, scopes, ttl_us, hash);
 		if (row == NULL || json_array_append(rows, row) < 0)
 			call_error(c, -ENOMEM, "no token was made");
 		else if (write_rows(c, json_incref(rows))) {

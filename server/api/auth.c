@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 struct token {
-	char id[40];
+	char id[40], owner[CALLER_NAME_MAX];
 	uint8_t hash[32];
 	uint64_t expires_us; /* 0: never */
 	char scopes[CALLER_SCOPES_MAX][CALLER_SCOPE_MAX];
@@ -90,7 +90,8 @@ read_token(json_t *row, struct token *ret)
 {
 	const char *hash = json_string_value(json_object_get(row, "hash"));
 	const char *expires = json_string_value(json_object_get(row, "expires"));
-	const char *id = json_string_value(json_object_get(row, "id"));
+	const char *id = json_string_value(json_object_get(row, "id")),
+		   *owner = json_string_value(json_object_get(row, "owner"));
 	json_t *scopes = json_object_get(row, "scopes"), *scope;
 	size_t i;
 
@@ -101,6 +102,7 @@ read_token(json_t *row, struct token *ret)
 	if (expires != NULL && ds_clock_parse(expires, &ret->expires_us) < 0)
 		return false;
 	snprintf(ret->id, sizeof(ret->id), "%s", id != NULL ? id : "");
+	snprintf(ret->owner, sizeof(ret->owner), "%s", owner != NULL ? owner : "");
 	json_array_foreach(scopes, i, scope)
 	{
 		if (json_is_string(scope) && ret->scopes_len < CALLER_SCOPES_MAX)
@@ -192,6 +194,7 @@ find_token(const struct tokens *t, const uint8_t hash[32], uint64_t now_us, stru
 		return -EACCES;
 	*ret = (struct caller){ .kind = CALLER_TOKEN, .scopes_len = found->scopes_len };
 	snprintf(ret->name, sizeof(ret->name), "token:%s", found->id);
+	memcpy(ret->principal, found->owner, sizeof(ret->principal));
 	memcpy(ret->scopes, found->scopes, sizeof(ret->scopes));
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "server/store/access.h"
 
 #define CALLER_NAME_MAX   64u
+#define CALLER_LOCAL      ":local" /* no user has such a name */
 #define CALLER_SCOPES_MAX 8u
 #define CALLER_SCOPE_MAX  40u
 
@@ -25,7 +26,10 @@ enum caller_kind {
 struct caller {
 	enum caller_kind kind;
 	char name[CALLER_NAME_MAX]; /* for the audit log */
-	const char *role;           /* static, or NULL: tokens */
+	/* Who is behind it: the user, also by a token that the user made; CALLER_LOCAL for the unix
+	 * socket and tokens made there; "": not known (a token of an older version). */
+	char principal[CALLER_NAME_MAX];
+	const char *role; /* static, or NULL: tokens */
 	char scopes[CALLER_SCOPES_MAX][CALLER_SCOPE_MAX];
 	unsigned scopes_len;
 	bool must_change;                  /* only "self" until the one-time password is changed */

@@ -73,6 +73,7 @@ is_peer(const struct request *r, struct caller *ret)
 		return false;
 	*ret = (struct caller){ .kind = CALLER_PEER };
 	snprintf(ret->name, sizeof(ret->name), "local");
+	snprintf(ret->principal, sizeof(ret->principal), "%s", CALLER_LOCAL);
 	caller_take_role(ret, role_find("admin"));
 	return true;
 }

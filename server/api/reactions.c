@@ -358,6 +358,7 @@ read_plan(struct call *c, struct issue_plan *p)
 	snprintf(p->daemon, sizeof(p->daemon), "%s", daemon);
 	snprintf(p->alert_id, sizeof(p->alert_id), "%s", alert);
 	snprintf(p->by, sizeof(p->by), "%s", c->caller->name);
+	snprintf(p->principal, sizeof(p->principal), "%s", c->caller->principal);
 	return true;
 }
 

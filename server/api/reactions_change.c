@@ -333,9 +333,10 @@ static int
 run_approval(const struct store_backend *backend, struct store *store, void *ctx)
 {
 	struct approval *a = ctx;
+	const struct approver who = { a->c->caller->name, a->c->caller->principal };
 
 	return issue_approval(
-	    backend, store, &a->by, a->c->id, a->c->caller->name, a->host_id, ds_clock_wall_us());
+	    backend, store, &a->by, a->c->id, &who, a->host_id, ds_clock_wall_us());
 }
 
 void
@@ -360,7 +361,8 @@ reactions_approve(struct call *c)
 		call_problem(c, 409, "conflict", "this reaction does not wait for approval");
 	else if (r == -EPERM)
 		call_problem(c, 403, "second-operator",
-		    "who asked for it cannot approve it: that takes a second operator");
+		    "who asked for it cannot approve it, by no token: that takes a second operator, "
+		    "another user");
 	else if (r < 0)
 		call_error(c, r, "the reaction was not approved");
 	if (r < 0)

@@ -12,7 +12,8 @@ copy_reaction(const struct reaction_row *row, void *ctx)
 	struct held_reaction *h = ctx;
 	const char **texts[] = { &h->row.id, &h->row.kind, &h->row.daemon, &h->row.alert_id,
 		&h->row.target, &h->row.args, &h->row.mode, &h->row.status, &h->row.rule,
-		&h->row.reason, &h->row.by, &h->row.approved_by, &h->row.result };
+		&h->row.reason, &h->row.by, &h->row.approved_by, &h->row.result,
+		&h->row.principal };
 	size_t size = 0;
 	char *at;
 

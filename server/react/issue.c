@@ -182,6 +182,7 @@ record_plan(const struct store_backend *b, struct store *store, const struct iss
 		.reason = p->reason,
 		.by = p->by,
 		.approved_by = "",
+		.principal = p->principal,
 		.created_us = now_us,
 		.updated_us = now_us,
 		.result = result,
@@ -253,7 +254,8 @@ is_here(const char *name)
 
 int
 issue_approval(const struct store_backend *b, struct store *store, const struct issuer *by,
-    const char *id, const char *who, const uint8_t host_id[DS_HOST_ID_SIZE], uint64_t now_us)
+    const char *id, const struct approver *who, const uint8_t host_id[DS_HOST_ID_SIZE],
+    uint64_t now_us)
 {
 	struct held_reaction h;
 	char result[RECORD_MAX];
@@ -265,14 +267,15 @@ issue_approval(const struct store_backend *b, struct store *store, const struct 
 	life_us = h.row.expires_us > 0 ? h.row.expires_us - h.row.created_us : 0;
 	if (strcmp(h.row.status, "pending") != 0 || !record_waits_for_approval(h.row.result))
 		r = -EALREADY;
-	else if (strcmp(h.row.by, who) == 0)
+	else if (!h.row.principal[0] || !who->principal[0] ||
+		 strcmp(h.row.principal, who->principal) == 0)
 		r = -EPERM;
 	else
 		r = 0;
 	if (r == 0) {
 		record_note(result, "", false);
 		h.row.result = result;
-		h.row.approved_by = who;
+		h.row.approved_by = who->name;
 		h.row.updated_us = now_us;
 		h.row.expires_us = life_us > 0 ? now_us + life_us : 0;
 		r = b->reactions->put(store, &h.row);

@@ -26,6 +26,7 @@ struct issue_plan {
 	const struct react_kind *kind;
 	struct react_args args;
 	char daemon[256], alert_id[40], rule[POLICY_NAME_MAX], reason[256], by[80];
+	char principal[80]; /* who is behind `by`; "": a rule */
 	uint8_t order_mode; /* enum ds_order_mode; DS_ORDER_OPERATOR repeats what is in effect */
 	bool is_dry_run, needs_approval;
 	char note[200]; /* why it is only recorded */
@@ -42,10 +43,14 @@ DS_MUST_CHECK int issue_reaction(const struct store_backend *backend, struct sto
  * there is nothing to take back, -EOPNOTSUPP what it did has no inverse. */
 DS_MUST_CHECK int issue_undo(const struct store_backend *backend, struct store *store,
     const struct issuer *by, const char *id, const char *who, uint64_t now_us, uint32_t *ret_host);
+/* Who agrees: a name for people, and who is behind it, whichever token was used. */
+struct approver {
+	const char *name, *principal;
+};
 /* A second operator agrees: 0; -ENOENT, -EALREADY it does not wait for that, -EPERM who asked for
- * it cannot approve it. */
+ * it cannot approve it, nor can somebody when it is not known who is behind either of them. */
 DS_MUST_CHECK int issue_approval(const struct store_backend *backend, struct store *store,
-    const struct issuer *by, const char *id, const char *who,
+    const struct issuer *by, const char *id, const struct approver *who,
     const uint8_t host_id[DS_HOST_ID_SIZE], uint64_t now_us);
 /* An order was handed to the host's session. */
 DS_MUST_CHECK int issue_sent(const struct store_backend *backend, struct store *store,

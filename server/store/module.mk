@@ -10,6 +10,7 @@ SQLITE_SCHEMA += schema/sqlite/007_control.sql
 SQLITE_SCHEMA += schema/sqlite/009_control.sql
 SQLITE_SCHEMA += schema/sqlite/012_control.sql
 SQLITE_SCHEMA += schema/sqlite/014_control.sql
+SQLITE_SCHEMA += schema/sqlite/017_control.sql
 SQLITE_SCHEMA += schema/sqlite/018_control.sql
 SQLITE_SCHEMA += schema/sqlite/019_control.sql
 SQLITE_SCHEMA += schema/sqlite/020_control.sql

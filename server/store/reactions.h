@@ -28,6 +28,7 @@ struct reaction_row {
 	const char *status; /* dry_run, pending, sent, applied, verified, failed, expired, undone */
 	const char *rule;   /* of the policy; "": a person's */
 	const char *reason, *by, *approved_by;
+	const char *principal; /* who is behind `by`, see caller.h; "": not known, or a rule */
 	uint64_t created_us, updated_us, sent_us, applied_us;
 	uint64_t expires_us; /* of the effect; 0: it has no lifetime */
 	const char *result;  /* a JSON object: read-back, evidence */

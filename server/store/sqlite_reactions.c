@@ -7,7 +7,7 @@
 
 #define REACTION_COLUMNS                                                                       \
 	"id, kind, host, daemon, alert_id, target, args, mode, status, rule, reason, by_whom," \
-	" approved_by, created_us, updated_us, sent_us, applied_us, expires_us, result"
+	" approved_by, created_us, updated_us, sent_us, applied_us, expires_us, result, principal"
 #define ORDER_COLUMNS "id, reaction_id, host, undo, counter, created_us, expires_us, closed, bytes"
 /* Of the same thing on a host (0: any). */
 #define SAME_TARGET "target = ?1 AND kind = ?2 AND (?3 = 0 OR host = ?3)"
@@ -15,7 +15,7 @@
 /* Not REPLACE: that is no update to a trigger. */
 static const char reaction_put[] =
     "INSERT INTO reaction(" REACTION_COLUMNS ")"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET"
     " kind = excluded.kind, host = excluded.host, daemon = excluded.daemon,"
     " alert_id = excluded.alert_id, target = excluded.target, args = excluded.args,"
     " mode = excluded.mode, status = excluded.status, rule = excluded.rule,"
@@ -79,11 +79,11 @@ static const char modes[] = "SELECT host, label, daemon, mode, by_whom, set_us F
 static int
 put(struct store *s, const struct reaction_row *row)
 {
-	return db_do(&s->control, reaction_put, "ttuttttttttttuuuuut", row->id, row->kind,
+	return db_do(&s->control, reaction_put, "ttuttttttttttuuuuutt", row->id, row->kind,
 	    (uint64_t)row->host, row->daemon, row->alert_id, row->target, row->args, row->mode,
 	    row->status, row->rule, row->reason, row->by, row->approved_by, row->created_us,
 	    row->updated_us, row->sent_us, row->applied_us, row->expires_us,
-	    row->result ? row->result : "{}");
+	    row->result ? row->result : "{}", row->principal ? row->principal : "");
 }
 
 static void
@@ -109,6 +109,7 @@ read_reaction(sqlite3_stmt *st, struct reaction_row *ret)
 		.applied_us = db_u64(st, 16),
 		.expires_us = db_u64(st, 17),
 		.result = db_text(st, 18),
+		.principal = db_text(st, 19),
 	};
 }
 

@@ -33,6 +33,7 @@ reaction(const char *id, uint32_t host, const char *status)
 		.reason = "too many failures",
 		.by = "policy",
 		.approved_by = "",
+		.principal = "anna",
 		.created_us = fixture_clock_us,
 		.updated_us = fixture_clock_us,
 		.expires_us = fixture_clock_us + 10 * MINUTE,
@@ -78,6 +79,7 @@ check_reaction(const struct reaction_row *row, void *ctx)
 	assert_string_equal(row->rule, "guessing");
 	assert_string_equal(row->reason, "too many failures");
 	assert_string_equal(row->by, "policy");
+	assert_string_equal(row->principal, "anna");
 	assert_string_equal(row->result, "{}");
 	assert_true(row->expires_us == fixture_clock_us + 10 * MINUTE);
 	assert_string_equal(row->status, ctx);

@@ -8,6 +8,7 @@ from harness import *
 
 isolate()
 from orders import start_us
+from person import Person
 
 PYTHON = "/usr/bin/python3"
 need("nft")
@@ -175,8 +176,13 @@ def check_second(site):
     ok(r.returncode == 4 and "second operator" in r.stderr, f"who asked for it cannot approve it: {r.stderr.strip()}")
     ok("isolated" not in blocked() and site.get(f"reactions/{id}")["status"] == "pending", "and nothing has happened yet")
     r = ctl("two", "reactions", "approve", id)
+    ok(r.returncode == 4 and "another user" in r.stderr, f"nor by another token of the same user: {r.stderr.strip()}")
+    site.post("users", {"name": "anna", "role": "operator", "password": "a second pair of eyes"})
+    anna = Person()
+    anna.sign_in("anna", "a second pair of eyes")
+    r = anna.ask("POST", f"reactions/{id}/approve", {})
     r2 = status(site, id, "verified")
-    ok(r.returncode == 0 and r2["status"] == "verified", f"another does, and the host is isolated: {r2['result'].get('text')}")
+    ok(r[0] == 200 and r2["status"] == "verified", f"another user does, and the host is isolated: {r2['result'].get('text')}")
     ok(r2["by"] != r2["approved_by"] != "", f"by {r2['by']}, approved by {r2['approved_by']}")
     ctl("two", "reactions", "undo", id)
     ok(status(site, id, "undone")["status"] == "undone", "and no longer, when one of them takes it back")

@@ -1,0 +1,2 @@
+-- Who a reaction was asked for by, whichever token they used: a user's name, ":local", or '' when that is not known.
+ALTER TABLE reaction ADD COLUMN principal TEXT NOT NULL DEFAULT '';
