@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/detect/changed_by.h"
 
+#include "server/detect/keeper.h"
 #include "server/detect/place.h"
 
 #include <stdio.h>
@@ -49,6 +50,7 @@ changed_note(struct daemon_profile *d, const struct ds_event *ev, uint64_t time_
 	c = &ring->ring[ring->at++ % CHANGES_MAX];
 	*c = (struct change){ .path = key_hash(21, path.ptr, path.len),
 		.time_us = time_us,
+		.by_package = daemon_is_package(d) || (keeper_of(exe) & KEEPER_PACKAGES) != 0,
 		.by_people = by_people,
 		.usual = usual };
 	snprintf(c->class, sizeof(c->class), "%.60s", d->class);

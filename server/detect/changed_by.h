@@ -19,8 +19,9 @@ struct change {
 	uint64_t time_us;
 	char class[64];
 	char exe[64];
-	bool by_people; /* a session, a job or an installation */
-	bool usual;     /* a daemon that is known to write there */
+	bool by_package; /* an installation */
+	bool by_people;  /* a session, a job or an installation */
+	bool usual;      /* a daemon that is known to write there */
 };
 
 /* An event of the daemon wrote, made, renamed or removed a file.  usual: as it is known to. */

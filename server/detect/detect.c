@@ -16,6 +16,7 @@
 #include "server/detect/sequence.h"
 #include "server/detect/tier.h"
 #include "server/detect/turn.h"
+#include "server/detect/version.h"
 #include "server/detect/window.h"
 
 #include <errno.h>
@@ -117,8 +118,8 @@ detect_get_state(const struct detect *d, struct detect_state *ret)
 
 /* ---- daemons */
 
-/* What a DAEMON event says; a changed executable forks the profile and opens a short warm-up. */
-static void
+/* What a DAEMON event says. */
+static int
 declare(struct turn *t, const struct sighting *s)
 {
 	static const uint8_t fields[DAEMON_TEXTS] = { DS_STR_ROLE, DS_STR_UNIT, DS_STR_INSTANCE,
@@ -129,25 +130,13 @@ declare(struct turn *t, const struct sighting *s)
 	struct ds_str hash = DS_EVENT_STR(ev, DS_STR_SHA256);
 	const struct key class = { 0 };
 	char path[KEY_MAX];
-	bool changed;
+	int r = version_declare(t, s);
 
-	changed =
-	    d->declared && d->text[TEXT_VERSION] != NULL &&
-	    !ds_str_equal(DS_EVENT_STR(ev, DS_STR_PACKAGE_VERSION),
-		(struct ds_str){ d->text[TEXT_VERSION], (uint32_t)strlen(d->text[TEXT_VERSION]) });
-	if (hash.len == sizeof(d->sha256)) {
-		static const uint8_t none[32];
-
-		changed |= memcmp(d->sha256, none, 32) != 0 && memcmp(d->sha256, hash.ptr, 32) != 0;
-		memcpy(d->sha256, hash.ptr, 32);
-	}
+	if (hash.len == sizeof(d->sha256))
+		memcpy(d->sha256, hash.ptr, sizeof(d->sha256));
 	for (int i = 0; i < DAEMON_TEXTS; i++)
 		daemon_set_text(d, (enum daemon_text)i, ev->str[fields[i] - DS_STR_FIRST]);
-	if (changed) {
-		uint64_t warm = t->detect->profiles.cfg.learn_min_us;
-
-		d->warm_until_us = s->time_us + (warm < 600 * 1000000ull ? warm : 600 * 1000000ull);
-	}
+	version_take(d);
 	daemon_add_own(d, path, key_path(DS_EVENT_STR(ev, DS_STR_EXE), path, sizeof(path)));
 	key_class(d->name, daemon_text(d, TEXT_IMAGE), d->class, sizeof(d->class));
 	d->pid = (uint32_t)ev->num[DS_NUM_PID];
@@ -161,6 +150,7 @@ declare(struct turn *t, const struct sighting *s)
 	d->gone = false;
 	(void)detect_send_news(t->detect, d, 0, class.data, class.size, true);
 	profiles_mark_daemon(&t->detect->profiles, d);
+	return r;
 }
 
 static struct daemon_profile *
@@ -273,7 +263,10 @@ judge(struct turn *t, struct sighting *s, enum novelty *ret)
 		return r;
 	ready = daemon_refresh(&t->detect->profiles, s->daemon, s->time_us);
 	stands_in = !ready && starter_protects(s->daemon, s->kind);
-	*ret = tier_of(s->daemon, by->judge(t, s, ready || stands_in), s->time_us);
+	*ret = by->judge(t, s, ready || stands_in);
+	if (ready)
+		*ret = version_weigh(t, s, *ret);
+	*ret = tier_of(s->daemon, *ret, s->time_us);
 	/* What is merely new is what learning is for. */
 	if (stands_in && *ret == NOVEL_WAIT)
 		*ret = NOVEL_LEARN;
@@ -480,12 +473,12 @@ take_other(struct turn *t, struct sighting *s)
 		return r;
 	s->event = &t->event;
 	if (s->kind == DS_EVENT_DAEMON && s->daemon != NULL)
-		declare(t, s);
+		r = declare(t, s);
 	if (s->kind == DS_EVENT_DAEMON_GONE && s->daemon != NULL) {
 		daemon_ended(s->daemon, s->time_us);
 		profiles_mark_daemon(&t->detect->profiles, s->daemon);
 	}
-	return by != NULL ? by->tell(t, s) : 0;
+	return r == 0 && by != NULL ? by->tell(t, s) : r;
 }
 
 static int

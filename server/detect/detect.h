@@ -20,6 +20,7 @@ struct detect;
 struct profile_row;
 struct daemon_row;
 struct model_state_row;
+struct profile_version_row;
 struct starters;
 
 struct detect_config {
@@ -71,6 +72,8 @@ struct verdict {
 	size_t daemons_len;
 	struct model_state_row *states; /* what models learnt, that is due */
 	size_t states_len;
+	struct profile_version_row *versions; /* of profiles, new or whose counts changed */
+	size_t versions_len;
 	void *memory; /* what the rows' texts and the arrays are in */
 };
 
@@ -120,6 +123,8 @@ void detect_configure(struct detect *d, const struct detect_config *cfg);
 /* At start, and when a host comes to this worker: what was learnt before. */
 DS_MUST_CHECK int detect_restore_profile(struct detect *d, const struct profile_row *row);
 DS_MUST_CHECK int detect_restore_daemon(struct detect *d, const struct daemon_row *row);
+/* The newest version of a daemon's profile, and those before it, in their order. */
+DS_MUST_CHECK int detect_restore_version(struct detect *d, const struct profile_version_row *row);
 /* Scores a decoded batch. -ENOMEM. */
 DS_MUST_CHECK int detect_batch(
     struct detect *d, const struct batch_origin *from, struct ds_batch *b, struct verdict *ret);

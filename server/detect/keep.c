@@ -6,7 +6,9 @@
 #include "server/detect/ready.h"
 #include "server/detect/sequence.h"
 #include "server/detect/turn.h"
+#include "server/detect/version.h"
 #include "server/store/model_state.h"
+#include "server/store/profile_versions.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -62,6 +64,18 @@ detect_restore_daemon(struct detect *d, const struct daemon_row *row)
 }
 
 int
+detect_restore_version(struct detect *d, const struct profile_version_row *row)
+{
+	struct host_profile *h = profiles_host(&d->profiles, row->host);
+	struct daemon_profile *p =
+	    h != NULL ? ds_map_get(h->daemons, row->daemon, strlen(row->daemon)) : NULL;
+
+	if (p != NULL)
+		version_restore(p, row);
+	return h != NULL ? 0 : -ENOMEM;
+}
+
+int
 detect_restore_profile(struct detect *d, const struct profile_row *row)
 {
 	struct profiles *p = &d->profiles;
@@ -86,6 +100,7 @@ detect_restore_profile(struct detect *d, const struct profile_row *row)
 		return 0;
 	b->told = !row->learnt && !row->waits;
 	b->waits = row->waits;
+	b->version = (uint16_t)row->version;
 	b->days = (uint8_t)row->days;
 	b->day = (uint32_t)(row->last_us / DAY_US);
 	b->stored_count = row->count; /* so that counting does not mark it */

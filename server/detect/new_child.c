@@ -120,17 +120,6 @@ is_sibling(const struct daemon_profile *d, const char *path)
 	return false;
 }
 
-/* After an upgrade, a helper that is named like the daemon came with it.  A shell did not. */
-static bool
-is_namesake(const struct daemon_profile *d, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	size_t len = strcspn(d->class, "@");
-
-	return slash != NULL && len >= 3 && strncmp(slash + 1, d->class, len) == 0 &&
-	       program_info(path).sort == PROGRAM_OTHER && !program_is_anybodys(path);
-}
-
 /* A key's path, terminated. */
 static void
 path_of(const struct key *key, char ret[KEY_MAX])
@@ -177,9 +166,7 @@ judge(struct turn *t, const struct sighting *s, bool ready)
 	if (!ready)
 		return NOVEL_LEARN;
 	path_of(&s->key, path);
-	if (s->kind == DS_EVENT_EXEC &&
-	    (is_sibling(s->daemon, path) ||
-		(s->time_us < s->daemon->warm_until_us && is_namesake(s->daemon, path))))
+	if (s->kind == DS_EVENT_EXEC && is_sibling(s->daemon, path))
 		return NOVEL_LEARN;
 	if (turn_is_common(t, s))
 		return NOVEL_LEARN;

@@ -13,6 +13,7 @@
 #include "server/detect/keeper.h"
 #include "server/detect/place.h"
 #include "server/detect/program.h"
+#include "server/detect/version.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -114,7 +115,7 @@ judge(struct turn *t, const struct sighting *s, bool ready)
 		return NOVEL_LEARN;
 	/* New host keys and the like, in the first days: what the daemon itself reads of its own.
 	 */
-	if (op == PLACE_READ && s->time_us < s->daemon->warm_until_us &&
+	if (op == PLACE_READ && version_is_warm(s->daemon, s->time_us) &&
 	    daemon_is_own(s->daemon, own, key_path(exe, own, sizeof(own))))
 		return NOVEL_LEARN;
 	return turn_is_common(t, s) ? NOVEL_LEARN : NOVEL_TELL;

@@ -8,6 +8,7 @@
  */
 #include "server/detect/fact.h"
 #include "server/detect/program.h"
+#include "server/detect/version.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +60,7 @@ judge(struct turn *t, const struct sighting *s, bool ready)
 		return NOVEL_LEARN;
 	own = is_own(s);
 	if (own && (s->time_us < s->daemon->start_until_us ||
-		       s->time_us < s->daemon->warm_until_us || program_is_web(s->daemon->class)))
+		       version_is_warm(s->daemon, s->time_us) || program_is_web(s->daemon->class)))
 		return NOVEL_LEARN;
 	if (own && is_ephemeral(port) && has_ephemeral(s->daemon))
 		return NOVEL_LEARN;

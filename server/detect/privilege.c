@@ -10,6 +10,7 @@
 #include "server/detect/fact.h"
 #include "server/detect/keeper.h"
 #include "server/detect/program.h"
+#include "server/detect/version.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,7 +137,7 @@ judge(struct turn *t, const struct sighting *s, bool ready)
 		return NOVEL_LEARN;
 	if ((keeper_of(DS_EVENT_STR(s->event, DS_STR_EXE)) & row->keepers) ||
 	    (row->at_start &&
-		(s->time_us < s->daemon->start_until_us || s->time_us < s->daemon->warm_until_us)))
+		(s->time_us < s->daemon->start_until_us || version_is_warm(s->daemon, s->time_us))))
 		return NOVEL_LEARN;
 	if (row->once_known && is_known(s->daemon, s->kind))
 		return NOVEL_WAIT;

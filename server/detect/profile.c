@@ -245,6 +245,7 @@ profiles_add(struct profiles *p, struct daemon_profile *d, uint8_t kind, const s
 	b->daemon = d;
 	b->kind = kind;
 	b->learnt = learnt;
+	b->version = (uint16_t)d->version.number;
 	b->first_us = b->last_us = time_us;
 	b->interval = (uint32_t)(time_us / p->interval_us);
 	b->key_size = (uint16_t)key->size;

@@ -48,12 +48,13 @@ struct behaviour {
 	uint32_t interval;     /* in which it was first seen */
 	uint8_t kind;
 	bool learnt;
-	bool waits;   /* neither learnt nor told: kept apart (tier.h) */
-	bool shared;  /* the fleet knows that it is learnt here */
-	uint8_t days; /* on which it was seen, counted while it waits */
-	uint32_t day; /* the last of them, since the epoch */
-	bool told;    /* has been a finding before */
-	bool once;    /* seen in one interval only */
+	bool waits;       /* neither learnt nor told: kept apart (tier.h) */
+	bool shared;      /* the fleet knows that it is learnt here */
+	uint8_t days;     /* on which it was seen, counted while it waits */
+	uint16_t version; /* of the daemon, when it was first seen (version.h); 0: unknown */
+	uint32_t day;     /* the last of them, since the epoch */
+	bool told;        /* has been a finding before */
+	bool once;        /* seen in one interval only */
 	bool is_dirty;
 	struct behaviour *block_next; /* of the daemon's block (sequence_state.h) */
 	float block_weight;           /* how much of it in the block; 0: not there */
@@ -89,6 +90,16 @@ struct lineage {
 	uint64_t time_us;
 };
 
+/* The daemon's newest version; version.h. */
+struct version {
+	uint32_t number, parent; /* 0: not declared yet */
+	uint8_t reason;
+	bool is_dirty;
+	uint64_t begun_us, warm_until_us;
+	uint32_t inherited, explained, told;
+	uint64_t known[PROFILE_OWN_MAX]; /* identities, newest first */
+};
+
 struct daemon_profile {
 	struct daemon_profile *next; /* of the host */
 	struct daemon_profile *dirty;
@@ -102,7 +113,7 @@ struct daemon_profile {
 	uint32_t pid;
 	uint64_t first_us, last_us, blind_at_first_us;
 	uint64_t events, stored_events, stored_us;
-	uint64_t warm_until_us;  /* after an upgrade */
+	struct version version;
 	uint64_t start_until_us; /* the service manager has just started something of it */
 	uint64_t told_us;        /* the newest finding: what comes with it is not learnt at once */
 	uint32_t learn_day, learnt_today; /* new behaviours learnt on that day, since it is ready */

@@ -4,6 +4,7 @@
 #include "lib/map.h"
 #include "server/detect/key.h"
 #include "server/detect/sequence_state.h"
+#include "server/detect/version.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -161,7 +162,12 @@ int
 sequence_hand_in(struct turn *t, struct daemon_models *m, const struct evidence *e, double *ret_p)
 {
 	size_t before = t->verdict->findings_len;
-	int r = evidence_add(t->detect->evidence, e, t->verdict, ret_p);
+	int r;
+
+	*ret_p = 1;
+	if (version_is_warm(m->daemon, e->time_us))
+		return 0; /* a new version has another order and mixture, and is learnt */
+	r = evidence_add(t->detect->evidence, e, t->verdict, ret_p);
 
 	if (t->verdict->findings_len > before)
 		m->daemon->told_us = e->time_us;

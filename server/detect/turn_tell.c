@@ -3,6 +3,7 @@
 #include "server/detect/allowance.h"
 #include "server/detect/sequence.h"
 #include "server/detect/turn.h"
+#include "server/detect/version.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +109,8 @@ turn_tell(struct turn *t, struct sighting *s, const struct detector *by)
 	if (r < 0 || t->verdict->findings_len == first)
 		return r;
 	fold_deployed(t, s, first);
+	if (!again && !t->verdict->findings[first].notice)
+		version_told(t, s);
 	if (!again && !t->verdict->findings[first].notice)
 		tell_fleet(t, s, &t->verdict->findings[first]);
 	return again || t->verdict->findings[first].notice

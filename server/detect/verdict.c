@@ -2,7 +2,9 @@
 /* verdict - what comes out of detection: findings, and the rows that are to be stored. */
 #include "server/detect/ready.h"
 #include "server/detect/turn.h"
+#include "server/detect/version.h"
 #include "server/store/model_state.h"
+#include "server/store/profile_versions.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -51,6 +53,7 @@ verdict_done(struct verdict *v)
 	free(v->findings);
 	free(v->profiles);
 	free(v->daemons);
+	free(v->versions);
 	free(v->states);
 	for (struct chunk *c = v->memory, *next; c != NULL; c = next) {
 		next = c->next;
@@ -183,9 +186,32 @@ put_behaviour(struct verdict *v, struct behaviour *b, uint64_t server_us)
 		.learnt = b->learnt,
 		.waits = b->waits,
 		.days = b->days,
+		.version = b->version,
 	};
 	b->stored_count = b->count;
 	b->stored_us = server_us;
+	return 0;
+}
+
+/* Texts and hash are those of the daemon's row. */
+static int
+put_version(struct verdict *v, struct daemon_profile *d, const struct daemon_row *of)
+{
+	struct profile_version_row *row = grow(v->versions, v->versions_len, sizeof(*row));
+
+	if (row == NULL)
+		return -ENOMEM;
+	v->versions = row;
+	row += v->versions_len++;
+	*row = (struct profile_version_row){ .host = of->host,
+		.daemon = of->name,
+		.exe = of->exe,
+		.package = of->package,
+		.package_version = of->package_version,
+		.image = of->image };
+	memcpy(row->sha256, of->sha256, sizeof(row->sha256));
+	version_fill(d, row);
+	d->version.is_dirty = false;
 	return 0;
 }
 
@@ -243,7 +269,7 @@ put_daemon(
 	memcpy(row->sha256, d->sha256, sizeof(row->sha256));
 	d->stored_us = server_us;
 	d->stored_events = d->events;
-	return 0;
+	return d->version.is_dirty ? put_version(v, d, row) : 0;
 }
 
 int

@@ -3,6 +3,7 @@
 
 #include "lib/map.h"
 #include "server/detect/key.h"
+#include "server/detect/version.h"
 #include "server/model/exact.h"
 #include "server/model/rates.h"
 #include "server/model/set.h"
@@ -300,6 +301,13 @@ explain_rates(const void *ctx, struct evidence_feature *ret, size_t max)
 	return 1;
 }
 
+/* In the minutes after an explained change of version. */
+static bool
+is_warm(const struct daemon_profile *d, const struct window_closed *c)
+{
+	return version_is_warm(d, c->window->index * WINDOW_US);
+}
+
 static void
 judge_rates(struct round *r, const struct daemon_profile *d, struct rates *rates,
     const struct window_closed *c)
@@ -312,7 +320,7 @@ judge_rates(struct round *r, const struct daemon_profile *d, struct rates *rates
 	rates->floor = 0.5; /* of log counts: half as many again is nothing */
 	rates_see(rates, c->window->index * (WINDOW_US / 1000000), exact_log1p(c->window->events),
 	    true, &score);
-	if (!score.judged)
+	if (!score.judged || is_warm(d, c))
 		return;
 	e.score = rates_total(&score);
 	e.peers_of = turn_peers_of(r->turn, d);
@@ -348,7 +356,7 @@ take_window(const struct window_closed *c, void *ctx)
 		judge_rates(r, d, &x->rates, c);
 	if (set != NULL)
 		entry = model_set_find(set, d->class);
-	if (entry != NULL && r->error == 0)
+	if (entry != NULL && r->error == 0 && !is_warm(d, c))
 		judge(r, d, entry, x != NULL && !c->is_long ? &x->state : NULL, c);
 }
 

@@ -414,7 +414,8 @@ deliver_tick(struct worker *w)
 
 	if (detect_tick(w->detect, ds_clock_wall_us(), &v) < 0)
 		return;
-	if (v.findings_len + v.profiles_len + v.daemons_len + v.states_len == 0) {
+	if (v.findings_len + v.profiles_len + v.daemons_len + v.versions_len + v.states_len ==
+	    0) {
 		verdict_done(&v);
 		return;
 	}

@@ -36,6 +36,14 @@ restore_daemon(const struct daemon_row *row, void *ctx)
 }
 
 static int
+restore_version(const struct profile_version_row *row, void *ctx)
+{
+	struct worker *w = ctx;
+
+	return detect_restore_version(w->detect, row);
+}
+
+static int
 restore_state(const struct model_state_row *row, void *ctx)
 {
 	struct worker *w = ctx;
@@ -62,6 +70,8 @@ host_restore(struct worker *w, struct host_state *h)
 	const struct store_backend *b = w->ingest->cfg.backend;
 	int r = b->each_daemon(w->reader, h->number, restore_daemon, w);
 
+	if (r == 0)
+		r = b->versions->each(w->reader, h->number, NULL, restore_version, w);
 	if (r == 0)
 		r = b->each_profile(w->reader, h->number, NULL, restore_profile, w);
 	if (r == 0)

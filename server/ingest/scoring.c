@@ -16,6 +16,8 @@ put_all(const struct store_backend *b, struct store *store, const struct batch_o
 		r = b->daemon_put(store, &v->daemons[i]);
 	for (size_t i = 0; i < v->profiles_len && r == 0; i++)
 		r = b->profile_put(store, &v->profiles[i]);
+	for (size_t i = 0; i < v->versions_len && r == 0; i++)
+		r = b->versions->put(store, &v->versions[i]);
 	for (size_t i = 0; i < v->states_len && r == 0; i++) {
 		if (v->states[i].host == 0)
 			v->states[i].shard = from->shard;

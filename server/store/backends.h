@@ -18,6 +18,9 @@ extern const struct store_hooks store_sqlite_hooks, store_null_hooks;
 extern const struct store_models store_sqlite_models;
 extern const struct store_models store_null_models;
 
+extern const struct store_profile_versions store_sqlite_profile_versions;
+extern const struct store_profile_versions store_null_profile_versions;
+
 extern const struct store_lists store_sqlite_lists;
 extern const struct store_lists store_null_lists;
 

@@ -10,6 +10,7 @@ SQLITE_SCHEMA += schema/sqlite/007_control.sql
 SQLITE_SCHEMA += schema/sqlite/009_control.sql
 SQLITE_SCHEMA += schema/sqlite/012_control.sql
 SQLITE_SCHEMA += schema/sqlite/014_control.sql
+SQLITE_SCHEMA += schema/sqlite/015_control.sql
 SQLITE_SCHEMA += schema/sqlite/017_control.sql
 SQLITE_SCHEMA += schema/sqlite/018_control.sql
 SQLITE_SCHEMA += schema/sqlite/019_control.sql
@@ -29,6 +30,8 @@ server_libdsserver_a_SOURCES += server/store/access.h server/store/access_null.c
 server_libdsserver_a_SOURCES += server/store/hooks.h server/store/sqlite_hooks.c server/store/null_hooks.c
 server_libdsserver_a_SOURCES += server/store/lists.h server/store/sqlite_lists.c server/store/sqlite_where.c server/store/sqlite_where.h server/store/null_lists.c
 server_libdsserver_a_SOURCES += server/store/models.h server/store/sqlite_models.c server/store/null_models.c
+server_libdsserver_a_SOURCES += server/store/profile_versions.h server/store/sqlite_profile_versions.c \
+	server/store/null_profile_versions.c
 nodist_server_libdsserver_a_SOURCES = server/store/sqlite_schema.inc
 
 server/store/sqlite_schema.inc: $(SQLITE_SCHEMA) server/store/sqlite_schema.awk

@@ -519,5 +519,6 @@ const struct store_backend store_null = {
 	.learning = &store_null_learning,
 	.hooks = &store_null_hooks,
 	.models = &store_null_models,
+	.versions = &store_null_profile_versions,
 	.lists = &store_null_lists,
 };

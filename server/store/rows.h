@@ -75,6 +75,7 @@ struct profile_row {
 	bool learnt;   /* false: seen, alerted, not acknowledged: not part of what is normal */
 	bool waits;    /* neither learnt nor alerted: kept apart until days or hosts speak for it */
 	unsigned days; /* on which it was seen while it waited */
+	uint32_t version; /* of the daemon's profile, that learnt it (profile_versions.h); 0: unknown */
 };
 
 struct finding_row {

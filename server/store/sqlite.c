@@ -321,5 +321,6 @@ const struct store_backend store_sqlite = {
 	.learning = &store_sqlite_learning,
 	.hooks = &store_sqlite_hooks,
 	.models = &store_sqlite_models,
+	.versions = &store_sqlite_profile_versions,
 	.lists = &store_sqlite_lists,
 };

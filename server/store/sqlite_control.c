@@ -8,7 +8,7 @@
 
 #define TOKEN_COLUMNS \
 	"id, label, secret_hash, created_us, expires_us, uses_max, uses, require_approval, revoked, cidr"
-#define PROFILE_COLUMNS "host, daemon, kind, key, count, first_us, last_us, learnt, days"
+#define PROFILE_COLUMNS "host, daemon, kind, key, count, first_us, last_us, learnt, days, version"
 #define FINDING_COLUMNS "id, alert_id, host, daemon, kind, json, time_us, score"
 #define SAME(column)    #column " = excluded." #column
 
@@ -56,9 +56,9 @@ const char *const control_sql[] = {
 	[CONTROL_DAEMONS_OF_HOST] =
 	    "SELECT " DAEMON_COLUMNS " FROM daemon WHERE host = ? ORDER BY number",
 	[CONTROL_PROFILE_PUT] =
-	    "INSERT INTO profile(" PROFILE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	    "INSERT INTO profile(" PROFILE_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	    " ON CONFLICT(host, daemon, kind, key) DO UPDATE SET " SAME(count) ", first_us = min(first_us, excluded.first_us), " SAME(
-		last_us) ", " SAME(learnt) ", " SAME(days),
+		last_us) ", " SAME(learnt) ", " SAME(days) ", " SAME(version),
 	[CONTROL_PROFILE_DELETE] = "DELETE FROM profile WHERE host = ? AND daemon = ?",
 	[CONTROL_PROFILE_DELETE_HOST] = "DELETE FROM profile WHERE host = ?",
 	[CONTROL_PROFILES] = "SELECT " PROFILE_COLUMNS " FROM profile",
@@ -201,9 +201,10 @@ control_daemon_put(struct store *s, const struct daemon_row *row)
 int
 control_profile_put(struct store *s, const struct profile_row *row)
 {
-	return db_run(&s->control, CONTROL_PROFILE_PUT, "utibuuuii", (uint64_t)row->host,
+	return db_run(&s->control, CONTROL_PROFILE_PUT, "utibuuuiiu", (uint64_t)row->host,
 	    row->daemon, (int)row->kind, row->key, row->key_size, row->count, row->first_us,
-	    row->last_us, row->waits ? 2 : (int)row->learnt, (int)row->days);
+	    row->last_us, row->waits ? 2 : (int)row->learnt, (int)row->days,
+	    (uint64_t)row->version);
 }
 
 int

@@ -95,6 +95,7 @@ read_profile(sqlite3_stmt *st, struct profile_row *ret)
 		.learnt = sqlite3_column_int(st, 7) == 1,
 		.waits = sqlite3_column_int(st, 7) == 2,
 		.days = (unsigned)sqlite3_column_int(st, 8),
+		.version = (uint32_t)db_u64(st, 9),
 	};
 }
 

@@ -19,6 +19,7 @@
 #include "server/store/messages.h"
 #include "server/store/model_state.h"
 #include "server/store/models.h"
+#include "server/store/profile_versions.h"
 #include "server/store/reactions.h"
 #include "server/store/rows.h"
 
@@ -143,6 +144,7 @@ struct store_backend {
 	const struct store_learning *learning;
 	const struct store_hooks *hooks;
 	const struct store_models *models;
+	const struct store_profile_versions *versions;
 	const struct store_lists *lists;
 };
 

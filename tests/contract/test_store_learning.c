@@ -191,6 +191,101 @@ rules_are_listed_by_id_replaced_and_removed(void **state)
 	fixture_commit(f);
 }
 
+static int
+see_version(const struct profile_version_row *row, void *ctx)
+{
+	unsigned *n = ctx;
+
+	assert_int_equal(row->host, 3);
+	assert_string_equal(row->daemon, "nginx");
+	assert_int_equal(row->parent, row->number - 1);
+	assert_string_equal(row->reason, "package");
+	assert_string_equal(row->package_version, "1.24");
+	assert_int_equal(row->sha256[31], 9);
+	assert_true(row->begun_us == 10 && row->warm_until_us == 20);
+	assert_true(row->inherited == 5 && row->explained == 2 && row->told == 1);
+	*n += 100 + row->number;
+	return 0;
+}
+
+static void
+versions_of_a_profile_are_replaced_and_only_the_newest_are_kept(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_profile_versions *b = f->backend->versions;
+	struct profile_version_row row = { .host = 3,
+		.daemon = "nginx",
+		.reason = "first",
+		.exe = "/usr/sbin/nginx",
+		.package = "nginx",
+		.package_version = "1.24",
+		.image = "",
+		.begun_us = 10,
+		.warm_until_us = 20,
+		.inherited = 5,
+		.explained = 2,
+		.told = 1 };
+	unsigned n = 0;
+
+	row.sha256[31] = 9;
+	fixture_begin(f);
+	for (row.number = 1; row.number <= PROFILE_VERSIONS_MAX + 2; row.number++) {
+		row.parent = row.number - 1;
+		assert_int_equal(b->put(f->store, &row), 0);
+	}
+	row.reason = "package";
+	for (row.number = 3; row.number <= PROFILE_VERSIONS_MAX + 2; row.number++) {
+		row.parent = row.number - 1;
+		assert_int_equal(b->put(f->store, &row), 0);
+	}
+	fixture_commit(f);
+	assert_int_equal(b->each(fixture_reader(f), 3, "nginx", see_version, &n), 0);
+	/* eight of them, 3 to 10 */
+	assert_int_equal(n, f->keeps ? 852 : 0);
+	n = 0;
+	assert_int_equal(b->each(fixture_reader(f), 0, NULL, see_version, &n), 0);
+	assert_int_equal(n, f->keeps ? 852 : 0);
+	n = 0;
+	assert_int_equal(b->each(fixture_reader(f), 4, NULL, see_version, &n), 0);
+	assert_int_equal(b->each(fixture_reader(f), 3, "cron", see_version, &n), 0);
+	assert_int_equal(n, 0);
+}
+
+static int
+see_key(const struct profile_row *row, void *ctx)
+{
+	unsigned *n = ctx;
+
+	*n = *n * 10 + row->version;
+	return 0;
+}
+
+static void
+going_back_to_a_version_drops_what_was_first_seen_after_it(void **state)
+{
+	struct fixture *f = *state;
+	struct profile_row row = { .host = 3,
+		.daemon = "nginx",
+		.kind = 1,
+		.key = (const uint8_t *)"abcd",
+		.count = 1,
+		.first_us = 1,
+		.last_us = 1,
+		.learnt = true };
+	unsigned n = 0;
+
+	fixture_begin(f);
+	for (row.version = 1; row.version <= 3; row.version++) {
+		row.key_size = row.version;
+		assert_int_equal(f->backend->profile_put(f->store, &row), 0);
+	}
+	assert_int_equal(f->backend->versions->drop_after(f->store, 3, "nginx", 1), 0);
+	assert_int_equal(f->backend->versions->drop_after(f->store, 4, "nginx", 0), 0);
+	fixture_commit(f);
+	assert_int_equal(f->backend->each_profile(fixture_reader(f), 3, "nginx", see_key, &n), 0);
+	assert_int_equal(n, f->keeps ? 1 : 0);
+}
+
 int
 main(void)
 {
@@ -201,6 +296,8 @@ main(void)
 		T(a_delivery_is_taken_once_under_any_id),
 		T(the_windows_of_a_change_are_settled_together),
 		T(rules_are_listed_by_id_replaced_and_removed),
+		T(versions_of_a_profile_are_replaced_and_only_the_newest_are_kept),
+		T(going_back_to_a_version_drops_what_was_first_seen_after_it),
 	};
 
 	return fixture_run(tests, DS_LEN(tests));
