@@ -377,6 +377,10 @@ verb_daemons(struct ctl *c)
 		return EXIT_USAGE;
 	if (c->argc == 3 && strcmp(c->argv[1], "show") == 0)
 		return daemon_show(c, c->argv[2], host);
+	if (c->argc == 3 && strcmp(c->argv[1], "versions") == 0)
+		return versions_list(c, c->argv[2], host);
+	if (c->argc == 4 && strcmp(c->argv[1], "rollback") == 0)
+		return versions_rollback(c, c->argv[2], c->argv[3], host);
 	if (c->argc != 1)
 		return ctl_usage(c);
 	if (host != NULL)

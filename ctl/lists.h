@@ -16,4 +16,8 @@ int list_show(struct ctl *c, const char *collection, const char *id);
 int list_post(struct ctl *c, const char *method, const char *collection, const char *id,
     const char *action, json_t *body, const char *said);
 
+/* profile_versions.c: of daemons D, by name or id; host may be NULL. */
+int versions_list(struct ctl *c, const char *daemon, const char *host);
+int versions_rollback(struct ctl *c, const char *daemon, const char *number, const char *host);
+
 #endif

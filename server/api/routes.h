@@ -34,6 +34,8 @@ void daemons_list(struct call *c);
 void daemons_show(struct call *c);
 void daemons_profile(struct call *c);
 void daemons_windows(struct call *c);
+void profile_versions_list(struct call *c);
+void profile_versions_rollback(struct call *c);
 void alerts_list(struct call *c);
 void alerts_show(struct call *c);
 void alerts_summary(struct call *c);

@@ -205,6 +205,24 @@ def follow(site):
         c.close()
 
 
+def versions(site, daemon):
+    was = site.all(f"daemons/{daemon}/versions")
+    ok([(v["version"], v["reason"], v["package_version"]) for v in was] == [(1, "first", "1.22"), (2, "package", "1.24")] and
+       was[1]["parent"] == 1 and was[1]["explained"] == 1 and was[1]["warm_until"] > was[1]["begun"],
+       "a profile tells how it went from version to version")
+    ok(problem(lambda: site.post(f"daemons/{daemon}/rollback", {"version": 7}), 404, "version 7") and
+       problem(lambda: site.post(f"daemons/{daemon}/rollback", {"version": 2}), 409, "is what runs") and
+       problem(lambda: site.post(f"daemons/{daemon}/rollback", {"version": 0}), 400, "version"),
+       "it goes back only to a version that there is and that is not what runs")
+    out = site.ctl("daemons", "rollback", daemon, "1").stdout
+    ok("version 1 again, with 1 behaviours" in out, "it is taken back by ctl: " + out.strip())
+    now = site.ctl("daemons", "versions", daemon).stdout
+    ok("rollback" in now and [v["version"] for v in site.all(f"daemons/{daemon}/versions")] == [1, 2, 3],
+       "which is another version of it, that goes on from the first")
+    left = site.get(f"daemons/{daemon}/profile")["behaviours"]
+    ok(len(left) == 1 and "helper" not in left[0]["what"], "what was first seen after it is gone")
+
+
 def resources(site):
     hosts = site.all("hosts", limit=2)
     ok([h["name"] for h in hosts][:3] == ["web1", "web2", "db1"], "hosts come in pages")
@@ -221,6 +239,7 @@ def resources(site):
     profile = site.get("daemons/%s/profile" % daemons[1]["id"])
     ok(profile["daemon"]["blockers"] == ["a day of quiet is missing"] and profile["behaviours"][0]["count"] == 3,
        "a profile tells what is normal and what is missing")
+    versions(site, daemons[1]["id"])
     ok(problem(lambda: site.get("daemons/nginx"), 409, "2 daemons"), "a name that two daemons have is a conflict")
     ok(site.get("daemons/nginx", host="web2")["host"]["name"] == "web2", "with its host it is none")
     settings = site.get("settings")

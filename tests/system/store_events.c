@@ -182,6 +182,36 @@ put_hosts(void)
 	}
 }
 
+/* Upgraded once, with one more behaviour since. */
+static void
+put_versions(const struct daemon_row *of, const struct profile_row *parent)
+{
+	static const uint8_t key[] = "c/usr/sbin/helper";
+	struct profile_version_row row = { .host = of->host,
+		.daemon = of->name,
+		.number = 1,
+		.reason = "first",
+		.exe = of->exe,
+		.package = of->package,
+		.package_version = "1.22",
+		.image = "",
+		.begun_us = now_us };
+	struct profile_row profile = *parent;
+
+	check(backend->versions->put(store, &row), "version");
+	row.number = 2;
+	row.parent = 1;
+	row.reason = "package";
+	row.package_version = "1.24";
+	row.warm_until_us = now_us + 600 * 1000000ull;
+	row.inherited = row.explained = 1;
+	check(backend->versions->put(store, &row), "version");
+	profile.key = key;
+	profile.key_size = sizeof(key) - 1;
+	profile.version = 2;
+	check(backend->profile_put(store, &profile), "profile");
+}
+
 static void
 put_daemons(void)
 {
@@ -211,6 +241,7 @@ put_daemons(void)
 
 		check(backend->daemon_put(store, &row), "daemon");
 		check(backend->profile_put(store, &profile), "profile");
+		put_versions(&row, &profile);
 	}
 }
 
