@@ -21,6 +21,7 @@
 #include "server/detect/detect.h"
 #include "server/detect/key.h"
 #include "server/detect/starter.h"
+#include "server/detect/version_state.h"
 #include "server/store/rows.h"
 
 #define PROFILE_DAEMONS_MAX      1024u /* a host; a forged flood of names ends here */
@@ -88,16 +89,6 @@ struct lineage {
 	uint32_t pid;
 	uint64_t root; /* hash of the first unknown program's key */
 	uint64_t time_us;
-};
-
-/* The daemon's newest version; version.h. */
-struct version {
-	uint32_t number, parent; /* 0: not declared yet */
-	uint8_t reason;
-	bool is_dirty;
-	uint64_t begun_us, warm_until_us;
-	uint32_t inherited, explained, told;
-	uint64_t known[PROFILE_OWN_MAX]; /* identities, newest first */
 };
 
 struct daemon_profile {
