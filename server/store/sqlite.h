@@ -23,7 +23,8 @@ struct compactor {
 	struct db db;
 	uint64_t day;  /* 0: none open */
 	uint64_t done; /* days up to this one need nothing more (they are closed and merged) */
-	uint64_t begin, end; /* numbers of the hour in work; begin 0: none */
+	uint64_t begin, end; /* numbers of the hour, or the day, in work; begin 0: none */
+	uint64_t from, then; /* the day's compact_from meanwhile, and when they are merged */
 	uint32_t *hosts;     /* with something to merge, from `next` on */
 	size_t hosts_len, next;
 	bool more_hosts;
@@ -41,6 +42,7 @@ struct store {
 	char *running_file; /* there while the server runs: was the last exit clean? */
 	/* retention waits after the clock jumped */
 	uint64_t wall_us, monotonic_ms, hold_until_ms;
+	uint64_t checkpoint_ms; /* monotonic: the current file's WAL is looked at then */
 	struct compactor compactor;
 };
 
@@ -61,6 +63,8 @@ int days_path(const char *events_dir, uint64_t day, char ret[PATH_SIZE]);
 /* Numbers of the days there, ascending; free() *ret. */
 int days_list(const char *events_dir, uint64_t **ret, size_t *ret_len);
 uint64_t days_size(const char *events_dir, uint64_t day); /* with its WAL, bytes */
+/* Moves the WAL into the file and empties it, unless a reader is in the way: nobody waits. */
+void days_checkpoint(struct db *db);
 int days_unlink(const char *events_dir, uint64_t day);
 /* Renames a damaged file (and its WAL) out of the way and says so. */
 void days_set_aside(const char *events_dir, uint64_t day, const char *why);
@@ -160,40 +164,5 @@ int control_each_finding(struct reader *r, const char *alert_id,
 int control_setting_get(struct reader *r, const char *key, char *ret, size_t size);
 void control_read_token(sqlite3_stmt *st, struct token_row *ret);
 void control_read_alert(sqlite3_stmt *st, struct alert_row *ret);
-
-enum control_statement {
-	CONTROL_HOST_PUT,
-	CONTROL_HOST_NUMBER,
-	CONTROL_HOST_GET,
-	CONTROL_HOSTS,
-	CONTROL_HOSTS_LIKE,
-	CONTROL_HOST_UPDATE,
-	CONTROL_HOST_DECIDE,
-	CONTROL_TOKEN_PUT,
-	CONTROL_TOKEN_GET,
-	CONTROL_TOKEN_COUNT,
-	CONTROL_TOKENS,
-	CONTROL_DAEMON_PUT,
-	CONTROL_DAEMONS,
-	CONTROL_DAEMONS_OF_HOST,
-	CONTROL_PROFILE_PUT,
-	CONTROL_PROFILE_DELETE,
-	CONTROL_PROFILE_DELETE_HOST,
-	CONTROL_PROFILES,
-	CONTROL_PROFILES_OF_HOST,
-	CONTROL_PROFILES_OF_DAEMON,
-	CONTROL_FINDING_PUT,
-	CONTROL_FINDINGS,
-	CONTROL_ALERT_PUT,
-	CONTROL_ALERT_GET,
-	CONTROL_ALERT_BY_KEY,
-	CONTROL_ALERTS,
-	CONTROL_ALERTS_BEFORE,
-	CONTROL_ALERTS_STATUS,
-	CONTROL_ALERTS_STATUS_BEFORE,
-	CONTROL_SETTING_PUT,
-	CONTROL_SETTING_GET,
-	CONTROL_STATEMENTS
-};
 
 #endif

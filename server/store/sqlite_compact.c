@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sqlite_compact - merges the small segments of closed hours.
+ * sqlite_compact - merges the small segments of closed hours, then what is still small of closed
+ * days.
  *
  * On the writer's thread, between transactions, on a connection of its own, within a budget of time
  * a call.  The segments of one host and hour are decoded, put together and packed well; the merged
@@ -143,7 +144,7 @@ replace_parts(struct merge *m, const struct segment_row *row)
 	if (r == 0)
 		r = events_insert(db, row, m->parts[m->first].number);
 	if (r == 0)
-		r = db_run(db, DAY_COMPACT_PUT, "uu", m->compactor->begin,
+		r = db_run(db, DAY_COMPACT_PUT, "uu", m->compactor->from,
 		    (uint64_t)(m->next - m->first - 1));
 	if (r == 0)
 		r = db_exec(db, "COMMIT");
@@ -315,14 +316,33 @@ plan_hour(struct compactor *c, uint64_t now_us)
 	c->end = r > 0 ? db_u64(st, 0) : sums.next_number;
 	if (r > 0)
 		sqlite3_reset(st);
+	c->from = c->begin;
+	c->then = c->end;
 	if (r >= 0)
 		r = plan_hosts(c, 0);
 	return r < 0 ? r : 1;
 }
 
-/* One host of the planned hour, or its end. */
+/* The open day, whose hours are merged: 1 when it was not merged as a whole yet.  A host that says
+ * little has 24 small segments in it. */
 static int
-work_hour(struct compactor *c, uint64_t deadline_ms)
+plan_day(struct compactor *c)
+{
+	struct day_sums sums;
+	int r = days_read_sums(&c->db, &sums);
+
+	if (r < 0 || sums.compact_from > sums.next_number)
+		return r;
+	c->begin = 1;
+	c->end = c->from = sums.next_number;
+	c->then = c->end + 1;
+	r = plan_hosts(c, 0);
+	return r < 0 ? r : 1;
+}
+
+/* One host of what is planned, or its end. */
+static int
+work_on(struct compactor *c, uint64_t deadline_ms)
 {
 	int r;
 
@@ -333,7 +353,7 @@ work_hour(struct compactor *c, uint64_t deadline_ms)
 	}
 	if (c->more_hosts)
 		return plan_hosts(c, c->hosts[c->hosts_len - 1]);
-	r = db_run(&c->db, DAY_COMPACT_PUT, "uu", c->end, (uint64_t)0);
+	r = db_run(&c->db, DAY_COMPACT_PUT, "uu", c->then, (uint64_t)0);
 	if (r == 0)
 		r = db_exec(&c->db, VACUUM_SQL);
 	c->begin = 0;
@@ -382,10 +402,57 @@ shrink_day(struct compactor *c)
 	pages = db_u64(st, 0);
 	sqlite3_reset(st);
 	if (pages == 0) {
-		db_try(&c->db, "PRAGMA wal_checkpoint(TRUNCATE)"); /* a reader may be in the way */
+		days_checkpoint(&c->db);
 		return 0;
 	}
 	r = db_exec(&c->db, VACUUM_SQL);
+	return r < 0 ? r : 1;
+}
+
+/* Nothing is left to merge in the open day for now: 1 when another one may have something. */
+static int
+leave_day(struct store *s, uint64_t now_us)
+{
+	struct compactor *c = &s->compactor;
+	bool is_today = c->day == s->day || c->day >= now_us / DAY_US;
+	uint64_t day = c->day;
+	int r = is_today ? 0 : shrink_day(c);
+
+	if (r != 0)
+		return r;
+	compact_close(c);
+	if (!is_today)
+		c->done = day;
+	return !is_today;
+}
+
+/* What to do next in the open day: 1 something, 0 nothing. */
+static int
+plan(struct store *s, uint64_t now_us)
+{
+	struct compactor *c = &s->compactor;
+	int r = plan_hour(c, now_us);
+
+	if (r == 0 && c->day != s->day && c->day < now_us / DAY_US)
+		r = plan_day(c);
+	return r;
+}
+
+/* 1: more to do; 0: nothing. */
+static int
+step(struct store *s, uint64_t now_us, uint64_t deadline_ms)
+{
+	struct compactor *c = &s->compactor;
+	int r = c->day != 0 ? 1 : next_day(s);
+
+	if (r > 0 && c->begin == 0) {
+		r = plan(s, now_us);
+		if (r == 0)
+			return leave_day(s, now_us);
+	}
+	if (r <= 0)
+		return r;
+	r = work_on(c, deadline_ms);
 	return r < 0 ? r : 1;
 }
 
@@ -393,44 +460,15 @@ int
 compact_step(struct store *s, uint64_t now_us, uint64_t deadline_ms)
 {
 	struct compactor *c = &s->compactor;
-	int r = 0;
+	int r = 1;
 
-	while (ds_clock_monotonic_ms() < deadline_ms) {
-		if (c->day == 0) {
-			r = next_day(s);
-			if (r <= 0)
-				break;
-		}
-		if (c->begin == 0) {
-			r = plan_hour(c, now_us);
-			if (r < 0)
-				break;
-			if (r == 0) {
-				bool is_today = c->day == s->day || c->day >= now_us / DAY_US;
-				uint64_t day = c->day;
-
-				r = is_today ? 0 : shrink_day(c);
-				if (r > 0)
-					continue;
-				if (r < 0)
-					break;
-				compact_close(c);
-				if (is_today)
-					return 0;
-				c->done = day;
-				continue;
-			}
-		}
-		r = work_hour(c, deadline_ms);
-		if (r < 0)
-			break;
-	}
+	while (r > 0 && ds_clock_monotonic_ms() < deadline_ms)
+		r = step(s, now_us, deadline_ms);
 	if (r < 0) {
 		uint64_t day = c->day;
 
 		compact_close(c);
 		c->done = DS_MAX(day, c->done); /* tried again after the next change of day */
-		return r;
 	}
-	return c->day != 0;
+	return r;
 }

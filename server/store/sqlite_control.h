@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sqlite_control - reading a large fleet; rows of struct store_backend, as its members say. */
+/* sqlite_control - statements of the control plane; reading a large fleet: rows of struct
+ * store_backend, as its members say. */
 #ifndef SERVER_STORE_SQLITE_CONTROL_H
 #define SERVER_STORE_SQLITE_CONTROL_H
 
@@ -19,6 +20,42 @@ struct sqlite3_stmt;
 #define ALERT_COLUMNS                                                                      \
 	"id, key, host, daemon, kind, status, severity, title, reason, score, created_us," \
 	" updated_us, first_us, last_us, count, json, verdict, assignee"
+
+/* Rows of control_sql. */
+enum control_statement {
+	CONTROL_HOST_PUT,
+	CONTROL_HOST_NUMBER,
+	CONTROL_HOST_GET,
+	CONTROL_HOSTS,
+	CONTROL_HOSTS_LIKE,
+	CONTROL_HOST_UPDATE,
+	CONTROL_HOST_DECIDE,
+	CONTROL_TOKEN_PUT,
+	CONTROL_TOKEN_GET,
+	CONTROL_TOKEN_COUNT,
+	CONTROL_TOKENS,
+	CONTROL_DAEMON_PUT,
+	CONTROL_DAEMONS,
+	CONTROL_DAEMONS_OF_HOST,
+	CONTROL_PROFILE_PUT,
+	CONTROL_PROFILE_DELETE,
+	CONTROL_PROFILE_DELETE_HOST,
+	CONTROL_PROFILES,
+	CONTROL_PROFILES_OF_HOST,
+	CONTROL_PROFILES_OF_DAEMON,
+	CONTROL_FINDING_PUT,
+	CONTROL_FINDINGS,
+	CONTROL_ALERT_PUT,
+	CONTROL_ALERT_GET,
+	CONTROL_ALERT_BY_KEY,
+	CONTROL_ALERTS,
+	CONTROL_ALERTS_BEFORE,
+	CONTROL_ALERTS_STATUS,
+	CONTROL_ALERTS_STATUS_BEFORE,
+	CONTROL_SETTING_PUT,
+	CONTROL_SETTING_GET,
+	CONTROL_STATEMENTS
+};
 
 int control_each_host_after(struct reader *r, uint32_t after,
     int (*call)(const struct host_row *row, void *ctx), void *ctx);

@@ -149,6 +149,14 @@ days_size(const char *events_dir, uint64_t day)
 	return size;
 }
 
+void
+days_checkpoint(struct db *db)
+{
+	sqlite3_busy_timeout(db->handle, 0);
+	db_try(db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	sqlite3_busy_timeout(db->handle, DB_BUSY_MS);
+}
+
 int
 days_unlink(const char *events_dir, uint64_t day)
 {

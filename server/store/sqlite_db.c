@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BUSY_MS 10000
-
 static int
 error_of(int code, int system_errno)
 {
@@ -174,7 +172,7 @@ configure(struct db *db, enum db_plane plane, bool read_only)
 	int r;
 
 	sqlite3_extended_result_codes(db->handle, 1);
-	sqlite3_busy_timeout(db->handle, BUSY_MS);
+	sqlite3_busy_timeout(db->handle, DB_BUSY_MS);
 	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	r = db_exec(db, settings_all);
 	if (r == 0 && read_only)

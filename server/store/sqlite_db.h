@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define DB_BUSY_MS        10000 /* what a statement waits for another connection */
 #define DB_STATEMENTS_MAX 48
 #define DB_OWN_MAX        256 /* a power of two */
 

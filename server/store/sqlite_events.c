@@ -10,6 +10,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "server/store/sqlite.h"
+#include "server/store/sqlite_control.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -15,6 +15,7 @@
 
 #define JUMP_US    HOUR_US
 #define HOLD_MS    (24ull * 3600 * 1000)
+#define WAL_MS     60000
 #define TRIM_LEN   256 /* segments removed at a time when one day alone is too large */
 #define VACUUM_SQL "PRAGMA incremental_vacuum(4096)"
 
@@ -109,7 +110,7 @@ trim_today(struct store *s)
 	}
 	r = db_exec(&s->events, VACUUM_SQL);
 	if (r == 0)
-		r = db_exec(&s->events, "PRAGMA wal_checkpoint(TRUNCATE)");
+		days_checkpoint(&s->events);
 	return r < 0 ? r : left == 0;
 }
 
@@ -143,6 +144,19 @@ enforce_retention(struct store *s, uint64_t now_us)
 	return 0;
 }
 
+/* SQLite empties it only when it grows again; where little is said, 16 MiB of it are more than a
+ * day's events. */
+static void
+empty_wal(struct store *s)
+{
+	uint64_t now_ms = ds_clock_monotonic_ms();
+
+	if (now_ms < s->checkpoint_ms || !s->events.handle)
+		return;
+	s->checkpoint_ms = now_ms + WAL_MS;
+	days_checkpoint(&s->events);
+}
+
 int
 maintain_step(struct store *s, uint64_t now_us, unsigned budget_ms)
 {
@@ -152,6 +166,7 @@ maintain_step(struct store *s, uint64_t now_us, unsigned budget_ms)
 	if (s->active)
 		return -EBUSY;
 	watch_clock(s, now_us);
+	empty_wal(s);
 	r = enforce_retention(s, now_us);
 	if (r != 0)
 		return r;

@@ -32,8 +32,10 @@ EXTRA_DIST += tests/bench/bench_ui.py tests/bench/ui.mjs
 
 EXTRA_DIST += tests/bench/bench_api.py
 if SERVER
-bench_programs += tests/bench/fleet_store
+bench_programs += tests/bench/bench_store tests/bench/fleet_store
 endif
+tests_bench_bench_store_SOURCES = tests/bench/bench_store.c sim/stream.c
+tests_bench_bench_store_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(SQLITE_LIBS) -lpthread -lm
 tests_bench_fleet_store_SOURCES = tests/bench/fleet_store.c
 tests_bench_fleet_store_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(SQLITE_LIBS) -lpthread -lm
 

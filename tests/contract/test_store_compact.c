@@ -186,6 +186,78 @@ what_is_merged_is_still_found_by_its_index(void **state)
 	assert_int_equal(see(f, &q)->segments, 0);
 }
 
+/* A few events an hour, for most of a day. */
+static void
+fill_quiet_day(struct fixture *f)
+{
+	fixture_clock_us = fixture_clock_us / DAY * DAY + 60000000;
+	for (unsigned hour = 0; hour < 20; hour++) {
+		fill_hour(f, 1 + 2 * hour, 2 + 2 * hour);
+		fixture_clock_us += HOUR;
+		fixture_maintain(f, fixture_clock_us);
+	}
+}
+
+static void
+what_is_small_of_a_closed_day_is_merged_once(void **state)
+{
+	struct fixture *f = *state;
+	struct segment_filter all = { 0 };
+	struct store_totals t;
+	struct seen *s;
+
+	fill_quiet_day(f);
+	assert_int_equal(see(f, &all)->segments, 20 * HOSTS);
+	fixture_clock_us += DAY;
+	fill_hour(f, 41, 41);
+	fixture_maintain(f, fixture_clock_us);
+	s = see(f, &all);
+	assert_int_equal(s->segments, HOSTS + HOSTS);
+	assert_int_equal(s->events, 41 * HOSTS * LEN);
+	for (uint32_t host = 1; host <= HOSTS; host++)
+		for (unsigned seq = 1; seq <= 41; seq++)
+			for (unsigned i = 0; i < LEN; i++)
+				assert_int_equal(s->counts[host][seq][i], 1);
+	assert_int_equal(f->backend->totals(f->reader, &t), 0);
+	assert_int_equal(t.segments, 2 * HOSTS);
+	/* A server that starts finds nothing more to do. */
+	fixture_reopen(f);
+	fixture_maintain(f, fixture_clock_us);
+	assert_int_equal(see(f, &all)->segments, 2 * HOSTS);
+}
+
+static void
+a_step_that_ran_out_of_time_is_gone_on_with(void **state)
+{
+	struct fixture *f = *state;
+	struct segment_filter all = { 0 };
+	unsigned steps = 0;
+
+	fill_quiet_day(f);
+	fixture_clock_us += DAY;
+	fill_hour(f, 41, 41);
+	while (f->backend->maintain(f->store, fixture_clock_us, 1) > 0) {
+		assert_int_equal(see(f, &all)->events, 41 * HOSTS * LEN);
+		if (steps++ % 3 == 0)
+			fixture_reopen(f);
+	}
+	assert_int_equal(see(f, &all)->segments, 2 * HOSTS);
+}
+
+static void
+housekeeping_empties_the_log_of_writes(void **state)
+{
+	struct fixture *f = *state;
+	struct store_totals before, after;
+
+	fill_hour(f, 1, 100);
+	assert_int_equal(f->backend->totals(f->reader, &before), 0);
+	fixture_maintain(f, fixture_clock_us);
+	assert_int_equal(f->backend->totals(f->reader, &after), 0);
+	assert_true(after.bytes < before.bytes);
+	fill_hour(f, 101, 101);
+}
+
 static void
 a_damaged_segment_stays_and_hurts_no_other(void **state)
 {
@@ -234,6 +306,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(closed_hours_are_merged_and_no_event_is_lost_or_doubled),
 		T(what_is_merged_is_still_found_by_its_index),
+		T(what_is_small_of_a_closed_day_is_merged_once),
+		T(a_step_that_ran_out_of_time_is_gone_on_with),
+		T(housekeeping_empties_the_log_of_writes),
 		T(a_damaged_segment_stays_and_hurts_no_other),
 	};
 
