@@ -29,22 +29,13 @@ struct answer {
 	bool stopped;
 };
 
-/* Where a server started by scripts/up here, or by the system, listens. */
+/* Never below the current directory, which may be anybody's. */
 static const char *
-find_server(char *buf, size_t size)
+find_server(void)
 {
-	static const char *const usual[] = { "run/run/api.sock", DS_RUNDIR "/api.sock" };
 	const char *env = getenv("DAEMONSEC_API");
 
-	if (env != NULL && *env != '\0')
-		return env;
-	for (size_t i = 0; i < DS_LEN(usual); i++) {
-		if (access(usual[i], F_OK) == 0) {
-			snprintf(buf, size, "unix:%s", usual[i]);
-			return buf;
-		}
-	}
-	return "unix:" DS_RUNDIR "/api.sock";
+	return env != NULL && *env != '\0' ? env : "unix:" DS_RUNDIR "/api.sock";
 }
 
 static int
@@ -71,8 +62,7 @@ add_token(struct client *client, const char *file)
 static int
 open_client(struct ctl *c)
 {
-	char buf[PATH_MAX];
-	const char *server = c->server ? c->server : find_server(buf, sizeof(buf));
+	const char *server = c->server ? c->server : find_server();
 	struct client *client;
 
 	if (c->client != NULL)
@@ -221,9 +211,9 @@ perform(struct ctl *c, const char *method, const char *path, const char *body, s
 	fprintf(stderr, "daemonsec-ctl: no answer from %s: %s\n", client->server,
 	    curl_easy_strerror(r));
 	if (client->socket[0] != '\0' && access(client->socket, R_OK | W_OK) < 0)
-		fprintf(stderr,
-		    "  is the server running, and may you use its socket? "
-		    "(--server, or DAEMONSEC_API in the environment, say where it is)\n");
+		fprintf(stderr, "  is the server running, and may you use its socket? "
+				"(--server, or DAEMONSEC_API in the environment, say where it is; "
+				"scripts/up prints its own)\n");
 	return EXIT_UNREACHABLE;
 }
 

@@ -21,6 +21,12 @@ chmod 755 "$dir"
 check "up --detach returns once server and agent answer" up --prefix "$dir/a" --detach --set detect.learning_min=5s
 check "the server answers on the socket" ctl status
 check "this host is there and connected" sh -c "'$dir/a/bin/daemonsec-ctl' --server unix:$dir/a/run/api.sock -o json hosts | grep -q '\"connected\": *true'"
+check "the variable that up prints says where it is" env DAEMONSEC_API="unix:$dir/a/run/api.sock" "$dir/a/bin/daemonsec-ctl" status
+mkdir -p "$dir/trap/run/run"
+ln -s "$dir/a/run/api.sock" "$dir/trap/run/run/api.sock"
+# shellcheck disable=SC2016
+check "a socket below the current directory is not trusted" unshare --mount --propagation private sh -c \
+	'mount -t tmpfs none /run && cd "$1" && unset DAEMONSEC_API && "$2" status; [ $? = 5 ]' sh "$dir/trap" "$dir/a/bin/daemonsec-ctl"
 check "--set reached the configuration" grep -q 'learning_min = 5s' "$dir/a/etc/daemonsec/server.conf.d/50-up.conf"
 server=$(cat "$dir/a/run/server.pid") agent=$(cat "$dir/a/run/agent.pid")
 check "a second up finds it running and is content" up --prefix "$dir/a" --detach
