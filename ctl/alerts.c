@@ -206,17 +206,19 @@ verb_alerts(struct ctl *c)
 	const char *scope = ctl_option(c, "scope"), *expires = ctl_option(c, "expires");
 	const char *label = ctl_option(c, "label");
 	bool preview = ctl_flag(c, "preview");
-	char query[128];
+	int r;
 
 	if (!ctl_options_known(c))
 		return EXIT_USAGE;
 	if (c->argc == 1) {
-		bool all = status == NULL || strcmp(status, "all") == 0;
+		char *path = client_path("alerts", "status", status, NULL);
 
-		snprintf(query, sizeof(query), "status:\"%s\"", all ? "" : status);
-		return list_print(c, "alerts", all ? NULL : query,
+		r = list_print(c, path, NULL,
 		    limit ? DS_MAX((unsigned)strtoul(limit, NULL, 10), 1u) : 100, alert_columns,
-		    all ? "no alerts: nothing has departed from normal" : "no such alerts");
+		    status == NULL ? "no alerts: nothing has departed from normal"
+				   : "no such alerts");
+		free(path);
+		return r;
 	}
 	if (c->argc < 3)
 		return ctl_usage(c);

@@ -69,6 +69,16 @@ config_find_agent(const struct ctl *c, const char *given, char *ret_path, char *
 	snprintf(ret_dir, PATH_MAX, "%s", f.dir);
 }
 
+void
+config_find_server(const struct ctl *c, const char *given, char *ret_path, char *ret_dir)
+{
+	struct file f;
+
+	find_file(c, &f, given, "server.conf", "server.conf.d");
+	snprintf(ret_path, PATH_MAX, "%s", f.path);
+	snprintf(ret_dir, PATH_MAX, "%s", f.dir);
+}
+
 /* 0, or 1 when something is wrong with it. */
 static int
 read_file(const struct file *f, bool show, bool origin)

@@ -7,5 +7,7 @@
 
 /* The agent's file and its drop-in directory, PATH_MAX each. `given` (may be NULL) wins. */
 void config_find_agent(const struct ctl *c, const char *given, char *ret_path, char *ret_dir);
+/* The same of the server's. */
+void config_find_server(const struct ctl *c, const char *given, char *ret_path, char *ret_dir);
 
 #endif

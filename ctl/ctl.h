@@ -68,10 +68,14 @@ int verb_models(struct ctl *c);
 int verb_config(struct ctl *c);
 int verb_doctor(struct ctl *c);
 int verb_report(struct ctl *c);
+int verb_backup(struct ctl *c);
+int verb_support_bundle(struct ctl *c);
 int verb_completion(struct ctl *c);
 
 /* "usage: daemonsec-ctl VERB ARGS" on stderr; returns EXIT_USAGE. */
 int ctl_usage(const struct ctl *c);
+/* What `doctor` finds, as a list; the caller's. */
+json_t *doctor_results(struct ctl *c);
 /* The value of --NAME VALUE or --NAME=VALUE among the verb's arguments, which are removed from
  * argv; NULL: not there. */
 const char *ctl_option(struct ctl *c, const char *name);

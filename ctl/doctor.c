@@ -203,23 +203,44 @@ check_hosts(struct doctor *d)
 static void (*const checks[])(struct doctor *d) = { check_kernel, check_agent_config, check_disk,
 	check_enrolment, check_server, check_clock, check_store, check_hosts };
 
+/* Takes what the checks said. */
+static enum health
+run_checks(struct doctor *d, const char *agent)
+{
+	config_find_agent(d->ctl, agent, d->agent_file, d->agent_dir);
+	for (size_t i = 0; i < DS_LEN(checks); i++)
+		checks[i](d);
+	ds_conf_free(agent_options, &d->agent);
+	json_decref(d->status);
+	return d->worst;
+}
+
+json_t *
+doctor_results(struct ctl *c)
+{
+	struct doctor d = { .ctl = c, .results = json_array() };
+	enum output output = c->output;
+
+	c->output = OUTPUT_JSON; /* nothing is printed on the way */
+	(void)run_checks(&d, NULL);
+	c->output = output;
+	return d.results;
+}
+
 int
 verb_doctor(struct ctl *c)
 {
 	struct doctor d = { .ctl = c, .results = json_array() };
 	const char *agent = ctl_option(c, "agent");
+	enum health worst;
 
 	if (!ctl_options_known(c) || c->argc != 1) {
 		json_decref(d.results);
 		return ctl_usage(c);
 	}
-	config_find_agent(c, agent, d.agent_file, d.agent_dir);
-	for (size_t i = 0; i < DS_LEN(checks); i++)
-		checks[i](&d);
+	worst = run_checks(&d, agent);
 	if (c->output != OUTPUT_TABLE)
 		print_document(c, d.results);
-	ds_conf_free(agent_options, &d.agent);
-	json_decref(d.status);
 	json_decref(d.results);
-	return d.worst == FAIL ? EXIT_FOUND : EXIT_OK;
+	return worst == FAIL ? EXIT_FOUND : EXIT_OK;
 }

@@ -110,7 +110,9 @@ time_argument(const char *name, const char *text, char *buf, size_t size)
 {
 	uint64_t ms, us;
 
-	if (ds_conf_duration(text, &ms) == 0)
+	if (strcmp(text, "now") == 0)
+		us = ds_clock_wall_us();
+	else if (ds_conf_duration(text, &ms) == 0)
 		us = ds_clock_wall_us() - DS_MIN(ms * 1000, ds_clock_wall_us());
 	else if (ds_clock_parse(text, &us) < 0) {
 		fprintf(stderr,

@@ -8,6 +8,7 @@
 
 #include <curl/curl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -171,6 +172,45 @@ take_late_options(struct ctl *c)
 	return output ? parse_output(output, &c->output) : 0;
 }
 
+/* How many letters are to be changed, added or left out to make one of the other. */
+static unsigned
+distance(const char *a, const char *b)
+{
+	unsigned row[32], diagonal, above;
+	size_t a_len = strlen(a), b_len = strlen(b);
+
+	if (a_len >= DS_LEN(row) || b_len >= DS_LEN(row))
+		return UINT_MAX;
+	for (size_t j = 0; j <= b_len; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; i <= a_len; i++) {
+		diagonal = row[0];
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= b_len; j++) {
+			above = row[j];
+			row[j] = DS_MIN(
+			    DS_MIN(above, row[j - 1]) + 1, diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[b_len];
+}
+
+static int
+no_such_verb(const char *name)
+{
+	const struct verb *near = NULL;
+
+	for (const struct verb *v = verb_table; v->name != NULL; v++)
+		if (near == NULL || distance(name, v->name) < distance(name, near->name))
+			near = v;
+	fprintf(stderr, "daemonsec-ctl: there is no verb \"%s\"", name);
+	if (near != NULL && distance(name, near->name) <= 2)
+		fprintf(stderr, "; did you mean \"%s\"?", near->name);
+	fprintf(stderr, "\n  daemonsec-ctl --help lists the verbs\n");
+	return EXIT_USAGE;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -199,7 +239,5 @@ main(int argc, char **argv)
 		curl_global_cleanup();
 		return r;
 	}
-	fprintf(stderr, "daemonsec-ctl: there is no verb \"%s\"; daemonsec-ctl --help lists them\n",
-	    c.argv[0]);
-	return EXIT_USAGE;
+	return no_such_verb(c.argv[0]);
 }

@@ -3,7 +3,8 @@ bin_PROGRAMS += ctl/daemonsec-ctl
 ctl_daemonsec_ctl_SOURCES = ctl/main.c ctl/ctl.h ctl/verbs.c ctl/client.c ctl/client.h ctl/print.c ctl/print.h \
 	agent/config.c
 ctl_daemonsec_ctl_SOURCES += agent/config.h
-ctl_daemonsec_ctl_SOURCES += ctl/alerts.c
+ctl_daemonsec_ctl_SOURCES += ctl/alerts.c ctl/archive.c ctl/archive.h ctl/backup.c ctl/support_bundle.c
+ctl_daemonsec_ctl_SOURCES += server/store/copy.h server/store/sqlite_copy.c
 ctl_daemonsec_ctl_SOURCES += ctl/config_files.c
 ctl_daemonsec_ctl_SOURCES += ctl/config_files.h
 ctl_daemonsec_ctl_SOURCES += ctl/doctor.c
@@ -22,8 +23,8 @@ ctl_daemonsec_ctl_SOURCES += server/config.h
 ctl_daemonsec_ctl_SOURCES += server/api/hook_check.c server/notify/channel_check.c server/notify/siem_address.c
 ctl_daemonsec_ctl_SOURCES += server/react/kinds.c
 ctl_daemonsec_ctl_SOURCES += server/react/rules.c
-ctl_daemonsec_ctl_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) $(SSL_CFLAGS)
-ctl_daemonsec_ctl_LDADD = lib/libds.a $(CURL_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(SSL_LIBS) -lm
+ctl_daemonsec_ctl_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) $(SSL_CFLAGS) $(SQLITE_CFLAGS)
+ctl_daemonsec_ctl_LDADD = lib/libds.a $(CURL_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(SQLITE_LIBS) -lm
 EXTRA_DIST += ctl/.may_include
 
 # The program itself knows its verbs.

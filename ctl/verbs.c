@@ -83,6 +83,12 @@ const struct verb verb_table[] = {
 	{ "doctor", "[--agent FILE]",
 	    "look for what is wrong with this installation, and say what to do", "--agent",
 	    verb_doctor },
+	{ "backup", "FILE [--server-file FILE]",
+	    "copy all that the server keeps, its keys too, into a tar file while it runs",
+	    "--server-file", verb_backup },
+	{ "support-bundle", "FILE [--agent FILE] [--server-file FILE]",
+	    "what somebody who helps needs to see, without secrets, as a tar file",
+	    "--agent --server-file", verb_support_bundle },
 	{ "completion", "bash", "print a completion script", "bash", verb_completion },
 	{ NULL, NULL, NULL, NULL, NULL },
 };

@@ -23,8 +23,8 @@ sanitized_system_tests += tests/system/server_crash.py
 system_tests += tests/system/first_alert.py tests/system/novelty.py tests/system/login_alerts.py tests/system/silent.py
 
 EXTRA_DIST += tests/system/rules_sigma.yml
-EXTRA_DIST += tests/system/api.py tests/system/api_http.py tests/system/contract.py
-system_tests += tests/system/api.py tests/system/api_http.py
+EXTRA_DIST += tests/system/api.py tests/system/api_http.py tests/system/contract.py tests/system/ctl.py
+system_tests += tests/system/api.py tests/system/api_http.py tests/system/ctl.py
 sanitized_system_tests += tests/system/api.py
 
 system_tests += tests/system/models.py tests/system/learn.py

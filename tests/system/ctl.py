@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line against a real server: exit codes, what it says when something is wrong, a backup that another server
+starts from, and a bundle without secrets."""
+import json
+import os
+import subprocess
+import tarfile
+
+from harness import Site, done, isolate, ok, program, wait
+
+isolate()
+SECRET = "hooks.example.org/T000/B000/verysecret"
+
+# Arguments, exit code, a part of what is said on stderr.
+CASES = [
+    (["status"], 0, ""), (["status", "--nosuch"], 2, "usage:"), (["nosuch"], 2, "there is no verb"),
+    (["evnets"], 2, 'did you mean "events"'), ([], 2, "usage:"), (["--help"], 0, ""), (["alerts", "--help"], 0, ""),
+    (["hosts", "-o", "xml"], 2, "table, json, jsonl or csv"), (["hosts", "show", "nosuch"], 3, "there is no host"),
+    (["daemons", "show", "nosuch"], 3, "there is no daemon"), (["alerts", "show", "x"], 3, "there is no alert"),
+    (["alerts", "--status", "bogus"], 2, "acknowledged, closed"), (["alerts", "verdict", "x", "maybe"], 2, "true_positive"),
+    (["events", "bogus:1"], 2, "no field"), (["events", "(("], 2, "expected ')'"),
+    (["events", "exec", "--since", "1h", "--until", "now", "--limit", "1"], 0, ""),
+    (["protect", "--mode=active"], 6, "force"), (["protect", "--mode=bogus"], 2, "monitor, active, prevent"),
+    (["train", "--wait"], 6, ""), (["models", "show", "x"], 3, "there is no model"),
+    (["reactions", "apply", "kill", "--host", "nosuch", "--pid", "7"], 3, ""),
+    (["tokens", "create", "--ttl", "x"], 2, "--ttl"), (["users", "create", "admin"], 6, "already"),
+    (["notify", "test", "nosuch"], 3, "no channel"), (["config", "check"], 3, "--server-file"),
+    (["backup"], 2, "usage:"), (["support-bundle"], 2, "usage:"), (["backup", "/x.tar"], 3, "--server-file"),
+]
+
+
+def run(server, *args):
+    r = subprocess.run([program("daemonsec-ctl"), "--server", server, *args], capture_output=True, text=True, timeout=60,
+                       stdin=subprocess.DEVNULL, env=dict(os.environ, DAEMONSEC_API=""))
+    return r.returncode, r.stdout, r.stderr
+
+
+def verbs(site):
+    wrong = [(args, code, said, got) for args, code, said in CASES
+             for got in [run("unix:" + site.socket, *args)] if got[0] != code or said not in got[2] or (code and got[1])]
+    ok(not wrong, f"{len(CASES)} calls end with the exit code of the manual and say why on stderr" + "".join(f"\n# {w}" for w in wrong))
+    ok(run("unix:/nonexistent", "status")[0] == 5, "a server that is not there is exit code 5")
+    ok(run("http://127.0.0.1:7480", "hosts")[0] == 4, "without a token it is exit code 4")
+    code, out, _ = run("unix:" + site.socket, "status", "-o", "json")
+    ok(code == 0 and "\x1b" not in out and json.loads(out)["counts"], "JSON is JSON, without colours")
+
+
+def backup(site, agent):
+    path = os.path.join(site.dir, "backup.tar")
+    before = {e["@timestamp"] for e in wait(site.events, 60)}
+    code, out, err = run("unix:" + site.socket, "backup", path, "--server-file", site.conf)
+    ok(code == 0 and "private keys" in err and os.stat(path).st_mode & 0o777 == 0o600,
+       f"a backup of a running server is its owner's only: {out.strip()}{err if code else ''}")
+    again = run("unix:" + site.socket, "backup", path, "--server-file", site.conf)
+    ok(again[0] == 6 and "written over" in again[2], "nothing is written over")
+    with tarfile.open(path) as t:
+        names = t.getnames()
+        about = json.load(t.extractfile("backup.json"))
+    ok(about["members"] == names[:-1] and {"state/control.db", "state/order.key", "state/pki/ca.key", "etc/server.conf"} <= set(names)
+       and any(n.startswith("state/events/") for n in names) and not any(n.endswith(("-wal", "-shm", ".part")) for n in names)
+       and not [n for n in os.listdir(site.dir) if n.endswith(".part")], "it has databases, keys and configuration, and says so")
+    host = site.get("hosts")["items"][0]
+    site.process.stop()
+    sessions = agent.sessions()
+    os.rename(site.state, site.state + ".old")
+    os.makedirs(site.state, mode=0o700)
+    subprocess.run(["tar", "-xf", path, "-C", site.state, "--strip-components=1", "state"], check=True)
+    site.start()
+    ok(site.get("hosts")["items"][0]["id"] == host["id"] and site.get("hosts")["items"][0]["labels"] == ["kept"]
+       and before <= {e["@timestamp"] for e in site.events()}, "a server starts from it and knows what the other knew")
+    ok(wait(lambda: agent.sessions() > sessions and host["id"] in [h["id"] for h in site.connected()], 60),
+       "the agent connects to it as it is, without a new token")
+    ok(wait(lambda: site.get("audit/verify")["whole"], 10), "its audit log is whole")
+
+
+def bundle(site):
+    path = os.path.join(site.dir, "bundle.tar")
+    code, out, err = run("unix:" + site.socket, "support-bundle", path, "--server-file", site.conf)
+    with tarfile.open(path) as t:
+        texts = {m.name: t.extractfile(m).read().decode() for m in t.getmembers()}
+    ok(code == 0 and {"status.json", "settings.json", "doctor.json", "system.txt", "server.conf", "hosts.json"} <= set(texts)
+       and all(f"  {name}\n" in out for name in texts if name != "contents.json"), f"a bundle lists what is in it{err if code else ''}")
+    keys = [open(os.path.join(site.state, "pki", "ca.key")).read(), open(os.path.join(site.state, "order.key")).read()]
+    ok(not [n for n, text in texts.items() if SECRET in text or any(k.strip() in text for k in keys)]
+       and "url = (left out)" in texts["server.conf"].replace("url =", "url ="), "and has no address of a webhook and no key")
+    site.process.stop()
+    code, out, err = run("unix:" + site.socket, "support-bundle", path + ".2", "--server-file", site.conf)
+    ok(code == 7 and "and has not" in out and "status.json" in out, "without the server it has the rest, and exit code 7")
+
+
+def main():
+    with Site({"notify.hook.type": "slack", "notify.hook.url": "https://" + SECRET}) as site:
+        agent = site.agent(monitor="nosuch")
+        verbs(site)
+        site.ctl("hosts", "label", site.get("hosts")["items"][0]["name"], "kept")
+        backup(site, agent)
+        bundle(site)
+    done()
+
+
+main()
