@@ -212,6 +212,7 @@ static const struct column host_columns[] = {
 	{ "OS", "os|os.name", NULL },
 	{ "AGENT", "agent_version|agent.version", NULL },
 	{ "LABELS", "labels", NULL },
+	{ "COPY OF", "copy_of.name", NULL },
 	{ "ID", "id", NULL },
 	{ NULL, NULL, NULL },
 };

@@ -84,6 +84,9 @@ static const struct ds_message_field hello_fields[] = {
 	{ DS_FIELD_TEXT(12, ds_hello, boot_id) },
 	{ DS_FIELD_TEXT(13, ds_hello, sensors) },
 	{ DS_FIELD_TEXT(14, ds_hello, labels) },
+	{ DS_FIELD_NUM(15, DS_MESSAGE_U64, ds_hello, generation) },
+	{ DS_FIELD_ARRAY(16, DS_MESSAGE_FIXED, ds_hello, before) },
+	{ DS_FIELD_ARRAY(17, DS_MESSAGE_FIXED, ds_hello, trusts) },
 };
 static const struct ds_message hello_message = { hello_fields, DS_LEN(hello_fields) };
 

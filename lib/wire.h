@@ -56,6 +56,8 @@ enum ds_lane { DS_LANE_URGENT = 0, DS_LANE_BULK = 1, DS_LANES = 2 };
  * modulo this. */
 #define DS_SEQ_SKIP (UINT64_C(1) << 20)
 
+#define DS_GENERATIONS 32 /* that an agent remembers of its sessions */
+
 #define DS_HOST_ID_SIZE 16 /* bytes; a random UUID given at enrolment */
 
 struct ds_cursor {
@@ -77,6 +79,11 @@ struct ds_hello {
 	char boot_id[64];
 	char sensors[512]; /* what runs and what it cannot see, for status */
 	char labels[512];  /* comma-separated, from the agent's configuration */
+	/* The lineage of the agent's state: a random number for this session, and those of the
+	 * sessions before it, big-endian, newest first.  0: not told. */
+	uint64_t generation;
+	uint8_t before[8 * DS_GENERATIONS];
+	uint8_t trusts[96]; /* SHA-256 of the keys of up to three authorities that it trusts */
 };
 
 struct ds_welcome {

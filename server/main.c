@@ -299,6 +299,12 @@ on_sent(uint32_t host, const void *data, size_t size, void *ctx)
 	react_sent(((struct server *)ctx)->react, host, data, size);
 }
 
+static void
+on_copy(uint32_t host, const char *host_name, const char *peer, void *ctx)
+{
+	fleet_copied(((struct server *)ctx)->fleet, host, host_name, peer);
+}
+
 static int
 start_reacting(struct server *s, char *why, size_t size)
 {
@@ -334,6 +340,8 @@ start_ingest(struct server *s, char *why, size_t size)
 		.on_result = on_result,
 		.on_sent = on_sent,
 		.order_ctx = s,
+		.on_copy = on_copy,
+		.copy_ctx = s,
 		.on_committed = on_committed,
 		.committed_ctx = s,
 		.told_kinds = UINT64_C(1) << DS_EVENT_HELD | UINT64_C(1) << DS_EVENT_HELD_CONNECT,

@@ -161,7 +161,7 @@ take_certificate(struct enrol *e, const struct ds_frame *f)
 		snprintf(why, sizeof(why), "cannot keep the server's address: %s", strerror(-r));
 	}
 	if (r == 0)
-		r = identity_save(e->cfg.identity, &m, e->token.pin, why, sizeof(why));
+		r = identity_save(e->cfg.identity, &m, e->token.pin, false, why, sizeof(why));
 	if (r < 0) {
 		say(e, true, why, "the agent tries again");
 		try_later(e, 0);

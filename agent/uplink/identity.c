@@ -22,6 +22,8 @@ int
 identity_init(struct identity *id, const char *state_dir, const char *ca_file)
 {
 	id->ca_is_given = ca_file[0] != '\0';
+	if (snprintf(id->state_dir, PATH_MAX, "%s", state_dir) >= PATH_MAX)
+		return -ENAMETOOLONG;
 	if (set_path(id->cert_file, state_dir, "agent.pem") < 0 ||
 	    set_path(id->key_new_file, state_dir, "agent.key.new") < 0 ||
 	    set_path(id->token_file, state_dir, "token") < 0 ||
@@ -93,7 +95,7 @@ refuse(char *ret_why, size_t why_size, int error, const char *why)
 
 static int
 check_answer(const struct identity *id, const struct ds_certificate *answer,
-    const uint8_t pin[DS_PIN_SIZE], char *ret_why, size_t why_size)
+    const uint8_t pin[DS_PIN_SIZE], bool is_copy, char *ret_why, size_t why_size)
 {
 	struct ds_cert_info info, old;
 	uint8_t ca_pin[DS_PIN_SIZE];
@@ -102,7 +104,7 @@ check_answer(const struct identity *id, const struct ds_certificate *answer,
 		return refuse(ret_why, why_size, -EBADMSG, "the server's answer is no certificate");
 	if (!info.has_host || memcmp(info.host_id, answer->host_id, DS_HOST_ID_SIZE) != 0)
 		return refuse(ret_why, why_size, -EBADMSG, "the certificate is not for a host");
-	if (pin == NULL && identity_load(id, &old) &&
+	if (pin == NULL && !is_copy && identity_load(id, &old) &&
 	    memcmp(info.host_id, old.host_id, DS_HOST_ID_SIZE) != 0)
 		return refuse(ret_why, why_size, -EBADMSG, "the certificate is for another host");
 	if (pin != NULL && (ds_tls_cert_pin(answer->ca, answer->ca_size, ca_pin) < 0 ||
@@ -114,10 +116,10 @@ check_answer(const struct identity *id, const struct ds_certificate *answer,
 
 int
 identity_save(const struct identity *id, const struct ds_certificate *answer,
-    const uint8_t pin[DS_PIN_SIZE], char *ret_why, size_t why_size)
+    const uint8_t pin[DS_PIN_SIZE], bool is_copy, char *ret_why, size_t why_size)
 {
 	struct ds_tls_key *key;
-	int r = check_answer(id, answer, pin, ret_why, why_size);
+	int r = check_answer(id, answer, pin, is_copy, ret_why, why_size);
 
 	if (r < 0)
 		return r;
@@ -140,6 +142,13 @@ identity_save(const struct identity *id, const struct ds_certificate *answer,
 		snprintf(
 		    ret_why, why_size, "cannot remove %.200s: %s", id->key_new_file, strerror(-r));
 	return r;
+}
+
+void
+identity_drop_request(const struct identity *id)
+{
+	if (ds_file_wipe(id->key_new_file) < 0)
+		return; /* most often there is none; a key that is not fresh is refused */
 }
 
 int

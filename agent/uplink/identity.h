@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 struct identity {
+	char state_dir[PATH_MAX];
 	char cert_file[PATH_MAX], key_new_file[PATH_MAX], ca_file[PATH_MAX], token_file[PATH_MAX],
 	    address_file[PATH_MAX];
 	bool ca_is_given; /* by the configuration: never written */
@@ -37,9 +38,11 @@ unsigned char *identity_request(
     const struct identity *id, size_t *ret_size, char *ret_why, size_t why_size);
 /* The answer: checks that it is for the key that was asked with and says what it must, then
  * switches to it.  pin (enrolment): the CA that the answer brings must have this key, and is kept;
- * NULL (renewal): host_id must stay what it was, and the CA too. */
+ * NULL (renewal): host_id must stay what it was, and the CA too; a copy gets another host_id. */
 DS_MUST_CHECK int identity_save(const struct identity *id, const struct ds_certificate *answer,
-    const uint8_t pin[DS_PIN_SIZE], char *ret_why, size_t why_size);
+    const uint8_t pin[DS_PIN_SIZE], bool is_copy, char *ret_why, size_t why_size);
+/* The next request is for a fresh key: that of one under way is in the image that we come from. */
+void identity_drop_request(const struct identity *id);
 /* The enrolment token, -ENOENT, -EINVAL; explicit_bzero() it. */
 DS_MUST_CHECK int identity_token(const struct identity *id, struct ds_token *ret);
 /* Wipes what enrolment has left over. */

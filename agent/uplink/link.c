@@ -109,7 +109,7 @@ on_dialled(struct ds_conn *conn, const char *why, void *ctx)
 	l->state = LINK_GREETING;
 	r = ds_conn_attach(conn, l->base, &link_session_ops, l);
 	if (r == 0)
-		r = link_session_greet(l);
+		r = l->is_copy ? link_session_ask(l) : link_session_greet(l);
 	if (r < 0)
 		link_fail(l, "cannot greet the server", strerror(-r));
 	else
@@ -131,7 +131,7 @@ on_enrolled(void *ctx)
 
 	enrol_free(l->enrol);
 	l->enrol = NULL;
-	l->unwanted = false;
+	l->unwanted = l->is_copy = false;
 	l->renew_after_us = 0; /* as the new certificate says */
 	start_attempt(l);
 }
@@ -248,7 +248,9 @@ link_new(struct event_base *base, const struct link_config *cfg, const struct li
 	snprintf(l->token_file, sizeof(l->token_file), "%s", cfg->token_file);
 	snprintf(l->status.text, sizeof(l->status.text), "starting");
 	l->timer = event_new(base, -1, 0, on_timer, l);
-	if (l->timer == NULL) {
+	if (l->timer == NULL || lineage_init(&l->lineage, l->identity.state_dir) < 0) {
+		if (l->timer != NULL)
+			event_free(l->timer);
 		free(l);
 		return NULL;
 	}

@@ -4,6 +4,7 @@
 #define AGENT_UPLINK_LINK_IMPL_H
 
 #include "agent/uplink/backoff.h"
+#include "agent/uplink/lineage.h"
 #include "agent/uplink/link.h"
 #include "agent/uplink/window.h"
 #include "lib/conn.h"
@@ -45,7 +46,9 @@ struct link {
 	uint64_t renew_asked_ms; /* monotonic; 0: never */
 	bool renewing;           /* RENEW is sent */
 	bool unwanted;           /* the server did not take our certificate */
-	char said[256];          /* the failure that was logged last */
+	bool is_copy;            /* another machine has our identity: we ask for our own */
+	struct lineage lineage;
+	char said[256]; /* the failure that was logged last */
 	struct link_status status;
 	struct ds_log_rate log_rate, frame_rate;
 };
@@ -57,6 +60,8 @@ void link_set_timer(struct link *l, uint32_t ms);
 /* Handlers of the session's connection; ctx is the link. */
 extern const struct ds_conn_ops link_session_ops;
 DS_MUST_CHECK int link_session_greet(struct link *l);
+/* Asks for an identity of our own, instead of a greeting. */
+DS_MUST_CHECK int link_session_ask(struct link *l);
 /* Sends what the windows allow. */
 void link_session_pump(struct link *l);
 /* Each ping_s while up. */

@@ -94,8 +94,32 @@ link_session_greet(struct link *l)
 	m.version_min = m.version_max = DS_WIRE_VERSION;
 	m.epoch = l->ops->epoch(l->ctx);
 	m.now_us = ds_clock_wall_us();
+	lineage_tell(&l->lineage, &m);
 	ds_buf_init(&b, 64u << 10);
 	return send_message(l, DS_FRAME_HELLO, &b, ds_hello_put(&b, &m));
+}
+
+int
+link_session_ask(struct link *l)
+{
+	struct ds_enrol m = { 0 };
+	struct ds_buf b;
+	unsigned char *csr;
+	char why[256];
+	int r;
+
+	csr = identity_request(&l->identity, &m.csr_size, why, sizeof(why));
+	if (csr == NULL) {
+		ds_log(ERROR, "cannot ask for an identity of our own", "reason=\"%s\"", why);
+		return -ENOKEY;
+	}
+	m.csr = csr;
+	l->ops->hello(&m.facts, l->ctx);
+	m.facts.version_min = m.facts.version_max = DS_WIRE_VERSION;
+	ds_buf_init(&b, 64u << 10);
+	r = send_message(l, DS_FRAME_ENROL, &b, ds_enrol_put(&b, &m));
+	OPENSSL_free(csr);
+	return r;
 }
 
 /* ---- renewal of the certificate */
@@ -133,6 +157,28 @@ renew_if_due(struct link *l)
 	l->renewing = r == 0; /* else again at its time */
 }
 
+/* We are a host of our own: one that waits for approval, as the next session is told. */
+static int
+take_identity(struct link *l, const struct ds_frame *f)
+{
+	struct ds_certificate m;
+	char why[256] = "it cannot be read", id[37];
+	int r = ds_certificate_get(f->payload, f->size, &m);
+
+	if (r == 0)
+		r = identity_save(&l->identity, &m, NULL, true, why, sizeof(why));
+	if (r < 0) {
+		link_fail(l, "cannot use the identity of our own", why);
+		return 0;
+	}
+	l->is_copy = false;
+	l->renew_after_us = m.renew_after_us;
+	ds_host_id_format(m.host_id, id);
+	ds_log(INFO, "this machine has an identity of its own now", "host=%s", id);
+	link_fail(l, "this machine has an identity of its own", "it waits for approval");
+	return 0;
+}
+
 /* The session goes on with the old certificate, the next begins with the new one. */
 static int
 take_certificate(struct link *l, const struct ds_frame *f)
@@ -142,11 +188,13 @@ take_certificate(struct link *l, const struct ds_frame *f)
 	char why[256] = "it cannot be read";
 	int r = ds_certificate_get(f->payload, f->size, &m);
 
+	if (l->is_copy && l->state == LINK_GREETING)
+		return take_identity(l, f);
 	if (!l->renewing)
 		return 0;
 	l->renewing = false;
 	if (r == 0)
-		r = identity_save(&l->identity, &m, NULL, why, sizeof(why));
+		r = identity_save(&l->identity, &m, NULL, false, why, sizeof(why));
 	if (r < 0) {
 		ds_log(ERROR, "cannot use the renewed certificate", "reason=\"%s\"", why);
 		return 0;
@@ -200,6 +248,7 @@ take_welcome(struct link *l, const struct ds_frame *f)
 		l->renew_after_us = m.renew_after_us;
 	l->state = LINK_UP;
 	l->unwanted = false;
+	lineage_confirm(&l->lineage);
 	identity_forget_token(&l->identity); /* what a crash after enrolment left */
 	l->up_ms = ds_clock_monotonic_ms();
 	l->status.is_up = true;
@@ -247,6 +296,11 @@ take_error(struct link *l, const struct ds_frame *f)
 	if (m.code == DS_WIRE_PENDING) {
 		what = "waiting for approval";
 		l->asked_s = m.retry_after_s ? m.retry_after_s : PENDING_S;
+	} else if (m.code == DS_WIRE_COPY) {
+		what = "another machine has our identity, asking for one of our own";
+		if (!l->is_copy)
+			identity_drop_request(&l->identity);
+		l->is_copy = true;
 	} else if (m.code == DS_WIRE_REVOKED || m.code == DS_WIRE_IDENTITY) {
 		what = "the server does not take this host";
 		l->unwanted = true;

@@ -83,6 +83,8 @@ put_host(struct call *c, const struct host_row *row)
 	ds_json_put_string(j, "serial", row->cert_serial);
 	ds_json_put_time(j, "expires", row->cert_not_after_us);
 	ds_json_end(j);
+	if (row->copy_of != 0)
+		call_put_host(c, "copy_of", row->copy_of);
 	if (connected)
 		put_session(j, &info);
 	ds_json_end(j);

@@ -131,6 +131,9 @@ put_ingest(struct call *c)
 	counter(c, "missing_batches_total", s.gaps, "Batches that a full spool dropped.");
 	counter(c, "bad_frames_total", s.bad_frames, "Frames that were refused.");
 	counter(c, "tls_handshakes_failed_total", s.handshakes_failed, "Handshakes that failed.");
+	counter(c, "enrolments_total", s.enrolled, "Certificates given to agents.");
+	counter(c, "copies_refused_total", s.copies,
+	    "Sessions refused because another machine has the identity.");
 	gauge(c, "ingest_lag_seconds", (double)rates.lag_us / 1e6,
 	    "Arrival minus event time of the last batches, the largest.");
 	gauge(c, "events_lost", (double)rates.lost,

@@ -441,6 +441,12 @@ fleet_free(struct fleet *f)
 	free(f);
 }
 
+const struct fleet_config *
+fleet_config(const struct fleet *f)
+{
+	return &f->cfg;
+}
+
 void
 fleet_set_silent_after(struct fleet *f, uint64_t silent_after_us)
 {

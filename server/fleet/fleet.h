@@ -54,6 +54,13 @@ void fleet_forget(struct fleet *f, uint32_t host, const char *daemon);
 /* Somebody closed an alert about logins: sources that go on are told anew.  Any thread. */
 void fleet_login_closed(struct fleet *f);
 
+/* A machine at this address shows the identity of a host that another one has: an alert.  Any
+ * thread. */
+void fleet_copied(struct fleet *f, uint32_t host, const char *host_name, const char *peer);
+
+/* For the files of server/fleet. */
+const struct fleet_config *fleet_config(const struct fleet *f);
+
 /* For struct detect_config: fleet, fleet_mail, allowed, rules, feedback. All live until
  * fleet_free(). */
 struct ds_snapshot *fleet_knowledge(struct fleet *f);

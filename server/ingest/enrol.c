@@ -7,9 +7,9 @@
  * that asks again with the same key (it crashed before it had the answer) gets the same identity
  * and does not use the token up again.
  */
+#include "server/ingest/enrol.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "server/ingest/worker.h"
 
 #include <errno.h>
 #include <openssl/sha.h>
@@ -17,12 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COPIES_MAX 64u /* of one host, that wait for approval */
+
 struct enrolment {
 	struct write_request request; /* first */
 	struct worker_mail back;
 	struct worker *worker;
 	struct session *session;              /* NULL when it is gone */
 	bool is_renewal, is_known, is_silent; /* silent: nobody waits for the result */
+	uint32_t
+	    copy_of; /* a machine that shows this host's certificate wants its own; 0: not so */
 	char token_id[64], peer[64];
 	uint8_t secret_hash[32];
 	struct pki_cert cert;
@@ -94,12 +98,33 @@ run_enrol(struct write_request *request, const struct store_backend *b, struct s
 	return b->host_put(store, &e->row);
 }
 
+/* A copy's identity of its own: somebody has to approve it. */
+static int
+run_copy(struct write_request *request, const struct store_backend *b, struct store *store)
+{
+	struct enrolment *e = DS_CONTAINER(request, struct enrolment, request);
+	int r;
+
+	if (e->is_known)
+		return b->host_update(store, &e->row);
+	r = b->host_put(store, &e->row);
+	return r < 0 ? r : b->identity->mark_copy(store, e->row.id, e->copy_of, COPIES_MAX);
+}
+
 static int
 run_update(struct write_request *request, const struct store_backend *b, struct store *store)
 {
 	struct enrolment *e = DS_CONTAINER(request, struct enrolment, request);
+	size_t trusts = sizeof(e->facts.trusts);
+	int r = b->host_update(store, &e->row);
 
-	return b->host_update(store, &e->row);
+	while (trusts > 0 && e->facts.trusts[trusts - 1] == 0)
+		trusts--;
+	trusts = (trusts + DS_PIN_SIZE - 1) / DS_PIN_SIZE * DS_PIN_SIZE;
+	if (r == 0 && (trusts > 0 || e->facts.generation != 0))
+		r = b->identity->tell(
+		    store, e->row.id, e->facts.generation, e->facts.trusts, trusts);
+	return r;
 }
 
 static struct enrolment *
@@ -161,6 +186,10 @@ choose_id(
 		    s->worker->reader, pin, m->facts.machine_id, compare_host, &similar);
 	if (r < 0)
 		return r;
+	/* A copy has to come with a key of its own. */
+	if (r == 0 && e->copy_of != 0 && similar.is_known &&
+	    memcmp(similar.id, s->info.host_id, sizeof(similar.id)) == 0)
+		r = -EKEYREJECTED;
 	e->is_known = similar.is_known;
 	if (!similar.is_known)
 		r = ds_random(similar.id, sizeof(similar.id));
@@ -169,6 +198,24 @@ choose_id(
 	similar.id[8] = (uint8_t)((similar.id[8] & 0x3f) | 0x80);
 	memcpy(ret, similar.id, sizeof(similar.id));
 	return r;
+}
+
+static int
+read_status(const struct host_row *row, void *ctx)
+{
+	*(int *)ctx = row->status;
+	return 0;
+}
+
+/* Whoever shows the certificate of a host that is not let in gets nothing for it. */
+static bool
+is_approved(struct session *s)
+{
+	int status = HOST_REVOKED;
+
+	return s->worker->ingest->cfg.backend->host_get(
+		   s->worker->reader, s->info.host_id, read_status, &status) == 1 &&
+	       status == HOST_APPROVED;
 }
 
 static int
@@ -206,6 +253,11 @@ enrol_request(struct session *s, const void *payload, size_t size)
 
 	if (r < 0 || s->enrolment)
 		return r < 0 ? r : -EPROTO;
+	/* Who shows a certificate is a copy that was told so, or will be; it needs no token. */
+	if (s->state == SESSION_HELLO && !is_approved(s)) {
+		session_fail(s, DS_WIRE_REVOKED, 3600, "this host is not let in");
+		return 0;
+	}
 	e = enrolment_new(s);
 	if (!e)
 		return -ENOMEM;
@@ -213,6 +265,8 @@ enrol_request(struct session *s, const void *payload, size_t size)
 	memcpy(e->token_id, m.token_id, sizeof(e->token_id));
 	SHA256(m.secret, sizeof(m.secret), e->secret_hash);
 	explicit_bzero(m.secret, sizeof(m.secret));
+	if (s->state == SESSION_HELLO)
+		e->copy_of = s->number;
 	r = choose_id(s, e, &m, id);
 	if (r == 0)
 		r = pki_issue(
@@ -221,6 +275,10 @@ enrol_request(struct session *s, const void *payload, size_t size)
 		return refuse_csr(s, e, r);
 	fill_row(e, id);
 	e->request.run = run_enrol;
+	if (e->copy_of != 0) {
+		e->row.status = HOST_PENDING;
+		e->request.run = run_copy;
+	}
 	return post(s, e);
 }
 
@@ -276,6 +334,7 @@ static const struct refusal {
 	{ -EEXIST, DS_WIRE_TOKEN_USED, 3600, "this token is used up" },
 	{ -ETIME, DS_WIRE_TOKEN_EXPIRED, 3600, "this token is not valid any more" },
 	{ -EPERM, DS_WIRE_TOKEN_ADDRESS, 3600, "this token is not for this address" },
+	{ -EDQUOT, DS_WIRE_BUSY, 300, "too many machines with this identity wait for approval" },
 	{ -ENOSPC, DS_WIRE_DISK_FULL, 10, "the server's disk is full" },
 	{ 0, DS_WIRE_INTERNAL, 10, "the server could not store it" },
 };
@@ -296,7 +355,10 @@ say_enrolled(const struct enrolment *e)
 	char id[37];
 
 	ds_host_id_format(e->row.id, id);
-	if (e->is_renewal)
+	if (e->copy_of != 0)
+		ds_log(INFO, "a copy of a host asked for an identity of its own, which waits",
+		    "host=%s name=\"%s\" copy_of=%u", id, e->row.name, e->copy_of);
+	else if (e->is_renewal)
 		ds_log(INFO, "a host renewed its certificate", "host=%s", id);
 	else
 		ds_log(INFO, "a host enrolled", "host=%s name=\"%s\" token=\"%s\"%s", id,

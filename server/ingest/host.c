@@ -115,6 +115,7 @@ host_get(struct worker *w, const struct host_row *row)
 	}
 	h->number = row->number;
 	h->name = name;
+	h->generation = row->generation;
 	memcpy(h->id, row->id, sizeof(h->id));
 	r = load_cursors(w, h);
 	if (r == 0)

@@ -269,5 +269,6 @@ ingest_get_stats(struct ingest *in, struct ingest_stats *ret)
 		.enrolled = in->enrolled,
 		.paused = in->paused,
 		.retried = in->retried,
+		.copies = in->copies,
 	};
 }

@@ -46,6 +46,10 @@ struct ingest_config {
 	/* An order was handed to the host's session; borrowed. */
 	void (*on_sent)(uint32_t host, const void *data, size_t size, void *ctx);
 	void *order_ctx;
+	/* A machine showed the identity of another one that is (or was since) here.  On the thread
+	 * of the host's worker; may be NULL. */
+	void (*on_copy)(uint32_t host, const char *host_name, const char *peer, void *ctx);
+	void *copy_ctx;
 	/* After the commit of a batch that had any; on the writer's thread, so it must only hand
 	 * over.  Everything is borrowed.  May be NULL. */
 	void (*on_committed)(const struct ingest_news *news, void *ctx);
@@ -74,7 +78,7 @@ struct session_info {
 /* Totals since the start, for /metrics and status. */
 struct ingest_stats {
 	uint64_t accepted, refused, handshakes_failed, sessions, batches, events, bytes_in,
-	    bad_frames, duplicates, gaps, enrolled, paused, retried;
+	    bad_frames, duplicates, gaps, enrolled, paused, retried, copies;
 };
 
 /* NULL and a sentence on failure. */

@@ -8,6 +8,8 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/order.h"
+#include "server/ingest/copy.h"
+#include "server/ingest/enrol.h"
 #include "server/ingest/worker.h"
 
 #include <errno.h>
@@ -118,27 +120,8 @@ session_check_host(struct session *s)
 	session_fail(s, DS_WIRE_REVOKED, RETRY_REVOKED_S, "this host was revoked");
 }
 
-/* An older session of the host makes room: mostly the agent lost it before we did. */
-static void
-replace_session(struct session *s, struct host_state *h, const struct ds_hello *hello)
-{
-	struct session *old = h->session;
-
-	if (old && ds_clock_wall_us() - old->info.last_frame_us < 2 * DS_US_PER_S &&
-	    ds_log_pass(&rate, 5))
-		ds_log(WARN,
-		    "a host connects while it is connected; was its state copied to another machine?",
-		    "host=\"%s\" peer=%s other=%s", hello->hostname, s->info.peer, old->info.peer);
-	if (old) {
-		old->host = NULL;
-		session_free(old);
-	}
-	s->host = h;
-	h->session = s;
-}
-
 static int
-send_welcome(struct session *s, uint64_t renew_after_us)
+send_welcome(struct session *s)
 {
 	const struct ingest *in = s->worker->ingest;
 	struct ds_welcome m = {
@@ -147,7 +130,7 @@ send_welcome(struct session *s, uint64_t renew_after_us)
 		.ping_s = (uint32_t)DS_MAX(
 		    1, DS_MIN(PING_S_MAX, in->cfg.silent_after_us / DS_US_PER_S / 3)),
 		.batch_max = DS_BATCH_PACKED_MAX / 2,
-		.renew_after_us = renew_after_us,
+		.renew_after_us = s->renew_after_us,
 	};
 	int r;
 
@@ -164,26 +147,20 @@ send_welcome(struct session *s, uint64_t renew_after_us)
 
 struct hello_call {
 	struct session *session;
-	const struct ds_hello *hello;
+	struct host_state *host;
 	int status;
 };
 
 static int
-open_session(const struct host_row *row, void *ctx)
+find_state(const struct host_row *row, void *ctx)
 {
 	struct hello_call *call = ctx;
-	struct session *s = call->session;
-	struct host_state *h;
 
 	call->status = row->status;
 	if (row->status != HOST_APPROVED)
 		return 0;
-	h = host_get(s->worker, row);
-	if (!h)
-		return -EIO;
-	replace_session(s, h, call->hello);
-	s->info.host = h->number;
-	return 0;
+	call->host = host_get(call->session->worker, row);
+	return call->host ? 0 : -EIO;
 }
 
 static int
@@ -240,13 +217,73 @@ remember_hello(struct session *s, const struct ds_hello *hello)
 			s->host->received[lane] = (struct ds_cursor){ hello->epoch, 0 };
 }
 
+/* The host is this session's from now on. */
+static int
+admit(struct session *s, struct host_state *h, const struct ds_hello *hello)
+{
+	const struct ingest_config *cfg = &s->worker->ingest->cfg;
+	int r;
+
+	s->host = h;
+	h->session = s;
+	if (hello->generation != 0)
+		h->generation = hello->generation;
+	s->info.host = h->number;
+	remember_hello(s, hello);
+	s->state = SESSION_OPEN;
+	enrol_update_host(s, hello);
+	r = send_welcome(s);
+	if (r == 0 && cfg->on_session)
+		cfg->on_session(s->info.host, s->info.host_id, cfg->order_ctx);
+	return r;
+}
+
+/* The older session of the host is gone. */
+static void
+admit_newcomer(struct host_state *h)
+{
+	struct session *s = h->newcomer;
+	struct ds_hello *hello;
+
+	if (!s || s->state != SESSION_WAITING)
+		return;
+	h->newcomer = NULL;
+	s->host = NULL;
+	hello = s->hello;
+	s->hello = NULL;
+	if (!copy_descends(h->generation, hello))
+		copy_refuse(s, h, "it does not know the last session");
+	else if (admit(s, h, hello) < 0)
+		session_fail(s, DS_WIRE_INTERNAL, RETRY_SOON_S, "no welcome could be sent");
+	free(hello);
+}
+
+static int
+meet(struct session *s, struct host_state *h, const struct ds_hello *hello)
+{
+	if (!copy_descends(h->generation, hello)) {
+		copy_refuse(s, h, "it does not know the last session");
+		return 0;
+	}
+	if (h->session && h->session->state != SESSION_OPEN)
+		session_free(h->session); /* it was told to go */
+	if (!h->session)
+		return admit(s, h, hello);
+	s->hello = malloc(sizeof(*s->hello));
+	if (!s->hello)
+		return -ENOMEM;
+	*s->hello = *hello;
+	copy_ask(s, h);
+	return 0;
+}
+
 static int
 take_hello(struct session *s, const struct ds_frame *f)
 {
 	const struct store_backend *b = s->worker->ingest->cfg.backend;
 	struct ds_cert_info cert;
 	struct ds_hello hello;
-	struct hello_call call = { s, &hello, HOST_PENDING };
+	struct hello_call call = { s, NULL, HOST_PENDING };
 	int r = ds_hello_get(f->payload, f->size, &hello);
 
 	if (r < 0)
@@ -259,17 +296,11 @@ take_hello(struct session *s, const struct ds_frame *f)
 	r = read_cert(s->conn, &cert);
 	if (r <= 0)
 		return r < 0 ? r : -EACCES;
-	r = b->host_get(s->worker->reader, s->info.host_id, open_session, &call);
-	if (r <= 0 || call.status != HOST_APPROVED)
+	r = b->host_get(s->worker->reader, s->info.host_id, find_state, &call);
+	if (r < 0 || !call.host)
 		return refuse_status(s, r, call.status);
-	remember_hello(s, &hello);
-	s->state = SESSION_OPEN;
-	enrol_update_host(s, &hello);
-	r = send_welcome(s, renew_after(&cert));
-	if (r == 0 && s->worker->ingest->cfg.on_session)
-		s->worker->ingest->cfg.on_session(
-		    s->info.host, s->info.host_id, s->worker->ingest->cfg.order_ctx);
-	return r;
+	s->renew_after_us = renew_after(&cert);
+	return meet(s, call.host, &hello);
 }
 
 static int
@@ -328,10 +359,9 @@ take_result(struct session *s, const struct ds_frame *f)
 }
 
 static int
-take_nothing(struct session *s, const struct ds_frame *f)
+take_pong(struct session *s, const struct ds_frame *f)
 {
-	(void)s;
-	(void)f;
+	copy_answered(s, f->payload, f->size);
 	return 0;
 }
 
@@ -342,13 +372,16 @@ static const struct {
 	int (*take)(struct session *s, const struct ds_frame *f);
 } frames[] = {
 	{ DS_FRAME_BATCH, 1u << SESSION_OPEN, take_batch },
-	{ DS_FRAME_PING, 1u << SESSION_OPEN | 1u << SESSION_ENROLLING, take_ping },
-	{ DS_FRAME_PONG, 1u << SESSION_OPEN, take_nothing },
+	{ DS_FRAME_PING, 1u << SESSION_OPEN | 1u << SESSION_ENROLLING | 1u << SESSION_WAITING,
+	    take_ping },
+	{ DS_FRAME_PONG, 1u << SESSION_OPEN, take_pong },
 	{ DS_FRAME_HELLO, 1u << SESSION_HELLO, take_hello },
-	{ DS_FRAME_ENROL, 1u << SESSION_ENROLLING, take_enrol },
+	{ DS_FRAME_ENROL, 1u << SESSION_ENROLLING | 1u << SESSION_HELLO, take_enrol },
 	{ DS_FRAME_RENEW, 1u << SESSION_OPEN, take_renew },
 	{ DS_FRAME_RESULT, 1u << SESSION_OPEN, take_result },
-	{ DS_FRAME_ERROR, 1u << SESSION_OPEN | 1u << SESSION_HELLO | 1u << SESSION_ENROLLING,
+	{ DS_FRAME_ERROR,
+	    1u << SESSION_OPEN | 1u << SESSION_HELLO | 1u << SESSION_ENROLLING |
+		1u << SESSION_WAITING,
 	    take_error },
 };
 
@@ -512,18 +545,28 @@ session_adopt(struct worker *w, struct session *s)
 void
 session_free(struct session *s)
 {
+	struct host_state *h;
+
 	if (!s)
 		return;
+	h = s->host;
 	listener_settled(s);
-	if (s->host && s->host->session == s) {
-		s->host->session = NULL;
+	if (h && h->newcomer == s)
+		h->newcomer = NULL;
+	if (h && h->session == s) {
+		h->session = NULL;
 		enrol_update_host(s, NULL);
+	} else {
+		h = NULL;
 	}
 	if (s->enrolment)
 		enrol_forget(s->enrolment);
 	unlink_session(s);
 	ds_conn_free(s->conn);
+	free(s->hello);
 	free(s);
+	if (h)
+		admit_newcomer(h);
 }
 
 void

@@ -10,6 +10,8 @@
 #include "lib/log.h"
 #include "lib/map.h"
 #include "lib/zip.h"
+#include "server/ingest/copy.h"
+#include "server/ingest/enrol.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -212,6 +214,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	w->ticks++;
 	end_stale(w);
+	copy_tick(w, ds_clock_monotonic_ms());
 	deliver_tick(w);
 	publish(w);
 	if (w->index == 0 && w->ticks % 3600 == 1)

@@ -39,13 +39,19 @@ struct host_state {
 	struct ds_cursor committed[DS_LANES]; /* on disk */
 	unsigned flying;                      /* deliveries on their way */
 	bool ack_due[DS_LANES];
+	/* copy.c: the number that the agent left with its last session (0: none); a session that
+	 * waits whether `session` still lives, or NULL; what that was asked. */
+	uint64_t generation;
+	struct session *newcomer;
+	uint8_t question[8];
 };
 
 /* What a connection may say next. */
 enum session_state {
 	SESSION_HANDSHAKE, /* nothing yet */
 	SESSION_ENROLLING, /* has no certificate: ENROL only */
-	SESSION_HELLO,     /* has one: HELLO first */
+	SESSION_HELLO,     /* has one: HELLO first, or ENROL as a copy */
+	SESSION_WAITING,   /* said it; whether an older session lives is being found out */
 	SESSION_OPEN,      /* everything */
 	SESSION_CLOSING,   /* was told an error; nothing is read any more */
 };
@@ -55,11 +61,14 @@ struct session {
 	struct worker *worker;
 	struct ds_conn *conn;
 	enum session_state state;
-	struct host_state *host;     /* when OPEN */
+	struct host_state *host;     /* when OPEN or WAITING */
 	struct enrolment *enrolment; /* under way, or NULL */
 	uint64_t epoch;              /* of the agent's spool */
 	uint64_t start_ms;
-	uint32_t number; /* of the host, from the certificate */
+	uint64_t waiting_ms;     /* when WAITING began, monotonic */
+	struct ds_hello *hello;  /* while WAITING */
+	uint64_t renew_after_us; /* of its certificate */
+	uint32_t number;         /* of the host, from the certificate */
 	bool paused, pending;
 	uint64_t address_key; /* of the pending counters */
 	struct session_info info;
@@ -129,7 +138,7 @@ struct ingest {
 	unsigned workers_len;
 	uint16_t port;
 	atomic_uint_least64_t accepted, refused, handshakes_failed, batches, events, bytes_in,
-	    bad_frames, duplicates, gaps, enrolled, paused, retried;
+	    bad_frames, duplicates, gaps, enrolled, paused, retried, copies;
 };
 
 /* worker.c */
@@ -184,14 +193,5 @@ void deliver_acks(struct worker *w);
 void deliver_retry(struct worker *w);
 void deliver_tick(struct worker *w);
 void deliver_drop_all(struct worker *w); /* at the end */
-
-/* enrol.c */
-int enrol_request(struct session *s, const void *payload, size_t size);
-int enrol_renew(struct session *s, const void *payload, size_t size);
-void enrol_done(struct worker *w, struct enrolment *e);
-/* Its session is gone. */
-void enrol_forget(struct enrolment *e);
-/* What an agent told about its host (NULL: only that it was seen), to the store. */
-void enrol_update_host(struct session *s, const struct ds_hello *hello);
 
 #endif

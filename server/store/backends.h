@@ -15,6 +15,8 @@ extern const struct store_learning store_sqlite_learning;
 extern const struct store_learning store_null_learning;
 extern const struct store_hooks store_sqlite_hooks, store_null_hooks;
 
+extern const struct store_identity store_sqlite_identity, store_null_identity;
+
 extern const struct store_models store_sqlite_models;
 extern const struct store_models store_null_models;
 

@@ -32,6 +32,7 @@ server_libdsserver_a_SOURCES += server/store/lists.h server/store/sqlite_lists.c
 server_libdsserver_a_SOURCES += server/store/models.h server/store/sqlite_models.c server/store/null_models.c
 server_libdsserver_a_SOURCES += server/store/profile_versions.h server/store/sqlite_profile_versions.c \
 	server/store/null_profile_versions.c
+server_libdsserver_a_SOURCES += server/store/identity.h server/store/sqlite_identity.c server/store/null_identity.c
 nodist_server_libdsserver_a_SOURCES = server/store/sqlite_schema.inc
 
 server/store/sqlite_schema.inc: $(SQLITE_SCHEMA) server/store/sqlite_schema.awk

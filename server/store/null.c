@@ -516,6 +516,7 @@ const struct store_backend store_null = {
 	.totals = null_totals,
 	.reactions = &store_null_reactions,
 	.model_state = &store_null_model_state,
+	.identity = &store_null_identity,
 	.learning = &store_null_learning,
 	.hooks = &store_null_hooks,
 	.models = &store_null_models,

@@ -32,6 +32,12 @@ struct host_row {
 	const char *cert_serial; /* newest issued */
 	uint64_t cert_not_after_us;
 	uint8_t pin[32]; /* SPKI of the newest certificate */
+	/* Written by struct store_identity; host_put and host_update leave them alone. */
+	uint64_t generation;   /* of the agent's state, as it told last; 0: never */
+	uint32_t copy_of;      /* number of the host whose identity it came with; 0: none */
+	const uint8_t *trusts; /* SHA-256 of the keys of authorities that it trusts */
+	size_t trusts_size;
+	uint8_t issuer[32]; /* the authority of its newest certificate; zero: the first there was */
 };
 
 struct token_row {

@@ -318,6 +318,7 @@ const struct store_backend store_sqlite = {
 	.totals = sqlite_totals,
 	.reactions = &store_sqlite_reactions,
 	.model_state = &store_sqlite_model_state,
+	.identity = &store_sqlite_identity,
 	.learning = &store_sqlite_learning,
 	.hooks = &store_sqlite_hooks,
 	.models = &store_sqlite_models,

@@ -26,9 +26,14 @@ read_host(sqlite3_stmt *st, struct host_row *ret)
 		.last_seen_us = db_u64(st, 13),
 		.cert_serial = db_text(st, 14),
 		.cert_not_after_us = db_u64(st, 15),
+		.generation = db_u64(st, 17),
+		.copy_of = (uint32_t)db_u64(st, 18),
+		.trusts = sqlite3_column_blob(st, 19),
+		.trusts_size = (size_t)sqlite3_column_bytes(st, 19),
 	};
 	db_bytes(st, 1, ret->id, sizeof(ret->id));
 	db_bytes(st, 16, ret->pin, sizeof(ret->pin));
+	db_bytes(st, 20, ret->issuer, sizeof(ret->issuer));
 }
 
 void

@@ -14,6 +14,7 @@
 
 #include "server/store/access.h"
 #include "server/store/hooks.h"
+#include "server/store/identity.h"
 #include "server/store/learning.h"
 #include "server/store/lists.h"
 #include "server/store/messages.h"
@@ -141,6 +142,7 @@ struct store_backend {
 	/* ---- topics with a table of their own */
 	const struct store_reactions *reactions;
 	const struct store_model_state *model_state;
+	const struct store_identity *identity;
 	const struct store_learning *learning;
 	const struct store_hooks *hooks;
 	const struct store_models *models;

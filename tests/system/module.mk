@@ -30,7 +30,7 @@ sanitized_system_tests += tests/system/api.py
 system_tests += tests/system/models.py tests/system/learn.py
 sanitized_system_tests += tests/system/models.py
 
-system_tests += tests/system/sim.py
+system_tests += tests/system/sim.py tests/system/copies.py
 system_tests += tests/system/react_days.py
 
 EXTRA_DIST += tests/system/sshd.py

@@ -44,7 +44,7 @@ struct fake_server {
 	/* what it does */
 	enum on_enrol on_enrol;
 	uint32_t error; /* enum ds_wire_error */
-	bool no_acks, no_welcome, wrong_host;
+	bool no_acks, no_welcome, wrong_host, is_copy;
 	uint64_t renew_after_us, now_us;
 	struct ds_cursor cursor[DS_LANES];
 	/* what it saw */
@@ -53,7 +53,7 @@ struct fake_server {
 	uint8_t lanes[SPOOL_MAX * 2];
 	uint64_t seqs[SPOOL_MAX * 2];
 	struct ds_token token;
-	struct ds_hello facts;
+	struct ds_hello facts, hello; /* the newest */
 };
 
 extern struct fake_spool spool;

@@ -187,6 +187,11 @@ tests_unit_test_resolve_SOURCES = tests/unit/test_resolve.c
 tests_unit_test_resolve_CFLAGS = $(TEST_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_resolve_LDADD = agent/uplink/libdslink.a $(NET_TEST_LIBS)
 
+unit_tests_agent += tests/unit/test_lineage
+tests_unit_test_lineage_SOURCES = tests/unit/test_lineage.c
+tests_unit_test_lineage_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS)
+tests_unit_test_lineage_LDADD = agent/uplink/libdslink.a $(NET_TEST_LIBS)
+
 unit_tests_agent += tests/unit/test_spool
 tests_unit_test_spool_SOURCES = tests/unit/test_spool.c tests/unit/spool_fixture.c tests/unit/spool_fixture.h
 tests_unit_test_spool_CFLAGS = $(TEST_CFLAGS)
@@ -298,6 +303,11 @@ unit_tests_server += tests/contract/test_store_compact
 tests_contract_test_store_compact_SOURCES = tests/contract/test_store_compact.c tests/contract/store_fixture.c
 tests_contract_test_store_compact_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_compact_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
+
+unit_tests_server += tests/unit/test_copy
+tests_unit_test_copy_SOURCES = tests/unit/test_copy.c tests/unit/ingest_fixture.c tests/unit/ingest_fixture.h tests/contract/store_fixture.c
+tests_unit_test_copy_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_copy_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
 unit_tests_server += tests/unit/test_ingest
 tests_unit_test_ingest_SOURCES = tests/unit/test_ingest.c tests/unit/ingest_fixture.c tests/unit/ingest_fixture.h tests/contract/store_fixture.c

@@ -342,25 +342,6 @@ without_certificate_only_enrolment_is_possible(void **state)
 	expect_error(w, c, DS_WIRE_BAD_FRAME);
 }
 
-static void
-a_newer_session_of_a_host_ends_the_older(void **state)
-{
-	struct world *w = *state;
-	struct ds_conn *one, *two;
-
-	put_host(w, HOST_APPROVED);
-	one = connect_as(w, &w->cert);
-	assert_int_equal(welcome_seq(w, one, 9), 0);
-	last_conn = NULL; /* connect_as() frees the last one; this one is looked at below */
-	two = connect_as(w, &w->cert);
-	assert_int_equal(welcome_seq(w, two, 9), 0);
-	assert_true(one->gone);
-	assert_false(two->gone);
-	assert_int_equal(w->in.workers[0].sessions_len, 1);
-	ds_buf_done(&one->out);
-	free(one);
-}
-
 int
 main(void)
 {
@@ -379,7 +360,6 @@ main(void)
 		T(a_token_gives_a_certificate_and_the_same_key_the_same_host),
 		T(a_host_that_needs_approval_waits),
 		T(without_certificate_only_enrolment_is_possible),
-		T(a_newer_session_of_a_host_ends_the_older),
 	};
 
 	return cmocka_run_group_tests_name("ingest", tests, NULL, NULL);

@@ -274,6 +274,60 @@ a_renewal_for_another_host_is_refused(void **state)
 	assert_true(status().is_up);
 }
 
+static uint64_t
+number_at(const uint8_t *p)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < 8; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+static void
+each_session_has_a_number_and_tells_those_before(void **state)
+{
+	struct ds_hello first;
+
+	(void)state;
+	start_enrolled();
+	first = server.hello;
+	assert_true(first.generation != 0);
+	ds_conn_finish(server.conn);
+	RUN_UNTIL(server.hellos == 2 && status().is_up);
+	assert_true(server.hello.generation != first.generation);
+	assert_true(number_at(server.hello.before) == first.generation);
+	/* One that opened no session is told again: the server may have it. */
+	server.no_welcome = true;
+	ds_conn_finish(server.conn);
+	RUN_UNTIL(server.hellos == 3);
+	first = server.hello;
+	ds_conn_finish(server.conn);
+	RUN_UNTIL(server.hellos == 4);
+	assert_true(server.hello.generation == first.generation);
+	assert_memory_equal(server.hello.before, first.before, sizeof(first.before));
+}
+
+static void
+a_copy_asks_for_an_identity_of_its_own_with_a_fresh_key(void **state)
+{
+	struct ds_cert_info before, after;
+
+	(void)state;
+	start_enrolled();
+	assert_int_equal(ds_tls_file_info(path("agent.pem"), &before), 0);
+	/* The key of a request that was under way is in the image too. */
+	assert_int_equal(ds_file_replace(path("agent.key.new"), "half a key", 10, 0600), 0);
+	server.is_copy = server.wrong_host = true;
+	reply_error(DS_WIRE_COPY);
+	RUN_UNTIL(server.enrolments == 2 && status().is_up);
+	assert_int_equal(ds_tls_file_info(path("agent.pem"), &after), 0);
+	assert_memory_not_equal(before.host_id, after.host_id, DS_HOST_ID_SIZE);
+	assert_memory_not_equal(before.pin, after.pin, DS_PIN_SIZE);
+	assert_memory_equal(status().host_id, after.host_id, DS_HOST_ID_SIZE);
+	assert_false(exists("agent.key.new"));
+}
+
 static void
 a_revoked_host_comes_back_slowly(void **state)
 {
@@ -383,6 +437,8 @@ main(void)
 		CASE(orders_and_results_pass_through),
 		CASE(the_certificate_is_renewed_with_a_fresh_key_while_the_session_goes_on),
 		CASE(a_renewal_for_another_host_is_refused),
+		CASE(each_session_has_a_number_and_tells_those_before),
+		CASE(a_copy_asks_for_an_identity_of_its_own_with_a_fresh_key),
 		CASE(a_revoked_host_comes_back_slowly),
 		CASE(a_revoked_host_with_a_new_token_enrols_anew),
 		CASE(a_server_that_was_made_anew_takes_the_host_with_a_new_token),

@@ -213,6 +213,7 @@ export const t = {
     make: "Make a token", made: "This is shown once. Run this on each host where daemonsec-agent is installed:", how: { shell: "Shell", ansible: "Ansible", cloud: "cloud-init" } as Record<string, string>,
     token: "The token itself", label2: "Label", pending: "Waiting for approval", noPending: "No host waits.", tokens: "Tokens", noTokens: "No tokens.", certificates: "Certificates that end soon", noCertificates: "None ends within 10 days; agents renew theirs at two thirds of their life.",
     revoke: "Revoke", revoked: "Revoked.", status: { valid: "Valid", used: "Used up", expired: "Expired", revoked: "Revoked" } as Record<string, string>, used: "Used", expires: "Expires", another: "Make another", hours: (h: number) => n(h, "hour", "hours"), days: (d: number) => n(d, "day", "days"),
+    copyOf: "copied from",
     sure: "Revoke this token? Hosts that are in stay in.",
   },
   settings: {

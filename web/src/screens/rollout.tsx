@@ -29,7 +29,7 @@ export function Rollout() {
           <Section title={t.rollout.pending} aside={pending.length > 1 && may("hosts:write") && <Button icon="check" onClick={() => void decide(pending, "approve")}>{t.fleet.approve}: {t.act.all}</Button>}>
             <Show of={hosts} what={t.rollout.pending}>{() => (pending.length === 0 ? <Empty>{t.rollout.noPending}</Empty> : (
               <ul class="lines padded">{pending.map((h) => (
-                <li key={h.id} class="row spread"><span class="grow"><a href={link.host(h.id)}><Told text={h.name} /></a> <small><Told text={h.os} />, <Time at={h.enrolled} /></small></span>
+                <li key={h.id} class="row spread"><span class="grow"><a href={link.host(h.id)}><Told text={h.name} /></a> <small><Told text={h.os} />, <Time at={h.enrolled} />{h.copy_of && <>, {t.rollout.copyOf} <Told text={h.copy_of.name} /></>}</small></span>
                   {may("hosts:write") && <span class="row tight"><Button icon="check" kind="primary" onClick={() => void decide([h], "approve")}>{t.fleet.approve}</Button><Button onClick={() => void decide([h], "revoke")}>{t.fleet.revoke}</Button></span>}</li>
               ))}</ul>
             ))}</Show>

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Two agents with one identity: a copied disk image is told apart, waits for an identity of its own, and never speaks
+for the machine that it was copied from."""
+from harness import *
+
+isolate()
+LONG = 90
+
+
+def copy_of(site, agent, name):
+    """What a disk image has of an agent, on another machine."""
+    copy = site.agent(name, start=False)
+    shutil.rmtree(copy.state)
+    shutil.copytree(agent.state, copy.state, symlinks=True)
+    copy.process = None
+    return copy
+
+
+def host(site, id):
+    return next((h for h in site.all("hosts") if h["id"] == id), {})
+
+
+def copies(site):
+    return [h for h in site.all("hosts") if h.get("copy_of")]
+
+
+def starts(site, id):
+    """How many agents told the server of their start as this host."""
+    return len(site.events(f"host.id:{id} and event.action:agent_start"))
+
+
+def both_at_once(site):
+    one = site.agent("one")
+    mine = one.host()
+    ok(wait(lambda: starts(site, mine) == 1, LONG), "a machine has an agent")
+    two = copy_of(site, one, "two").start()
+    ok(wait(lambda: [h["status"] for h in copies(site)] == ["pending"], LONG), "a copy of its disk waits for approval")
+    other = copies(site)[0]
+    ok(other["id"] != mine and other["copy_of"] == {"id": mine, "name": host(site, mine)["name"]}, "as a host of its own, copied from it")
+    ok([h["id"] for h in site.connected()] == [mine] and one.sessions() == 1, "the first was not disturbed")
+    alerts = wait(lambda: site.alerts(q="title:*identity*"), LONG)
+    ok(alerts and alerts[0]["host"]["id"] == mine and alerts[0]["severity"] == "high", "somebody is told")
+    ok(wait(lambda: "wait" in two.process.tail(40), LONG), "the copy says that it waits")
+    site.ctl("hosts", "approve", other["id"])
+    ok(wait(lambda: {h["id"] for h in site.connected()} == {mine, other["id"]}, LONG), "approved, both are connected")
+    ok(wait(lambda: starts(site, other["id"]) >= 1, LONG), "and what the copy kept until then is told")
+    ok(starts(site, mine) == 1, "under its own name, not that of the first")
+    return one, two
+
+
+def one_after_the_other(site, one, two):
+    """The machine is off while its copy runs."""
+    mine = one.host()
+    one.stop()
+    three = copy_of(site, one, "three").start()
+    ok(wait(lambda: three.sessions() == 1, LONG), "a machine that was moved to another disk goes on as it was")
+    known = {h["id"] for h in site.all("hosts")}
+    one.start()
+    ok(wait(lambda: len(copies(site)) == 2, LONG), "the old one is told apart when it comes back")
+    third = next(h for h in copies(site) if h["id"] not in known)
+    ok(third["status"] == "pending" and third["copy_of"]["id"] == mine and three.process.alive() and
+       mine in {h["id"] for h in site.connected()}, "and waits, while the other stays")
+    site.ctl("hosts", "revoke", third["id"])
+    ok(wait(lambda: "does not take this host" in one.process.text(), LONG), "it can be turned away")
+    return three
+
+
+def after_a_restart(site, two, three):
+    site.process.kill()
+    site.start()
+    ok(wait(lambda: len(site.connected()) == 2, LONG) and len(copies(site)) == 2, "after a crash of the server nobody is taken for a copy")
+    before = two.sessions()
+    os.kill(two.uplink_pid(), 9)
+    ok(wait(lambda: two.sessions() > before and len(site.connected()) == 2, LONG) and len(copies(site)) == 2,
+       "nor after one of an agent's uplink")
+
+
+with Site() as site:
+    one, two = both_at_once(site)
+    three = one_after_the_other(site, one, two)
+    after_a_restart(site, two, three)
+    ok(keeps_contract(), "the API keeps its contract")
+done()
