@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LEAST 1.0 /* spreads of the daemon's own: less is nothing, however even it was before */
+
 static const struct evidence_model model = { "llr", EVIDENCE_SEQUENCE, "window_outlier",
-	"does an unusual mixture of what it is known to do", 0 };
+	"does an unusual mixture of what it is known to do", LEAST };
 
 /* Of what an agent counted, the hundredth time says little that the tenth did not. */
 static float

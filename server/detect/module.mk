@@ -6,7 +6,7 @@ server_libdsserver_a_SOURCES += server/detect/detect.c server/detect/detect.h se
 	server/detect/explain_agent.c server/detect/explain_agent.h server/detect/knowledge.c server/detect/knowledge.h \
 	server/detect/alerts.c server/detect/alerts.h server/detect/evidence.c server/detect/evidence.h \
 	server/detect/evidence_bucket.c server/detect/evidence_bucket.h server/detect/sequence.c server/detect/sequence.h \
-	server/detect/sequence_state.h server/detect/mixture.c server/detect/sequence_keep.c \
+	server/detect/sequence_state.h server/detect/mixture.c server/detect/sequence_keep.c server/detect/sequence_share.c \
 	server/detect/evidence_keep.c server/detect/evidence_pool.h server/detect/peers.c \
 	server/detect/place.c server/detect/place.h \
 	server/detect/keeper.c server/detect/keeper.h server/detect/lineage.c server/detect/lineage.h \

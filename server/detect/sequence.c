@@ -90,7 +90,7 @@ open_models(struct daemon_models *m, uint64_t slot, uint64_t server_us)
 	m->is_open = true;
 	m->slot = slot;
 	m->opened_us = server_us;
-	m->blind_us = m->daemon->host->blind_us;
+	m->blind_us = m->slot_blind_us = m->daemon->host->blind_us;
 	m->prev = m->all->last;
 	m->next = NULL;
 	*(m->all->last != NULL ? &m->all->last->next : &m->all->first) = m;
@@ -294,6 +294,8 @@ end_slot(struct turn *t, struct daemon_models *m)
 
 	if (r == 0)
 		r = end_peaks(t, m);
+	if (r == 0)
+		r = sequence_share_end(t, m);
 	close_models(m);
 	return r;
 }
@@ -378,8 +380,10 @@ see_step(struct turn *t, struct daemon_models *m, const struct sighting *s, uint
 		chain_learn(g, m->class->scope, c, symbol);
 	chain_advance(c, symbol, &step);
 	x.root = f->root;
-	r = note_peak(
-	    t, m, &markov, &m->surprise, chain_surprise(c), SURPRISE_LEAST, explain_steps, &x);
+	r = sequence_share_step(t, m, f, &step, s->behaviour->learnt);
+	if (r == 0)
+		r = note_peak(t, m, &markov, &m->surprise, chain_surprise(c), SURPRISE_LEAST,
+		    explain_steps, &x);
 	if (r == 0)
 		r = note_peak(t, m, &stide, &m->mismatches, chain_mismatches(c), MISMATCH_LEAST,
 		    explain_steps, &x);

@@ -3,12 +3,14 @@
  * sequence - what the known behaviours of a daemon amount to: whose they look like, in which order
  * they come, how many there are.
  *
- * Three models, which judge what novelty lets pass, each by the daemon's class over the hosts of a
+ * Models which judge what novelty lets pass, each by the daemon's class over the hosts of a
  * worker:
  *   llr        the mixture of behaviours in a block (100 events or 5 minutes) is more like that of
  *              other hosts' daemons than of this one (server/model/llr.h)
  *   markov-3,  the steps of a process and its children, their order (server/model/chain.h); repeats
  *   stide-5    that the agent only counted have none and are left out
+ *   share      more processes of five minutes did something in an order never seen before than
+ *              usually do (server/model/share.h)
  *   burst      a destination of a daemon is suddenly busier than it ever was (server/model/burst.h)
  *
  * They hand evidence to the fusion (evidence.h) and learn what that finds usual; what is unusual
@@ -22,6 +24,7 @@
 
 #define SEQUENCE_GRAMS_MAX   (1u << 19) /* a worker */
 #define SEQUENCE_CHAINS      16384u     /* processes followed at once, a power of two */
+#define SEQUENCE_FRESH       4096u      /* sequences that are new in these five minutes */
 #define SEQUENCE_CLASSES_MAX 4096u
 #define SEQUENCE_BLOCK_MAX   100 /* events of a block */
 #define SEQUENCE_HELD_MAX    8u  /* blocks of a daemon that wait to be learnt */

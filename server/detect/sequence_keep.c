@@ -15,6 +15,7 @@
 /* Names of rows: a word, a tab, whose they are. */
 #define NAME_GRAMS "grams"
 #define NAME_CLASS "class\t"
+#define NAME_SHARE "share\t"
 #define NAME_LLR   "llr\t"
 
 void
@@ -86,6 +87,24 @@ sequence_save_due(struct sequence *s, uint64_t now_us, struct verdict *v)
 }
 
 static int
+save_share(const struct class_models *c, const char *name, struct verdict *v)
+{
+	struct ds_buf data;
+	int r;
+
+	ds_buf_init(&data, ROW_MAX);
+	r = pack_version(&data);
+	if (r == 0)
+		r = pack_double(&data, c->share.marked);
+	if (r == 0)
+		r = pack_double(&data, c->share.all);
+	if (r == 0)
+		r = put_row(v, 0, NAME_SHARE, name, &data);
+	ds_buf_done(&data);
+	return r;
+}
+
+static int
 save_class(const void *key, size_t len, void *value, void *ctx)
 {
 	const struct class_models *c = value;
@@ -101,7 +120,7 @@ save_class(const void *key, size_t len, void *value, void *ctx)
 	if (r == 0)
 		r = put_row(ctx, 0, NAME_CLASS, name, &data);
 	ds_buf_done(&data);
-	return r;
+	return r < 0 ? r : save_share(c, name, ctx);
 }
 
 int
@@ -124,6 +143,22 @@ static bool
 begins(const char *name, const char *word)
 {
 	return strncmp(name, word, strlen(word)) == 0;
+}
+
+static int
+restore_share(struct sequence *s, const char *name, struct ds_buf *data)
+{
+	struct class_models *c = sequence_class(s, name);
+	struct share x = { 0 };
+	int r = c != NULL ? unpack_double(data, &x.marked) : -ENOMEM;
+
+	if (r == 0)
+		r = unpack_double(data, &x.all);
+	if (r == 0 && (x.marked < 0 || x.marked > x.all || x.all > SHARE_MAX))
+		r = -EBADMSG;
+	if (r == 0)
+		c->share = x;
+	return r;
 }
 
 static int
@@ -170,5 +205,7 @@ sequence_restore(struct detect *d, uint32_t host, const char *name, const void *
 					      : 0;
 	if (strcmp(name, NAME_GRAMS) == 0)
 		return unpack_grams(&data, &s->grams);
+	if (begins(name, NAME_SHARE))
+		return restore_share(s, name + strlen(NAME_SHARE), &data);
 	return begins(name, NAME_CLASS) ? restore_class(s, name + strlen(NAME_CLASS), &data) : 0;
 }

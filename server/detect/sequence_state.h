@@ -7,11 +7,13 @@
 #include "server/model/burst.h"
 #include "server/model/chain.h"
 #include "server/model/llr.h"
+#include "server/model/share.h"
 
 /* Daemons of one class over the worker's hosts. */
 struct class_models {
 	uint64_t scope; /* of its chains */
 	struct tally others;
+	struct share share; /* of processes with a sequence never seen before */
 	uint32_t daemons;
 };
 
@@ -19,6 +21,13 @@ struct followed {
 	uint64_t key;  /* host, process, blind time; 0: none */
 	uint64_t root; /* of its lineage: the first process below the daemon's own; 0: that one */
 	struct chain chain;
+	uint64_t slot; /* five minutes in which it was counted last ... */
+	bool marked;   /* ... as one that did something new */
+};
+
+/* A sequence that was new in these five minutes. */
+struct fresh {
+	uint64_t sequence, slot;
 };
 
 struct sequence {
@@ -26,6 +35,7 @@ struct sequence {
 	struct grams grams;
 	struct followed *chains;
 	struct burst burst;
+	struct fresh fresh[SEQUENCE_FRESH];
 	struct daemon_models *due;          /* learnt something since they were stored */
 	struct daemon_models *first, *last; /* with open blocks, oldest first */
 };
@@ -53,8 +63,11 @@ struct daemon_models {
 	uint64_t opened_us;      /* the server's clock */
 	uint64_t slot;           /* five minutes of the host's clock */
 	uint64_t blind_us;       /* the host's, at the block's start */
+	uint64_t slot_blind_us;  /* at the start of the five minutes */
 	struct behaviour *block; /* seen in it */
 	float weight;
+	uint32_t units,
+	    marked; /* processes of the five minutes, and those that did something new */
 	struct peak surprise, mismatches, burst;
 	struct llr llr;
 	struct held_block *held[SEQUENCE_HELD_MAX]; /* oldest first */
@@ -67,6 +80,11 @@ struct evidence sequence_evidence(struct turn *t, const struct daemon_models *m,
 /* Hands it to the fusion; the daemon remembers that something was told. */
 DS_MUST_CHECK int sequence_hand_in(
     struct turn *t, struct daemon_models *m, const struct evidence *e, double *ret_p);
+/* A step of a process that is followed. */
+DS_MUST_CHECK int sequence_share_step(struct turn *t, struct daemon_models *m, struct followed *f,
+    const struct chain_step *step, bool learnt);
+/* Scores the five minutes and begins others. */
+DS_MUST_CHECK int sequence_share_end(struct turn *t, struct daemon_models *m);
 /* Scores the block and begins another. */
 DS_MUST_CHECK int mixture_end(struct turn *t, struct daemon_models *m);
 /* To be stored when it is time; or not any more. */

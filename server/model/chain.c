@@ -34,9 +34,11 @@ followed(uint64_t context, uint32_t symbol)
 struct chain_step
 chain_look(const struct grams *g, uint64_t scope, const struct chain *c, uint32_t symbol)
 {
-	uint64_t context[CHAIN_ORDER + 1];
+	uint64_t context[CHAIN_ORDER + 1], last = 0;
 	double p = 1;
 
+	if (c->len >= CHAIN_STIDE - 1)
+		last = stide_key(scope, c, symbol);
 	contexts(scope, c, context);
 	for (unsigned i = 0; i <= CHAIN_ORDER; i++) {
 		const struct gram *seen = grams_find(g, context[i]), *then;
@@ -51,8 +53,7 @@ chain_look(const struct grams *g, uint64_t scope, const struct chain *c, uint32_
 			p = 1 / (types + 1);
 		p = ((then != NULL ? then->count : 0) + types * p) / (seen->count + types);
 	}
-	return (struct chain_step){ -log(p),
-		c->len >= CHAIN_STIDE - 1 && grams_find(g, stide_key(scope, c, symbol)) == NULL };
+	return (struct chain_step){ -log(p), last != 0 && grams_find(g, last) == NULL, last };
 }
 
 void

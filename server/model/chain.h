@@ -30,8 +30,9 @@ struct chain {
 
 /* What a step was. */
 struct chain_step {
-	double surprise; /* -ln P(step | past), nats */
-	bool mismatch;   /* the last five were never seen in this order */
+	double surprise;   /* -ln P(step | past), nats */
+	bool mismatch;     /* the last five were never seen in this order */
+	uint64_t sequence; /* the last five, as one number; 0: they are not so many yet */
 };
 
 /* How probable a step is; it is not learnt. Symbols are not 0. */

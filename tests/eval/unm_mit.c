@@ -8,12 +8,16 @@
  * DAEMON_found_at_1: the share of intrusions (files) with a process above the threshold that at
  * most 1 % of the normal processes are above; ..._processes_at_1 the same for processes.
  */
+#include "server/model/conformal.h"
+#include "server/model/fuse.h"
+#include "server/model/share.h"
 #include "tests/eval/eval.h"
 #include "tests/eval/traces.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,24 +160,57 @@ score(const struct program *d, double (*ret)[TRACE_MODELS])
 	return r;
 }
 
-/* Both models together: how far above what is normal, on the scale of what is normal. */
+/* -ln p of the share of processes with a sequence that was never seen, among the last twenty of a
+ * file; what is normal is known by the processes that are not among them. */
 static void
-fuse(const struct program *d, double (*scores)[TRACE_MODELS], double *ret)
+score_shares(const struct program *d, double (*scores)[TRACE_MODELS], double *ret)
 {
-	size_t len = d->normal.len;
+	struct share all = { 0 };
+	struct share_frame frame = { 0 };
 
-	for (size_t i = 0; i < len + d->intrusion.len; i++)
-		ret[i] = 0;
-	for (int m = 0; m < TRACE_MODELS; m++) {
-		double mean = 0, squares = 0, deviation;
+	for (size_t i = 0; i < d->normal.len; i++)
+		share_learn(&all, scores[i][TRACE_STIDE] > 0, 1);
+	for (size_t i = 0; i < d->normal.len + d->intrusion.len; i++) {
+		bool held_out = i < d->normal.len;
+		const struct trace *t =
+		    held_out ? &d->normal.at[i] : &d->intrusion.at[i - d->normal.len];
+		struct share rest = all;
 
-		for (size_t i = 0; i < len; i++)
-			mean += scores[i][m] / (double)len;
-		for (size_t i = 0; i < len; i++)
-			squares += pow(scores[i][m] - mean, 2);
-		deviation = sqrt(squares / (double)len) + 1e-6;
-		for (size_t i = 0; i < len + d->intrusion.len; i++)
-			ret[i] += (scores[i][m] - mean) / deviation;
+		if (i > 0 && (i == d->normal.len || t->group != (t - 1)->group))
+			frame = (struct share_frame){ 0 };
+		share_frame_add(&frame, scores[i][TRACE_STIDE] > 0);
+		if (held_out) {
+			rest.all -= frame.len;
+			rest.marked -= __builtin_popcount(frame.marked);
+		}
+		ret[i] =
+		    -log(share_p(&rest, (unsigned)__builtin_popcount(frame.marked), frame.len));
+	}
+}
+
+/* How unusual a score is among those of the normal processes, itself left out. */
+static double
+rank_p(const struct program *d, double (*scores)[TRACE_MODELS], int m, size_t which)
+{
+	struct conformal c = { 0 };
+
+	for (size_t i = 0; i < d->normal.len; i++)
+		if (i != which)
+			conformal_learn(&c, scores[i][m]);
+	return conformal_p(&c, scores[which][m]);
+}
+
+/* All models together: the smallest p-value, corrected for how many there are. */
+static void
+fuse(const struct program *d, double (*scores)[TRACE_MODELS], const double *shares, double *ret)
+{
+	for (size_t i = 0; i < d->normal.len + d->intrusion.len; i++) {
+		double p[TRACE_MODELS + 1];
+
+		for (int m = 0; m < TRACE_MODELS; m++)
+			p[m] = rank_p(d, scores, m, i);
+		p[TRACE_MODELS] = exp(-shares[i]);
+		ret[i] = -log(fuse_min(p, TRACE_MODELS + 1));
 	}
 }
 
@@ -216,20 +253,24 @@ measure(const char *name, const struct program *d)
 {
 	size_t len = d->normal.len + d->intrusion.len;
 	double(*scores)[TRACE_MODELS] = calloc(len, sizeof(*scores));
-	double *one = calloc(len, sizeof(*one));
-	int r = scores != NULL && one != NULL ? score(d, scores) : -ENOMEM;
+	double *one = calloc(len, sizeof(*one)), *shares = calloc(len, sizeof(*shares));
+	int r = scores != NULL && one != NULL && shares != NULL ? score(d, scores) : -ENOMEM;
 
 	printf("# %s: %zu normal processes, %zu in %u intrusions\n", d->name, d->normal.len,
 	    d->intrusion.len, d->files);
-	for (int m = 0; r == 0 && m <= TRACE_MODELS; m++) {
-		for (size_t i = 0; m < TRACE_MODELS && i < len; i++)
+	for (int m = 0; r == 0 && m < TRACE_MODELS; m++) {
+		for (size_t i = 0; i < len; i++)
 			one[i] = scores[i][m];
-		if (m == TRACE_MODELS)
-			fuse(d, scores, one);
-		print(name, d, m < TRACE_MODELS ? trace_model_names[m] : "fused",
-		    one + d->normal.len, one, d->normal.len);
+		print(name, d, trace_model_names[m], one + d->normal.len, one, d->normal.len);
+	}
+	if (r == 0) {
+		score_shares(d, scores, shares);
+		print(name, d, "share", shares + d->normal.len, shares, d->normal.len);
+		fuse(d, scores, shares, one);
+		print(name, d, "fused", one + d->normal.len, one, d->normal.len);
 	}
 	free(scores);
+	free(shares);
 	free(one);
 	return r;
 }

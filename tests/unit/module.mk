@@ -242,6 +242,11 @@ tests_unit_test_sequence_SOURCES = tests/unit/test_sequence.c tests/unit/detect_
 tests_unit_test_sequence_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_sequence_LDADD = $(DETECT_TEST_LIBS)
 
+unit_tests_server += tests/unit/test_share
+tests_unit_test_share_SOURCES = tests/unit/test_share.c
+tests_unit_test_share_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_share_LDADD = server/libdsserver.a $(TEST_LIBS) -lm
+
 unit_tests_server += tests/unit/test_chain
 tests_unit_test_chain_SOURCES = tests/unit/test_chain.c
 tests_unit_test_chain_CFLAGS = $(TEST_CFLAGS)

@@ -100,7 +100,7 @@ static void
 a_frame_forgets_what_is_behind_it(void **s)
 {
 	struct chain c = { 0 };
-	const struct chain_step bad = { 5, true }, good = { 0, false };
+	const struct chain_step bad = { 5, true, 0 }, good = { 0, false, 0 };
 
 	(void)s;
 	for (uint32_t i = 0; i < 7; i++)

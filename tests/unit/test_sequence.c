@@ -151,6 +151,35 @@ known_programs_in_an_order_never_seen_are_found(void **s)
 	assert_true(found->score >= 40 && found->score <= 100);
 }
 
+/* Processes that do as always, but for the last two of their steps. */
+static size_t
+with_another_end(struct fixture *f, unsigned processes, unsigned a, unsigned b)
+{
+	static uint32_t pid = 30000;
+
+	usual(f);
+	for (unsigned i = 0; i < processes; i++, pid++) {
+		for (unsigned k = 0; k < 4; k++)
+			start(f, programs[k], pid);
+		start(f, programs[a], pid);
+		start(f, programs[b], pid);
+	}
+	return next_slot(f);
+}
+
+static void
+one_process_of_a_new_order_is_nothing_and_all_of_many_are(void **s)
+{
+	struct fixture *f = *s;
+
+	begin(f);
+	live(f, 1500);
+	assert_int_equal(with_another_end(f, 1, 5, 4), 0);
+	live(f, 3);
+	assert_int_equal(with_another_end(f, 60, 5, 4), 0); /* it is known by now */
+	assert_int_equal(with_another_end(f, 60, 5, 3), 1);
+}
+
 /* The facts of the fleet's login model, as it publishes them. */
 static struct ds_snapshot *
 logins_of(struct fixture *f, const char *daemon, bool success)
@@ -442,6 +471,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(known_programs_in_an_order_never_seen_are_found,
 		    fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+		    one_process_of_a_new_order_is_nothing_and_all_of_many_are, fixture_setup,
+		    fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_destination_that_is_suddenly_busy_is_found, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
