@@ -59,10 +59,15 @@ int
 main(int argc, char **argv)
 {
 	const char *pattern = argc > 2 ? argv[2] : "";
+	struct stat st;
 	int failed = 0;
 
 	if (argc < 2 || argc > 3) {
 		fprintf(stderr, "usage: eval DIR [PATTERN]\n");
+		return 2;
+	}
+	if (stat(argv[1], &st) < 0 || !S_ISDIR(st.st_mode)) {
+		fprintf(stderr, "eval: %s is no folder\n", argv[1]);
 		return 2;
 	}
 	for (size_t i = 0; i < DS_LEN(datasets); i++)

@@ -11,10 +11,10 @@ tests_eval_eval_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANS
 EXTRA_PROGRAMS += $(eval_programs)
 CLEANFILES += $(eval_programs)
 
-# DATA is also automake's word for the files of data it installs: ours is the one that is a folder.
+# DATA is also automake's word for the files of data it installs, each of which is there.
 eval: $(BUILT_SOURCES) $(eval_programs)
-	@set -- $(DATA); { [ $$# = 1 ] && [ -d "$$1" ]; } || set -- $(top_srcdir)/../shared/data; \
-	tests/eval/eval "$$1" '$(EVAL)'
+	@set -- $(DATA); { [ $$# = 1 ] && [ ! -f "$$1" ] && [ ! -f "$(srcdir)/$$1" ]; } || \
+		set -- $(top_srcdir)/../shared/data; tests/eval/eval "$$1" '$(EVAL)'
 	@$(MKDIR_P) tests/eval; only='$(EVAL)'; case live in $${only:-*}) \
 		echo "live: hosts, honest work and attacks, some minutes; what is said goes to tests/eval/live.log" >&2; \
 		top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' DS_LIVE=long \

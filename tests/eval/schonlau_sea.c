@@ -310,6 +310,10 @@ eval_schonlau_sea(const char *name, const char *dir)
 	}
 	for (size_t i = 0; r == 0 && i < DS_LEN(variants); i++)
 		r = run(s, name, &variants[i]);
+	if (r == 0 && (s->hits_len == 0 || s->normals_len == 0)) {
+		printf("# %s: no user has blocks of both labels\n", name);
+		r = -ENOENT;
+	}
 	for (size_t i = 0; s != NULL && i < s->users_len; i++)
 		free(s->users[i].commands);
 	if (s != NULL) {

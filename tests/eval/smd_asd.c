@@ -109,8 +109,6 @@ measure(const struct machine *m, struct sums *sums)
 
 	for (size_t i = 0; i < SMD_METHODS && r == 0; i++) {
 		scores[i] = all + i * len;
-		if (getenv("ONLY") && !strstr(getenv("ONLY"), smd_methods[i].name))
-			continue;
 		r = smd_methods[i].score(&in, scores, scores[i]);
 		if (r == 0)
 			r = count(m, scores[i], &sums[i]);
@@ -226,6 +224,21 @@ take_family(const struct family *f, const struct eval_files *files)
 	return r < 0 ? r : machines > 0;
 }
 
+/* What belongs to neither family is not measured in silence. */
+static void
+tell_others(const struct eval_files *files)
+{
+	for (size_t i = 0; i < files->len; i++) {
+		const char *name = strrchr(files->paths[i], '/') + 1;
+		bool known = false;
+
+		for (size_t f = 0; f < DS_LEN(families); f++)
+			known |= strncmp(name, families[f].prefix, strlen(families[f].prefix)) == 0;
+		if (!known)
+			printf("# %s: of no family that is known, left out\n", files->paths[i]);
+	}
+}
+
 int
 eval_smd_asd(const char *name, const char *dir)
 {
@@ -237,7 +250,9 @@ eval_smd_asd(const char *name, const char *dir)
 		r = take_family(&families[i], &files);
 		any |= r > 0;
 	}
-	if (r >= 0)
+	if (r >= 0) {
+		tell_others(&files);
 		eval_files_free(&files);
+	}
 	return r < 0 ? r : any ? 0 : -ENOENT;
 }

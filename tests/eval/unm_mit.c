@@ -300,6 +300,9 @@ eval_unm_mit(const char *name, const char *dir)
 		if (all->at[i].normal.len >= 2 && all->at[i].intrusion.len > 0) {
 			r = measure(name, &all->at[i]);
 			usable++;
+		} else {
+			printf("# %s: %zu normal processes, %zu of intrusions, left out\n",
+			    all->at[i].name, all->at[i].normal.len, all->at[i].intrusion.len);
 		}
 	for (size_t i = 0; all != NULL && i < all->len; i++) {
 		traces_free(&all->at[i].normal);
