@@ -69,6 +69,11 @@ const struct ds_conf_option agent_options[] = {
 	    false, "port of the metrics" },
 	{ "exporters", "prometheus_listen", DS_CONF_STRING, AT(prometheus_listen), "127.0.0.1", 0,
 	    0, NULL, false, "address the metrics are bound to" },
+	{ "honeypot", "listen", DS_CONF_LIST, AT(decoys), "", 0, 0, NULL, false,
+	    "decoys, as SERVICE or SERVICE:PORT: ssh, telnet, ftp, smtp, http, redis, mysql, postgresql; who comes "
+	    "there is told and counts as hostile in the whole fleet" },
+	{ "honeypot", "address", DS_CONF_STRING, AT(decoys_address), "0.0.0.0", 0, 0, NULL, false,
+	    "address that decoys listen on" },
 	{ "spool", "max_size", DS_CONF_SIZE, AT(spool_max_size), "256M", 1 << 20, INT64_MAX, NULL,
 	    true,
 	    "disk for events that the server has not confirmed; the oldest bulk telemetry goes first" },

@@ -41,9 +41,11 @@ struct agent_config {
 	int64_t hold_default; /* enum agent_hold */
 	int64_t hold_by;      /* enum agent_hold_by */
 	bool hold_connections;
-	bool prometheus;      /* [exporters] */
+	bool prometheus; /* [exporters] */
 	int64_t prometheus_port;
 	char *prometheus_listen;
+	struct ds_conf_list decoys; /* [honeypot] SERVICE[:PORT] */
+	char *decoys_address;
 	uint64_t spool_max_size;       /* [spool] bytes */
 	uint64_t bulk_interval_ms;     /* how long bulk telemetry is collected at most */
 	char *spool_dir;               /* default: state_dir/spool */

@@ -45,6 +45,7 @@ ds_event_is_urgent(const struct ds_event *ev)
 	case DS_EVENT_RESULT:
 	case DS_EVENT_HELD:
 	case DS_EVENT_HELD_CONNECT:
+	case DS_EVENT_DECOY:
 		return true;
 	default:
 		return (ev->flags & (DS_FLAG_FIRST | DS_FLAG_SOON)) != 0;

@@ -10,12 +10,11 @@
 #include "agent/config.h"
 #include "agent/uplink/batcher.h"
 #include "agent/uplink/courier.h"
-#include "agent/uplink/exporter.h"
 #include "agent/uplink/facts.h"
-#include "agent/uplink/figures.h"
 #include "agent/uplink/link.h"
 #include "agent/uplink/logs/logs.h"
 #include "agent/uplink/priv.h"
+#include "agent/uplink/serve.h"
 #include "lib/clock.h"
 #include "lib/ipc.h"
 #include "lib/log.h"
@@ -48,7 +47,7 @@ struct uplink {
 	struct health health;
 	struct ds_hello facts;
 	struct logs *logs;
-	struct exporter *exporter; /* NULL: nobody asks for figures */
+	struct serve *serve;
 	struct event *tick, *sync, *term, *intr, *hup;
 	struct event *farewell;           /* ending: until then */
 	uint8_t host_id[DS_HOST_ID_SIZE]; /* as told to the guard */
@@ -409,7 +408,8 @@ begin_as_root(struct uplink *u)
 			    "file=%s error=\"%s\"", u->cfg.token_file, strerror(-r));
 	}
 	u->logs = logs_new(&u->cfg);
-	if (u->logs == NULL)
+	u->serve = serve_new(&u->cfg);
+	if (u->logs == NULL || u->serve == NULL)
 		return -ENOMEM;
 	r = priv_drop(u->cfg.user, why, sizeof(why));
 	if (r < 0)
@@ -437,31 +437,6 @@ start_logs(struct uplink *u)
 	logs_describe(u->logs, read, sizeof(read));
 	ds_log(INFO, "reading logins", "logs=\"%s\"", read);
 	return 0;
-}
-
-static void
-write_figures(struct evbuffer *out, void *ctx)
-{
-	struct uplink *u = ctx;
-
-	figures_write(out, u->spool, u->link, &u->health);
-}
-
-/* Whoever cannot be asked for figures works all the same, and says so. */
-static void
-start_exporter(struct uplink *u)
-{
-	int fd;
-
-	if (!u->cfg.prometheus)
-		return;
-	fd = exporter_listen(u->cfg.prometheus_listen, (unsigned)u->cfg.prometheus_port);
-	if (fd >= 0)
-		u->exporter = exporter_new(u->base, fd, write_figures, u);
-	if (u->exporter == NULL)
-		ds_log(ERROR, "no metrics: their port cannot be listened on",
-		    "address=%s port=%lld error=\"%s\"", u->cfg.prometheus_listen,
-		    (long long)u->cfg.prometheus_port, strerror(fd < 0 ? -fd : ENOMEM));
 }
 
 static int
@@ -498,8 +473,9 @@ begin(struct uplink *u, int fd)
 		r = start_logs(u);
 	if (r < 0)
 		return r;
-	start_exporter(u);
-	r = priv_filter(u->exporter != NULL, why, sizeof(why));
+	serve_start(
+	    u->serve, u->base, &(struct serve_parts){ u->spool, u->link, u->batcher, &u->health });
+	r = priv_filter(serve_accepts(u->serve), why, sizeof(why));
 	if (r < 0)
 		ds_log(WARN, "no system call filter, going on without", "why=\"%s\"", why);
 	return 0;
@@ -517,7 +493,7 @@ finish(struct uplink *u)
 		batcher_settle(u->batcher);
 		batcher_set_notes(u->batcher, NULL, NULL);
 	}
-	exporter_free(u->exporter);
+	serve_free(u->serve);
 	logs_free(u->logs);
 	courier_free(u->courier);
 	u->courier = NULL;

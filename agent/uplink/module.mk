@@ -12,6 +12,7 @@ agent_uplink_libdslink_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 
 noinst_LIBRARIES += agent/uplink/libuplink.a
 agent_uplink_libuplink_a_SOURCES = agent/uplink/batcher.c agent/uplink/batcher.h agent/uplink/courier.c agent/uplink/courier.h \
+	agent/uplink/decoy_talk.c agent/uplink/decoy_talk.h \
 	agent/uplink/health.c agent/uplink/health.h agent/uplink/priv.c agent/uplink/priv.h agent/uplink/slim.c agent/uplink/slim.h \
 	agent/uplink/spool.c agent/uplink/spool.h agent/uplink/spool_file.c agent/uplink/spool_file.h \
 	agent/uplink/spool_impl.h agent/uplink/spool_open.c agent/uplink/spool_read.c $(uplink_logs)
@@ -23,7 +24,8 @@ agent_uplink_libuplink_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(SECCOMP_CFLAGS)
 
 pkglibexec_PROGRAMS += agent/uplink/daemonsec-uplink
 agent_uplink_daemonsec_uplink_SOURCES = agent/uplink/main.c agent/uplink/exporter.c agent/uplink/exporter.h \
-	agent/uplink/figures.c agent/uplink/figures.h agent/config.c agent/config.h
+	agent/uplink/figures.c agent/uplink/figures.h agent/uplink/decoys.c agent/uplink/decoys.h \
+	agent/uplink/serve.c agent/uplink/serve.h agent/config.c agent/config.h
 agent_uplink_daemonsec_uplink_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(EVENT_HTTP_CFLAGS)
 agent_uplink_daemonsec_uplink_LDADD = agent/uplink/libuplink.a agent/uplink/libdslink.a $(DS_BATCH_LIBS) $(DS_NET_LIBS) \
 	lib/libds.a $(SECCOMP_LIBS) $(EVENT_HTTP_LIBS)

@@ -2,7 +2,7 @@
 #include "server/api/expect.h"
 
 #include "lib/clock.h"
-#include "server/fleet/allow.h"
+#include "lib/label.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -174,7 +174,7 @@ see_labels(const struct host_row *row, void *ctx)
 
 	if (row->number != l->number)
 		return 0;
-	l->has = allow_label_fits(row->labels != NULL ? row->labels : "", l->label);
+	l->has = ds_label_has(row->labels, l->label);
 	return 1;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * login - hands every login to the fleet's thread: who tries passwords on one host tries them on
- * others, and who came in there before is known here.
+ * others, who came in there before is known here, and who comes to a decoy is a stranger
+ * everywhere.
  */
 #include "server/detect/login.h"
 
@@ -42,12 +43,16 @@ tell(struct turn *t, const struct sighting *s)
 	copy(n->daemon, sizeof(n->daemon), ev->daemon);
 	copy(n->user, sizeof(n->user), DS_EVENT_STR(ev, DS_STR_USER));
 	copy(n->method, sizeof(n->method), DS_EVENT_STR(ev, DS_STR_METHOD));
+	if (ev->kind == DS_EVENT_DECOY)
+		copy(n->wanted, sizeof(n->wanted), DS_EVENT_STR(ev, DS_STR_MESSAGE));
 	n->event = (struct login_event){ .host = t->from->host,
 		.host_name = n->host_name,
 		.daemon = n->daemon,
 		.user = n->user,
 		.method = n->method,
 		.success = ev->num[DS_NUM_OUTCOME] == OUTCOME_SUCCESS,
+		.decoy = ev->kind == DS_EVENT_DECOY,
+		.wanted = n->wanted,
 		.count = s->count,
 		.port = (uint16_t)ev->num[DS_NUM_SPORT],
 		.time_us = s->time_us };
@@ -64,7 +69,7 @@ tell(struct turn *t, const struct sighting *s)
 
 const struct detector detect_login = {
 	.name = "login",
-	.kinds = UINT64_C(1) << DS_EVENT_LOGIN,
+	.kinds = UINT64_C(1) << DS_EVENT_LOGIN | UINT64_C(1) << DS_EVENT_DECOY,
 	.judge = NULL,
 	.tell = tell,
 };

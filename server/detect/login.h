@@ -11,7 +11,7 @@
 struct login_news {
 	struct news news;         /* first */
 	struct login_event event; /* its texts are those below */
-	char host_name[64], daemon[64], user[LOGIN_NAME_MAX + 1], method[32];
+	char host_name[64], daemon[64], user[LOGIN_NAME_MAX + 1], method[32], wanted[120];
 };
 
 #endif

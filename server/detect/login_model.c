@@ -29,6 +29,7 @@
 #define KNOWN_FAST_MIN  30.0
 #define KNOWN_USERS_MIN 10u
 #define LOCAL_FAST_MIN  8.0
+#define DECOY_KNOWN_MIN 2.5 /* tries at decoys in about a minute */
 
 #define RUSH_US \
 	(2500 * 1000ull) /* so soon: three tries of one connection are not more than three */
@@ -36,13 +37,9 @@
 #define HOSTILE_US DAY_US
 #define AGAIN_US   DAY_US /* a source is told once in so long */
 
-#define HABIT_LOGINS  20u          /* before an account has habits */
 #define HABIT_UNSEEN  0.01         /* how often it may have come from somewhere new */
 #define MATURE_LOGINS 20u          /* of the fleet, before an unknown account is strange, and ... */
 #define MATURE_US     (3 * DAY_US) /* ... so long */
-#define BURST_DAYS    3u
-#define BURST_MIN     50.0
-#define BURST_SIGMAS  8.0
 
 struct login_model *
 login_model_new(const struct login_policy *policy)
@@ -157,6 +154,7 @@ begin(const struct seen *s, enum login_finding what, const char *severity, doubl
 		.daemon = s->ev->daemon,
 		.user = s->user,
 		.method = s->ev->method,
+		.wanted = s->ev->wanted,
 		.time_us = s->ev->time_us };
 
 	if (s->ev->address_size > 0)
@@ -310,29 +308,6 @@ take_failure(struct seen *s)
 
 /* ---- successes */
 
-/* The share of its networks that the account was in once only; 1: it has no habits. */
-static double
-unseen_share(const struct login_known *k)
-{
-	unsigned once = 0;
-
-	if (k->logins < HABIT_LOGINS)
-		return 1;
-	for (unsigned i = 0; i < LOGIN_NETWORKS; i++)
-		once += k->network[i].count == 1;
-	return (double)(once + (k->networks > LOGIN_NETWORKS ? k->networks - LOGIN_NETWORKS : 0)) /
-	       (double)k->logins;
-}
-
-static bool
-knows_network(const struct login_known *k, uint64_t id)
-{
-	for (unsigned i = 0; k != NULL && i < LOGIN_NETWORKS; i++)
-		if (k->network[i].count > 0 && k->network[i].id == id)
-			return true;
-	return false;
-}
-
 /* How often the account was there by now. */
 static uint64_t
 learn(struct login_model *m, const char *user, const char *network, uint64_t count,
@@ -402,7 +377,7 @@ judge_success(struct seen *s)
 	bool hostile = src->hostile_until_us > s->ev->time_us;
 	bool by_key = strstr(s->ev->method, "key") != NULL;
 	unsigned users = login_recent_count(&src->users, since(s->ev->time_us, DAY_US));
-	bool at_home = knows_network(s->known, s->network_id);
+	bool at_home = login_known_has(s->known, s->network_id);
 
 	if (s->allowed || s->ev->address_size == 0)
 		return (struct login_found){ 0 };
@@ -426,7 +401,7 @@ judge_success(struct seen *s)
 		return begin(s, LOGIN_FIRST, "medium", 70);
 	if (s->known == NULL)
 		return (struct login_found){ 0 };
-	if (unseen_share(s->known) <= HABIT_UNSEEN)
+	if (login_known_unseen(s->known) <= HABIT_UNSEEN)
 		return begin(s, LOGIN_FROM, "medium", 72);
 	return (struct login_found){ 0 };
 }
@@ -465,35 +440,64 @@ take_success(struct seen *s)
 	return (int)DS_MIN(times, 1u << 30);
 }
 
+/* ---- decoys */
+
+static void
+tell_slip(struct seen *s)
+{
+	struct login_found f = begin(s, LOGIN_DECOY, "low", 45);
+
+	if (s->source->told_us != 0 && s->ev->time_us < s->source->told_us + AGAIN_US)
+		return;
+	f.of_source = true;
+	s->source->told_us = s->ev->time_us;
+	s->tell(&f, s->ctx);
+}
+
+/* Who comes from where people work may have mistyped a port, and is hostile when he goes on.  Told
+ * again when he shows what he wants. */
+static void
+take_decoy(struct seen *s)
+{
+	struct login_source *src = s->source;
+	bool wants = s->user[0] != '\0' || s->ev->wanted[0] != '\0';
+	uint8_t rank = wants ? 2 : 1;
+
+	if (s->allowed || s->ev->address_size == 0 || (s->ev->success && s->network_known))
+		return;
+	decay(src, s->ev->time_us);
+	src->minute += wants;
+	src->day += wants;
+	if (s->user[0] != '\0')
+		(void)login_recent_add(
+		    &src->users, s->user_id, s->ev->time_us, since(s->ev->time_us, DAY_US), NULL);
+	if (s->ev->time_us >= src->told_us + AGAIN_US)
+		src->decoy_rank = 0;
+	if (s->network_known && src->minute < DECOY_KNOWN_MIN) {
+		tell_slip(s);
+		return;
+	}
+	if (rank > src->decoy_rank)
+		src->told_us = 0;
+	src->decoy_rank = DS_MAX(src->decoy_rank, rank);
+	flag(s, LOGIN_DECOY, wants ? "medium" : "low", wants ? 68 : 45, 0);
+}
+
 /* ---- the fleet by the hour */
 
 static void
 end_hour(struct login_model *m, const struct seen *s)
 {
-	struct login_hours *h = &m->hours;
-	unsigned at = (unsigned)(h->hour % 24);
-	double sd = sqrt(h->spread[at] + h->mean[at] + 1), x = h->count;
+	uint64_t failures = (uint64_t)m->hours.count, usual = 0;
+	struct login_found f;
 
-	if (h->days[at] >= BURST_DAYS && s != NULL) {
-		h->sum = fmax(0, h->sum + (x - h->mean[at]) / sd - 1);
-		if (h->sum > BURST_SIGMAS && x > h->mean[at] + BURST_MIN) {
-			struct login_found f = begin(s, LOGIN_BURST, "medium", 60);
-
-			f.source[0] = '\0';
-			f.failures = (uint64_t)x;
-			f.logins = (uint64_t)(h->mean[at] + 0.5);
-			s->tell(&f, s->ctx);
-			h->sum = 0;
-		}
-	}
-	/* What was unusual teaches little. */
-	x = h->days[at] >= BURST_DAYS ? fmin(x, h->mean[at] + 3 * sd) : x;
-	h->spread[at] += 0.2 * ((x - h->mean[at]) * (x - h->mean[at]) - h->spread[at]);
-	h->mean[at] += (h->days[at] == 0 ? 1 : 0.2) * (x - h->mean[at]);
-	if (h->days[at] == 0)
-		h->spread[at] = 0;
-	h->days[at]++;
-	h->count = 0;
+	if (!login_hours_end(&m->hours, &usual))
+		return;
+	f = begin(s, LOGIN_BURST, "medium", 60);
+	f.source[0] = '\0';
+	f.failures = failures;
+	f.logins = usual;
+	s->tell(&f, s->ctx);
 }
 
 static void
@@ -523,6 +527,10 @@ login_model_take(struct login_model *m, const struct login_event *ev, login_tell
 		return r;
 	if (m->first_us == 0)
 		m->first_us = ev->time_us;
+	if (ev->decoy) {
+		take_decoy(&s);
+		return 0;
+	}
 	if (!ev->success)
 		s.failures = login_failures(s.source, ev);
 	if (!ev->success && !(s.failures > 0))
@@ -555,6 +563,7 @@ login_model_tick(struct login_model *m, uint64_t now_us, login_tell tell, void *
 			.daemon = src->pending_daemon,
 			.user = src->pending_user,
 			.method = "",
+			.wanted = "",
 			.address_size = src->size,
 			.count = 1,
 			.time_us = now_us };

@@ -27,6 +27,8 @@ struct login_event {
 	uint8_t address_size;                           /* 4, 16; 0: local (su, sudo) */
 	uint16_t port;                                  /* of the source; 0: not known */
 	bool success;
+	bool decoy;         /* at a decoy, or on a host that is one: nobody has business there */
+	const char *wanted; /* there; "" : nothing yet; NULL: it is no decoy */
 	uint64_t count, time_us;
 };
 
@@ -41,6 +43,7 @@ enum login_finding {
 	LOGIN_FROM,       /* a success from a network that is new for an account of few */
 	LOGIN_FIRST,      /* an account that nobody used, from a network that nobody knows */
 	LOGIN_BURST,      /* the fleet sees more failures than at this hour of other days */
+	LOGIN_DECOY,      /* a source came to a decoy */
 	LOGIN_FINDINGS
 };
 
@@ -49,7 +52,7 @@ struct login_found {
 	const char *severity; /* static */
 	double score;
 	uint32_t host;
-	const char *host_name, *daemon, *user, *method;
+	const char *host_name, *daemon, *user, *method, *wanted;
 	char source[46];              /* the address as text; "" : none */
 	uint64_t time_us, expires_us; /* until when the source counts as hostile; 0: it does not */
 	uint64_t failures;            /* of the source, lately */

@@ -26,6 +26,7 @@ static const struct {
 	[LOGIN_FROM] = { "from", "T1078", "network of the account",
 	    "the networks it always comes from" },
 	[LOGIN_FIRST] = { "first", "T1078", "account", "accounts that were seen in the fleet" },
+	[LOGIN_DECOY] = { "decoy", "T1595", "visit of a decoy", "nobody has business there" },
 	[LOGIN_BURST] = { "burst", "T1110", "failures in an hour",
 	    "as at this hour of other days" },
 };
@@ -85,6 +86,9 @@ say_observed(const struct login_found *f, char *ret, size_t size)
 	case LOGIN_FIRST:
 		snprintf(ret, size, "%s", f->user);
 		return;
+	case LOGIN_DECOY:
+		snprintf(ret, size, "%s %s", f->method, f->wanted != NULL ? f->wanted : "");
+		return;
 	case LOGIN_BURST:
 		snprintf(ret, size, "%llu, where %llu are usual", (unsigned long long)f->failures,
 		    (unsigned long long)f->logins);
@@ -93,6 +97,21 @@ say_observed(const struct login_found *f, char *ret, size_t size)
 		break;
 	}
 	ret[0] = '\0';
+}
+
+/* What a stranger said is a stranger's. */
+static void
+say_decoy(const struct login_found *f, const char *user, char *ret, size_t size)
+{
+	char wanted[120] = "";
+
+	if (f->wanted != NULL)
+		explain_command((struct ds_str){ f->wanted, (uint32_t)strlen(f->wanted) }, wanted,
+		    sizeof(wanted));
+	snprintf(ret, size,
+	    "%s came to the decoy %.30s of %.60s, where nobody has business%s%s%s%s", f->source,
+	    f->method, f->host_name, f->user[0] != '\0' ? ", as " : "",
+	    f->user[0] != '\0' ? user : "", wanted[0] != '\0' ? ", and said: " : "", wanted);
 }
 
 /* "how many failures" in words of its own for each. */
@@ -148,6 +167,9 @@ say_reason(const struct login_found *f, const char *user, char *ret, size_t size
 		    "in the fleet before",
 		    user, f->host_name, f->method, from, f->network);
 		return;
+	case LOGIN_DECOY:
+		say_decoy(f, user, ret, size);
+		return;
 	case LOGIN_BURST:
 		snprintf(ret, size,
 		    "%llu logins failed in the fleet within an hour, where %llu are usual at this hour",
@@ -164,6 +186,8 @@ say_title(const struct login_found *f, const char *user, char *ret, size_t size)
 {
 	if (f->what == LOGIN_BURST)
 		snprintf(ret, size, "more failed logins than usual");
+	else if (f->what == LOGIN_DECOY)
+		snprintf(ret, size, "somebody came to a decoy of %.80s", f->host_name);
 	else if (f->of_source && f->source[0] == '\0')
 		snprintf(ret, size, "passwords are guessed on %.80s itself", f->host_name);
 	else if (f->of_source)
@@ -198,7 +222,7 @@ put_event(struct ds_json *j, const struct login_found *f, const char *user)
 	ds_json_array(j);
 	ds_json_object(j);
 	ds_json_put_time(j, "time", f->time_us);
-	ds_json_put_string(j, "action", "login");
+	ds_json_put_string(j, "action", f->what == LOGIN_DECOY ? "decoy" : "login");
 	ds_json_put_string(j, "user.name", user);
 	if (f->source[0] != '\0')
 		ds_json_put_string(j, "source.ip", f->source);
@@ -214,7 +238,7 @@ put_behaviours(struct ds_json *j, const struct login_found *f)
 {
 	struct sighting s = { .kind = DS_EVENT_LOGIN };
 
-	if (f->of_source || f->what == LOGIN_BURST)
+	if (f->of_source || f->what == LOGIN_DECOY || f->what == LOGIN_BURST)
 		return;
 	login_key(f->user, f->network, &s.key);
 	explain_put_behaviours(j, &s);
@@ -232,9 +256,10 @@ put_record(struct ds_json *j, const struct login_found *f, const char *observed)
 	ds_json_put_uint(j, "observations", f->logins);
 	ds_json_put_string(j, "model", "login-1");
 	ds_json_put_string(j, "clears",
-	    f->of_source ? "a success from the source, or [geoip] allow"
-			 : "a verdict of benign_expected or false_positive makes the account's "
-			   "network normal");
+	    f->what == LOGIN_DECOY ? "[geoip] allow"
+	    : f->of_source         ? "a success from the source, or [geoip] allow"
+			   : "a verdict of benign_expected or false_positive makes the account's "
+			     "network normal");
 	ds_json_end(j);
 }
 
@@ -281,6 +306,8 @@ make_group(const struct login_found *f, char *ret, size_t size)
 {
 	if (f->what == LOGIN_BURST)
 		snprintf(ret, size, "login:burst");
+	else if (f->what == LOGIN_DECOY)
+		snprintf(ret, size, "login:decoy:%u", f->host);
 	else if (f->of_source && f->source[0] == '\0')
 		snprintf(ret, size, "login:local:%u:%.60s", f->host, f->daemon);
 	else if (f->of_source)

@@ -6,9 +6,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define HABIT_LOGINS 20u /* before an account has habits */
+#define BURST_DAYS   3u
+#define BURST_MIN    50.0
+#define BURST_SIGMAS 8.0
 
 int
 login_set_init(struct login_set *s, size_t max, size_t node_size)
@@ -203,4 +209,56 @@ login_failures(struct login_source *src, const struct login_event *ev)
 		src->failed[src->failed_next++ % LOGIN_CONNECTIONS] =
 		    (struct login_connection){ ev->host, ev->port, remark };
 	return n;
+}
+
+/* ---- accounts */
+
+/* The share of its networks that the account was in once only; 1: it has no habits. */
+double
+login_known_unseen(const struct login_known *k)
+{
+	unsigned once = 0;
+
+	if (k->logins < HABIT_LOGINS)
+		return 1;
+	for (unsigned i = 0; i < LOGIN_NETWORKS; i++)
+		once += k->network[i].count == 1;
+	return (double)(once + (k->networks > LOGIN_NETWORKS ? k->networks - LOGIN_NETWORKS : 0)) /
+	       (double)k->logins;
+}
+
+bool
+login_known_has(const struct login_known *k, uint64_t id)
+{
+	for (unsigned i = 0; k != NULL && i < LOGIN_NETWORKS; i++)
+		if (k->network[i].count > 0 && k->network[i].id == id)
+			return true;
+	return false;
+}
+
+/* ---- hours */
+
+bool
+login_hours_end(struct login_hours *h, uint64_t *ret_usual)
+{
+	unsigned at = (unsigned)(h->hour % 24);
+	double sd = sqrt(h->spread[at] + h->mean[at] + 1), x = h->count;
+	bool is_burst = false;
+
+	if (h->days[at] >= BURST_DAYS) {
+		h->sum = fmax(0, h->sum + (x - h->mean[at]) / sd - 1);
+		is_burst = h->sum > BURST_SIGMAS && x > h->mean[at] + BURST_MIN;
+		*ret_usual = (uint64_t)(h->mean[at] + 0.5);
+		if (is_burst)
+			h->sum = 0;
+	}
+	/* What was unusual teaches little. */
+	x = h->days[at] >= BURST_DAYS ? fmin(x, h->mean[at] + 3 * sd) : x;
+	h->spread[at] += 0.2 * ((x - h->mean[at]) * (x - h->mean[at]) - h->spread[at]);
+	h->mean[at] += (h->days[at] == 0 ? 1 : 0.2) * (x - h->mean[at]);
+	if (h->days[at] == 0)
+		h->spread[at] = 0;
+	h->days[at]++;
+	h->count = 0;
+	return is_burst;
 }

@@ -50,6 +50,7 @@ struct login_source {
 	uint64_t decayed_us;
 	struct login_recent users, unknown_users;
 	uint64_t hostile_until_us, told_us;
+	uint8_t decoy_rank;  /* what was told of it at decoys: 1 that it came, 2 what it wanted */
 	uint64_t pending_us; /* failed for an account that nobody has: told unless it succeeds */
 	uint32_t pending_host;
 	char pending_host_name[64], pending_daemon[64], pending_user[LOGIN_NAME_MAX + 1];
@@ -102,5 +103,12 @@ unsigned login_recent_count(const struct login_recent *r, uint64_t since_us);
  * "Connection closed": a remark counts where nothing else of its connection did, and not again when
  * the try itself is told. */
 double login_failures(struct login_source *src, const struct login_event *ev);
+
+/* The share of its networks that the account was in once only; 1: it has no habits. */
+double login_known_unseen(const struct login_known *k);
+/* Whether the account came from the network before; NULL: never. */
+bool login_known_has(const struct login_known *k, uint64_t network);
+/* Ends the hour and learns from it: whether it had far more failures than are usual then. */
+bool login_hours_end(struct login_hours *h, uint64_t *ret_usual);
 
 #endif

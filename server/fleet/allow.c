@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/fleet/allow.h"
 
+#include "lib/label.h"
+
 #include "server/detect/allowance.h"
 
 #include <errno.h>
@@ -42,24 +44,6 @@ take_host(const struct host_row *row, void *ctx)
 	return m->hosts[m->len].labels != NULL ? (m->len++, 0) : -ENOMEM;
 }
 
-bool
-allow_label_fits(const char *labels, const char *want)
-{
-	size_t len = strlen(want);
-
-	while (*labels != '\0') {
-		size_t n = strcspn(labels, ",");
-		const char *at = labels;
-
-		labels += n + (labels[n] == ',');
-		while (n > 0 && *at == ' ')
-			at++, n--;
-		if (n == len && len > 0 && memcmp(at, want, len) == 0)
-			return true;
-	}
-	return false;
-}
-
 static int
 take_expectation(const struct expectation_row *row, void *ctx)
 {
@@ -73,7 +57,7 @@ take_expectation(const struct expectation_row *row, void *ctx)
 		r = allowances_expect(m->made, row->class, row->host, row->kind, row->key,
 		    row->key_size, row->expires_us);
 	for (size_t i = 0; strcmp(row->scope, "label") == 0 && r == 0 && i < m->len; i++)
-		if (allow_label_fits(m->hosts[i].labels, row->label))
+		if (ds_label_has(m->hosts[i].labels, row->label))
 			r = allowances_expect(m->made, row->class, m->hosts[i].number, row->kind,
 			    row->key, row->key_size, row->expires_us);
 	return r == -ENOSPC ? 0 : r;
@@ -93,7 +77,7 @@ take_deployment(const struct deployment_row *row, void *ctx)
 		r = allowances_deploy(
 		    m->made, row->number, row->daemon, row->host, row->begun_us, until_us);
 	for (size_t i = 0; row->label[0] != '\0' && r == 0 && i < m->len; i++)
-		if (allow_label_fits(m->hosts[i].labels, row->label))
+		if (ds_label_has(m->hosts[i].labels, row->label))
 			r = allowances_deploy(m->made, row->number, row->daemon, m->hosts[i].number,
 			    row->begun_us, until_us);
 	return r == -ENOSPC ? 0 : r;

@@ -11,8 +11,6 @@ struct ds_snapshot *allow_snapshot(void);
 /* Reads them and publishes (struct allowances).  0 or -errno: what was published stays. */
 DS_MUST_CHECK int allow_refresh(
     const struct fleet_config *cfg, struct ds_snapshot *to, uint64_t now_us);
-/* Whether a host with these comma-separated labels has one of those in `want`. */
-bool allow_label_fits(const char *labels, const char *want);
 
 /* What people said of alarms, struct feedback (reviews.c). */
 struct ds_snapshot *reviews_snapshot(void); /* NULL: no memory */

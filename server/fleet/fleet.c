@@ -32,6 +32,7 @@ struct fleet {
 	struct ds_mailbox *mail;
 	struct knowledge *knowledge;
 	struct groups *groups;
+	struct honeypots honeypots;
 	uint64_t grouped_ms; /* when it was looked who is alike */
 	struct silence *silence;
 	struct logins *logins;
@@ -76,6 +77,8 @@ learn(struct fleet *f, const struct knowledge_news *n)
 {
 	uint64_t group = groups_of(f->groups, n->host);
 
+	if (honeypots_has(&f->honeypots, n->host))
+		return; /* it is nobody's peer */
 	if (knowledge_add_grouped(f->knowledge, n->fact, group, n->host, n->learnt) == 1)
 		f->changed = true;
 }
@@ -194,8 +197,16 @@ reload(struct fleet *f, const struct forget_news *n)
 }
 
 static void
+take_login(struct fleet *f, const struct login_news *n)
+{
+	logins_take(f->logins, n, honeypots_has(&f->honeypots, n->event.host));
+}
+
+static void
 take_told(struct fleet *f, const struct told_news *n)
 {
+	if (honeypots_has(&f->honeypots, n->host))
+		return;
 	waves_take(f->waves, n, knowledge_get(f->knowledge, n->class_fact).seen);
 }
 
@@ -241,7 +252,7 @@ refresh_groups(struct fleet *f, uint64_t now_ms)
 	if (now_ms - f->grouped_ms < GROUPS_MS)
 		return;
 	f->grouped_ms = now_ms;
-	r = regroup(&f->cfg, f->groups);
+	r = regroup(&f->cfg, f->groups, &f->honeypots);
 	if (r > 0)
 		r = load(f);
 	if (r < 0)
@@ -257,7 +268,7 @@ take_news(struct fleet *f, struct news *n)
 		learn(f, DS_CONTAINER(n, struct knowledge_news, news));
 		break;
 	case NEWS_LOGIN:
-		logins_take(f->logins, DS_CONTAINER(n, struct login_news, news));
+		take_login(f, DS_CONTAINER(n, struct login_news, news));
 		break;
 	case NEWS_FORGET:
 		reload(f, DS_CONTAINER(n, struct forget_news, news));
@@ -374,7 +385,7 @@ fleet_new(const struct fleet_config *cfg, char *ret_why, size_t why_size)
 	    f->silence == NULL || f->logins == NULL || f->waves == NULL || f->allowed == NULL ||
 	    f->rules == NULL || f->reviews == NULL)
 		goto fail;
-	r = regroup(&f->cfg, f->groups);
+	r = regroup(&f->cfg, f->groups, &f->honeypots);
 	if (r >= 0)
 		r = load(f);
 	if (r == 0)

@@ -124,16 +124,20 @@ keep(struct logins *l, const struct login_event *ev, uint64_t count)
 }
 
 void
-logins_take(struct logins *l, const struct login_news *news)
+logins_take(struct logins *l, const struct login_news *news, bool is_honeypot)
 {
 	struct login_event ev = news->event;
 	int r;
+
+	if (is_honeypot)
+		ev.decoy = true;
 
 	/* The texts are the news' own. */
 	ev.host_name = news->host_name;
 	ev.daemon = news->daemon;
 	ev.user = news->user;
 	ev.method = news->method;
+	ev.wanted = news->wanted;
 	r = login_model_take(l->model, &ev, tell, l);
 	if (r < 0)
 		l->lost++;

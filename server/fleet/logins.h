@@ -15,7 +15,8 @@ struct logins *logins_new(const struct fleet_config *cfg); /* cfg: borrowed; NUL
 void logins_free(struct logins *l);
 /* A row of a profile; those of other kinds are none of its business. */
 void logins_load(struct logins *l, const struct profile_row *row);
-void logins_take(struct logins *l, const struct login_news *news);
+/* is_honeypot: of a host that is a decoy as a whole. */
+void logins_take(struct logins *l, const struct login_news *news, bool is_honeypot);
 /* An alert about logins was closed. */
 void logins_renew(struct logins *l);
 void logins_tick(struct logins *l, uint64_t now_us);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/fleet/regroup.h"
 
+#include "lib/label.h"
 #include "server/detect/key.h"
 
 #include <errno.h>
@@ -58,8 +59,31 @@ by_number(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
+static int
+compare_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+bool
+honeypots_has(const struct honeypots *h, uint32_t host)
+{
+	return bsearch(&host, h->host, h->len, sizeof(h->host[0]), compare_number) != NULL;
+}
+
+static void
+find_honeypots(const struct hosts *from, struct honeypots *to)
+{
+	to->len = 0;
+	for (size_t i = 0; i < from->len && to->len < HONEYPOTS_MAX; i++)
+		if (ds_label_has(from->at[i].labels, DS_LABEL_HONEYPOT))
+			to->host[to->len++] = from->at[i].number;
+}
+
 int
-regroup(const struct fleet_config *cfg, struct groups *groups)
+regroup(const struct fleet_config *cfg, struct groups *groups, struct honeypots *honeypots)
 {
 	struct reader *reader = NULL;
 	struct hosts h = { 0 };
@@ -69,8 +93,10 @@ regroup(const struct fleet_config *cfg, struct groups *groups)
 		r = cfg->backend->each_host(reader, take_host, &h);
 	if (r == 0 && h.len > 0)
 		qsort(h.at, h.len, sizeof(*h.at), by_number);
-	if (r == 0)
+	if (r == 0) {
+		find_honeypots(&h, honeypots);
 		groups_begin(groups);
+	}
 	for (size_t i = 0; i < h.len && r == 0; i++) {
 		r = groups_host(groups, h.at[i].number, h.at[i].labels);
 		if (r == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/train/collect.h"
 
+#include "lib/label.h"
 #include "lib/map.h"
 #include "server/detect/key.h"
 
@@ -24,6 +25,16 @@ struct taint {
 	bool attack;
 };
 
+struct trained_host {
+	uint32_t number;
+	bool is_honeypot; /* what happens there is an attack, and no measure of what is normal */
+};
+
+struct hosts {
+	struct trained_host *at; /* by number */
+	size_t len;
+};
+
 /* What one call of collect() knows. */
 struct job {
 	const struct collect_config *cfg;
@@ -34,6 +45,7 @@ struct job {
 	struct ds_map *classes; /* name -> index + 1 */
 	struct taint *taints;
 	size_t taints_len;
+	struct hosts hosts;
 	int error;
 };
 
@@ -110,6 +122,49 @@ see_daemon(const struct daemon_row *row, void *ctx)
 
 /* ---- what must not be learnt */
 
+static int
+note_host(const struct host_row *row, void *ctx)
+{
+	struct hosts *h = ctx;
+	struct trained_host *grown = realloc(h->at, (h->len + 1) * sizeof(*grown));
+
+	if (grown == NULL)
+		return -ENOMEM;
+	h->at = grown;
+	grown[h->len++] =
+	    (struct trained_host){ row->number, ds_label_has(row->labels, DS_LABEL_HONEYPOT) };
+	return 0;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	const struct trained_host *x = a, *y = b;
+
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+static int
+find_hosts(struct job *j)
+{
+	int r = j->cfg->backend->each_host(j->cfg->reader, note_host, &j->hosts);
+
+	if (j->hosts.len > 0)
+		qsort(j->hosts.at, j->hosts.len, sizeof(*j->hosts.at), by_number);
+	return r;
+}
+
+static bool
+is_honeypot(const struct job *j, uint32_t host)
+{
+	const struct trained_host key = { host, false };
+	const struct trained_host *found =
+	    j->hosts.len > 0 ? bsearch(&key, j->hosts.at, j->hosts.len, sizeof(key), by_number)
+			     : NULL;
+
+	return found != NULL && found->is_honeypot;
+}
+
 static bool
 says(const char *verdict, const char *what)
 {
@@ -130,7 +185,8 @@ see_alert(const struct alert_row *row, void *ctx)
 		return -ENOMEM;
 	j->taints = t;
 	t += j->taints_len++;
-	*t = (struct taint){ .host = row->host, .attack = says(row->verdict, "true_positive") };
+	*t = (struct taint){ .host = row->host,
+		.attack = says(row->verdict, "true_positive") || is_honeypot(j, row->host) };
 	snprintf(t->daemon, sizeof(t->daemon), "%s", row->daemon);
 	snprintf(t->alert_id, sizeof(t->alert_id), "%s", row->id);
 	t->from = (row->first_us - DS_MIN(row->first_us, t->attack ? 0 : TAINT_US)) / WINDOW_US;
@@ -236,7 +292,7 @@ take_window(struct job *j, struct class_rows *c, const struct window_closed *w)
 		row.at[i] = (float)vector[i];
 	if (t != NULL)
 		return t->attack && !w->is_long ? push_attack(c, &row, t->alert_id) : 0;
-	if (!is_kept(c, w->host, w->window->index))
+	if (is_honeypot(j, w->host) || !is_kept(c, w->host, w->window->index))
 		return 0;
 	if (c->minutes_len >= CLASS_ROWS_MAX || j->out->rows >= ROWS_MAX)
 		thin(j, c);
@@ -359,46 +415,17 @@ read_host(struct job *j, uint32_t host)
 	return r;
 }
 
-struct hosts {
-	uint32_t *at;
-	size_t len;
-};
-
-static int
-note_host(const struct host_row *row, void *ctx)
-{
-	struct hosts *h = ctx;
-	uint32_t *grown = realloc(h->at, (h->len + 1) * sizeof(*grown));
-
-	if (grown == NULL)
-		return -ENOMEM;
-	h->at = grown;
-	grown[h->len++] = row->number;
-	return 0;
-}
-
-static int
-by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static int
 read_hosts(struct job *j)
 {
-	struct hosts h = { .len = 0 };
-	int r = j->cfg->backend->each_host(j->cfg->reader, note_host, &h);
+	const struct hosts *h = &j->hosts;
+	int r = 0;
 
-	if (h.len > 0)
-		qsort(h.at, h.len, sizeof(*h.at), by_number);
-	for (size_t i = 0; i < h.len && r == 0; i++) {
+	for (size_t i = 0; i < h->len && r == 0; i++) {
 		if (j->cfg->progress != NULL)
-			j->cfg->progress(j->cfg->ctx, i, h.len);
-		r = read_host(j, h.at[i]);
+			j->cfg->progress(j->cfg->ctx, i, h->len);
+		r = read_host(j, h->at[i].number);
 	}
-	free(h.at);
 	return r;
 }
 
@@ -440,6 +467,8 @@ run(struct job *j)
 	int r = b->each_daemon(j->cfg->reader, 0, see_daemon, j);
 
 	if (r == 0)
+		r = find_hosts(j);
+	if (r == 0)
 		r = b->each_alert(j->cfg->reader, NULL, NULL, ALERTS_MAX, see_alert, j);
 	if (r == 0)
 		r = b->models->each_forgotten(j->cfg->reader, see_forgotten, j);
@@ -467,6 +496,7 @@ collect(const struct collect_config *cfg, struct collection *ret)
 	ds_batch_free(j.batch);
 	ds_map_free(j.daemons, NULL);
 	ds_map_free(j.classes, NULL);
+	free(j.hosts.at);
 	free(j.taints);
 	return r;
 }

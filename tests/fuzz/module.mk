@@ -112,6 +112,14 @@ tests_fuzz_fuzz_login_SOURCES = tests/fuzz/fuzz_login.c
 tests_fuzz_fuzz_login_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_login_LDADD = agent/uplink/libuplink.a lib/libds.a
 EXTRA_DIST += tests/fuzz/seeds/login/mixed
+fuzz_replays_agent += tests/fuzz/replay_decoy
+tests_fuzz_replay_decoy_SOURCES = tests/fuzz/fuzz_decoy.c tests/fuzz/replay.c
+tests_fuzz_replay_decoy_LDADD = agent/uplink/libuplink.a lib/libds.a
+fuzz_targets_agent += tests/fuzz/fuzz_decoy
+tests_fuzz_fuzz_decoy_SOURCES = tests/fuzz/fuzz_decoy.c
+tests_fuzz_fuzz_decoy_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_decoy_LDADD = agent/uplink/libuplink.a lib/libds.a
+EXTRA_DIST += tests/fuzz/seeds/decoy/telnet tests/fuzz/seeds/decoy/redis tests/fuzz/seeds/decoy/mysql tests/fuzz/seeds/decoy/postgresql
 
 fuzz_replays_server += tests/fuzz/replay_http
 tests_fuzz_replay_http_SOURCES = tests/fuzz/fuzz_http.c tests/fuzz/replay.c

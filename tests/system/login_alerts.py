@@ -34,8 +34,20 @@ def alerts(site, text=""):
     return [a for a in site.alerts() if a["kind"] == "login" and text in json.dumps(a)]
 
 
+def visit(port, source, text, expect):
+    """What somebody says to a decoy, and whether the answer has this."""
+    with socket.create_connection(("127.0.0.1", port), 10, (source, 0)) as s:
+        s.sendall(text)
+        got = b""
+        while expect not in got and (more := s.recv(4096)):
+            got += more
+        return expect in got
+
+
+for address in ("198.51.100.7", "198.51.100.8", "198.51.100.9"):
+    subprocess.run(["ip", "addr", "add", address + "/32", "dev", "lo"], check=True)
 with Site() as site:
-    agent = site.agent(monitor="sshd")
+    agent = site.agent(monitor="sshd", options={"honeypot.listen": "redis, ftp, http:8081, postgresql, gopher"})
     ok(wait(lambda: site.events("event.action:agent_start"), 20), "the agent has started")
     # People first: a slip, a forgotten password, a second person in the same office.
     fails("ann", "10.1.1.5", 3)
@@ -71,4 +83,23 @@ with Site() as site:
 
     site.post(f"alerts/{b[0]['id']}/verdict", {"verdict": "benign_expected"})
     ok(site.get(f"alerts/{b[0]['id']}")["status"] == "closed", "a verdict closes the success")
+
+    # Decoys: nobody has business there.
+    ok(visit(6379, "198.51.100.7", b"CONFIG SET dir /root/.ssh\r\n", b"-NOAUTH") and
+       visit(21, "198.51.100.8", b"USER anonymous\r\nPASS x@y\r\n", b"530") and
+       visit(8081, "198.51.100.8", b"GET /.env HTTP/1.1\r\n\r\n", b"401"), "decoys answer as the real ones would")
+    if shutil.which("psql"):
+        r = subprocess.run(["psql", "-h", "127.0.0.1", "-U", "mallory", "-c", "SELECT 1"], capture_output=True, text=True)
+        ok("password authentication failed" in r.stderr, f"a real psql is refused: {r.stderr.strip()[:120]}")
+    events = wait(lambda: (lambda e: e if len(e) >= 5 else None)(site.events("event.action:decoy")), 20) or []
+    ok({"CONFIG SET dir /root/.ssh..", "GET /.env HTTP/1.1"} <= {e.get("message") for e in events}, "what they wanted is an event")
+    ok(not any("x@y" in json.dumps(e) for e in events), "a password is not kept")
+    d = wait(lambda: [a for a in alerts(site, "198.51.100.8") if a["severity"] == "medium" and "decoy" in a["title"]], 20)
+    ok(d and {"198.51.100.7", "198.51.100.8"} <= {s["ip"] for s in site.get(f"alerts/{d[0]['id']}")["sources"] if s["hostile"]},
+       "who came is hostile: one alert for the host") or say(json.dumps(alerts(site), indent=1))
+    if d:
+        say(site.get(f"alerts/{d[0]['id']}")["reason"])
+    comes_in("ann", "198.51.100.7")
+    ok(wait(lambda: [a for a in alerts(site, "198.51.100.7") if a["severity"] == "critical"], 20),
+       "and when he comes in with a password that was right, that is critical")
 done()

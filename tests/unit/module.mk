@@ -338,6 +338,10 @@ tests_unit_test_writer_SOURCES = tests/unit/test_writer.c
 tests_unit_test_writer_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_writer_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
+unit_tests_agent += tests/unit/test_decoy_talk
+tests_unit_test_decoy_talk_SOURCES = tests/unit/test_decoy_talk.c
+tests_unit_test_decoy_talk_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_decoy_talk_LDADD = agent/uplink/libuplink.a $(TEST_LIBS)
 unit_tests_agent += tests/unit/test_login tests/unit/test_follow
 tests_unit_test_login_SOURCES = tests/unit/test_login.c
 tests_unit_test_login_CFLAGS = $(TEST_CFLAGS)

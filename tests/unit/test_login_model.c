@@ -405,6 +405,91 @@ an_hour_unlike_those_of_other_days_is_told(void **state)
 	assert_int_equal(f->found[LOGIN_BURST], 1);
 }
 
+/* ---- decoys */
+
+static void
+visits(struct fixture *f, const char *user, const char *address, const char *wanted)
+{
+	struct login_event ev = { .host = f->host,
+		.host_name = "web1",
+		.daemon = "daemonsec",
+		.user = user,
+		.method = "redis",
+		.wanted = wanted,
+		.decoy = true,
+		.address_size = 4,
+		.count = 1,
+		.time_us = f->now_us };
+
+	assert_int_equal(inet_pton(AF_INET, address, ev.address), 1);
+	assert_int_equal(login_model_take(f->model, &ev, tell, f), 0);
+	f->now_us += S;
+}
+
+static bool
+is_hostile(struct fixture *f, const char *address)
+{
+	uint8_t a[16] = { 0 };
+
+	assert_int_equal(inet_pton(AF_INET, address, a), 1);
+	return login_model_is_hostile(f->model, a, 4, f->now_us);
+}
+
+static void
+a_stranger_at_a_decoy_is_hostile_everywhere_and_told_again_when_he_shows_what_he_wants(void **state)
+{
+	struct fixture *f = *state;
+
+	everyday(f);
+	visits(f, "", "203.0.113.9", "");
+	assert_int_equal(f->found[LOGIN_DECOY], 1);
+	assert_string_equal(f->last.severity, "low");
+	assert_true(is_hostile(f, "203.0.113.9"));
+	visits(f, "", "203.0.113.9", "CONFIG SET dir /root/.ssh");
+	visits(f, "", "203.0.113.9", "SAVE");
+	visits(f, "", "203.0.113.9", "");
+	assert_int_equal(f->found[LOGIN_DECOY], 2);
+	assert_string_equal(f->last.severity, "medium");
+	assert_true(f->last.expires_us > 0);
+
+	f->host = 7;
+	assert_int_equal(login(f, "ann", "203.0.113.9", "publickey", true), 0);
+	assert_int_equal(f->found[LOGIN_AFTER], 1);
+	assert_string_equal(f->last.severity, "critical");
+}
+
+static void
+somebody_at_work_who_mistypes_a_port_is_not_hostile_until_he_goes_on(void **state)
+{
+	struct fixture *f = *state;
+
+	everyday(f);
+	visits(f, "", "10.1.1.5", "");
+	visits(f, "ann", "10.1.1.5", "");
+	assert_int_equal(f->found[LOGIN_DECOY], 1);
+	assert_string_equal(f->last.severity, "low");
+	assert_int_equal(f->last.expires_us, 0);
+	assert_false(is_hostile(f, "10.1.1.5"));
+	visits(f, "root", "10.1.1.5", "");
+	visits(f, "admin", "10.1.1.5", "");
+	assert_int_equal(f->found[LOGIN_DECOY], 2);
+	assert_string_equal(f->last.severity, "medium");
+	assert_true(is_hostile(f, "10.1.1.5"));
+}
+
+static void
+what_happens_at_decoys_is_never_part_of_what_is_normal(void **state)
+{
+	struct fixture *f = *state;
+
+	everyday(f);
+	for (int i = 0; i < 100; i++)
+		visits(f, "zoe", "203.0.113.9", "in");
+	assert_false(login(f, "zoe", "203.0.113.200", "publickey", true) > 0);
+	assert_int_equal(f->found[LOGIN_FIRST], 1);
+	assert_int_equal(f->found[LOGIN_BURST], 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -427,6 +512,10 @@ main(void)
 		TEST(a_million_sources_stay_bounded),
 		TEST(a_key_is_read_back),
 		TEST(an_hour_unlike_those_of_other_days_is_told),
+		TEST(
+		    a_stranger_at_a_decoy_is_hostile_everywhere_and_told_again_when_he_shows_what_he_wants),
+		TEST(somebody_at_work_who_mistypes_a_port_is_not_hostile_until_he_goes_on),
+		TEST(what_happens_at_decoys_is_never_part_of_what_is_normal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,8 @@ put_segment(const struct store_backend *b, struct store *s, void *ctx)
 	return 0;
 }
 
+static const char *labels = ""; /* of hosts that are put */
+
 static int
 put_host(const struct store_backend *b, struct store *s, void *ctx)
 {
@@ -157,7 +159,7 @@ put_host(const struct store_backend *b, struct store *s, void *ctx)
 		.boot_id = "",
 		.agent_version = "",
 		.sensors = "",
-		.labels = "",
+		.labels = labels,
 		.status = HOST_APPROVED,
 		.cert_serial = "" };
 	struct daemon_row daemon = { .name = "nginx.service",
@@ -179,24 +181,24 @@ put_host(const struct store_backend *b, struct store *s, void *ctx)
 	return r < 0 ? r : b->daemon_put(s, &daemon);
 }
 
+static void
+fill_host(
+    struct fixture *f, uint32_t number, unsigned hours, uint64_t skip_from_us, uint64_t skip_to_us)
+{
+	struct segment g = { .f = f, .skip_from_us = skip_from_us, .skip_to_us = skip_to_us };
+
+	write_now(f, put_host, &number);
+	g.host = number;
+	for (g.hour = 0; g.hour < hours; g.hour++)
+		write_now(f, put_segment, &g);
+}
+
 /* hosts x hours of the same behaviour, but for what the second host does not show in a stretch. */
 static void
 fill(struct fixture *f, unsigned hosts, unsigned hours, uint64_t skip_from_us, uint64_t skip_to_us)
 {
-	for (uint32_t i = 0; i < hosts; i++) {
-		uint32_t number = i;
-
-		write_now(f, put_host, &number);
-		for (unsigned h = 0; h < hours; h++) {
-			struct segment g = { .f = f, .host = number, .hour = h };
-
-			if (i == 1) {
-				g.skip_from_us = skip_from_us;
-				g.skip_to_us = skip_to_us;
-			}
-			write_now(f, put_segment, &g);
-		}
-	}
+	for (uint32_t i = 0; i < hosts; i++)
+		fill_host(f, i, hours, i == 1 ? skip_from_us : 0, i == 1 ? skip_to_us : 0);
 }
 
 static struct fixture *
@@ -477,6 +479,32 @@ a_job_that_is_interrupted_leaves_nothing(void **state)
 	drop(f);
 }
 
+static void
+a_host_that_is_a_honeypot_teaches_nobody(void **state)
+{
+	uint64_t base_us = yesterday();
+	struct fixture *without = make(base_us), *with = make(base_us);
+	struct seen_model a, b;
+
+	(void)state;
+	fill(without, 2, 4, 0, 0);
+	fill(with, 2, 4, 0, 0);
+	labels = "web, honeypot";
+	fill_host(with, 2, 4, 0, 0);
+	labels = "";
+	assert_string_equal(run_job(without, false).state, "done");
+	assert_string_equal(run_job(with, false).state, "done");
+	a = active(without);
+	b = active(with);
+	assert_int_equal(a.len, 1);
+	assert_int_equal(a.size, b.size);
+	assert_memory_equal(a.bytes, b.bytes, a.size);
+	free(a.bytes);
+	free(b.bytes);
+	drop(without);
+	drop(with);
+}
+
 int
 main(void)
 {
@@ -484,6 +512,7 @@ main(void)
 		cmocka_unit_test(without_enough_data_a_job_fails_and_says_what_is_missing),
 		cmocka_unit_test(a_job_makes_models_that_are_versioned_chained_and_published),
 		cmocka_unit_test(what_was_forgotten_leaves_the_model_that_never_saw_it),
+		cmocka_unit_test(a_host_that_is_a_honeypot_teaches_nobody),
 		cmocka_unit_test(there_is_one_job_at_a_time),
 		cmocka_unit_test(a_job_that_is_interrupted_leaves_nothing),
 	};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lib/label.h"
 #include "server/detect/detect.h"
 #include "server/fleet/allow.h"
 #include "server/fleet/waves.h"
@@ -145,11 +146,11 @@ static void
 labels_are_found_whole(void **state)
 {
 	(void)state;
-	assert_true(allow_label_fits("web, prod", "prod"));
-	assert_true(allow_label_fits("web,prod", "web"));
-	assert_false(allow_label_fits("website,prod", "web"));
-	assert_false(allow_label_fits("", "web"));
-	assert_false(allow_label_fits("web", ""));
+	assert_true(ds_label_has("web, prod", "prod"));
+	assert_true(ds_label_has("web,prod", "web"));
+	assert_false(ds_label_has("website,prod", "web"));
+	assert_false(ds_label_has("", "web"));
+	assert_false(ds_label_has("web", ""));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

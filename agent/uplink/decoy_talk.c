@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * decoy_talk - one row a service: what it says at first, and what it makes of a line or a packet.
+ *
+ * The answers follow RFC 4253 (ssh's identification), 854 (telnet), 959 (ftp), 5321 (smtp), 9110
+ * (http), redis' RESP, MySQL's protocol 10 and PostgreSQL's protocol 3.
+ */
+#include "agent/uplink/decoy_talk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define PACKET_MAX 512u /* of a binary protocol: what is longer is no login */
+
+struct decoy_service {
+	const char *name;
+	unsigned port;
+	const char *greeting;
+	size_t greeting_len;
+	/* One turn from t->in: how many bytes it took; 0: not complete yet. */
+	size_t (*turn)(struct decoy_talk *t, struct ds_buf *out, int *r);
+};
+
+static int
+put(struct ds_buf *out, const char *text)
+{
+	return ds_buf_put(out, text, strlen(text));
+}
+
+static void
+copy_printable(char *to, size_t size, const char *text, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n < size - 1; i++)
+		to[n++] = text[i] >= ' ' && text[i] < 0x7f ? text[i] : '.';
+	to[n] = '\0';
+}
+
+static void
+hear(struct decoy_talk *t, const char *text, size_t len)
+{
+	copy_printable(t->said, sizeof(t->said), text, len);
+	t->has_news = true;
+}
+
+static void
+hear_user(struct decoy_talk *t, const char *user, size_t len)
+{
+	copy_printable(t->user, sizeof(t->user), user, len);
+	t->has_news = true;
+}
+
+/* The length of the first line without its end; false: it is not whole yet. */
+static bool
+line_of(const struct decoy_talk *t, size_t *ret_len, size_t *ret_taken)
+{
+	const uint8_t *end = memchr(t->in, '\n', t->len);
+
+	if (end == NULL && t->len < sizeof(t->in))
+		return false;
+	*ret_taken = end != NULL ? (size_t)(end - t->in) + 1 : t->len;
+	*ret_len = *ret_taken;
+	while (*ret_len > 0 && (t->in[*ret_len - 1] == '\n' || t->in[*ret_len - 1] == '\r'))
+		(*ret_len)--;
+	return true;
+}
+
+/* What follows a word and blanks, or NULL. */
+static const char *
+after_word(const char *line, size_t len, const char *word, size_t *ret_len)
+{
+	size_t n = strlen(word);
+
+	if (len <= n || strncasecmp(line, word, n) != 0 || line[n] != ' ')
+		return NULL;
+	while (n < len && line[n] == ' ')
+		n++;
+	*ret_len = len - n;
+	return line + n;
+}
+
+/* ---- lines */
+
+static size_t
+turn_ssh(struct decoy_talk *t, struct ds_buf *out, int *r)
+{
+	size_t len, taken;
+
+	(void)out;
+	*r = 0;
+	if (!line_of(t, &len, &taken))
+		return 0;
+	/* The client's own name; it would begin to exchange keys now. */
+	hear(t, (const char *)t->in, len);
+	t->is_over = true;
+	return taken;
+}
+
+static size_t
+turn_telnet(struct decoy_talk *t, struct ds_buf *out, int *r)
+{
+	size_t len, taken, skip = 0;
+
+	if (!line_of(t, &len, &taken))
+		return 0;
+	while (skip + 3 <= len && t->in[skip] == 0xff) /* negotiation of options */
+		skip += 3;
+	if (t->turns % 2 == 0) {
+		hear_user(t, (const char *)t->in + skip, len - skip);
+		*r = put(out, "Password: ");
+	} else {
+		hear(t, "a password", 10);
+		*r = put(out, "\r\nLogin incorrect\r\nlogin: ");
+	}
+	return taken;
+}
+
+static size_t
+turn_ftp(struct decoy_talk *t, struct ds_buf *out, int *r)
+{
+	const char *line = (const char *)t->in, *user;
+	size_t len, taken, n;
+
+	if (!line_of(t, &len, &taken))
+		return 0;
+	user = after_word(line, len, "USER", &n);
+	if (user != NULL) {
+		hear_user(t, user, n);
+		*r = put(out, "331 Please specify the password.\r\n");
+	} else if (after_word(line, len, "PASS", &n) != NULL) {
+		hear(t, "a password", 10);
+		*r = put(out, "530 Login incorrect.\r\n");
+	} else {
+		hear(t, line, len);
+		*r = put(out, "530 Please login with USER and PASS.\r\n");
+	}
+	return taken;
+}
+
+static size_t
+turn_smtp(struct decoy_talk *t, struct ds_buf *out, int *r)
+{
+	const char *line = (const char *)t->in;
+	size_t len, taken, n;
+
+	if (!line_of(t, &len, &taken))
+		return 0;
+	if (after_word(line, len, "EHLO", &n) != NULL) {
+		hear(t, line, len);
+		*r = put(out, "250-mail\r\n250-SIZE 10240000\r\n250 AUTH PLAIN LOGIN\r\n");
+	} else if (after_word(line, len, "AUTH", &n) != NULL) {
+		hear(t, "a password", 10); /* it may be in the line */
+		*r = put(out, "535 5.7.8 Error: authentication failed\r\n");
+	} else {
+		hear(t, line, len);
+		*r = put(out, after_word(line, len, "HELO", &n) != NULL
+				  ? "250 mail\r\n"
+				  : "554 5.7.1 Client host rejected: Access denied\r\n");
+	}
+	return taken;
+}
+
+static size_t
+turn_http(struct decoy_talk *t, struct ds_buf *out, int *r)
+{
+	static const char answer[] =
+	    "HTTP/1.1 401 Unauthorized\r\nServer: nginx\r\nWWW-Authenticate: Basic realm=\"admin\"\r\n"
+	    "Content-Type: text/html\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+	size_t len, taken;
+
+	if (!line_of(t, &len, &taken))
+		return 0;
+	hear(t, (const char *)t->in, len);
+	t->is_over = true;
+	*r = put(out, answer);
+	return taken;
+}
+
+static size_t
+turn_redis(struct decoy_talk *t, struct ds_buf *out, int *r)
+{
+	const char *text = (const char *)t->in, *auth;
+	size_t len = t->len;
+
+	/* A command is some lines at once; whole or not, it is told as it came. */
+	if (memchr(text, '\n', len) == NULL && len < sizeof(t->in))
+		return 0;
+	auth = memmem(text, len, "AUTH", 4);
+	if (auth == NULL)
+		auth = memmem(text, len, "auth", 4);
+	if (auth != NULL)
+		hear(t, "AUTH a password", 15);
+	else
+		hear(t, text, len);
+	*r = put(out, auth != NULL
+			  ? "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+			  : "-NOAUTH Authentication required.\r\n");
+	return len;
+}
+
+/* ---- packets */
+
+/* A name that ends with a zero within the packet. */
+static size_t
+name_len(const uint8_t *at, const uint8_t *end)
+{
+	const uint8_t *zero = at < end ? memchr(at, 0, (size_t)(end - at)) : NULL;
+
+	return zero != NULL ? (size_t)(zero - at) : 0;
+}
+
+/* Length (3 bytes, little-endian), number, capabilities 4, maximum 4, character set 1, 23 zeros,
+ * user. */
+static size_t
+turn_mysql(struct decoy_talk *t, struct ds_buf *out, int *r)
+{
+	static const char refused[] = "\x30\x00\x00\x02"
+				      "\xff\x15\x04#28000"
+				      "Access denied for user (using password)";
+	size_t size = t->len >= 4 ? (size_t)t->in[0] | (size_t)t->in[1] << 8 : 0, user;
+
+	if (t->len < 4)
+		return 0;
+	if (t->in[2] != 0 || size > PACKET_MAX) {
+		hear(t, (const char *)t->in, t->len);
+		t->is_over = true;
+		return t->len;
+	}
+	if (t->len < size + 4)
+		return 0;
+	user = name_len(t->in + DS_MIN(36u, size + 4), t->in + size + 4);
+	if (user > 0)
+		hear_user(t, (const char *)t->in + 36, user);
+	hear(t, "a login", 7);
+	t->is_over = true;
+	*r = ds_buf_put(out, refused, sizeof(refused) - 1);
+	return size + 4;
+}
+
+static void
+hear_startup(struct decoy_talk *t, const uint8_t *at, const uint8_t *end)
+{
+	while (at < end && *at != 0) {
+		size_t key = name_len(at, end), value;
+		const uint8_t *v = at + key + 1;
+
+		if (key == 0 || v >= end)
+			break;
+		value = name_len(v, end);
+		if (key == 4 && memcmp(at, "user", 4) == 0)
+			hear_user(t, (const char *)v, value);
+		at = v + value + 1;
+	}
+	hear(t, "a login", 7);
+}
+
+/* Length (4 bytes, big-endian, itself included), code: SSLRequest, or a version and pairs of
+ * names. */
+static size_t
+turn_postgresql(struct decoy_talk *t, struct ds_buf *out, int *r)
+{
+	static const char refused[] =
+	    "E\x00\x00\x00\x4a"
+	    "SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for this user..\0";
+	size_t size = t->len >= 8 ? (size_t)t->in[0] << 24 | (size_t)t->in[1] << 16 |
+					(size_t)t->in[2] << 8 | t->in[3]
+				  : 0;
+
+	if (t->len < 8)
+		return 0;
+	if (size < 8 || size > PACKET_MAX) {
+		hear(t, (const char *)t->in, t->len);
+		t->is_over = true;
+		return t->len;
+	}
+	if (t->len < size)
+		return 0;
+	if (size == 8) { /* may it encrypt?  No. */
+		*r = put(out, "N");
+		return size;
+	}
+	hear_startup(t, t->in + 8, t->in + size);
+	t->is_over = true;
+	*r = ds_buf_put(out, refused, sizeof(refused)); /* with the zero at its end */
+	return size;
+}
+
+/* ---- the table */
+
+#define SAYS(text) text, sizeof(text) - 1
+
+static const struct decoy_service services[] = {
+	{ "ssh", 2222, SAYS("SSH-2.0-OpenSSH_9.2p1\r\n"), turn_ssh },
+	{ "telnet", 23, SAYS("login: "), turn_telnet },
+	{ "ftp", 21, SAYS("220 (vsFTPd 3.0.3)\r\n"), turn_ftp },
+	{ "smtp", 2525, SAYS("220 mail ESMTP Postfix\r\n"), turn_smtp },
+	{ "http", 8080, NULL, 0, turn_http },
+	{ "redis", 6379, NULL, 0, turn_redis },
+	{ "mysql", 3306,
+	    SAYS("\x4a\x00\x00\x00\x0a"
+		 "8.0.36\0\x0b\x00\x00\x00"
+		 "decoy-01\0"
+		 "\xff\xf7\x21\x02\x00\xff\xc1\x15\0\0\0\0\0\0\0\0\0\0"
+		 "decoy-scra-3\0"
+		 "mysql_native_password\0"),
+	    turn_mysql },
+	{ "postgresql", 5432, NULL, 0, turn_postgresql },
+};
+
+const struct decoy_service *
+decoy_service_find(const char *name, size_t len)
+{
+	for (size_t i = 0; i < DS_LEN(services); i++)
+		if (strlen(services[i].name) == len && memcmp(services[i].name, name, len) == 0)
+			return &services[i];
+	return NULL;
+}
+
+const char *
+decoy_service_name(const struct decoy_service *s)
+{
+	return s->name;
+}
+
+unsigned
+decoy_service_port(const struct decoy_service *s)
+{
+	return s->port;
+}
+
+void
+decoy_service_names(char *ret, size_t size)
+{
+	size_t n = 0;
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < DS_LEN(services) && n < size; i++)
+		n += (size_t)snprintf(
+		    ret + n, size - n, "%s%s", i > 0 ? ", " : "", services[i].name);
+}
+
+int
+decoy_talk_begin(struct decoy_talk *t, const struct decoy_service *s, struct ds_buf *out)
+{
+	*t = (struct decoy_talk){ .service = s };
+	return s->greeting_len > 0 ? ds_buf_put(out, s->greeting, s->greeting_len) : 0;
+}
+
+int
+decoy_talk_take(struct decoy_talk *t, const uint8_t *data, size_t len, struct ds_buf *out)
+{
+	int r = 0;
+
+	while (!t->is_over && r == 0) {
+		size_t room = sizeof(t->in) - t->len, n = DS_MIN(len, room), taken;
+
+		memcpy(t->in + t->len, data, n);
+		t->len += n;
+		data += n;
+		len -= n;
+		taken = t->len > 0 ? t->service->turn(t, out, &r) : 0;
+		if (taken == 0)
+			break;
+		t->len -= taken;
+		memmove(t->in, t->in + taken, t->len);
+		t->is_over |= ++t->turns >= DECOY_TURNS;
+	}
+	return r;
+}
+
+void
+decoy_talk_told(struct decoy_talk *t)
+{
+	t->said[0] = '\0';
+	t->has_news = false;
+}
