@@ -36,6 +36,11 @@ DS_MUST_CHECK int service_of(uint32_t number, struct service *ret);
  * but the file tells whose such a process is, until it is found by its place. */
 DS_MUST_CHECK int service_of_file(
     uint32_t number, uint64_t device, uint64_t inode, struct service *ret);
+/* A process is going to be killed: if it is a daemon's main one, the daemon is kept as it is now.
+ */
+void service_keep(pid_t pid);
+/* As it was when its main process was killed; -ESRCH: that was not, or is forgotten. */
+DS_MUST_CHECK int service_kept(uint32_t number, struct service *ret);
 /* The daemon's own check of its configuration: 1 it is good, 0 it is not (why says what it said),
  * -ENOENT none is known, -errno. */
 DS_MUST_CHECK int service_check(const struct service *s, char *why, size_t size);

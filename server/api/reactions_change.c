@@ -57,13 +57,28 @@ is_program_of(const char *exe, const char *daemon)
 	return slash != NULL && strcmp(slash + 1, daemon) == 0;
 }
 
+/* Whether what was killed was the daemon itself, as the order says, or as its host found. */
+static bool
+was_the_daemon(const struct reaction_row *row, const char *daemon)
+{
+	json_t *doc = json_loads(row->result, 0, NULL);
+	const char *exe =
+	    json_string_value(json_object_get(json_object_get(doc, "evidence"), "exe"));
+	struct react_args killed;
+	bool was = exe != NULL && is_program_of(exe, daemon);
+
+	if (exe == NULL && react_args_get(row->args, &killed) == 0)
+		was = is_program_of(killed.exe, daemon);
+	json_decref(doc);
+	return was;
+}
+
 /* A process that was killed: its daemon lost it. */
 static int
 see_kill(const struct reaction_row *row, void *ctx)
 {
 	struct issue_plan *p = ctx;
 	const struct react_args none = { 0 };
-	struct react_args killed;
 
 	if (p->kind != NULL || strcmp(row->kind, "kill") != 0 ||
 	    (strcmp(row->status, "verified") != 0 && strcmp(row->status, "applied") != 0))
@@ -73,8 +88,7 @@ see_kill(const struct reaction_row *row, void *ctx)
 	snprintf(p->alert_id, sizeof(p->alert_id), "%s", row->alert_id);
 	react_args_for(react_kind_find("restart"), &none, p->daemon, &p->args);
 	/* A daemon without a unit is restarted by its command line, but not for a child of it. */
-	if (!p->args.unit[0] && react_args_get(row->args, &killed) == 0 &&
-	    is_program_of(killed.exe, p->daemon))
+	if (!p->args.unit[0] && was_the_daemon(row, p->daemon))
 		snprintf(p->args.unit, sizeof(p->args.unit), "%s", p->daemon);
 	if (p->args.unit[0])
 		p->kind = react_kind_find("restart");

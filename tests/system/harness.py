@@ -186,8 +186,8 @@ def comm(pid):
 
 
 class Agent:
-    def __init__(self, site, name, options, monitor):
-        self.site, self.name = site, name
+    def __init__(self, site, name, options, monitor, prefix=()):
+        self.site, self.name, self.prefix = site, name, prefix
         self.dir = os.path.join(site.dir, name)
         self.state = os.path.join(self.dir, "state")
         os.makedirs(self.state, exist_ok=True)
@@ -207,7 +207,7 @@ class Agent:
         if not os.path.exists(os.path.join(self.state, "agent.pem")) and not os.path.exists(self.token):
             with open(self.token, "w") as f:
                 f.write(self.site.make_token())
-        self.process = Process([program("daemonsec-agent"), "-c", self.conf], os.path.join(self.dir, "log"), env=env)
+        self.process = Process([*self.prefix, program("daemonsec-agent"), "-c", self.conf], os.path.join(self.dir, "log"), env=env)
         return self
 
     def stop(self):
@@ -328,8 +328,9 @@ class Site:
     def make_token(self, **options):
         return self.post("enrolment-tokens", options)["token"]
 
-    def agent(self, name="agent1", monitor="auto", options=None, start=True):
-        a = Agent(self, name, options, monitor)
+    def agent(self, name="agent1", monitor="auto", options=None, start=True, prefix=()):
+        """prefix: words before its command, such as nsenter's."""
+        a = Agent(self, name, options, monitor, prefix)
         self.agents.append(a)
         if start:
             a.start()

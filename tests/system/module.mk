@@ -31,7 +31,7 @@ system_tests += tests/system/models.py tests/system/learn.py
 sanitized_system_tests += tests/system/models.py
 
 system_tests += tests/system/sim.py tests/system/copies.py
-system_tests += tests/system/react_days.py
+system_tests += tests/system/react_days.py tests/system/several.py
 
 EXTRA_DIST += tests/system/sshd.py
 system_tests += tests/system/react.py

@@ -102,6 +102,7 @@ def check_active(site):
     ok(get("/ok") == "ok", "nginx still serves")
     u = site.ctl("reactions", "undo", r["id"], check=False)
     ok(u.returncode == 6, "a kill cannot be undone, and that is said")
+    return r["alert_id"]
 
 
 def check_pause(site):
@@ -283,12 +284,40 @@ def check_server_killed(site, agent):
     p.kill()
 
 
+def check_wrong(site, alert):
+    """An operator kills the daemon over an alert, which turns out to be wrong: one verdict takes back, restarts, learns."""
+    with open(f"{dir}/nginx.pid") as f:
+        pid = int(f.read())
+    id = json.loads(site.ctl("-o", "json", "reactions", "apply", "kill", "--host", site.host, "--daemon", "nginx", "--alert", alert,
+                             "--pid", str(pid), "--start", str(start_us(pid))).stdout)["id"]
+    ok(settled(site, id) and not serves(), "nginx is killed over an alert")
+    site.post(f"alerts/{alert}/verdict", {"verdict": "false_positive"})
+    ok(wait(serves, 60), "the verdict that it was wrong has it serve again, by one call")
+    r = wait(lambda: [x for x in reactions(site, status="verified") if x["kind"] == "restart" and x["alert_id"] == alert], 60)
+    ok(r, f"as a reaction that was read back: {r and r[0]['result'].get('text')}")
+    ok([x for x in site.all("expectations") if x.get("alert_id") == alert],
+       "and what it was about is expected from then on")
+
+
+def serves():
+    try:
+        return get("/ok", 5) == "ok"
+    except OSError:
+        return False
+
+
 def check_backup(site, agent):
+    agent.stop()
+    old, yesterday = freeze(site)
     site.process.stop()
     shutil.copytree(site.state, f"{dir}/backup")
     site.start()
+    agent.start()
+    ok(settled(site, yesterday), "an order that waits when the backup is made is carried out after it")
+    site.ctl("reactions", "undo", yesterday)
+    ok(settled(site, yesterday, "undone") and state(old) == "S", "and taken back")
     p, id = freeze(site)
-    ok(settled(site, id), "an order after the backup is carried out")
+    ok(settled(site, id), "so is an order that the backup knows nothing of")
     site.process.stop()
     shutil.rmtree(site.state)
     shutil.copytree(f"{dir}/backup", site.state)
@@ -296,8 +325,16 @@ def check_backup(site, agent):
     ok(not [r for r in reactions(site) if r["id"] == id], "a restored server knows nothing of it")
     q, id = freeze(site)
     ok(settled(site, id), "its next order is taken all the same: counters follow the clock")
-    p.kill()
-    q.kill()
+    ok(settled(site, yesterday, "undone") and state(old) == "S",
+       "the order of yesterday goes out again, has no second effect, and its end is told as it was")
+    log = agent.process.text()
+    ok("counter is too low" not in log, "no order was refused for its number")
+    for x in (old, p, q):
+        x.kill()
+
+
+def state(p):
+    return open(f"/proc/{p.pid}/stat").read().rpartition(")")[2].split()[0]
 
 
 start_nginx()
@@ -313,12 +350,13 @@ with Site(options) as site:
     ok(site.get("status")["mode"] == "monitor", "the mode is monitor")
     check_monitor(site)
     check_promotion(site)
-    check_active(site)
+    alert = check_active(site)
     check_pause(site)
     check_prevent(site, agent)
     if there:
         check_guessing(site)
     check_freeze(site)
+    check_wrong(site, alert)
     check_server_killed(site, agent)
     check_backup(site, agent)
 with open(f"{dir}/nginx.pid") as f:

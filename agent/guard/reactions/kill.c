@@ -8,6 +8,7 @@
 #include "agent/guard/evidence.h"
 #include "agent/guard/reactions/reactions.h"
 #include "agent/guard/reactions/tree.h"
+#include "agent/guard/service.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -25,6 +26,7 @@ prepare(struct reaction_call *call)
 	if (r < 0)
 		return reaction_fail(call, r, "process %u has ended", call->order->pid);
 	evidence_process(call, root.pid);
+	service_keep(root.pid);
 	return target_put(&call->inverse, &root);
 }
 

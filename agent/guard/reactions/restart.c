@@ -41,9 +41,12 @@ find(struct reaction_call *call, struct service *ret)
 
 	if (order->unit[0] == '\0' && order->pid == 0)
 		return reaction_fail(call, -EINVAL, "restart needs a unit, or a pid and its start");
-	if (service_of(number_of(order), ret) < 0)
-		return reaction_fail(call, -ESRCH, "no such daemon runs here");
-	return target_may(call, ret->pid);
+	if (service_of(number_of(order), ret) == 0)
+		return target_may(call, ret->pid);
+	/* An order killed it, which was wrong. */
+	return service_kept(number_of(order), ret) == 0
+		   ? 0
+		   : reaction_fail(call, -ESRCH, "no such daemon runs here");
 }
 
 static int
@@ -60,6 +63,12 @@ check(struct reaction_call *call)
 	return r;
 }
 
+static bool
+is_there(const struct service *s)
+{
+	return target_is_there(&(struct target_process){ s->pid, s->start_ticks });
+}
+
 /* The main process from before, and its program: enough to know the next one. */
 static int
 prepare(struct reaction_call *call)
@@ -68,7 +77,8 @@ prepare(struct reaction_call *call)
 	int r = s == NULL ? -ENOMEM : find(call, s);
 
 	if (r == 0) {
-		evidence_process(call, s->pid);
+		if (is_there(s))
+			evidence_process(call, s->pid);
 		ds_json_put_string(call->evidence, "unit", s->unit);
 		ds_json_put_uint(call->evidence, "listeners", s->listeners_len);
 		r = ds_buf_put_u64(&call->inverse, s->start_ticks);
