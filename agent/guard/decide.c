@@ -131,7 +131,7 @@ static const struct daemon *
 decide_listener(const struct probe_sample *sample)
 {
 	const struct sample *s = sample->s;
-	const struct daemon *d = daemon_get(s->daemon);
+	const struct daemon *d = carried_before(s, s->arg[0], s->daemon);
 
 	if (d == NULL || d->role == DAEMON_SESSION || d->role == DAEMON_PACKAGE)
 		d = daemon_of_listener((pid_t)s->pid, program_table_get(s->exe));

@@ -250,6 +250,31 @@ for i in range(N):
     ok(grown < (60000 if SANITIZED else 6000), f"memory stays bounded (grew by {grown} KiB to {g.rss_kib()})")
 
 
+SERVE = """
+import os, socket, sys, time
+s = socket.socket(); s.bind(('127.0.0.1', int(sys.argv[1]))); s.listen()
+while not os.path.exists(sys.argv[2]): time.sleep(0.02)
+open(sys.argv[2] + "-seen", "w").close(); time.sleep(600)
+"""
+
+
+def late(g):
+    """A guard that has no turn while somebody starts and listens is asked about both, one after the other."""
+    go = os.path.join(g.dir, "go")
+    os.kill(g.process.pid, signal.SIGSTOP)
+    p = subprocess.Popen(["setsid", "/usr/bin/python3", "-c", SERVE, "7101", go])
+    listens = lambda: any(f" 0100007F:{7101:04X} 00000000:0000 0A" in line for line in open("/proc/net/tcp"))
+    ok(wait(listens), "a program listens before the guard has looked at it")
+    os.kill(g.process.pid, signal.SIGCONT)
+    e = g.wait("LISTEN", DPORT=7101)
+    ok(e and e["daemon"] and e["PID"] == p.pid, "and becomes a daemon all the same: " + (e or {}).get("daemon", ""))
+    open(go, "w").close()
+    e = g.wait("FILE_CREATE", PATH=go + "-seen")
+    ok(e and e["daemon"], "what it does from then on is the daemon's")
+    p.kill()
+    p.wait()
+
+
 def listener(g):
     """With auto, a program that nobody knows becomes a daemon when it listens."""
     p = subprocess.Popen(["setsid", "/usr/bin/python3", "-c", "import socket,time; s=socket.socket(); s.bind(('127.0.0.1', 7100)); s.listen(); time.sleep(60)"])
@@ -311,7 +336,7 @@ def hostile(g):
 
 ONLY = os.environ.get("STEPS", "").split()
 for steps, monitor in (((processes, scope, loop, nameless, files, long_paths, network, privileges, unwatched, many, lifecycle, hostile), None),
-                       ((listener,), "auto")):
+                       ((late, listener), "auto")):
     with Guard(monitor=monitor) as guard:
         for step in [s for s in steps if not ONLY or s.__name__ in ONLY]:
             try:

@@ -22,7 +22,7 @@ static __always_inline void
 task_wait(struct task_state *st, __u64 key, __u32 flags)
 {
 	st->key = key;
-	st->flags = (st->flags & ~TASK_SEED) | TASK_WAITS | flags;
+	st->flags = (st->flags & ~(TASK_SEED | TASK_LISTENS)) | TASK_WAITS | flags;
 }
 
 static __always_inline void

@@ -238,29 +238,33 @@ net_accept(struct exit_context *ctx)
 	return 0;
 }
 
-/* Who listens may be a daemon that nobody knew: the guard is asked once for each program and daemon. */
+/* Who listens may be a daemon that nobody knew: the guard is asked once for each program and daemon.  While it is not
+ * decided yet what the process is, that decision is the one before: "none" is not the answer to this question. */
 static __always_inline struct task_state *
-task_listener(void)
+task_listener(__u64 *before_key)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_state *st = bpf_task_storage_get(&tasks, task->group_leader, NULL, 0);
 	__u64 key;
 
+	*before_key = 0;
 	if (!st || st->flags & TASK_SELF)
 		return NULL;
 	(void)task_settle(st);
-	if (st->flags & TASK_WAITS)
+	if (st->flags & TASK_WAITS && st->flags & TASK_LISTENS)
 		return st;
-	key = mix(mix(mix(hash_seed, DECIDE_LISTEN), st->exe), st->daemon);
+	if (st->flags & TASK_WAITS)
+		*before_key = st->key;
+	key = mix(mix(mix(hash_seed, DECIDE_LISTEN), st->exe), *before_key ? *before_key : st->daemon);
 	if (st->key != key) {
 		st->key = key;
-		st->flags = (st->flags & ~TASK_SEED) | TASK_WAITS;
+		st->flags = (st->flags & ~TASK_SEED) | TASK_WAITS | TASK_LISTENS;
 	}
 	return task_settle(st) ? st : NULL;
 }
 
 static __always_inline void
-tell_listen(struct task_state *st, struct sock *sk)
+tell_listen(struct task_state *st, struct sock *sk, __u64 before_key)
 {
 	struct ends e = { 0 };
 	struct scratch *c;
@@ -273,6 +277,7 @@ tell_listen(struct task_state *st, struct sock *sk)
 	c = net_start(st, DS_EVENT_LISTEN, mix(mix(mix(hash_seed, e.local[0]), e.local[1]), e.local_port), &e);
 	if (!c)
 		return;
+	c->s.arg[0] = before_key;
 	put_ends(&c->s, NULL, 0, e.local, e.local_port);
 	sample_send(c, true);
 }
@@ -283,15 +288,16 @@ net_listen(struct exit_context *ctx)
 {
 	struct task_state *st;
 	struct sock *sk;
+	__u64 before_key;
 
 	if (ctx->ret != 0)
 		return 0;
-	st = task_listener();
+	st = task_listener(&before_key);
 	if (!st)
 		return 0;
 	sk = sock_of(call_arg(0));
 	if (sk)
-		tell_listen(st, sk);
+		tell_listen(st, sk, before_key);
 	return 0;
 }
 
@@ -303,6 +309,7 @@ net_bind(struct exit_context *ctx)
 	struct task_state *st;
 	struct sock *sk;
 	__u16 head[2] = { 0 };
+	__u64 before_key;
 
 	if (ctx->ret != 0)
 		return 0;
@@ -312,9 +319,9 @@ net_bind(struct exit_context *ctx)
 	sk = sock_of(call_arg(0));
 	if (!sk || BPF_CORE_READ(sk, sk_type) != TYPE_DGRAM)
 		return 0;
-	st = task_listener();
+	st = task_listener(&before_key);
 	if (st)
-		tell_listen(st, sk);
+		tell_listen(st, sk, before_key);
 	return 0;
 }
 

@@ -110,6 +110,7 @@ struct task_state {
 #define TASK_WATCHED 0x02u
 #define TASK_SELF    0x04u /* the guard and what it started */
 #define TASK_SEED    0x08u /* `key` is about this process alone */
+#define TASK_LISTENS 0x10u /* `key` is about a process that began to listen */
 
 /* A decision of the guard, by key. */
 struct verdict {
