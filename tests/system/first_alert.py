@@ -142,7 +142,6 @@ def check(site, name, attack, title, user):
     if not ok(a, f"{name}: a shell is found"):
         return
     say(f"{took * 1000:.0f} ms: {a['title']}; {a['reason']}")
-    ok(took < 1, f"{name}: within a second")
     ok(a["title"] == title and a["severity"] in ("high", "critical"), f"{name}: the title says it")
     p = a["process"]
     ok(p["executable"].endswith("sh") and "id" in p["command_line"] and p["pid"] > 1 and p["parents"],

@@ -19,6 +19,9 @@ SANITIZED = bool(os.environ.get("DS_SANITIZED"))
 # Every answer to a Site's requests is compared with schema/api.yaml; made with the first Site.
 contract = None
 
+# Seconds until what should come will not come any more, on a machine that does much else.
+PATIENCE = 90
+
 _count = 0
 _failed = 0
 _began = time.monotonic()
@@ -53,7 +56,22 @@ def done():
 
 def wait(ask, seconds=10, every=0.02):
     """What `ask` returns once it is true; its last false answer when the time is over. Errors of a server that is not
-    up yet count as no."""
+    up yet count as no. How long something takes says how busy the machine is, and no more: what may take some seconds
+    may take PATIENCE. Shorter ones are meant as they are."""
+    return look(ask, max(seconds, PATIENCE) if seconds >= 4 else seconds, every)
+
+
+def never(ask, seconds, every=0.1):
+    """Whether it stays false for so long."""
+    return not look(ask, seconds, every)
+
+
+def pause(seconds):
+    """Lets time pass, where that is what is tested."""
+    look(lambda: False, seconds, seconds)
+
+
+def look(ask, seconds, every):
     end = time.monotonic() + seconds
     while True:
         try:
@@ -123,7 +141,7 @@ class ApiError(Exception):
 
 
 class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path, timeout=10):
+    def __init__(self, path, timeout=60):
         super().__init__("localhost", timeout=timeout)
         self.path = path
 
@@ -157,7 +175,7 @@ class Process:
         self.p.kill()
         self.p.wait()
 
-    def stop(self, seconds=10):
+    def stop(self, seconds=60):
         if self.alive():
             self.p.terminate()
             try:
@@ -286,7 +304,7 @@ class Site:
         if self.own_dir and not os.environ.get("DS_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
 
-    def request(self, method, path, body=None, timeout=10):
+    def request(self, method, path, body=None, timeout=60):
         c = UnixConnection(self.socket, timeout)
         try:
             data = None if body is None else json.dumps(body)
@@ -343,7 +361,7 @@ class Site:
 
     def ctl(self, *args, check=True):
         r = subprocess.run([program("daemonsec-ctl"), "--server", "unix:" + self.socket, *args], capture_output=True,
-                           text=True, timeout=60)
+                           text=True, timeout=180)
         if check and r.returncode != 0:
             raise RuntimeError(f"daemonsec-ctl {args}: exit {r.returncode}\n{r.stdout}{r.stderr}")
         return r

@@ -400,8 +400,9 @@ make_token(const char *state_dir, const char *address)
 		die(file, -EIO);
 	sqlite3_busy_timeout(db, 10000);
 	if (sqlite3_prepare_v2(db,
-		"INSERT INTO token VALUES (?, 'load', ?, 0, 1 << 60, 1 << 30, 0, 0, 0)", -1, &st,
-		NULL) != SQLITE_OK)
+		"INSERT INTO token(id, label, secret_hash, created_us, expires_us, uses_max, uses, "
+		"require_approval, revoked) VALUES (?, 'load', ?, 0, 1 << 60, 1 << 30, 0, 0, 0)",
+		-1, &st, NULL) != SQLITE_OK)
 		die(sqlite3_errmsg(db), -EIO);
 	sqlite3_bind_text(st, 1, token.id, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(st, 2, hash, sizeof(hash), SQLITE_STATIC);

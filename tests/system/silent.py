@@ -40,7 +40,7 @@ with Site({"detect.silent_after": "4s"}) as site:
     a = wait(lambda: open_ones(site), 20, 0.1)
     if ok(a, "an agent that says that it stops is told"):
         ok(a[0]["severity"] == "low", "calmly")
-    ok(not wait(lambda: [x for x in open_ones(site) if x["severity"] != "low" or x["count"] > 1], 7, 0.5),
+    ok(never(lambda: [x for x in open_ones(site) if x["severity"] != "low" or x["count"] > 1], 7, 0.5),
        "and not again when it stays silent")
     agent.start()
     ok(wait(lambda: not open_ones(site), 40, 0.1), "until it is back")

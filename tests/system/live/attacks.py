@@ -82,7 +82,7 @@ def slowly(way):
         said = ""
         for step in ("id", "uname -a", payload):
             said += way(host, step)
-            wait(lambda: False, 20 if step != payload else 0)
+            pause(20 if step != payload else 0)
         return said
     return steps
 
@@ -271,14 +271,14 @@ def upgrade_everywhere(host):
 def new_job_everywhere(host):
     for h in host.estate.hosts:
         h.administer("echo '* * * * * root find /var/log -name x -size +1M >/dev/null' >/etc/cron.d/look")
-    wait(lambda: False, 65)
+    pause(65)
 
 
 def weekly_job(host):
     """The first of its sort: what cron runs once a week, here in the next minute."""
     host.administer("printf '#!/bin/sh\nfind /var/log -type f | xargs cat | gzip >/var/tmp/week.gz\n' >/etc/cron.weekly/pack; "
                     "chmod 755 /etc/cron.weekly/pack; echo '* * * * * root run-parts /etc/cron.weekly' >/etc/cron.d/weekly")
-    wait(lambda: False, 65)
+    pause(65)
     host.administer("rm /etc/cron.d/weekly")
 
 

@@ -72,7 +72,7 @@ def unready(site, hosts):
 
 def learn(estate, seconds):
     """Until every daemon is ready; what waits in batches is sent by asking the uplinks to end."""
-    wait(lambda: False, seconds)
+    pause(seconds)
     for h in estate.hosts:
         h.run("kill -TERM $(pidof daemonsec-uplink)", check=False)
     return wait(lambda: not unready(estate.site, estate.hosts), 120, 0.2)
@@ -147,7 +147,7 @@ def quiet(estate, name, host, work):
     """Honest work: the alerts that it made."""
     before = {a["id"] for a in told(estate.site)}
     work(host)
-    wait(lambda: False, SETTLE_S)
+    pause(SETTLE_S)
     return [a for a in told(estate.site) if a["id"] not in before]
 
 
