@@ -235,6 +235,7 @@ ds_command_start(const struct ds_command_start *s)
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {
+		(void)prctl(PR_SET_NAME, DS_COMMAND_STARTER);
 		pid = fork();
 		if (pid == 0)
 			grandchild(s);

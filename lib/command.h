@@ -38,6 +38,10 @@ struct ds_command {
  * signal that ended it, -ETIME: it was ended after timeout_ms, -errno: it could not be started. */
 DS_MUST_CHECK int ds_command_run(const struct ds_command *c, char *out, size_t out_size);
 
+/* The name of the process that forks such a program: by it sensors know that what is forked is no
+ * part of us. */
+#define DS_COMMAND_STARTER "daemonsec-start"
+
 /* Starts a program in a session of its own, not as our child, with what it needs to become a
  * daemon. */
 struct ds_command_start {

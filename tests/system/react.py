@@ -297,6 +297,8 @@ def check_wrong(site, alert):
     ok(r, f"as a reaction that was read back: {r and r[0]['result'].get('text')}")
     ok([x for x in site.all("expectations") if x.get("alert_id") == alert],
        "and what it was about is expected from then on")
+    ok(wait(lambda: site.events("service.name:nginx and event.action:exec and process.executable:*/nginx"), 60),
+       "what was started anew is watched like what was there before")
 
 
 def serves():

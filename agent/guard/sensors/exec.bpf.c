@@ -123,6 +123,22 @@ cgroup_changed(struct task_state *st, __u64 hierarchy, __u64 id, const char *pat
 		send_cgroup(st, before, before_key, path);
 }
 
+/* Whether the guard starts a daemon anew, which is not the guard's own: see DS_COMMAND_STARTER. */
+static __always_inline bool
+starts_a_daemon(void)
+{
+	static const char starter[] = "daemonsec-start";
+	char name[16] = { 0 };
+
+	if (bpf_get_current_comm(name, sizeof(name)))
+		return false;
+#pragma unroll
+	for (unsigned i = 0; i < sizeof(starter); i++)
+		if (name[i] != starter[i])
+			return false;
+	return true;
+}
+
 SEC("tp_btf/sched_process_fork")
 int
 BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
@@ -142,7 +158,7 @@ BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
 		count_lost(SENSOR_EXEC);
 		return 0;
 	}
-	if (!above) {
+	if (!above || (above->flags & TASK_SELF && starts_a_daemon())) {
 		st->exe = exe_of(child);
 		task_seed(st, child, pid);
 		return 0;
