@@ -245,6 +245,13 @@ find_host(struct ctl *c, const char *what, char ret_id[64])
 	return found ? EXIT_CONFLICT : EXIT_NOT_FOUND;
 }
 
+/* As the API wants it. */
+static const char *
+email_of(const char *text)
+{
+	return strcmp(text, "nobody") == 0 ? "-" : strcmp(text, "agent") == 0 ? "" : text;
+}
+
 int
 verb_hosts(struct ctl *c)
 {
@@ -272,6 +279,9 @@ verb_hosts(struct ctl *c)
 	if (strcmp(what, "label") == 0 && c->argc == 4)
 		return list_post(c, "POST", "hosts", id, "label",
 		    json_pack("{s:s}", "labels", c->argv[3]), "labelled");
+	if (strcmp(what, "email") == 0 && c->argc == 4)
+		return list_post(c, "POST", "hosts", id, "email",
+		    json_pack("{s:s}", "email", email_of(c->argv[3])), "set");
 	return ctl_usage(c);
 }
 

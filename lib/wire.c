@@ -87,6 +87,7 @@ static const struct ds_message_field hello_fields[] = {
 	{ DS_FIELD_NUM(15, DS_MESSAGE_U64, ds_hello, generation) },
 	{ DS_FIELD_ARRAY(16, DS_MESSAGE_FIXED, ds_hello, before) },
 	{ DS_FIELD_ARRAY(17, DS_MESSAGE_FIXED, ds_hello, trusts) },
+	{ DS_FIELD_TEXT(18, ds_hello, alert_email) },
 };
 static const struct ds_message hello_message = { hello_fields, DS_LEN(hello_fields) };
 

@@ -83,7 +83,8 @@ struct ds_hello {
 	 * sessions before it, big-endian, newest first.  0: not told. */
 	uint64_t generation;
 	uint8_t before[8 * DS_GENERATIONS];
-	uint8_t trusts[96]; /* SHA-256 of the keys of up to three authorities that it trusts */
+	uint8_t trusts[96];    /* SHA-256 of the keys of up to three authorities that it trusts */
+	char alert_email[256]; /* who else is told of its alerts, from the agent's configuration */
 };
 
 struct ds_welcome {

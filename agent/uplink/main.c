@@ -258,6 +258,7 @@ link_hello(struct ds_hello *ret, void *ctx)
 	ret->epoch = spool_epoch(u->spool);
 	ret->now_us = ds_clock_wall_us();
 	snprintf(ret->labels, sizeof(ret->labels), "%s", u->cfg.labels);
+	snprintf(ret->alert_email, sizeof(ret->alert_email), "%s", u->cfg.alert_email);
 }
 
 /* The guard has to know who we are before it takes an order. */

@@ -9,6 +9,7 @@
 #include "server/api/query_list.h"
 #include "server/api/routes.h"
 #include "server/api/state.h"
+#include "server/notify/channel.h"
 #include "server/react/react.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 
 #define LABELS_MAX 500u /* bytes */
+#define EMAIL_MAX  254u
 
 static const char *const status_names[] = { "pending", "approved", "revoked" };
 
@@ -71,6 +73,7 @@ put_host(struct call *c, const struct host_row *row)
 	ds_json_put_time(j, "last_seen", connected ? info.last_frame_us : row->last_seen_us);
 	ds_json_put_time(j, "enrolled", row->enrolled_us);
 	put_labels(j, row->labels);
+	ds_json_put_string(j, "alert_email", row->alert_email[0] ? row->alert_email : NULL);
 	ds_json_put_string(j, "os", row->os);
 	ds_json_put_string(j, "kernel", row->kernel);
 	ds_json_put_string(j, "architecture", row->arch);
@@ -227,6 +230,7 @@ struct decision {
 	uint8_t id[DS_HOST_ID_SIZE];
 	int status;         /* -1: as it is */
 	const char *labels; /* NULL: as they are */
+	const char *email;  /* likewise */
 };
 
 static int
@@ -234,13 +238,14 @@ decide(const struct store_backend *backend, struct store *store, void *ctx)
 {
 	const struct decision *d = ctx;
 
-	return backend->host_decide(store, d->id, d->status, d->labels);
+	return d->email != NULL ? backend->host_email(store, d->id, d->email)
+				: backend->host_decide(store, d->id, d->status, d->labels);
 }
 
 static void
-apply(struct call *c, int status, const char *labels)
+apply(struct call *c, int status, const char *labels, const char *email)
 {
-	struct decision d = { .status = status, .labels = labels };
+	struct decision d = { .status = status, .labels = labels, .email = email };
 	int r;
 
 	if (!find_host(c, d.id))
@@ -260,13 +265,13 @@ apply(struct call *c, int status, const char *labels)
 void
 hosts_approve(struct call *c)
 {
-	apply(c, HOST_APPROVED, NULL);
+	apply(c, HOST_APPROVED, NULL, NULL);
 }
 
 void
 hosts_revoke(struct call *c)
 {
-	apply(c, HOST_REVOKED, NULL);
+	apply(c, HOST_REVOKED, NULL, NULL);
 }
 
 void
@@ -279,5 +284,20 @@ hosts_label(struct call *c)
 	if (labels == NULL)
 		call_problem(c, 400, "body", "expected {\"labels\": \"web,frankfurt\"}");
 	else
-		apply(c, -1, labels);
+		apply(c, -1, labels, NULL);
+}
+
+/* Who else is told of the host's alerts, by channels of mail. */
+void
+hosts_email(struct call *c)
+{
+	const char *email;
+
+	if (!call_text(c, "email", NULL, EMAIL_MAX, &email))
+		return;
+	if (email == NULL || (*email && strcmp(email, "-") != 0 && !channel_is_address(email)))
+		call_problem(c, 400, "body",
+		    "email: expected an address, \"-\" (nobody) or \"\" (who the agent says)");
+	else
+		apply(c, -1, NULL, email);
 }

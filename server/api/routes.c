@@ -18,6 +18,7 @@ const struct route route_table[] = {
 	{ "POST", "hosts/{id}/approve", hosts_approve, "hosts:write", "let a pending host in" },
 	{ "POST", "hosts/{id}/revoke", hosts_revoke, "hosts:write", "cut a host off" },
 	{ "POST", "hosts/{id}/label", hosts_label, "hosts:write", "set a host's labels" },
+	{ "POST", "hosts/{id}/email", hosts_email, "hosts:write", "who else is told of its alerts" },
 	{ "GET", "daemons", daemons_list, "daemons:read", "daemons on hosts" },
 	{ "GET", "daemons/{id}", daemons_show, "daemons:read", "one daemon" },
 	{ "GET", "daemons/{id}/profile", daemons_profile, "daemons:read",

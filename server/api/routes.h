@@ -30,6 +30,7 @@ void hosts_show(struct call *c);
 void hosts_approve(struct call *c);
 void hosts_revoke(struct call *c);
 void hosts_label(struct call *c);
+void hosts_email(struct call *c);
 void daemons_list(struct call *c);
 void daemons_show(struct call *c);
 void daemons_profile(struct call *c);

@@ -52,6 +52,7 @@ fill_row(struct enrolment *e, const uint8_t id[DS_HOST_ID_SIZE])
 		.agent_version = e->facts.agent_version,
 		.sensors = e->facts.sensors,
 		.labels = e->facts.labels,
+		.agent_email = e->facts.hostname[0] ? e->facts.alert_email : NULL,
 		.status = HOST_APPROVED,
 		.enrolled_us = now,
 		.last_seen_us = now,

@@ -64,14 +64,16 @@ see_told(const struct message_row *row, void *ctx)
 
 static int
 draft(struct round *round, struct channel *c, const char *event, const struct alert_row *row,
-    const char *host)
+    const struct host_name *host)
 {
 	uint64_t now_us = ds_clock_wall_us();
 	bool held = (route_is_quiet(c->cfg, now_us) && strcmp(row->severity, "critical") != 0) ||
 		    !route_rate_take(&c->rate, c->cfg->per_hour, now_us);
-	json_t *doc = message_of_alert(event, row, host);
+	json_t *doc = message_of_alert(event, row, host->name);
 	struct draft *d = calloc(1, sizeof(*d));
 
+	if (doc != NULL && host->email[0])
+		json_object_set_new(doc, "alert_email", json_string(host->email));
 	if (d != NULL && doc != NULL)
 		d->body = json_dumps(doc, JSON_COMPACT);
 	json_decref(doc);
@@ -118,7 +120,7 @@ decide(struct round *round, const struct alert_row *row)
 		if (r < 0)
 			return r;
 		event = route_event(c->cfg, &a, r == 1 ? &told : NULL);
-		r = event != NULL ? draft(round, c, event, row, host->name) : 0;
+		r = event != NULL ? draft(round, c, event, row, host) : 0;
 		if (r < 0)
 			return r;
 	}

@@ -55,6 +55,7 @@ add_host(const struct host_row *row, void *ctx)
 	ds_host_id_format(row->id, name->id);
 	snprintf(name->name, sizeof(name->name), "%s", row->name);
 	snprintf(name->labels, sizeof(name->labels), "%s", row->labels);
+	snprintf(name->email, sizeof(name->email), "%s", row->alert_email);
 	r = ds_map_put(h->hosts, &row->number, sizeof(row->number), name, &old);
 	free(r < 0 ? name : old);
 	return r;
@@ -69,7 +70,7 @@ host_names_read(struct host_names *h)
 const struct host_name *
 host_names_get(struct host_names *h, uint32_t number)
 {
-	static const struct host_name unknown = { "", "", "" };
+	static const struct host_name unknown = { "", "", "", "" };
 	const struct host_name *name = ds_map_get(h->hosts, &number, sizeof(number));
 
 	if (name == NULL && number != 0 && host_names_read(h) == 0)

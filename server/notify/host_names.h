@@ -11,7 +11,7 @@
 #include "server/store/store.h"
 
 struct host_name {
-	char id[37], name[256], labels[512];
+	char id[37], name[256], labels[512], email[256];
 };
 
 struct host_names;

@@ -109,6 +109,15 @@ null_host_decide(struct store *s, const uint8_t id[DS_HOST_ID_SIZE], int status,
 }
 
 static int
+null_host_email(struct store *s, const uint8_t id[DS_HOST_ID_SIZE], const char *email)
+{
+	(void)s;
+	(void)id;
+	(void)email;
+	return 0;
+}
+
+static int
 null_token_put(struct store *s, const struct token_row *row)
 {
 	(void)s;
@@ -480,6 +489,7 @@ const struct store_backend store_null = {
 	.host_put = null_host_put,
 	.host_update = null_host_update,
 	.host_decide = null_host_decide,
+	.host_email = null_host_email,
 	.token_put = null_token_put,
 	.token_use = null_token_use,
 	.daemon_put = null_daemon_put,

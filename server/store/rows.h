@@ -38,6 +38,8 @@ struct host_row {
 	const uint8_t *trusts; /* SHA-256 of the keys of authorities that it trusts */
 	size_t trusts_size;
 	uint8_t issuer[32]; /* the authority of its newest certificate; zero: the first there was */
+	const char *alert_email; /* read: who else is told of its alerts, or "" */
+	const char *agent_email; /* host_update: what its agent says; NULL: nothing was said */
 };
 
 struct token_row {
@@ -81,7 +83,8 @@ struct profile_row {
 	bool learnt;   /* false: seen, alerted, not acknowledged: not part of what is normal */
 	bool waits;    /* neither learnt nor alerted: kept apart until days or hosts speak for it */
 	unsigned days; /* on which it was seen while it waited */
-	uint32_t version; /* of the daemon's profile, that learnt it (profile_versions.h); 0: unknown */
+	uint32_t
+	    version; /* of the daemon's profile, that learnt it (profile_versions.h); 0: unknown */
 };
 
 struct finding_row {

@@ -282,6 +282,7 @@ const struct store_backend store_sqlite = {
 	.host_put = control_host_put,
 	.host_update = control_host_update,
 	.host_decide = control_host_decide,
+	.host_email = control_host_email,
 	.token_put = control_token_put,
 	.token_use = control_token_use,
 	.daemon_put = control_daemon_put,

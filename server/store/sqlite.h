@@ -126,6 +126,7 @@ int control_host_put(struct store *s, struct host_row *row);
 int control_host_update(struct store *s, const struct host_row *row);
 int control_host_decide(
     struct store *s, const uint8_t id[DS_HOST_ID_SIZE], int status, const char *labels);
+int control_host_email(struct store *s, const uint8_t id[DS_HOST_ID_SIZE], const char *email);
 int control_token_put(struct store *s, const struct token_row *row);
 int control_token_use(struct store *s, const char *id, const uint8_t secret_hash[32],
     const char *peer, uint64_t now_us, struct token_row *ret);

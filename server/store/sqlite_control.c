@@ -36,7 +36,8 @@ const char *const control_sql[] = {
 	       " last_seen_us = max(last_seen_us, ?11),"
 	       " cert_serial = CASE ?12 WHEN '' THEN cert_serial ELSE ?12 END,"
 	       " cert_not_after_us = CASE ?12 WHEN '' THEN cert_not_after_us ELSE ?13 END,"
-	       " pin = CASE ?12 WHEN '' THEN pin ELSE ?14 END WHERE id = ?1",
+	       " pin = CASE ?12 WHEN '' THEN pin ELSE ?14 END,"
+	       " agent_email = ifnull(?15, agent_email) WHERE id = ?1",
 	[CONTROL_HOST_DECIDE] = "UPDATE host SET status = CASE WHEN ?2 < 0 THEN status ELSE ?2 END,"
 				" labels = CASE WHEN ?3 THEN ?4 ELSE labels END WHERE id = ?1",
 	[CONTROL_TOKEN_PUT] =
@@ -120,10 +121,17 @@ control_host_update(struct store *s, const struct host_row *row)
 {
 	return db_run(&s->control, CONTROL_HOST_UPDATE,
 	    "bttttttttt"
-	    "utub",
+	    "utubn",
 	    row->id, sizeof(row->id), row->name, row->os, row->kernel, row->arch, row->machine_id,
 	    row->boot_id, row->agent_version, row->sensors, row->labels, row->last_seen_us,
-	    row->cert_serial, row->cert_not_after_us, row->pin, sizeof(row->pin));
+	    row->cert_serial, row->cert_not_after_us, row->pin, sizeof(row->pin), row->agent_email);
+}
+
+int
+control_host_email(struct store *s, const uint8_t id[DS_HOST_ID_SIZE], const char *email)
+{
+	return db_do(&s->control, "UPDATE host SET alert_email = ? WHERE id = ?", "tb", email, id,
+	    (size_t)DS_HOST_ID_SIZE);
 }
 
 int

@@ -13,7 +13,7 @@ struct sqlite3_stmt;
 #define HOST_COLUMNS                                                                                    \
 	"number, id, name, os, kernel, arch, machine_id, boot_id, agent_version, sensors, labels,"      \
 	" status, enrolled_us, last_seen_us, cert_serial, cert_not_after_us, pin, generation, copy_of," \
-	" trusts, issuer"
+	" trusts, issuer, CASE alert_email WHEN '' THEN agent_email WHEN '-' THEN '' ELSE alert_email END"
 #define DAEMON_COLUMNS                                                                              \
 	"number, host, name, role, unit, instance, exe, package, package_version, container,"       \
 	" container_name, image, sha256, inode, device, first_seen_us, last_seen_us, events, gone," \

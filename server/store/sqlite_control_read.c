@@ -30,6 +30,7 @@ read_host(sqlite3_stmt *st, struct host_row *ret)
 		.copy_of = (uint32_t)db_u64(st, 18),
 		.trusts = sqlite3_column_blob(st, 19),
 		.trusts_size = (size_t)sqlite3_column_bytes(st, 19),
+		.alert_email = db_text(st, 21),
 	};
 	db_bytes(st, 1, ret->id, sizeof(ret->id));
 	db_bytes(st, 16, ret->pin, sizeof(ret->pin));

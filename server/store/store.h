@@ -55,6 +55,8 @@ struct store_backend {
 	 * are). */
 	int (*host_decide)(
 	    struct store *s, const uint8_t id[DS_HOST_ID_SIZE], int status, const char *labels);
+	/* Who else is told of its alerts: an address, "-": nobody, "": who its agent says. */
+	int (*host_email)(struct store *s, const uint8_t id[DS_HOST_ID_SIZE], const char *email);
 	int (*token_put)(struct store *s, const struct token_row *row);
 	/* Counts one use: 0, -ENOENT, -EEXIST (used up), -ETIME (expired or revoked), -EACCES
 	 * (wrong secret), -EPERM (not from this peer's address). */

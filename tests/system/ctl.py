@@ -91,7 +91,8 @@ def bundle(site):
 
 def main():
     with Site({"notify.hook.type": "slack", "notify.hook.url": "https://" + SECRET}) as site:
-        agent = site.agent(monitor="nosuch")
+        agent = site.agent(monitor="nosuch", options={"general.alert_email": "team@example.org"})
+        ok(wait(lambda: site.get("hosts")["items"][0]["alert_email"] == "team@example.org", 60), "an agent says who else is told")
         verbs(site)
         site.ctl("hosts", "label", site.get("hosts")["items"][0]["name"], "kept")
         backup(site, agent)

@@ -137,6 +137,20 @@ def mails(site, box, hook):
     ok(wait(lambda: hook.good()[-1]["type"] == "org.daemonsec.alert.closed", 10), "and its end, where that is wanted")
 
 
+def own_address(site, box):
+    """A host's alerts also go to who is named for it, and to nobody's second address otherwise."""
+    before = len(box.mails)
+    ok(site.ctl("hosts", "email", "web1", "not an address", check=False).returncode == 2, "who else is told is an address")
+    site.ctl("hosts", "email", "web1", "web-team@example.org")
+    put_alert(site, 6)
+    ok(site.get("hosts/web1")["alert_email"] == "web-team@example.org" and wait(lambda: len(box.mails) > before, 30) and
+       box.mails[before][0].rcpt_tos == ["ops@example.org", "web-team@example.org"], "a host's own address is told as well")
+    site.ctl("hosts", "email", "web1", "nobody")
+    put_alert(site, 7)
+    ok(wait(lambda: len(box.mails) > before + 1, 30) and box.mails[before + 1][0].rcpt_tos == ["ops@example.org"],
+       "until that is nobody")
+
+
 def refused(site):
     r = site.ctl("notify", "test", "inside", check=False)
     ok(r.returncode == 1 and "private" in r.stderr, "a webhook cannot reach this machine unless allowed")
@@ -194,6 +208,7 @@ for k, v in options(site.dir, cert).items():
 with site:
     put_host(site)
     mails(site, box, hook)
+    own_address(site, box)
     refused(site)
     bad_days(site, hook, chat)
     killed(site, box)

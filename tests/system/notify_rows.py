@@ -23,8 +23,8 @@ def put_alert(site, number, severity="high", count=1, status="open", title="ngin
 
 def put_host(site):
     db = sqlite3.connect(os.path.join(site.state, "control.db"), timeout=20)
-    db.execute("INSERT INTO host(number, id, name, os, kernel, arch, machine_id, boot_id, agent_version, sensors, labels, status,"
-               " enrolled_us, last_seen_us, cert_serial, cert_not_after_us, pin)"
-               " VALUES (1, x'01', 'web1', '', '', '', '', '', '', '', 'web,eu', 1, 0, 0, '', 0, x'00')")
+    db.execute("INSERT INTO host(number, id, name, os, kernel, arch, machine_id, boot_id, agent_version, sensors, labels,"
+               " status, enrolled_us, last_seen_us, cert_serial, cert_not_after_us, pin) VALUES (1, ?, 'web1', '', '', '',"
+               " '', '', '', '', 'web,eu', 1, 0, 0, '', 0, x'00')", (bytes(range(16)),))
     db.commit()
     db.close()
