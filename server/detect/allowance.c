@@ -24,6 +24,8 @@ struct allowances {
 	size_t len, cap;
 	struct deployed deployed[DEPLOYMENTS_MAX];
 	size_t deployed_len;
+	uint64_t *tainted; /* daemons of hosts, hashed */
+	size_t tainted_len, tainted_cap;
 };
 
 static uint64_t
@@ -54,6 +56,7 @@ allowances_free(void *allowances)
 	if (a == NULL)
 		return;
 	free(a->expected);
+	free(a->tainted);
 	free(a);
 }
 
@@ -90,6 +93,49 @@ allowances_deploy(struct allowances *a, uint64_t number, const char *class, uint
 	return 0;
 }
 
+static uint64_t
+taint_hash(uint32_t host, const char *daemon)
+{
+	return key_hash(43 + (uint64_t)host * 64, daemon, strlen(daemon));
+}
+
+int
+allowances_taint(struct allowances *a, uint32_t host, const char *daemon)
+{
+	if (a->tainted_len >= TAINTS_MAX)
+		return -ENOSPC;
+	if (a->tainted_len == a->tainted_cap) {
+		size_t cap = a->tainted_cap ? a->tainted_cap * 2 : 64;
+		uint64_t *grown = realloc(a->tainted, cap * sizeof(*grown));
+
+		if (grown == NULL)
+			return -ENOMEM;
+		a->tainted = grown;
+		a->tainted_cap = cap;
+	}
+	a->tainted[a->tainted_len++] = taint_hash(host, daemon);
+	return 0;
+}
+
+static int
+by_hash(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+bool
+allowances_is_tainted(const struct allowances *a, uint32_t host, const char *daemon)
+{
+	uint64_t hash;
+
+	if (a == NULL || a->tainted_len == 0)
+		return false;
+	hash = taint_hash(host, daemon);
+	return bsearch(&hash, a->tainted, a->tainted_len, sizeof(hash), by_hash) != NULL;
+}
+
 static int
 by_what(const void *a, const void *b)
 {
@@ -103,6 +149,8 @@ allowances_sort(struct allowances *a)
 {
 	if (a->len > 0)
 		qsort(a->expected, a->len, sizeof(*a->expected), by_what);
+	if (a->tainted_len > 0)
+		qsort(a->tainted, a->tainted_len, sizeof(*a->tainted), by_hash);
 }
 
 bool

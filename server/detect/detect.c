@@ -266,10 +266,10 @@ judge(struct turn *t, struct sighting *s, enum novelty *ret)
 	*ret = by->judge(t, s, ready || stands_in);
 	if (ready)
 		*ret = version_weigh(t, s, *ret);
-	*ret = tier_of(s->daemon, *ret, s->time_us);
 	/* What is merely new is what learning is for. */
 	if (stands_in && *ret == NOVEL_WAIT)
 		*ret = NOVEL_LEARN;
+	*ret = tier_of(t, s, *ret);
 	return 0;
 }
 
@@ -392,7 +392,7 @@ wait_on(struct turn *t, struct sighting *s)
 {
 	struct behaviour *b = s->behaviour;
 
-	if (!tier_is_over(b, s->time_us))
+	if (!tier_is_over(t, b, s->time_us))
 		return 0;
 	s->key.size = b->key_size;
 	memcpy(s->key.data, b->key, b->key_size);

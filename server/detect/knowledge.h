@@ -36,6 +36,7 @@ struct news {
 struct knowledge_news {
 	struct news news; /* first */
 	uint64_t fact;    /* knowledge_fact() */
+	uint64_t class_fact;
 	uint32_t host;
 	bool learnt;
 };

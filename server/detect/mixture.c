@@ -188,6 +188,8 @@ mixture_end(struct turn *t, struct daemon_models *m)
 	struct llr_item items[SEQUENCE_BLOCK_MAX + 64], normal[SEQUENCE_BLOCK_MAX + 64];
 	struct mixture x = { .models = m };
 	bool blind = m->daemon->host->blind_us != m->blind_us;
+	/* Known things that an attacker does between strange ones are his, too. */
+	bool tainted = m->daemon->told_us >= m->slot * EVIDENCE_SPAN_US;
 	size_t len = 0, normal_len = 0;
 	double p = 1;
 	int r = 0;
@@ -207,9 +209,9 @@ mixture_end(struct turn *t, struct daemon_models *m)
 	}
 	if (!blind && len > 0)
 		r = judge(t, m, items, len, &x, &p);
-	if (r == 0 && !blind && len > 0 && p > EVIDENCE_LEARN)
+	if (r == 0 && !blind && !tainted && len > 0 && p > EVIDENCE_LEARN)
 		r = learn(t, m, normal, normal_len);
-	else if (r == 0 && !blind && len > 0 && p > EVIDENCE_REFUSE)
+	else if (r == 0 && !blind && !tainted && len > 0 && p > EVIDENCE_REFUSE)
 		r = hold(m, normal, normal_len, t->host->clock_us);
 	if (r == 0)
 		r = learn_held(t, m, t->host->clock_us);

@@ -20,7 +20,8 @@ detect_send_news(struct detect *d, const struct daemon_profile *of, uint8_t kind
 		return false;
 	}
 	*news = (struct knowledge_news){ { { NULL }, NEWS_FACT },
-		knowledge_fact(of->class, kind, key, key_size), of->host->number, learnt };
+		knowledge_fact(of->class, kind, key, key_size), knowledge_fact(of->class, 0, "", 0),
+		of->host->number, learnt };
 	if (ds_mailbox_put(to, &news->news.mail) < 0) {
 		d->news_refused++;
 		free(news);

@@ -4,6 +4,7 @@
 #include "lib/map.h"
 #include "server/detect/key.h"
 #include "server/detect/sequence_state.h"
+#include "server/detect/tier.h"
 #include "server/detect/version.h"
 
 #include <errno.h>
@@ -375,8 +376,8 @@ see_step(struct turn *t, struct daemon_models *m, const struct sighting *s, uint
 	if (c->past[0] == symbol)
 		return 0; /* more of the same is no order */
 	step = chain_look(g, m->class->scope, c, symbol);
-	/* What was told or waits is not part of what is normal. */
-	if (s->behaviour->learnt)
+	/* What was told or waits is not part of what is normal, nor what comes of it. */
+	if (s->behaviour->learnt && !tier_is_of_finding(t, s))
 		chain_learn(g, m->class->scope, c, symbol);
 	chain_advance(c, symbol, &step);
 	x.root = f->root;

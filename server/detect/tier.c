@@ -1,23 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/detect/tier.h"
 
+#include "server/detect/allowance.h"
+#include "server/detect/lineage.h"
+
 #define DAY_US (24 * 3600 * 1000000ull)
 
 static bool
-is_tainted(const struct daemon_profile *d, uint64_t time_us)
+is_tainted(struct turn *t, const struct daemon_profile *d, uint64_t time_us)
 {
-	return d->told_us != 0 && time_us < d->told_us + TIER_TAINT_US;
+	return (d->told_us != 0 && time_us < d->told_us + TIER_TAINT_US) ||
+	       allowances_is_tainted(turn_allowances(t), d->host->number, d->name);
+}
+
+bool
+tier_is_of_finding(struct turn *t, const struct sighting *s)
+{
+	const struct daemon_profile *d = s->daemon;
+	uint64_t ppid = s->event != NULL ? s->event->num[DS_NUM_PPID] : 0;
+
+	return d->told_us != 0 && s->time_us < d->told_us + LINEAGE_US &&
+	       lineage_find(d, t->pids[s->index], ppid, s->time_us) != 0;
 }
 
 enum novelty
-tier_of(struct daemon_profile *d, enum novelty is, uint64_t time_us)
+tier_of(struct turn *t, const struct sighting *s, enum novelty is)
 {
-	uint32_t day = (uint32_t)(time_us / DAY_US);
+	struct daemon_profile *d = s->daemon;
+	uint32_t day = (uint32_t)(s->time_us / DAY_US);
 
-	if (is != NOVEL_LEARN || !d->ready || !daemon_is_judged(d))
+	if (is != NOVEL_LEARN || !daemon_is_judged(d))
 		return is;
-	if (is_tainted(d, time_us))
+	if (tier_is_of_finding(t, s) || (d->ready && is_tainted(t, d, s->time_us)))
 		return NOVEL_WAIT;
+	if (!d->ready)
+		return NOVEL_LEARN;
 	if (d->learn_day != day) {
 		d->learn_day = day;
 		d->learnt_today = 0;
@@ -39,9 +56,9 @@ tier_count(struct behaviour *b, uint64_t time_us)
 }
 
 bool
-tier_is_over(const struct behaviour *b, uint64_t time_us)
+tier_is_over(struct turn *t, const struct behaviour *b, uint64_t time_us)
 {
-	return time_us >= b->first_us + TIER_AGE_US && !is_tainted(b->daemon, time_us);
+	return time_us >= b->first_us + TIER_AGE_US && !is_tainted(t, b->daemon, time_us);
 }
 
 bool

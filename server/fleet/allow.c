@@ -83,6 +83,18 @@ take_deployment(const struct deployment_row *row, void *ctx)
 	return r == -ENOSPC ? 0 : r;
 }
 
+/* What nobody has looked at yet, and is about a daemon. */
+static int
+take_open(const struct alert_row *row, void *ctx)
+{
+	struct making *m = ctx;
+	int r = 0;
+
+	if (row->daemon != NULL && row->daemon[0] != '\0')
+		r = allowances_taint(m->made, row->host, row->daemon);
+	return r == -ENOSPC ? 0 : r;
+}
+
 int
 allow_refresh(const struct fleet_config *cfg, struct ds_snapshot *to, uint64_t now_us)
 {
@@ -97,6 +109,8 @@ allow_refresh(const struct fleet_config *cfg, struct ds_snapshot *to, uint64_t n
 		r = learning->each_expectation(reader, take_expectation, &m);
 	if (r == 0)
 		r = learning->each_deployment(reader, take_deployment, &m);
+	if (r == 0)
+		r = cfg->backend->each_alert_brief(reader, INT64_MAX, take_open, &m);
 	if (reader != NULL)
 		cfg->backend->reader_close(reader);
 	for (size_t i = 0; i < m.len; i++)

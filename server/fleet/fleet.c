@@ -5,8 +5,8 @@
 #include "lib/log.h"
 #include "lib/map.h"
 #include "server/detect/key.h"
-#include "server/detect/knowledge.h"
 #include "server/fleet/allow.h"
+#include "server/fleet/influence.h"
 #include "server/fleet/logins.h"
 #include "server/fleet/regroup.h"
 #include "server/fleet/rulebook.h"
@@ -25,6 +25,7 @@
 #define ALLOWED_MS 30000
 #define REVIEWS_MS 600000
 #define GROUPS_MS  60000
+#define DAY_US     (86400 * DS_US_PER_S)
 
 struct fleet {
 	struct fleet_config cfg;
@@ -33,6 +34,8 @@ struct fleet {
 	struct knowledge *knowledge;
 	struct groups *groups;
 	struct honeypots honeypots;
+	struct influence *influence; /* of this day */
+	uint64_t influence_day;
 	uint64_t grouped_ms; /* when it was looked who is alike */
 	struct silence *silence;
 	struct logins *logins;
@@ -55,6 +58,8 @@ struct fleet {
 struct loading {
 	struct fleet *fleet;
 	struct ds_map *classes; /* (host, daemon) -> class, of daemons that are ready */
+	struct ds_map *days;    /* host -> uint64_t, since it enrolled */
+	struct influence *influence;
 };
 
 struct named {
@@ -73,14 +78,39 @@ name_of(struct named *ret, uint32_t host, const char *daemon)
 }
 
 static void
-learn(struct fleet *f, const struct knowledge_news *n)
+learn(struct fleet *f, struct influence *i, const struct knowledge_news *n, uint64_t share)
 {
 	uint64_t group = groups_of(f->groups, n->host);
+	bool learnt;
 
 	if (honeypots_has(&f->honeypots, n->host))
 		return; /* it is nobody's peer */
-	if (knowledge_add_grouped(f->knowledge, n->fact, group, n->host, n->learnt) == 1)
+	learnt = influence_believes(i, f->knowledge, n, share);
+	if (knowledge_add_grouped(f->knowledge, n->fact, group, n->host, learnt) == 1)
 		f->changed = true;
+}
+
+static int
+load_host(const struct host_row *row, void *ctx)
+{
+	struct loading *l = ctx;
+	uint64_t now_us = ds_clock_wall_us(), *days = malloc(sizeof(*days));
+
+	if (days == NULL)
+		return -ENOMEM;
+	*days = now_us > row->enrolled_us ? (now_us - row->enrolled_us) / DAY_US + 1 : 1;
+	if (ds_map_put(l->days, &row->number, sizeof(row->number), days, NULL) < 0)
+		free(days);
+	return 0;
+}
+
+/* What a host may have taught a class since it enrolled. */
+static uint64_t
+share_of(const struct loading *l, uint32_t host)
+{
+	const uint64_t *days = ds_map_get(l->days, &host, sizeof(host));
+
+	return INFLUENCE_MAX * (days != NULL ? *days : 1);
 }
 
 static int
@@ -93,8 +123,8 @@ load_daemon(const struct daemon_row *row, void *ctx)
 	void *old = NULL;
 
 	key_class(row->name, row->image != NULL ? row->image : "", class, sizeof(class));
-	n.fact = knowledge_fact(class, 0, "", 0);
-	learn(l->fleet, &n);
+	n.fact = n.class_fact = knowledge_fact(class, 0, "", 0);
+	learn(l->fleet, l->influence, &n, 0);
 	if (row->state == NULL || strcmp(row->state, "ready") != 0)
 		return 0;
 	copy = strdup(class);
@@ -125,27 +155,32 @@ load_profile(const struct profile_row *row, void *ctx)
 		n.learnt = false; /* a young daemon teaches nobody */
 	}
 	n.fact = knowledge_fact(known, row->kind, row->key, row->key_size);
-	learn(l->fleet, &n);
+	n.class_fact = knowledge_fact(known, 0, "", 0);
+	learn(l->fleet, l->influence, &n, share_of(l, row->host));
 	return 0;
 }
 
 static int
 load(struct fleet *f)
 {
-	struct loading l = { f, ds_map_new(1u << 20) };
+	struct loading l = { f, ds_map_new(1u << 20), ds_map_new(1u << 20), influence_new() };
+	const struct store_backend *b = f->cfg.backend;
 	struct reader *reader = NULL;
-	int r;
+	int r = l.classes != NULL && l.days != NULL && l.influence != NULL ? 0 : -ENOMEM;
 
-	if (l.classes == NULL)
-		return -ENOMEM;
-	r = f->cfg.backend->reader_open(f->cfg.store, &reader);
 	if (r == 0)
-		r = f->cfg.backend->each_daemon(reader, 0, load_daemon, &l);
+		r = b->reader_open(f->cfg.store, &reader);
 	if (r == 0)
-		r = f->cfg.backend->each_profile(reader, 0, NULL, load_profile, &l);
+		r = b->each_host(reader, load_host, &l);
+	if (r == 0)
+		r = b->each_daemon(reader, 0, load_daemon, &l);
+	if (r == 0)
+		r = b->each_profile(reader, 0, NULL, load_profile, &l);
 	if (reader != NULL)
-		f->cfg.backend->reader_close(reader);
+		b->reader_close(reader);
 	ds_map_free(l.classes, free);
+	ds_map_free(l.days, free);
+	influence_free(l.influence);
 	return r;
 }
 
@@ -260,12 +295,27 @@ refresh_groups(struct fleet *f, uint64_t now_ms)
 		    strerror(-r));
 }
 
+/* Each day of the server's clock has its shares. */
+static void
+learn_news(struct fleet *f, const struct knowledge_news *n)
+{
+	uint64_t day = ds_clock_wall_us() / DAY_US;
+	struct influence *fresh = day != f->influence_day ? influence_new() : NULL;
+
+	if (fresh != NULL) {
+		influence_free(f->influence);
+		f->influence = fresh;
+		f->influence_day = day;
+	}
+	learn(f, f->influence, n, INFLUENCE_MAX);
+}
+
 static void
 take_news(struct fleet *f, struct news *n)
 {
 	switch (n->sort) {
 	case NEWS_FACT:
-		learn(f, DS_CONTAINER(n, struct knowledge_news, news));
+		learn_news(f, DS_CONTAINER(n, struct knowledge_news, news));
 		break;
 	case NEWS_LOGIN:
 		take_login(f, DS_CONTAINER(n, struct login_news, news));
@@ -375,6 +425,7 @@ fleet_new(const struct fleet_config *cfg, char *ret_why, size_t why_size)
 	f->mail = ds_mailbox_new(MAIL_MAX);
 	f->knowledge = knowledge_new();
 	f->groups = groups_new();
+	f->influence = influence_new();
 	f->silence = silence_new(cfg);
 	f->logins = logins_new(&f->cfg);
 	f->waves = waves_new(&f->cfg);
@@ -382,8 +433,8 @@ fleet_new(const struct fleet_config *cfg, char *ret_why, size_t why_size)
 	f->rules = rulebook_snapshot();
 	f->reviews = reviews_snapshot();
 	if (f->snapshot == NULL || f->mail == NULL || f->knowledge == NULL || f->groups == NULL ||
-	    f->silence == NULL || f->logins == NULL || f->waves == NULL || f->allowed == NULL ||
-	    f->rules == NULL || f->reviews == NULL)
+	    f->influence == NULL || f->silence == NULL || f->logins == NULL || f->waves == NULL ||
+	    f->allowed == NULL || f->rules == NULL || f->reviews == NULL)
 		goto fail;
 	r = regroup(&f->cfg, f->groups, &f->honeypots);
 	if (r >= 0)
@@ -443,6 +494,7 @@ fleet_free(struct fleet *f)
 	ds_snapshot_free(f->snapshot);
 	knowledge_free(f->knowledge);
 	groups_free(f->groups);
+	influence_free(f->influence);
 	silence_free(f->silence);
 	logins_free(f->logins);
 	waves_free(f->waves);
