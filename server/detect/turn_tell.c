@@ -99,6 +99,18 @@ turn_is_expected(struct turn *t, const struct sighting *s)
 	    key_kind(s->kind), s->key.data, s->key.size, s->time_us);
 }
 
+/* This batch has told something else of the same alert: a rule, of a program that is new as well. */
+static bool
+is_told(const struct turn *t, size_t first)
+{
+	const struct finding *all = t->verdict->findings;
+
+	for (size_t i = 0; i < first; i++)
+		if (strcmp(all[i].group, all[first].group) == 0)
+			return true;
+	return false;
+}
+
 int
 turn_tell(struct turn *t, struct sighting *s, const struct detector *by)
 {
@@ -109,10 +121,10 @@ turn_tell(struct turn *t, struct sighting *s, const struct detector *by)
 	if (r < 0 || t->verdict->findings_len == first)
 		return r;
 	fold_deployed(t, s, first);
-	if (!again && !t->verdict->findings[first].notice)
+	if (!again && !t->verdict->findings[first].notice && !is_told(t, first)) {
 		version_told(t, s);
-	if (!again && !t->verdict->findings[first].notice)
 		tell_fleet(t, s, &t->verdict->findings[first]);
+	}
 	return again || t->verdict->findings[first].notice
 		   ? 0
 		   : tell_fusion(t, s, t->verdict->findings[first].group);

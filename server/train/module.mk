@@ -7,3 +7,6 @@ EXTRA_DIST += server/train/.may_include
 check_PROGRAMS += tests/system/history
 tests_system_history_SOURCES = tests/system/history.c
 tests_system_history_LDADD = $(DS_BATCH_LIBS) lib/libds.a -lm
+check_PROGRAMS += tests/system/recording
+tests_system_recording_SOURCES = tests/system/recording.c
+tests_system_recording_LDADD = $(DS_BATCH_LIBS) lib/libds.a -lm

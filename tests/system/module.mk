@@ -27,7 +27,7 @@ EXTRA_DIST += tests/system/api.py tests/system/api_http.py tests/system/contract
 system_tests += tests/system/api.py tests/system/api_http.py tests/system/ctl.py
 sanitized_system_tests += tests/system/api.py
 
-system_tests += tests/system/models.py tests/system/learn.py
+system_tests += tests/system/models.py tests/system/learn.py tests/system/fleet.py
 sanitized_system_tests += tests/system/models.py
 
 system_tests += tests/system/sim.py tests/system/copies.py

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What several hosts do at once: the same upgrade on four of them is one notice, and each profile goes on as another
+version; a declared deployment is another; the same strange program on all of them, which nothing explains, is a wave. Four
+agents over the wire, each with a certificate and a clock of its own (daemonsec-sim replay)."""
+import os, sys
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import *
+
+HOSTS = 4
+SIM = program("daemonsec-sim")
+NGINX = "EXE=/usr/sbin/nginx"
+
+
+def line(seconds, kind, daemon, *pairs):
+    return "\t".join([str(seconds), kind, daemon, *pairs]) + "\n"
+
+
+def declared(seconds, name, exe, version, hash):
+    return line(seconds, "DAEMON", f"{name}.service", "ROLE=service", "PID=100", f"EXE={exe}", f"SHA256={hash * 32}",
+                *([f"PACKAGE={name}", f"PACKAGE_VERSION={version}"] if version else []))
+
+
+def started(seconds, exe, pid):
+    return line(seconds, "EXEC", "nginx.service", f"EXE={exe}", f"ARGS={exe}", "PARENT_EXE=/usr/sbin/nginx",
+                "ANCESTORS=/usr/sbin/nginx", f"PID={pid}", "PPID=101", "UID=33")
+
+
+def learning():
+    yield line(0, "AGENT_START", "-", "PID=1")
+    yield declared(0, "nginx", "/usr/sbin/nginx", "1.22", "01")
+    yield declared(0, "app", "/opt/app/app", "", "01")
+    for s in range(10, 210, 10):
+        yield started(s, "/usr/bin/gzip", 700)
+        for name in ("nginx", "app"):
+            yield line(s, "RESOURCE", f"{name}.service", "RSS=1000000")
+
+
+def upgrade():
+    """What dpkg does, what the agent finds, and the new version's new helper."""
+    yield line(0, "FILE_CREATE", "dpkg/script", "PATH=/usr/bin/brotli", "EXE=/usr/bin/dpkg", "PID=600")
+    yield declared(2, "nginx", "/usr/sbin/nginx", "1.24", "02")
+    yield line(3, "INTEGRITY", "nginx.service", "PATH=/usr/sbin/nginx", f"SHA256={'02' * 32}", f"SHA256_BEFORE={'01' * 32}",
+               "PACKAGE=nginx", "PACKAGE_VERSION=1.24", "OUTCOME=1", "FILE_CLASS=executable")
+    yield started(4, "/usr/bin/brotli", 701)
+
+
+def deployed():
+    yield declared(0, "app", "/opt/app/app", "", "02")
+    yield line(0.1, "CONNECT", "app.service", "EXE=/opt/app/app", "PID=100", "DADDR=198.51.100.7", "DPORT=5555", "PROTO=6")
+
+
+def all_send(site, name, events, ago, hosts=range(HOSTS)):
+    """Every host at once; the newest event was so many seconds ago."""
+    path = f"{site.dir}/{name}"
+    subprocess.run([os.path.join(BUILD, "tests", "system", "recording"), path], input="".join(events), text=True, check=True)
+    sims = [subprocess.Popen([SIM, "replay", "-o", "json", "--quiet", "--token-file", site.dir + "/token", "--state-dir",
+                              f"{site.dir}/sim{h}", "--agents", "1", "--first", str(h), "--from", path, "--speed", "0", "--ago",
+                              f"{ago}s"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for h in hosts]
+    said = [s.communicate(timeout=120)[0] for s in sims]
+    if not ok(all(s.returncode == 0 for s in sims), f"{len(said)} hosts sent: {name}"):
+        say("\n".join(said))
+
+
+def alerts(site, *kinds):
+    return [a for a in site.alerts(status="all") if a["kind"] in kinds]
+
+
+def told(site):
+    return [a for a in alerts(site, "new_child", "new_destination", "integrity", "privilege", "fleet_wave") if a["status"] == "open"]
+
+
+def versions(site):
+    """The newest of nginx on each host."""
+    return [site.all(f"daemons/{d['id']}/versions")[-1] for d in site.all("daemons") if d["name"] == "nginx.service"]
+
+
+isolate()
+with Site({"detect.learning_min": "60s", "detect.unseen_max": "0.1"}) as site:
+    with open(site.dir + "/token", "w") as f:
+        f.write(site.make_token(uses=HOSTS) + "\n")
+    all_send(site, "learning", learning(), 1200)
+    ok(len(versions(site)) == HOSTS and all(v["reason"] == "first" for v in versions(site)), "nginx is known on all of them")
+
+    all_send(site, "upgrade", upgrade(), 600)
+    notices = alerts(site, "integrity")
+    if not ok(len(notices) == 1 and notices[0]["status"] == "acknowledged" and notices[0]["count"] == 2 * HOSTS and
+              "nginx was installed in version 1.24" in notices[0]["title"], "the same upgrade everywhere is one notice"):
+        say(json.dumps([(a["title"], a["status"], a["count"]) for a in notices], indent=1))
+    ok(not told(site), "and nothing else: " + ", ".join(a["title"] for a in told(site)))
+    now = versions(site)
+    ok(len(now) == HOSTS and all((v["version"], v["parent"], v["reason"]) == (2, 1, "package") and v["explained"] == 1 and
+                                 v["inherited"] >= 1 and v["told"] == 0 for v in now),
+       "on each of them the profile went on, with what the upgrade brought")
+
+    site.ctl("deploy", "begin", "--daemon", "app", "--ttl", "30m")
+    all_send(site, "two", [started(0, "/usr/bin/curl", 812)], 300, range(2))
+    ok(not alerts(site, "fleet_wave") and len(told(site)) == 2, "a strange program on two hosts is two alerts, and no wave")
+    all_send(site, "worm", [started(0, "/usr/bin/curl", 812)], 290, range(2, HOSTS))
+    wave = wait(lambda: [a for a in alerts(site, "fleet_wave") if a["count"] == 2], 60)
+    ok(len(alerts(site, "fleet_wave")) == 1, "it is one, whatever rules say besides")
+    ok(wave and len(wave) == 1 and wave[0]["severity"] in ("high", "critical") and wave[0]["status"] == "open", "on the third it is a wave, that grows")
+    one = site.get("alerts/" + wave[0]["id"]) if wave else {}
+    ok(one and {"sim-00000", "sim-00001", "sim-00002"} <= set(one["hosts"]) and one["peers"]["of"] == HOSTS,
+       f"it names the hosts: {one and one['title']}")
+    ok(len(told(site)) == HOSTS + 1, "and each host has its own alert")
+    ok(all(v["told"] == 1 and v["explained"] == 1 for v in versions(site)), "no upgrade explains it")
+
+    all_send(site, "deployed", deployed(), 0)
+    folded = [a for a in site.alerts(status="all") if a["status"] == "acknowledged" and a["id"] not in [n["id"] for n in notices]]
+    ok(len(folded) == 1 and folded[0]["count"] == 2 * HOSTS, "what a deployment was declared for is one notice, too")
+    ok(len(told(site)) == HOSTS + 1, "and alerts nothing")
+done()
