@@ -9,6 +9,7 @@ ctl_daemonsec_ctl_SOURCES += ctl/config_files.c
 ctl_daemonsec_ctl_SOURCES += ctl/config_files.h
 ctl_daemonsec_ctl_SOURCES += ctl/doctor.c
 ctl_daemonsec_ctl_SOURCES += ctl/events.c
+ctl_daemonsec_ctl_SOURCES += ctl/gate.c ctl/gate.h ctl/gate_report.c ctl/gate_run.c
 ctl_daemonsec_ctl_SOURCES += ctl/lists.c ctl/learning.c ctl/rules.c ctl/sigma.c ctl/sigma.h ctl/sigma_condition.c
 ctl_daemonsec_ctl_SOURCES += ctl/lists.h
 ctl_daemonsec_ctl_SOURCES += ctl/models.c
@@ -23,7 +24,8 @@ ctl_daemonsec_ctl_SOURCES += server/config.h
 ctl_daemonsec_ctl_SOURCES += server/api/hook_check.c server/notify/channel_check.c server/notify/siem_address.c
 ctl_daemonsec_ctl_SOURCES += server/react/kinds.c
 ctl_daemonsec_ctl_SOURCES += server/react/rules.c
-ctl_daemonsec_ctl_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) $(SSL_CFLAGS) $(SQLITE_CFLAGS)
+ctl_daemonsec_ctl_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) $(SSL_CFLAGS) $(SQLITE_CFLAGS) \
+	-DDS_SBINDIR='"$(sbindir)"'
 ctl_daemonsec_ctl_LDADD = lib/libds.a $(CURL_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(SQLITE_LIBS) -lm
 EXTRA_DIST += ctl/.may_include
 

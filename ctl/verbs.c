@@ -31,6 +31,13 @@ const struct verb verb_table[] = {
 	{ "deploy", "[begin --daemon D [--host H | --label L] [--ttl 30m] [--note T] | end ID]",
 	    "say that a daemon is about to change: what it does then is learnt",
 	    "begin end --daemon --host --label --ttl --note", verb_deploy },
+	{ "gate",
+	    "--daemon D [--as NAME] [--host H | --label L] [--since 10m] [--run COMMAND [--exercise COMMAND]] [--for 30s] "
+	    "[--fail-on low] [--format text|json|junit|sarif] [--location FILE] [--agent PATH] [--address HOST:PORT]",
+	    "fail a pipeline when a daemon does what the fleet's never does",
+	    "--daemon --as --host --label --since --run --exercise --for --fail-on --format --location --agent --address "
+	    "text json junit sarif low medium high critical",
+	    verb_gate },
 	{ "rules", "[import FILE|DIR | remove R]",
 	    "rules below the models: ours, and Sigma rules that were imported", "import remove",
 	    verb_rules },

@@ -23,6 +23,8 @@ const struct route route_table[] = {
 	{ "GET", "daemons/{id}", daemons_show, "daemons:read", "one daemon" },
 	{ "GET", "daemons/{id}/profile", daemons_profile, "daemons:read",
 	    "what is normal for a daemon" },
+	{ "GET", "daemons/{id}/departures", daemons_departures, "daemons:read",
+	    "what a candidate does that the fleet never does" },
 	{ "GET", "daemons/{id}/windows", daemons_windows, "daemons:read",
 	    "a daemon's minutes as points, clusters and bands" },
 	{ "GET", "daemons/{id}/versions", profile_versions_list, "daemons:read",

@@ -34,6 +34,7 @@ void hosts_email(struct call *c);
 void daemons_list(struct call *c);
 void daemons_show(struct call *c);
 void daemons_profile(struct call *c);
+void daemons_departures(struct call *c);
 void daemons_windows(struct call *c);
 void profile_versions_list(struct call *c);
 void profile_versions_rollback(struct call *c);

@@ -75,7 +75,7 @@ system_tests += tests/system/live/live.py
 
 system_tests += tests/system/units.py
 
-system_tests += tests/system/deploys.py
+system_tests += tests/system/deploys.py tests/system/gate.py
 
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)

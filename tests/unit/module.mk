@@ -463,6 +463,11 @@ tests_unit_test_hook_SOURCES = tests/unit/test_hook.c
 tests_unit_test_hook_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_hook_LDADD = server/libdsserver.a $(TEST_LIBS) $(SSL_LIBS) $(JANSSON_LIBS)
 
+unit_tests_server += tests/unit/test_departures
+tests_unit_test_departures_SOURCES = tests/unit/test_departures.c
+tests_unit_test_departures_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_departures_LDADD = server/libdsserver.a $(TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA

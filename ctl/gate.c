@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * gate - fails a pipeline when a candidate daemon does what the fleet's never does.
+ *
+ * The candidate is watched by an agent: one of a staging host (--host, --label), or one that
+ * belongs to this run only (--run).  What it did is compared by the server, which has the fleet's
+ * profiles.
+ */
+#include "ctl/gate.h"
+
+#include "ctl/client.h"
+#include "lib/clock.h"
+#include "lib/conf.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POLL_MS     1000
+#define QUIET       3 /* seconds without news */
+#define FOR_MS      30000u
+#define FOR_MAX_MS  (3600u * 1000)
+#define SINCE_LIMIT 40
+
+const char *const gate_severities[4] = { "low", "medium", "high", "critical" };
+
+uint64_t
+gate_now_ms(void)
+{
+	return ds_clock_monotonic_ms();
+}
+
+void
+gate_rest(unsigned ms)
+{
+	(void)poll(NULL, 0, (int)ms); /* a signal ends it early, and who waits looks again */
+}
+
+static int
+ask(const struct gate *g, const char *host, json_t **ret)
+{
+	char path[300], *full;
+	int r;
+
+	snprintf(path, sizeof(path), "daemons/%.200s/departures", g->daemon);
+	full = client_path(
+	    path, "host", host, "label", g->label, "as", g->as, "since", g->since, NULL);
+	if (full == NULL)
+		return EXIT_UNREACHABLE;
+	r = client_get(g->ctl, full, ret);
+	free(full);
+	return r;
+}
+
+/* Looks again and again until there is something, or the time is over. */
+static int
+watch(const struct gate *g, json_t **ret)
+{
+	uint64_t end_ms = gate_now_ms() + g->for_ms;
+	int r;
+
+	*ret = NULL;
+	do {
+		json_decref(*ret);
+		*ret = NULL;
+		gate_rest(POLL_MS);
+		r = ask(g, g->host, ret);
+	} while (r == EXIT_OK && gate_count(g, *ret) == 0 && gate_now_ms() < end_ms);
+	return r;
+}
+
+/* An agent that goes on has no last word: until nothing new has come for a while. */
+static int
+settle(const struct gate *g, const char *host, json_t **ret)
+{
+	json_int_t before = -1, now;
+	unsigned quiet = 0;
+	int r;
+
+	do {
+		r = ask(g, host, ret);
+		now = json_integer_value(json_object_get(*ret, "behaviours"));
+		quiet = now == before ? quiet + 1 : 0;
+		before = now;
+		if (r != EXIT_OK || quiet >= QUIET)
+			return r;
+		json_decref(*ret);
+		*ret = NULL;
+		gate_rest(POLL_MS);
+	} while (true);
+}
+
+static int
+try_out(const struct gate *g, json_t **ret)
+{
+	struct gate_agent agent = { .pid = -1 };
+	const char *host = g->host;
+	int r = EXIT_OK;
+
+	if (host == NULL) {
+		r = gate_agent_start(&agent, g);
+		host = agent.host;
+	}
+	if (r == EXIT_OK)
+		r = gate_candidate_run(g, host);
+	if (r == EXIT_OK && g->host == NULL)
+		r = gate_agent_end(&agent, g);
+	if (r == EXIT_OK)
+		r = g->host == NULL ? ask(g, host, ret) : settle(g, host, ret);
+	gate_agent_stop(&agent, g);
+	return r;
+}
+
+static int
+conclude(const struct gate *g, const char *form, const json_t *verdict)
+{
+	json_int_t peers = json_integer_value(json_object_get(verdict, "peers"));
+	size_t found = gate_count(g, verdict);
+
+	if (json_integer_value(json_object_get(verdict, "candidates")) == 0) {
+		fprintf(stderr,
+		    "daemonsec-ctl: no %s was seen there since then: nothing to judge\n",
+		    g->as != NULL ? g->as : g->daemon);
+		return EXIT_CONFLICT;
+	}
+	if (peers == 0) {
+		fprintf(stderr,
+		    "daemonsec-ctl: no other host has %s learnt: there is nothing to compare with\n",
+		    g->daemon);
+		return EXIT_CONFLICT;
+	}
+	gate_print(g, form, verdict);
+	return found > 0 ? EXIT_FOUND : EXIT_OK;
+}
+
+static bool
+read_time(const char *name, const char *text, unsigned *ret_ms)
+{
+	uint64_t ms;
+
+	if (text == NULL)
+		return true;
+	if (ds_conf_duration(text, &ms) == 0 && ms > 0 && ms <= FOR_MAX_MS) {
+		*ret_ms = (unsigned)ms;
+		return true;
+	}
+	fprintf(stderr, "daemonsec-ctl: --%s is a duration up to 1h, such as 30s, not \"%s\"\n",
+	    name, text);
+	return false;
+}
+
+static bool
+read_severity(const char *text, int *ret)
+{
+	for (int i = 0; text != NULL && i < 4; i++) {
+		if (strcmp(text, gate_severities[i]) == 0) {
+			*ret = i;
+			return true;
+		}
+	}
+	if (text != NULL)
+		fprintf(stderr, "daemonsec-ctl: --fail-on is low, medium, high or critical\n");
+	return text == NULL;
+}
+
+/* Now, or so long ago, as the API takes it. */
+static bool
+read_since(struct gate *g, char buf[SINCE_LIMIT])
+{
+	uint64_t ms;
+
+	if (g->run != NULL || (g->since == NULL && g->for_ms > 0)) {
+		ds_clock_format(ds_clock_wall_us(), buf, SINCE_LIMIT);
+		g->since = buf;
+		return true;
+	}
+	if (g->since == NULL || ds_conf_duration(g->since, &ms) < 0)
+		return true;
+	snprintf(buf, SINCE_LIMIT, "now-%.20s", g->since);
+	g->since = buf;
+	return true;
+}
+
+int
+verb_gate(struct ctl *c)
+{
+	const char *form = ctl_option(c, "format"), *time = ctl_option(c, "for"),
+		   *grave = ctl_option(c, "fail-on");
+	struct gate g = { .ctl = c,
+		.daemon = ctl_option(c, "daemon"),
+		.as = ctl_option(c, "as"),
+		.host = ctl_option(c, "host"),
+		.label = ctl_option(c, "label"),
+		.since = ctl_option(c, "since"),
+		.run = ctl_option(c, "run"),
+		.exercise = ctl_option(c, "exercise"),
+		.agent = ctl_option(c, "agent"),
+		.address = ctl_option(c, "address"),
+		.location = ctl_option(c, "location") };
+	char since[SINCE_LIMIT];
+	json_t *verdict = NULL;
+	int r;
+
+	if (!ctl_options_known(c))
+		return EXIT_USAGE;
+	if (form == NULL)
+		form = c->output == OUTPUT_TABLE ? "text" : "json";
+	if (c->argc != 1 || g.daemon == NULL || strchr(g.daemon, '/') != NULL ||
+	    !gate_has_form(form) || (g.exercise != NULL && g.run == NULL) ||
+	    (g.label != NULL && (g.host != NULL || g.run != NULL)))
+		return ctl_usage(c);
+	if (!read_time("for", time, &g.for_ms) || !read_severity(grave, &g.fail_on) ||
+	    !read_since(&g, since))
+		return EXIT_USAGE;
+	if (g.run != NULL && g.for_ms == 0)
+		g.for_ms = FOR_MS;
+	r = g.run != NULL  ? try_out(&g, &verdict)
+	    : g.for_ms > 0 ? watch(&g, &verdict)
+			   : ask(&g, g.host, &verdict);
+	if (r == EXIT_OK)
+		r = conclude(&g, form, verdict);
+	json_decref(verdict);
+	return r;
+}
