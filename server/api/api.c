@@ -269,28 +269,10 @@ api_get_rates(const struct api *api, struct rates *ret)
 		(void)ingest_each_session(api->cfg.ingest, add_session, ret); /* 0 always */
 }
 
-struct wanted_session {
-	uint32_t host;
-	struct session_info *ret;
-};
-
-static int
-see_session(const struct session_info *s, void *ctx)
-{
-	struct wanted_session *w = ctx;
-
-	if (s->host != w->host)
-		return 0;
-	*w->ret = *s;
-	return 1;
-}
-
 bool
 api_session(const struct api_config *cfg, uint32_t host, struct session_info *ret)
 {
-	struct wanted_session w = { host, ret };
-
-	return cfg->ingest != NULL && ingest_each_session(cfg->ingest, see_session, &w) == 1;
+	return cfg->ingest != NULL && ingest_session(cfg->ingest, host, ret);
 }
 
 int

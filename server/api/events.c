@@ -8,6 +8,7 @@
 #include "server/api/ecs.h"
 #include "server/api/follow.h"
 #include "server/api/routes.h"
+#include "server/store/writer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #define SEARCH_BYTES (2u << 30) /* packed, of one page */
 #define ANSWER_STOP  (CALL_ANSWER_MAX / 2)
 #define BUCKETS_MAX  500u
+#define PAGE_MS      60000u /* from a page to the next: so long its segments stay as they are */
 #define BUCKETS      60u
 #define SPAN_US      (UINT64_C(3600) * 1000000) /* of a histogram without since */
 
@@ -66,6 +68,7 @@ search(struct call *c, struct search *what)
 	what->call = write_hit;
 	what->is_cancelled = is_cancelled;
 	what->ctx = c;
+	writer_keep_segments(c->cfg->writer, PAGE_MS);
 	ds_json_object(&c->json);
 	ds_json_key(&c->json, "items");
 	ds_json_array(&c->json);

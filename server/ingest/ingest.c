@@ -221,6 +221,30 @@ ingest_each_session(
 	return r;
 }
 
+bool
+ingest_session(struct ingest *in, uint32_t host, struct session_info *ret)
+{
+	struct ds_version *v = ds_snapshot_acquire(worker_of(in, host)->published);
+	const struct session_list *list = v ? ds_version_value(v) : NULL;
+	size_t low = 0, high = list ? list->len : 0;
+	bool found;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (list->items[mid].host < host)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	found = list && low < list->len && list->items[low].host == host;
+	if (found)
+		*ret = list->items[low];
+	if (v)
+		ds_version_release(v);
+	return found;
+}
+
 static uint64_t
 count_sessions(struct ingest *in)
 {

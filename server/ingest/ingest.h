@@ -95,6 +95,8 @@ uint16_t ingest_port(const struct ingest *in);
 /* Any thread.  Calls for each session until it returns other than 0, which is returned. */
 int ingest_each_session(
     struct ingest *in, int (*call)(const struct session_info *s, void *ctx), void *ctx);
+/* Any thread: the host's session, as of at most a second ago; false when there is none. */
+bool ingest_session(struct ingest *in, uint32_t host, struct session_info *ret);
 /* Any thread, after the change was committed: a host was approved, revoked or relabelled.  A
  * revoked one is cut at once. */
 void ingest_host_changed(struct ingest *in, const uint8_t id[DS_HOST_ID_SIZE]);

@@ -8,7 +8,7 @@
 struct session_list {
 	struct detect_state detection;
 	size_t len;
-	struct session_info items[];
+	struct session_info items[]; /* by host */
 };
 
 #endif

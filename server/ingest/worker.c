@@ -150,6 +150,14 @@ on_mail(evutil_socket_t fd, short what, void *arg)
 	deliver_acks(w);
 }
 
+static int
+by_host(const void *a, const void *b)
+{
+	const struct session_info *x = a, *y = b;
+
+	return (x->host > y->host) - (x->host < y->host);
+}
+
 static void
 publish(struct worker *w)
 {
@@ -167,6 +175,8 @@ publish(struct worker *w)
 		list->items[len++] = s->info;
 	}
 	list->len = len;
+	if (len > 1)
+		qsort(list->items, len, sizeof(list->items[0]), by_host);
 	detect_get_state(w->detect, &list->detection);
 	if (ds_snapshot_publish(w->published, list) < 0)
 		free(list);

@@ -170,5 +170,5 @@ maintain_step(struct store *s, uint64_t now_us, unsigned budget_ms)
 	r = enforce_retention(s, now_us);
 	if (r != 0)
 		return r;
-	return compact_step(s, now_us, deadline_ms);
+	return budget_ms > 0 ? compact_step(s, now_us, deadline_ms) : 0;
 }

@@ -16,8 +16,9 @@
 #define GROUP_MAX       1024 /* requests in one transaction */
 #define GROUP_MS        200  /* a transaction that has run so long is committed */
 #define MAINTAIN_MS     5000
-#define MAINTAIN_BUDGET 10 /* ms; the mail waits meanwhile */
-#define MAINTAIN_MORE   20 /* ms until the next step when there is more to do */
+#define MAINTAIN_BUDGET 10      /* ms; the mail waits meanwhile */
+#define KEEP_MAX_MS     600000u /* that segments are kept as they are at a stretch */
+#define MAINTAIN_MORE   20      /* ms until the next step when there is more to do */
 
 struct writer {
 	const struct store_backend *backend;
@@ -30,6 +31,8 @@ struct writer {
 	char *why;
 	size_t why_size;
 	uint64_t maintain_at_ms;
+	uint64_t kept_since_ms; /* 0: segments are not kept as they are */
+	_Atomic uint64_t keep_until_ms;
 	atomic_bool stop;
 	atomic_uint_least64_t commits, commit_us_total, commit_us_max, batches, events, failures;
 	atomic_int last_error;
@@ -146,11 +149,31 @@ write_group(struct writer *w, struct group *g, struct ds_mail *m)
 	return m;
 }
 
+/* Whether somebody pages, and not for too long without a break. */
+static bool
+keeps_segments(struct writer *w, uint64_t now_ms)
+{
+	if (now_ms >= w->keep_until_ms) {
+		w->kept_since_ms = 0;
+		return false;
+	}
+	if (w->kept_since_ms == 0)
+		w->kept_since_ms = now_ms;
+	return now_ms - w->kept_since_ms < KEEP_MAX_MS;
+}
+
+void
+writer_keep_segments(struct writer *w, uint64_t ms)
+{
+	w->keep_until_ms = ds_clock_monotonic_ms() + ms;
+}
+
 static int
 maintain(struct writer *w, uint64_t now_ms)
 {
 	static struct ds_log_rate rate;
-	int r = w->backend->maintain(w->store, w->cfg.clock(), MAINTAIN_BUDGET);
+	unsigned budget = keeps_segments(w, now_ms) ? 0 : MAINTAIN_BUDGET;
+	int r = w->backend->maintain(w->store, w->cfg.clock(), budget);
 
 	if (r < 0 && ds_log_pass(&rate, 2))
 		ds_log(WARN, "housekeeping of the store failed, trying again", "why=\"%s\"",

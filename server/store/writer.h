@@ -38,6 +38,10 @@ DS_MUST_CHECK int writer_post(struct writer *w, struct write_request *req);
 DS_MUST_CHECK int writer_run(struct writer *w, struct ds_mailbox *replies,
     int (*run)(const struct store_backend *backend, struct store *store, void *ctx), void *ctx);
 
+/* Any thread: for the next `ms`, segments stay as they are, so that who reads page after page is
+ * shown each event once.  Not without end: housekeeping gets its turn. */
+void writer_keep_segments(struct writer *w, uint64_t ms);
+
 struct writer_stats {
 	uint64_t commits, commit_us_total, commit_us_max, batches, events, failures, backlog;
 	int last_error;

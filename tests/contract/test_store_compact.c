@@ -152,6 +152,23 @@ closed_hours_are_merged_and_no_event_is_lost_or_doubled(void **state)
 }
 
 static void
+without_a_budget_segments_stay_as_they_are(void **state)
+{
+	struct fixture *f = *state;
+	struct segment_filter all = { 0 };
+
+	fixture_clock_us = fixture_clock_us / HOUR * HOUR + 60000000;
+	fill_hour(f, 1, 20);
+	fixture_clock_us += HOUR;
+	fill_hour(f, 21, 21);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(f->backend->maintain(f->store, fixture_clock_us, 0), 0);
+	assert_int_equal(see(f, &all)->segments, 21 * HOSTS);
+	fixture_maintain(f, fixture_clock_us);
+	assert_true(see(f, &all)->segments < 21 * HOSTS);
+}
+
+static void
 what_is_merged_is_still_found_by_its_index(void **state)
 {
 	struct fixture *f = *state;
@@ -305,6 +322,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup_sqlite, teardown)
 	const struct CMUnitTest tests[] = {
 		T(closed_hours_are_merged_and_no_event_is_lost_or_doubled),
+		T(without_a_budget_segments_stay_as_they_are),
 		T(what_is_merged_is_still_found_by_its_index),
 		T(what_is_small_of_a_closed_day_is_merged_once),
 		T(a_step_that_ran_out_of_time_is_gone_on_with),

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* What the fake store did; read by the test only while the writer waits for mail. */
@@ -77,13 +78,17 @@ fake_unmark(struct store *s, bool keep)
 	return 0;
 }
 
+static _Atomic int last_budget = -1;
+static sem_t maintained;
+
 static int
 fake_maintain(struct store *s, uint64_t now_us, unsigned budget_ms)
 {
 	(void)s;
 	(void)now_us;
-	(void)budget_ms;
-	return 0;
+	atomic_store(&last_budget, (int)budget_ms);
+	sem_post(&maintained);
+	return 1; /* more to do: comes again soon */
 }
 
 static const struct store_backend fake = {
@@ -147,6 +152,7 @@ setup(void **state)
 	log_.begin_fails = log_.commit_fails = 0;
 	(void)sem_init(&done_sem, 0, 0);
 	(void)sem_init(&gate, 0, 0);
+	(void)sem_init(&maintained, 0, 0);
 	*state = writer_start(&fake, &cfg, why, sizeof(why));
 	return *state ? 0 : -1;
 }
@@ -249,6 +255,26 @@ a_store_that_recovers_is_used_again(void **state)
 	assert_int_equal(stats.last_error, 0);
 }
 
+/* Until a step of housekeeping has (or has not) a budget for merging. */
+static void
+wait_budget(bool has)
+{
+	do
+		while (sem_wait(&maintained) < 0)
+			;
+	while ((atomic_load(&last_budget) > 0) != has);
+}
+
+static void
+segments_stay_as_they_are_while_somebody_pages(void **state)
+{
+	wait_budget(true);
+	writer_keep_segments(*state, 1000000);
+	wait_budget(false);
+	writer_keep_segments(*state, 0);
+	wait_budget(true);
+}
+
 int
 main(void)
 {
@@ -259,6 +285,7 @@ main(void)
 		T(a_full_disk_fails_the_whole_transaction),
 		T(when_the_commit_fails_everybody_is_told),
 		T(a_store_that_recovers_is_used_again),
+		T(segments_stay_as_they_are_while_somebody_pages),
 	};
 
 	return cmocka_run_group_tests_name("writer", tests, NULL, NULL);
