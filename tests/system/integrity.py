@@ -5,7 +5,8 @@ a root file system of their own (an overlay), so that everything may be replaced
 import hashlib
 
 from harness import *
-from guard import Guard, INITIAL
+from guard import INITIAL
+from orders import ACTIVE, DRY_RUN, OrderGuard
 
 isolate()
 need("nginx", "sshd", "ssh-keygen", "dpkg-deb", "dpkg")
@@ -194,15 +195,22 @@ def rpm_package(version):
 
 def rpm_upgrade(g):
     rtoyd = "/usr/sbin/rtoyd"
+    before = sha256(rtoyd)
     e = after(g, rtoyd, lambda: rpm_package("2"), SHA256=lambda s: s == sha256(rtoyd))
     ok(e and e["OUTCOME"] == 1 and e["EXPLANATION"] == "package" and e["PACKAGE"] == "rtoy" and e["PACKAGE_VERSION"] == "2-3",
        f"rpm's database explains an upgrade: {e and e['MESSAGE']}")
+    r = g.do("restore_file", path=rtoyd, sha256=before.encode("latin-1").hex(), mode=ACTIVE)
+    ok(r["outcome"] == "refused" and "package rtoy has it so" in r["text"] and sha256(rtoyd) != before,
+       f"which automation does not put back: {r['text']}")
+    upgraded = sha256(rtoyd)
     with open(rtoyd + ".x", "wb") as f:
         f.write(open(rtoyd, "rb").read() + b"evil")
     os.chmod(rtoyd + ".x", 0o755)
     e = after(g, rtoyd, lambda: os.rename(rtoyd + ".x", rtoyd))
     ok(e and e["OUTCOME"] == 2 and "EXPLANATION" not in e and e["PACKAGE"] == "rtoy",
        f"and not a program that is another than its digest says: {e and e['MESSAGE']}")
+    r = g.do("restore_file", path=rtoyd, sha256=upgraded.encode("latin-1").hex(), mode=DRY_RUN)
+    ok(r["outcome"] == "would", f"that would be put back: {r['text']}")
 
 
 if shutil.which("rpmbuild"):
@@ -215,7 +223,7 @@ package("1", "one")
 EXTRA = tempfile.mkdtemp(prefix="daemonsec-integrity.", dir="/var/tmp") + "/extra.conf"
 write(EXTRA, "extra\n")
 options = {"integrity.files": f"nginx=/usr/sbin/toyd, nginx=/usr/sbin/rtoyd, nginx={EXTRA}"}
-with Guard(options, "sshd,nginx") as g:
+with OrderGuard(options, "sshd,nginx") as g:
     for name in ("sshd", "nginx"):
         g.wait("DAEMON", 20, daemon=name)
     ok(wait(lambda: "integrity" in g.sensors(), 10), "the sensor runs")
