@@ -59,6 +59,7 @@ int verb_gate(struct ctl *c);
 int verb_rules(struct ctl *c);
 int verb_tokens(struct ctl *c);
 int verb_api_tokens(struct ctl *c);
+int verb_ca(struct ctl *c);
 int verb_users(struct ctl *c);
 int verb_notify(struct ctl *c);
 int verb_audit(struct ctl *c);

@@ -37,8 +37,9 @@ enum ds_str_type { DS_TYPE_TEXT, DS_TYPE_PATH, DS_TYPE_ARGV, DS_TYPE_ADDR, DS_TY
 /* Flags of an event, on the wire. */
 #define DS_FLAG_FIRST \
 	0x01u /* the agent saw this behaviour (daemon, kind, key) for the first time */
-#define DS_FLAG_REPEAT 0x02u /* `count` more of something already sent in full; pids may be stale \
-			      */
+#define DS_FLAG_REPEAT                                                             \
+	0x02u /* `count` more of something already sent in full; pids may be stale \
+	       */
 #define DS_FLAG_TRUNCATED 0x04u /* a string was longer than its bound and was cut */
 #define DS_FLAG_PARTIAL   0x08u /* something could not be read (a path, an argument list) */
 #define DS_FLAG_INITIAL   0x10u /* found when the agent started, not seen happening */

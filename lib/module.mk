@@ -19,7 +19,7 @@ lib_libdsbatch_a_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS)
 
 # OpenSSL, libevent
 noinst_LIBRARIES += lib/libdsnet.a
-lib_libdsnet_a_SOURCES = lib/sign.c lib/sign.h lib/tls.c lib/tls_cert.c lib/tls.h lib/token.c lib/conn.c lib/conn.h lib/conn_turn.c \
+lib_libdsnet_a_SOURCES = lib/sign.c lib/sign.h lib/tls.c lib/tls_cert.c lib/tls_bundle.c lib/tls.h lib/token.c lib/conn.c lib/conn.h lib/conn_turn.c \
 	lib/conn_turn.h
 lib_libdsnet_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 

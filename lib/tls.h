@@ -57,6 +57,13 @@ void *ds_tls_key_pkey(struct ds_tls_key *key);
 /* SHA-256 of the public key of a DER certificate. */
 DS_MUST_CHECK int ds_tls_cert_pin(const void *der, size_t size, uint8_t ret[DS_PIN_SIZE]);
 
+#define DS_TRUSTS_MAX 3 /* authorities that are trusted at a time */
+/* Writes the certificates of authorities, DER one behind the other, as one PEM file, atomically and
+ * synced.  -EBADMSG: not such, or too many. */
+DS_MUST_CHECK int ds_tls_save_bundle(const char *file, const void *ders, size_t size);
+/* SHA-256 of the public keys in a PEM file, zero behind the last; how many, or -errno. */
+DS_MUST_CHECK int ds_tls_file_pins(const char *file, uint8_t ret[DS_TRUSTS_MAX * DS_PIN_SIZE]);
+
 struct ds_cert_info {
 	bool has_host;
 	uint8_t host_id[DS_HOST_ID_SIZE];

@@ -149,6 +149,17 @@ static const struct ds_message_field renew_fields[] = {
 };
 static const struct ds_message renew_message = { renew_fields, DS_LEN(renew_fields) };
 
+static const struct ds_message_field trust_fields[] = {
+	{ DS_FIELD_BYTES(1, ds_trust, authorities, size) },
+	{ DS_FIELD_NUM(2, DS_MESSAGE_U64, ds_trust, renew_after_us) },
+};
+static const struct ds_message trust_message = { trust_fields, DS_LEN(trust_fields) };
+
+static const struct ds_message_field trusts_fields[] = {
+	{ DS_FIELD_FIXED(1, ds_trusts, pins) },
+};
+static const struct ds_message trusts_message = { trusts_fields, DS_LEN(trusts_fields) };
+
 int
 ds_hello_put(struct ds_buf *b, const struct ds_hello *m)
 {
@@ -263,4 +274,30 @@ ds_renew_get(const void *data, size_t size, struct ds_renew *ret)
 {
 	*ret = (struct ds_renew){ 0 };
 	return ds_message_get(&renew_message, data, size, ret, NULL);
+}
+
+int
+ds_trust_put(struct ds_buf *b, const struct ds_trust *m)
+{
+	return ds_message_put(b, &trust_message, m);
+}
+
+int
+ds_trust_get(const void *data, size_t size, struct ds_trust *ret)
+{
+	*ret = (struct ds_trust){ 0 };
+	return ds_message_get(&trust_message, data, size, ret, NULL);
+}
+
+int
+ds_trusts_put(struct ds_buf *b, const struct ds_trusts *m)
+{
+	return ds_message_put(b, &trusts_message, m);
+}
+
+int
+ds_trusts_get(const void *data, size_t size, struct ds_trusts *ret)
+{
+	*ret = (struct ds_trusts){ 0 };
+	return ds_message_get(&trusts_message, data, size, ret, NULL);
 }

@@ -28,6 +28,8 @@ enum ds_frame_type {
 	DS_FRAME_RENEW = 10,      /* agent with certificate -> server: fresh CSR */
 	DS_FRAME_ORDER = 11,      /* server -> agent: opaque signed bytes for the guard */
 	DS_FRAME_RESULT = 12,     /* agent -> server: opaque bytes of the guard */
+	DS_FRAME_TRUST = 13,      /* server -> agent: which authorities to trust from now on */
+	DS_FRAME_TRUSTS = 14,     /* agent -> server: which it trusts now */
 };
 
 /* A receiver that does not know the type of a frame with this flag closes; without it, it skips the
@@ -157,6 +159,16 @@ struct ds_renew {
 	size_t csr_size;
 };
 
+struct ds_trust {
+	const uint8_t *authorities; /* DER, one behind the other; borrows when decoded */
+	size_t size;
+	uint64_t renew_after_us; /* as in WELCOME; 0: as it was */
+};
+
+struct ds_trusts {
+	uint8_t pins[96]; /* as in HELLO */
+};
+
 /* Each pair: put appends the message (payload only, no frame header); get checks and reads a
  * payload: 0, or -EBADMSG. Texts longer than their array are cut by put and refused by get. */
 DS_MUST_CHECK int ds_hello_put(struct ds_buf *b, const struct ds_hello *m);
@@ -175,5 +187,9 @@ DS_MUST_CHECK int ds_certificate_put(struct ds_buf *b, const struct ds_certifica
 DS_MUST_CHECK int ds_certificate_get(const void *data, size_t size, struct ds_certificate *ret);
 DS_MUST_CHECK int ds_renew_put(struct ds_buf *b, const struct ds_renew *m);
 DS_MUST_CHECK int ds_renew_get(const void *data, size_t size, struct ds_renew *ret);
+DS_MUST_CHECK int ds_trust_put(struct ds_buf *b, const struct ds_trust *m);
+DS_MUST_CHECK int ds_trust_get(const void *data, size_t size, struct ds_trust *ret);
+DS_MUST_CHECK int ds_trusts_put(struct ds_buf *b, const struct ds_trusts *m);
+DS_MUST_CHECK int ds_trusts_get(const void *data, size_t size, struct ds_trusts *ret);
 
 #endif

@@ -87,6 +87,7 @@ send_message(struct link *l, uint8_t type, struct ds_buf *b, int r)
 int
 link_session_greet(struct link *l)
 {
+	struct ds_trusts trusts = { 0 };
 	struct ds_hello m = { 0 };
 	struct ds_buf b;
 
@@ -95,6 +96,9 @@ link_session_greet(struct link *l)
 	m.epoch = l->ops->epoch(l->ctx);
 	m.now_us = ds_clock_wall_us();
 	lineage_tell(&l->lineage, &m);
+	if (ds_tls_file_pins(l->identity.ca_file, trusts.pins) < 0)
+		trusts = (struct ds_trusts){ 0 }; /* it is not told, then */
+	memcpy(m.trusts, trusts.pins, sizeof(m.trusts));
 	ds_buf_init(&b, 64u << 10);
 	return send_message(l, DS_FRAME_HELLO, &b, ds_hello_put(&b, &m));
 }
@@ -205,6 +209,36 @@ take_certificate(struct link *l, const struct ds_frame *f)
 		l->status.cert_not_after_us = info.not_after_us;
 	ds_log(INFO, "the certificate is renewed", "serial=%s", info.serial);
 	return 0;
+}
+
+/* Whom to trust from now on; only our server could say so. */
+static int
+take_trust(struct link *l, const struct ds_frame *f)
+{
+	struct ds_trusts answer = { 0 };
+	struct ds_trust m;
+	struct ds_buf b;
+	int r = ds_trust_get(f->payload, f->size, &m);
+
+	if (r < 0 || l->state != LINK_UP)
+		return -EBADMSG;
+	if (!l->identity.ca_is_given)
+		r = ds_tls_save_bundle(l->identity.ca_file, m.authorities, m.size);
+	if (r < 0)
+		ds_log(ERROR, "cannot keep whom to trust", "error=%s", strerror(-r));
+	if (m.renew_after_us > 0)
+		l->renew_after_us = m.renew_after_us;
+	renew_if_due(l);
+	r = ds_tls_file_pins(l->identity.ca_file, answer.pins);
+	if (r < 0)
+		return 0; /* nothing to tell; the next session asks again */
+	ds_log(INFO, "authorities that this host trusts", "number=%d", r);
+	ds_buf_init(&b, 4096);
+	r = ds_trusts_put(&b, &answer);
+	if (r == 0)
+		r = ds_conn_send(l->conn, DS_FRAME_TRUSTS, 0, b.data, b.len);
+	ds_buf_done(&b);
+	return r < 0 && r != -EAGAIN ? r : 0;
 }
 
 void
@@ -352,6 +386,8 @@ on_frame(struct ds_conn *c, const struct ds_frame *f, void *ctx)
 		return take_error(l, f);
 	case DS_FRAME_CERTIFICATE:
 		return take_certificate(l, f);
+	case DS_FRAME_TRUST:
+		return take_trust(l, f);
 	case DS_FRAME_PING:
 		/* A peer that pings faster than it reads gets no answer to some. */
 		return f->size > 64 ? -EBADMSG

@@ -61,6 +61,8 @@ void events_histogram(struct call *c);
 void tokens_list(struct call *c);
 void tokens_create(struct call *c);
 void tokens_create_many(struct call *c);
+void authority_show(struct call *c);
+void authority_rotate(struct call *c);
 void tokens_revoke(struct call *c);
 void api_tokens_list(struct call *c);
 void api_tokens_create(struct call *c);

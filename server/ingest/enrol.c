@@ -30,6 +30,7 @@ struct enrolment {
 	char token_id[64], peer[64];
 	uint8_t secret_hash[32];
 	struct pki_cert cert;
+	uint8_t issuer[DS_PIN_SIZE]; /* of cert */
 	struct ds_hello facts;
 	struct host_row row; /* texts point into facts and cert */
 	int result;
@@ -82,6 +83,22 @@ done(struct write_request *request, int result)
 }
 
 static int
+put(struct enrolment *e, const struct store_backend *b, struct store *store)
+{
+	int r = b->host_put(store, &e->row);
+
+	return r < 0 ? r : b->identity->issued(store, e->row.id, e->issuer);
+}
+
+static int
+update(struct enrolment *e, const struct store_backend *b, struct store *store)
+{
+	int r = b->host_update(store, &e->row);
+
+	return r < 0 || e->cert.der == NULL ? r : b->identity->issued(store, e->row.id, e->issuer);
+}
+
+static int
 run_enrol(struct write_request *request, const struct store_backend *b, struct store *store)
 {
 	struct enrolment *e = DS_CONTAINER(request, struct enrolment, request);
@@ -91,12 +108,12 @@ run_enrol(struct write_request *request, const struct store_backend *b, struct s
 	r = b->token_use(store, e->token_id, e->secret_hash, e->peer, ds_clock_wall_us(), &token);
 	/* The secret was right, the host enrolled before: this is the same enrolment again. */
 	if (e->is_known && (r == -EEXIST || r == -ETIME || r == 0))
-		return b->host_update(store, &e->row);
+		return update(e, b, store);
 	if (r < 0)
 		return r;
 	if (token.require_approval)
 		e->row.status = HOST_PENDING;
-	return b->host_put(store, &e->row);
+	return put(e, b, store);
 }
 
 /* A copy's identity of its own: somebody has to approve it. */
@@ -107,8 +124,8 @@ run_copy(struct write_request *request, const struct store_backend *b, struct st
 	int r;
 
 	if (e->is_known)
-		return b->host_update(store, &e->row);
-	r = b->host_put(store, &e->row);
+		return update(e, b, store);
+	r = put(e, b, store);
 	return r < 0 ? r : b->identity->mark_copy(store, e->row.id, e->copy_of, COPIES_MAX);
 }
 
@@ -117,7 +134,7 @@ run_update(struct write_request *request, const struct store_backend *b, struct 
 {
 	struct enrolment *e = DS_CONTAINER(request, struct enrolment, request);
 	size_t trusts = sizeof(e->facts.trusts);
-	int r = b->host_update(store, &e->row);
+	int r = update(e, b, store);
 
 	while (trusts > 0 && e->facts.trusts[trusts - 1] == 0)
 		trusts--;
@@ -139,6 +156,7 @@ enrolment_new(struct session *s)
 	e->session = s;
 	memcpy(e->peer, s->info.peer, sizeof(e->peer));
 	e->request.done = done;
+	memcpy(e->issuer, pki_pin(s->worker->pki), sizeof(e->issuer));
 	e->back = (struct worker_mail){ .kind = MAIL_ENROLLED, .enrolment = e };
 	return e;
 }
@@ -270,8 +288,7 @@ enrol_request(struct session *s, const void *payload, size_t size)
 		e->copy_of = s->number;
 	r = choose_id(s, e, &m, id);
 	if (r == 0)
-		r = pki_issue(
-		    s->worker->ingest->pki, m.csr, m.csr_size, id, ds_clock_wall_us(), &e->cert);
+		r = pki_issue(s->worker->pki, m.csr, m.csr_size, id, ds_clock_wall_us(), &e->cert);
 	if (r < 0)
 		return refuse_csr(s, e, r);
 	fill_row(e, id);
@@ -295,8 +312,8 @@ enrol_renew(struct session *s, const void *payload, size_t size)
 	e = enrolment_new(s);
 	if (!e)
 		return -ENOMEM;
-	r = pki_issue(s->worker->ingest->pki, m.csr, m.csr_size, s->info.host_id,
-	    ds_clock_wall_us(), &e->cert);
+	r = pki_issue(
+	    s->worker->pki, m.csr, m.csr_size, s->info.host_id, ds_clock_wall_us(), &e->cert);
 	if (r < 0)
 		return refuse_csr(s, e, r);
 	e->is_renewal = true;
@@ -317,7 +334,7 @@ send_certificate(struct enrolment *e)
 	int r;
 
 	memcpy(m.host_id, e->row.id, sizeof(m.host_id));
-	m.ca = pki_ca_der(w->ingest->pki, &m.ca_size);
+	m.ca = pki_ca_der(w->pki, &m.ca_size);
 	ds_buf_clear(&w->out);
 	r = ds_certificate_put(&w->out, &m);
 	return r < 0 ? r : session_send(e->session, DS_FRAME_CERTIFICATE, 0);
@@ -403,4 +420,13 @@ enrol_update_host(struct session *s, const struct ds_hello *hello)
 	fill_row(e, s->info.host_id);
 	if (writer_post(s->worker->ingest->cfg.writer, &e->request) < 0)
 		enrolment_free(e); /* the next hello tells it again */
+}
+
+void
+enrol_told_trusts(struct session *s, const uint8_t pins[DS_TRUSTS_MAX * DS_PIN_SIZE])
+{
+	struct ds_hello told = { 0 };
+
+	memcpy(told.trusts, pins, sizeof(told.trusts));
+	enrol_update_host(s, &told);
 }

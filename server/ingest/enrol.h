@@ -12,5 +12,7 @@ void enrol_done(struct worker *w, struct enrolment *e);
 void enrol_forget(struct enrolment *e);
 /* What an agent told about its host (NULL: only that it was seen), to the store. */
 void enrol_update_host(struct session *s, const struct ds_hello *hello);
+/* An agent says which authorities it trusts. */
+void enrol_told_trusts(struct session *s, const uint8_t pins[DS_TRUSTS_MAX * DS_PIN_SIZE]);
 
 #endif

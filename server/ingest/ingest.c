@@ -3,6 +3,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/order.h"
+#include "server/ingest/trust.h"
 #include "server/ingest/worker.h"
 
 #include <errno.h>
@@ -186,6 +187,38 @@ ingest_send_order(struct ingest *in, uint32_t host, const void *data, size_t siz
 	m->data = (uint8_t *)(m + 1);
 	memcpy(m->data, data, size);
 	r = worker_tell(worker_of(in, host), m);
+	if (r < 0)
+		free(m);
+	return r;
+}
+
+int
+ingest_authority(const struct ingest *in, struct reader *r, struct authority_state *ret)
+{
+	char why[300];
+	struct pki *pki = pki_again(in->pki, why, sizeof(why));
+	struct ds_cert_info info;
+	int result;
+
+	if (!pki)
+		return -EIO;
+	result = trust_look(pki, in->cfg.backend, r, ret);
+	if (result == 0 && ds_tls_file_info(pki_ca_file(pki), &info) == 0)
+		ret->expires_us = info.not_after_us;
+	pki_free(pki);
+	return result;
+}
+
+int
+ingest_rotate(struct ingest *in, bool is_forced)
+{
+	struct worker_mail *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	*m = (struct worker_mail){ .kind = MAIL_ROTATE, .is_owned = true, .is_forced = is_forced };
+	r = worker_tell(&in->workers[0], m);
 	if (r < 0)
 		free(m);
 	return r;

@@ -81,6 +81,15 @@ struct ingest_stats {
 	    bad_frames, duplicates, gaps, enrolled, paused, retried, copies;
 };
 
+/* The agents' authority and how far another one is with taking over from it, see pki.h. */
+struct authority_state {
+	int phase;                        /* enum pki_phase */
+	uint8_t current[32], other[32];   /* pins; other: the one that comes or goes */
+	uint64_t expires_us;              /* the current one */
+	uint64_t hosts, trusting, issued; /* approved; that trust the one that comes; that have a
+					     certificate of the current one */
+};
+
 /* NULL and a sentence on failure. */
 struct ingest *ingest_start(const struct ingest_config *cfg, char *ret_why, size_t why_size);
 /* Tells agents, closes every session, ends the threads. */
@@ -89,6 +98,12 @@ void ingest_stop(struct ingest *in);
 void ingest_reconfigure(struct ingest *in, const struct detect_config *detect);
 /* The certificate that agents must trust, PEM; its pin goes into tokens. */
 const char *ingest_ca_file(const struct ingest *in);
+/* Any thread: the state as it is on disk, counted with the caller's reader.  -errno. */
+DS_MUST_CHECK int ingest_authority(
+    const struct ingest *in, struct reader *r, struct authority_state *ret);
+/* Any thread: asks for the next step of the hand-over to another authority; is_forced: also while
+ * hosts are missing.  -errno when it cannot even be asked for. */
+DS_MUST_CHECK int ingest_rotate(struct ingest *in, bool is_forced);
 /* The port that is listened on (for port 0 in tests). */
 uint16_t ingest_port(const struct ingest *in);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/ingest/pki.h"
 #include "lib/clock.h"
+#include "server/ingest/pki_impl.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -18,19 +19,7 @@
 #define SERVER_RENEW_DAYS 30    /* before its end */
 #define SKEW_S            86400 /* clocks of agents that are behind */
 #define CSR_MAX           4096  /* bytes */
-#define NAMES_MAX         64
 #define US_PER_DAY        (86400ull * DS_US_PER_S)
-
-struct pki {
-	char ca_key_file[PATH_MAX], ca_file[PATH_MAX], server_file[PATH_MAX];
-	char *names[NAMES_MAX];
-	size_t names_len;
-	struct ds_tls_key *ca_key;
-	X509 *ca;
-	unsigned char *ca_der;
-	size_t ca_size;
-	uint8_t pin[DS_PIN_SIZE];
-};
 
 static bool
 add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
@@ -96,8 +85,8 @@ add_leaf_extensions(X509 *cert, X509 *ca, const char *use)
 	       add_extension(cert, ca, NID_ext_key_usage, use);
 }
 
-static unsigned char *
-to_der(const X509 *cert, size_t *ret_size)
+unsigned char *
+pki_der(const X509 *cert, size_t *ret_size)
 {
 	unsigned char *der = NULL;
 	int len = i2d_X509(cert, &der);
@@ -108,8 +97,8 @@ to_der(const X509 *cert, size_t *ret_size)
 	return der;
 }
 
-static int
-fail_with(char *ret_why, size_t size, int error, const char *what, const char *file)
+int
+pki_fail(char *ret_why, size_t size, int error, const char *what, const char *file)
 {
 	ERR_clear_error();
 	snprintf(ret_why, size, "%s %s: %s", what, file, strerror(error));
@@ -118,8 +107,8 @@ fail_with(char *ret_why, size_t size, int error, const char *what, const char *f
 
 /* ---- the authority */
 
-static int
-make_ca_cert(struct pki *p, uint64_t now_us, char *ret_why, size_t why_size)
+int
+pki_make_ca(struct pki *p, uint64_t now_us, char *ret_why, size_t why_size)
 {
 	EVP_PKEY *key = ds_tls_key_pkey(p->ca_key);
 	uint64_t from = now_us > 2 * US_PER_DAY ? now_us - 2 * US_PER_DAY : 0;
@@ -131,37 +120,37 @@ make_ca_cert(struct pki *p, uint64_t now_us, char *ret_why, size_t why_size)
 	int r = ds_random(id, sizeof(id));
 
 	if (r < 0)
-		return fail_with(ret_why, why_size, -r, "no random bytes for", p->ca_file);
+		return pki_fail(ret_why, why_size, -r, "no random bytes for", p->ca_file);
 	snprintf(name, sizeof(name), "DaemonSec CA %02x%02x%02x%02x", id[0], id[1], id[2], id[3]);
 	ca = draft_cert(key, name, NULL, from, now_us + CA_DAYS * US_PER_DAY);
 	if (ca != NULL &&
 	    add_extension(ca, ca, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
 	    add_extension(ca, ca, NID_key_usage, "critical,keyCertSign,cRLSign") &&
 	    X509_sign(ca, key, EVP_sha256()) > 0)
-		der = to_der(ca, &size);
+		der = pki_der(ca, &size);
 	X509_free(ca);
 	r = der ? ds_tls_save_cert(p->ca_file, der, size, NULL, 0) : -ENOMEM;
 	OPENSSL_free(der);
-	return r < 0 ? fail_with(ret_why, why_size, -r, "cannot make", p->ca_file) : 0;
+	return r < 0 ? pki_fail(ret_why, why_size, -r, "cannot make", p->ca_file) : 0;
 }
 
-static int
-load_ca(struct pki *p, char *ret_why, size_t why_size)
+int
+pki_load_ca(struct pki *p, char *ret_why, size_t why_size)
 {
 	FILE *in = fopen(p->ca_file, "re");
 
 	if (in == NULL)
-		return fail_with(ret_why, why_size, errno, "cannot open", p->ca_file);
+		return pki_fail(ret_why, why_size, errno, "cannot open", p->ca_file);
 	p->ca = PEM_read_X509(in, NULL, NULL, NULL);
 	fclose(in);
 	if (p->ca == NULL)
-		return fail_with(ret_why, why_size, EBADMSG, "cannot read", p->ca_file);
+		return pki_fail(ret_why, why_size, EBADMSG, "cannot read", p->ca_file);
 	if (X509_check_private_key(p->ca, ds_tls_key_pkey(p->ca_key)) != 1)
-		return fail_with(
+		return pki_fail(
 		    ret_why, why_size, EKEYREJECTED, "ca.key does not belong to", p->ca_file);
-	p->ca_der = to_der(p->ca, &p->ca_size);
+	p->ca_der = pki_der(p->ca, &p->ca_size);
 	if (p->ca_der == NULL || ds_tls_cert_pin(p->ca_der, p->ca_size, p->pin) < 0)
-		return fail_with(ret_why, why_size, ENOMEM, "cannot use", p->ca_file);
+		return pki_fail(ret_why, why_size, ENOMEM, "cannot use", p->ca_file);
 	return 0;
 }
 
@@ -177,8 +166,8 @@ open_ca(struct pki *p, uint64_t now_us, char *ret_why, size_t why_size)
 	if (p->ca_key == NULL)
 		return -ENOKEY;
 	if (!has_cert)
-		r = make_ca_cert(p, now_us, ret_why, why_size);
-	return r < 0 ? r : load_ca(p, ret_why, why_size);
+		r = pki_make_ca(p, now_us, ret_why, why_size);
+	return r < 0 ? r : pki_load_ca(p, ret_why, why_size);
 }
 
 /* ---- the server's certificate */
@@ -228,7 +217,7 @@ make_server_cert(struct pki *p, uint64_t now_us)
 	if (cert != NULL && add_leaf_extensions(cert, p->ca, "serverAuth") &&
 	    add_server_names(cert, p) &&
 	    X509_sign(cert, ds_tls_key_pkey(p->ca_key), EVP_sha256()) > 0)
-		der = to_der(cert, &size);
+		der = pki_der(cert, &size);
 	if (der != NULL)
 		r = ds_tls_save_identity(p->server_file, key, der, size, p->ca_der, p->ca_size);
 	OPENSSL_free(der);
@@ -275,18 +264,18 @@ server_cert_is_good(struct pki *p, uint64_t now_us)
 int
 pki_refresh(struct pki *p, uint64_t now_us)
 {
-	int r;
+	int r = ds_tls_save_bundle(p->trust_file, p->trust, p->trust_size);
 
-	if (server_cert_is_good(p, now_us))
-		return 0;
+	if (r < 0 || server_cert_is_good(p, now_us))
+		return r;
 	r = make_server_cert(p, now_us);
 	return r < 0 ? r : 1;
 }
 
 /* ---- opening */
 
-static void
-add_name(struct pki *p, const char *name)
+void
+pki_add_name(struct pki *p, const char *name)
 {
 	static const char *const any[] = { "", "*", "0.0.0.0", "::" };
 
@@ -305,10 +294,23 @@ add_name(struct pki *p, const char *name)
 static int
 set_paths(struct pki *p, const char *dir)
 {
-	if ((size_t)snprintf(p->ca_key_file, PATH_MAX, "%s/ca.key", dir) >= PATH_MAX ||
-	    (size_t)snprintf(p->ca_file, PATH_MAX, "%s/ca.crt", dir) >= PATH_MAX ||
-	    (size_t)snprintf(p->server_file, PATH_MAX, "%s/server.pem", dir) >= PATH_MAX)
-		return -ENAMETOOLONG;
+	const struct {
+		char *path;
+		const char *name;
+	} files[] = {
+		{ p->ca_key_file, "ca.key" },
+		{ p->ca_file, "ca.crt" },
+		{ p->server_file, "server.pem" },
+		{ p->next_key_file, "next.key" },
+		{ p->next_file, "next.crt" },
+		{ p->old_file, "old.crt" },
+		{ p->trust_file, "trust.crt" },
+	};
+
+	for (size_t i = 0; i < DS_LEN(files); i++)
+		if ((size_t)snprintf(files[i].path, PATH_MAX, "%s/%s", dir, files[i].name) >=
+		    PATH_MAX)
+			return -ENAMETOOLONG;
 	return mkdir(dir, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
@@ -321,22 +323,26 @@ pki_open(const char *dir, const char *const *names, size_t names_len, uint64_t n
 	int r = p ? set_paths(p, dir) : -ENOMEM;
 
 	if (r < 0) {
-		fail_with(ret_why, why_size, -r, "cannot use", dir);
+		pki_fail(ret_why, why_size, -r, "cannot use", dir);
 		goto fail;
 	}
 	for (size_t i = 0; i < names_len; i++)
-		add_name(p, names[i]);
+		pki_add_name(p, names[i]);
 	if (gethostname(host, sizeof(host) - 1) == 0)
-		add_name(p, host);
-	add_name(p, "localhost");
-	add_name(p, "127.0.0.1");
-	add_name(p, "::1");
-	r = open_ca(p, now_us, ret_why, why_size);
+		pki_add_name(p, host);
+	pki_add_name(p, "localhost");
+	pki_add_name(p, "127.0.0.1");
+	pki_add_name(p, "::1");
+	r = pki_finish_switch(p);
+	if (r == 0)
+		r = open_ca(p, now_us, ret_why, why_size);
+	if (r == 0)
+		r = pki_load_other(p);
 	if (r < 0)
 		goto fail;
 	r = pki_refresh(p, now_us);
 	if (r < 0) {
-		fail_with(ret_why, why_size, -r, "cannot make", p->server_file);
+		pki_fail(ret_why, why_size, -r, "cannot make", p->server_file);
 		goto fail;
 	}
 	return p;
@@ -356,6 +362,7 @@ pki_free(struct pki *p)
 	ds_tls_key_free(p->ca_key);
 	X509_free(p->ca);
 	OPENSSL_free(p->ca_der);
+	OPENSSL_free(p->trust);
 	free(p);
 }
 
@@ -463,7 +470,7 @@ pki_issue(struct pki *p, const void *csr, size_t size, const uint8_t host_id[DS_
 
 	if (r == 0) {
 		cert = make_host_cert(p, key, host_id, now_us);
-		out.der = cert ? to_der(cert, &out.size) : NULL;
+		out.der = cert ? pki_der(cert, &out.size) : NULL;
 		r = out.der ? ds_tls_cert_info(out.der, out.size, &out.info) : -ENOMEM;
 		X509_free(cert);
 	}

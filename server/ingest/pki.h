@@ -28,6 +28,25 @@ void pki_free(struct pki *p);
  * not, -errno. */
 DS_MUST_CHECK int pki_refresh(struct pki *p, uint64_t now_us);
 
+/* The same authority as it is on disk now, without anything being written; NULL and a sentence.
+ * For other threads, each of which has one of its own. */
+struct pki *pki_again(const struct pki *p, char *ret_why, size_t why_size);
+
+/* Another authority takes over in three steps, each on disk as a whole, whatever happens:
+ * SPREADING: it exists (next.key, next.crt), and agents are told to trust both;
+ * SWITCHED: it issues, the key of the old one is gone, whose certificates are still taken
+ * (old.crt); STABLE: the old one is forgotten. */
+enum pki_phase { PKI_STABLE, PKI_SPREADING, PKI_SWITCHED };
+enum pki_phase pki_phase(const struct pki *p);
+/* Takes the next step; the caller goes on with pki_again() and pki_refresh().  0 or -errno. */
+DS_MUST_CHECK int pki_step(const struct pki *p, uint64_t now_us, char *ret_why, size_t why_size);
+/* The pin of the authority that comes, or of the one that goes; NULL while STABLE. */
+const uint8_t *pki_other_pin(const struct pki *p);
+/* The certificates agents should trust, DER one behind the other, the current one first. */
+const void *pki_trust(const struct pki *p, size_t *ret_size);
+/* The same as a file, for ds_tls_server_new(). */
+const char *pki_trust_file(const struct pki *p);
+
 /* For ds_tls_server_new(); pki_server_file() is both certificate and key. */
 const char *pki_server_file(const struct pki *p);
 const char *pki_ca_file(const struct pki *p);

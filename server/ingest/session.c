@@ -10,6 +10,7 @@
 #include "lib/order.h"
 #include "server/ingest/copy.h"
 #include "server/ingest/enrol.h"
+#include "server/ingest/trust.h"
 #include "server/ingest/worker.h"
 
 #include <errno.h>
@@ -157,6 +158,7 @@ find_state(const struct host_row *row, void *ctx)
 	struct hello_call *call = ctx;
 
 	call->status = row->status;
+	call->session->is_of_old = trust_is_of_old(call->session->worker->pki, row);
 	if (row->status != HOST_APPROVED)
 		return 0;
 	call->host = host_get(call->session->worker, row);
@@ -233,6 +235,8 @@ admit(struct session *s, struct host_state *h, const struct ds_hello *hello)
 	s->state = SESSION_OPEN;
 	enrol_update_host(s, hello);
 	r = send_welcome(s);
+	if (r == 0)
+		trust_greet(s, hello);
 	if (r == 0 && cfg->on_session)
 		cfg->on_session(s->info.host, s->info.host_id, cfg->order_ctx);
 	return r;
@@ -359,6 +363,12 @@ take_result(struct session *s, const struct ds_frame *f)
 }
 
 static int
+take_trusts(struct session *s, const struct ds_frame *f)
+{
+	return trust_take(s, f->payload, f->size);
+}
+
+static int
 take_pong(struct session *s, const struct ds_frame *f)
 {
 	copy_answered(s, f->payload, f->size);
@@ -378,6 +388,7 @@ static const struct {
 	{ DS_FRAME_HELLO, 1u << SESSION_HELLO, take_hello },
 	{ DS_FRAME_ENROL, 1u << SESSION_ENROLLING | 1u << SESSION_HELLO, take_enrol },
 	{ DS_FRAME_RENEW, 1u << SESSION_OPEN, take_renew },
+	{ DS_FRAME_TRUSTS, 1u << SESSION_OPEN, take_trusts },
 	{ DS_FRAME_RESULT, 1u << SESSION_OPEN, take_result },
 	{ DS_FRAME_ERROR,
 	    1u << SESSION_OPEN | 1u << SESSION_HELLO | 1u << SESSION_ENROLLING |

@@ -12,6 +12,7 @@
 #include "lib/zip.h"
 #include "server/ingest/copy.h"
 #include "server/ingest/enrol.h"
+#include "server/ingest/trust.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -36,9 +37,9 @@ worker_tell(struct worker *w, struct worker_mail *m)
 int
 worker_load_tls(struct worker *w, char *ret_why, size_t why_size)
 {
-	struct pki *pki = w->ingest->pki;
+	struct pki *pki = w->pki;
 	struct ds_tls *tls = ds_tls_server_new(
-	    pki_server_file(pki), pki_server_file(pki), pki_ca_file(pki), ret_why, why_size);
+	    pki_server_file(pki), pki_server_file(pki), pki_trust_file(pki), ret_why, why_size);
 
 	if (!tls)
 		return -EINVAL;
@@ -88,15 +89,6 @@ send_order(struct worker *w, const struct worker_mail *m)
 }
 
 static void
-renew_tls(struct worker *w)
-{
-	char why[300];
-
-	if (worker_load_tls(w, why, sizeof(why)) < 0)
-		ds_log(ERROR, "the server's renewed certificate cannot be used", "why=\"%s\"", why);
-}
-
-static void
 read_mail(struct worker *w, struct worker_mail *m)
 {
 	switch (m->kind) {
@@ -122,7 +114,10 @@ read_mail(struct worker *w, struct worker_mail *m)
 		send_order(w, m);
 		break;
 	case MAIL_TLS:
-		renew_tls(w);
+		trust_reload(w);
+		break;
+	case MAIL_ROTATE:
+		trust_rotate(w, m->is_forced);
 		break;
 	case MAIL_STOP:
 		event_base_loopbreak(w->base);
@@ -194,17 +189,10 @@ end_stale(struct worker *w)
 	}
 }
 
-/* The first worker looks after the server's certificate. */
-static void
-refresh_pki(struct worker *w)
+void
+worker_tell_tls(struct ingest *in)
 {
-	struct ingest *in = w->ingest;
-	int r = pki_refresh(in->pki, ds_clock_wall_us());
-
-	if (r < 0)
-		ds_log(ERROR, "the server's certificate cannot be renewed", "why=\"%s\"",
-		    strerror(-r));
-	for (unsigned i = 0; r > 0 && i < in->workers_len; i++) {
+	for (unsigned i = 0; i < in->workers_len; i++) {
 		struct worker_mail *m = calloc(1, sizeof(*m));
 
 		if (!m)
@@ -213,6 +201,19 @@ refresh_pki(struct worker *w)
 		if (worker_tell(&in->workers[i], m) < 0)
 			free(m);
 	}
+}
+
+/* The first worker looks after the server's certificate. */
+static void
+refresh_pki(struct worker *w)
+{
+	int r = pki_refresh(w->pki, ds_clock_wall_us());
+
+	if (r < 0)
+		ds_log(ERROR, "the server's certificate cannot be renewed", "why=\"%s\"",
+		    strerror(-r));
+	if (r > 0)
+		worker_tell_tls(w->ingest);
 }
 
 static void
@@ -227,6 +228,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	copy_tick(w, ds_clock_monotonic_ms());
 	deliver_tick(w);
 	publish(w);
+	if (w->index == 0)
+		trust_tick(w);
 	if (w->index == 0 && w->ticks % 3600 == 1)
 		refresh_pki(w);
 }
@@ -323,6 +326,7 @@ worker_done(struct worker *w)
 	if (w->base)
 		event_base_free(w->base);
 	ds_tls_free(w->tls);
+	pki_free(w->pki);
 	*w = (struct worker){ .listen_fd = -1 };
 }
 
@@ -337,8 +341,9 @@ worker_prepare(struct worker *w, struct ingest *in, unsigned index, int listen_f
 	w->listen_fd = listen_fd;
 	snprintf(ret_why, why_size, "no memory");
 	r = make_parts(w);
+	w->pki = r == 0 ? pki_again(in->pki, ret_why, why_size) : NULL;
 	if (r == 0)
-		r = worker_load_tls(w, ret_why, why_size);
+		r = w->pki ? worker_load_tls(w, ret_why, why_size) : -EIO;
 	if (r == 0)
 		r = add_events(w);
 	if (r < 0)

@@ -65,12 +65,12 @@ struct session {
 	struct enrolment *enrolment; /* under way, or NULL */
 	uint64_t epoch;              /* of the agent's spool */
 	uint64_t start_ms;
-	uint64_t waiting_ms;     /* when WAITING began, monotonic */
-	struct ds_hello *hello;  /* while WAITING */
-	uint64_t renew_after_us; /* of its certificate */
-	uint32_t number;         /* of the host, from the certificate */
-	bool paused, pending;
-	uint64_t address_key; /* of the pending counters */
+	uint64_t waiting_ms;             /* when WAITING began, monotonic */
+	struct ds_hello *hello;          /* while WAITING */
+	uint64_t renew_after_us;         /* of its certificate */
+	uint32_t number;                 /* of the host, from the certificate */
+	bool paused, pending, is_of_old; /* of_old: its certificate is of the authority that goes */
+	uint64_t address_key;            /* of the pending counters */
 	struct session_info info;
 };
 
@@ -83,14 +83,15 @@ enum worker_mail_kind {
 	MAIL_FORGET,    /* host, daemon: what was learnt changed */
 	MAIL_DETECT,    /* detect: new configuration */
 	MAIL_ORDER,     /* host, data: for the agent */
-	MAIL_TLS,       /* the server's certificate was renewed */
+	MAIL_TLS,       /* files of pki changed */
+	MAIL_ROTATE,    /* is_forced: the authority's next step */
 	MAIL_STOP,
 };
 
 struct worker_mail {
 	struct ds_mail mail; /* first */
 	enum worker_mail_kind kind;
-	bool is_owned; /* free() it after use; others are part of what they carry */
+	bool is_forced, is_owned; /* free() it after use; others are part of what they carry */
 	struct session *session;
 	struct delivery *delivery;
 	struct enrolment *enrolment;
@@ -110,6 +111,7 @@ struct worker {
 	struct ds_mailbox *mailbox;
 	struct event *on_mail, *on_tick, *on_retry, *on_accept, *on_accept_later;
 	int listen_fd;
+	struct pki *pki; /* of its own */
 	struct ds_tls *tls;
 	struct reader *reader;
 	struct detect *detect;
@@ -152,6 +154,7 @@ void worker_end(struct worker *w);
  * counted by the mailbox. */
 int worker_tell(struct worker *w, struct worker_mail *m);
 struct worker *worker_of(struct ingest *in, uint32_t host);
+void worker_tell_tls(struct ingest *in);
 int worker_load_tls(struct worker *w, char *ret_why, size_t why_size);
 
 /* listener.c */

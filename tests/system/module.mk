@@ -14,6 +14,7 @@ system_tests += tests/system/daemons.py tests/system/fallbacks.py tests/system/s
 sanitized_system_tests += tests/system/daemons.py
 
 EXTRA_DIST += tests/system/peer.py
+system_tests += tests/system/authority.py
 system_tests += tests/system/tls.py
 sanitized_system_tests += tests/system/tls.py
 

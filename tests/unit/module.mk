@@ -180,7 +180,7 @@ tests_unit_test_ecs_LDADD = server/libdsserver.a $(TEST_LIBS) $(JANSSON_LIBS) -l
 
 # With the server's authority, so that certificates are real ones.
 unit_tests_agent += tests/unit/test_link tests/unit/test_resolve
-tests_unit_test_link_SOURCES = tests/unit/test_link.c tests/unit/link_fixture.c tests/unit/link_fixture.h server/ingest/pki.c
+tests_unit_test_link_SOURCES = tests/unit/test_link.c tests/unit/link_fixture.c tests/unit/link_fixture.h server/ingest/pki.c server/ingest/pki_rotate.c
 tests_unit_test_link_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_link_LDADD = agent/uplink/libdslink.a $(NET_TEST_LIBS)
 tests_unit_test_resolve_SOURCES = tests/unit/test_resolve.c

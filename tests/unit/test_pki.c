@@ -235,11 +235,110 @@ a_crash_at_any_step_of_the_first_start_is_survived(void **state)
 		(void)unlink(path("ca.key"));
 		(void)unlink(path("ca.crt"));
 		(void)unlink(path("server.pem"));
+		(void)unlink(path("trust.crt"));
 		assert_int_equal(rmdir(dir), 0); /* and no temporary file stays behind */
 		if (WEXITSTATUS(status) == 0)
 			break;
 	}
 	assert_in_range(n, 10, 99);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/ds-pki-XXXXXX");
+	return mkdtemp(dir) == NULL;
+}
+
+static int
+teardown(void **state)
+{
+	static const char *const files[] = { "ca.key", "ca.crt", "server.pem", "trust.crt",
+		"next.key", "next.crt", "old.crt" };
+
+	(void)state;
+	for (size_t i = 0; i < DS_LEN(files); i++)
+		(void)unlink(path(files[i]));
+	(void)rmdir(dir);
+	return 0;
+}
+
+static struct pki *
+stepped(struct pki *p, enum pki_phase phase)
+{
+	struct pki *next;
+
+	assert_int_equal(pki_step(p, NOW, why, sizeof(why)), 0);
+	next = pki_again(p, why, sizeof(why));
+	assert_non_null(next);
+	assert_true(pki_refresh(next, NOW) >= 0);
+	assert_int_equal(pki_phase(next), phase);
+	pki_free(p);
+	return next;
+}
+
+static void
+another_authority_takes_over_in_three_steps(void **state)
+{
+	uint8_t first[DS_PIN_SIZE], second[DS_PIN_SIZE], pins[DS_TRUSTS_MAX * DS_PIN_SIZE];
+	struct pki *p = open_pki(NOW);
+
+	(void)state;
+	memcpy(first, pki_pin(p), sizeof(first));
+	assert_null(pki_other_pin(p));
+	p = stepped(p, PKI_SPREADING);
+	assert_memory_equal(pki_pin(p), first, sizeof(first));
+	memcpy(second, pki_other_pin(p), sizeof(second));
+	assert_memory_not_equal(first, second, sizeof(first));
+	assert_int_equal(ds_tls_file_pins(pki_trust_file(p), pins), 2);
+	p = stepped(p, PKI_SWITCHED);
+	assert_memory_equal(pki_pin(p), second, sizeof(second));
+	assert_memory_equal(pki_other_pin(p), first, sizeof(first));
+	assert_int_equal(ds_tls_file_pins(pki_trust_file(p), pins), 2);
+	p = stepped(p, PKI_STABLE);
+	assert_memory_equal(pki_pin(p), second, sizeof(second));
+	assert_int_equal(ds_tls_file_pins(pki_trust_file(p), pins), 1);
+	pki_free(p);
+	p = open_pki(NOW);
+	assert_memory_equal(pki_pin(p), second, sizeof(second));
+	pki_free(p);
+}
+
+/* A crash at any point of a hand-over leaves the state before or behind a step, from which it goes
+ * on to its end. */
+static void
+a_crash_at_any_step_of_a_hand_over_is_survived(void **state)
+{
+	int status = 0, n;
+
+	(void)state;
+	for (n = 0; n < 200; n++) {
+		struct pki *p;
+		pid_t pid;
+
+		assert_int_equal(setup(NULL), 0);
+		pki_free(open_pki(NOW));
+		pid = fork();
+		if (pid == 0) {
+			crash_in = n;
+			p = open_pki(NOW);
+			for (unsigned i = 0; i < 3 && p != NULL; i++)
+				p = stepped(p, (enum pki_phase)((i + 1) % 3));
+			_exit(p ? 0 : 1);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 1);
+		p = open_pki(NOW);
+		assert_non_null(p);
+		while (pki_phase(p) != PKI_STABLE)
+			p = stepped(p, (enum pki_phase)((pki_phase(p) + 1) % 3));
+		pki_free(p);
+		assert_int_equal(teardown(NULL), 0);
+		if (WEXITSTATUS(status) == 0)
+			break;
+	}
+	assert_in_range(n, 20, 199);
 }
 
 static void
@@ -355,26 +454,6 @@ threads_issue_side_by_side(void **state)
 	pki_free(p);
 }
 
-static int
-setup(void **state)
-{
-	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/ds-pki-XXXXXX");
-	return mkdtemp(dir) == NULL;
-}
-
-static int
-teardown(void **state)
-{
-	static const char *const files[] = { "ca.key", "ca.crt", "server.pem" };
-
-	(void)state;
-	for (size_t i = 0; i < DS_LEN(files); i++)
-		(void)unlink(path(files[i]));
-	(void)rmdir(dir);
-	return 0;
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -386,6 +465,8 @@ main(void)
 		CASE(the_server_certificate_renews_itself),
 		CASE(a_lost_or_strange_key_is_not_papered_over),
 		cmocka_unit_test(a_crash_at_any_step_of_the_first_start_is_survived),
+		CASE(another_authority_takes_over_in_three_steps),
+		cmocka_unit_test(a_crash_at_any_step_of_a_hand_over_is_survived),
 		CASE(a_host_gets_a_certificate_for_its_key_and_nothing_else_it_asks_for),
 		CASE(bad_requests_are_refused),
 		CASE(threads_issue_side_by_side),
