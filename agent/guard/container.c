@@ -139,13 +139,30 @@ set_name(struct container_info *info, const char *name)
 	(void)snprintf(info->name, sizeof(info->name), "%s", name);
 }
 
+/* NAME@sha256:DIGEST, as everybody writes it: the same name may be another image tomorrow. */
+static void
+add_digest(struct container_info *info, const char *digest)
+{
+	size_t len = strlen(info->image);
+
+	if (len == 0 || strchr(info->image, '@') != NULL ||
+	    strncmp(info->image, "sha256:", 7) == 0 || strlen(digest) != 64 ||
+	    strspn(digest, "0123456789abcdef") != 64 || len + 8 + 64 >= sizeof(info->image))
+		return;
+	(void)snprintf(info->image + len, sizeof(info->image) - len, "@sha256:%s", digest);
+}
+
 /* Docker has the image's name in Config, and its digest beside it under the same key. */
 static void
 read_image(const struct place *place, const char *text, size_t len, struct container_info *ret)
 {
+	char digest[128] = "";
 	const char *config;
 
 	if (strcmp(place->image_key, "Image") == 0) {
+		if (container_json_string(text, len, "Image", 1, digest, sizeof(digest)) < 0 ||
+		    strncmp(digest, "sha256:", 7) != 0)
+			digest[0] = '\0';
 		config = memmem(text, len, "\"Config\":", strlen("\"Config\":"));
 		if (config != NULL) {
 			len -= (size_t)(config - text);
@@ -155,13 +172,15 @@ read_image(const struct place *place, const char *text, size_t len, struct conta
 	if (container_json_string(
 		text, len, place->image_key, place->depth, ret->image, sizeof(ret->image)) < 0)
 		ret->image[0] = '\0';
+	if (digest[0] != '\0')
+		add_digest(ret, digest + 7);
 }
 
 /* Podman keeps all in one list; name and image are in a JSON text inside the JSON text. */
 static int
 find_podman(const char *root, const char *id, struct container_info *ret)
 {
-	char path[384], key[96], metadata[4096], name[sizeof(ret->name)];
+	char path[384], key[96], metadata[4096], name[sizeof(ret->name)], digest[128];
 	const char *entry;
 	char *text;
 	size_t len;
@@ -185,6 +204,9 @@ find_podman(const char *root, const char *id, struct container_info *ret)
 	if (container_json_string(
 		metadata, strlen(metadata), "image-name", 1, ret->image, sizeof(ret->image)) < 0)
 		ret->image[0] = '\0';
+	if (container_json_string(
+		metadata, strlen(metadata), "image-id", 1, digest, sizeof(digest)) == 0)
+		add_digest(ret, digest);
 	return 0;
 }
 

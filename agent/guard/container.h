@@ -13,8 +13,8 @@
 #include <stddef.h>
 
 struct container_info {
-	char name[128]; /* "" when not known */
-	char image[256];
+	char name[128];  /* "" when not known */
+	char image[256]; /* with its digest, where the engine tells: shop:3@sha256:... */
 };
 
 /* root: "" or another root directory, for tests.  0 or -ENOENT. */

@@ -41,7 +41,7 @@ def start():
     return None
 
 
-def make_image():
+def make_image(env="RUN=one"):
     """Of three programs and their libraries."""
     tree = f"{dir}/tree"
     for name in ("sh", "sleep", "cp"):
@@ -52,7 +52,7 @@ def make_image():
             os.makedirs(tree + os.path.dirname(target), exist_ok=True)
             shutil.copy(source, tree + target)
     tar = subprocess.run(["tar", "-C", tree, "-c", "."], capture_output=True, check=True)
-    return subprocess.run(["docker", "-H", SOCKET, "import", "-", "shop:3"], input=tar.stdout, capture_output=True).returncode == 0
+    return subprocess.run(["docker", "-H", SOCKET, "import", "-c", "ENV " + env, "-", "shop:3"], input=tar.stdout, capture_output=True).returncode == 0
 
 
 def newest(q):
@@ -64,7 +64,9 @@ def check():
     e = newest('event.action:exec and process.executable:"/bin/sleep" and service.name:"container:web"')
     ok(e, "a program of a container that is started is told as container:web")
     d = wait(lambda: [d for d in site.all("daemons") if d["name"] == "container:web" and d.get("image")])
-    ok(d and d[0]["image"] == "shop:3" and d[0]["container_name"] == "web", "its name and image")
+    digest = docker("inspect", "-f", "{{.Image}}", "web").stdout.strip()
+    ok(d and d[0]["image"] == "shop:3@" + digest and digest.startswith("sha256:") and d[0]["container_name"] == "web",
+       "its name, image and the image's digest")
     pid = docker("inspect", "-f", "{{.State.Pid}}", "web").stdout.strip()
     ok(d and str(d[0]["pid"]) == pid, f"its pid is the one that docker tells, {pid}")
     docker("exec", "web", "/bin/cp", "/bin/sleep", "/bin/copy")
@@ -72,6 +74,12 @@ def check():
     ok(e.get("service", {}).get("name") == "container:web", "what docker exec starts is the container's")
     e = newest('event.action:create and file.path:"/bin/copy"')
     ok(e.get("service", {}).get("name") == "container:web", "a file, by its name in the container")
+    docker("rm", "-f", "web")
+    make_image("RUN=another")
+    run("web")
+    other = docker("inspect", "-f", "{{.Image}}", "web").stdout.strip()
+    ok(wait(lambda: [d for d in site.all("daemons") if d["name"] == "container:web" and d.get("image") == "shop:3@" + other], 60)
+       and other != digest, "the same name with another image is told by its digest")
     docker("exec", "old", "/bin/cp", "/bin/sleep", "/bin/other")
     e = newest('event.action:create and file.path:"/bin/other"')
     ok(e.get("service", {}).get("name") == "container:old", "a container that ran before the agent")

@@ -265,16 +265,22 @@ containers_are_named_by_their_engines_files(void **state)
 	make_file("/var/lib/docker/containers/" ID "/config.v2.json",
 	    "{\"State\":{\"Name\":\"no\"},\"ID\":\"x\",\"Args\":[\"\\\"Name\\\":\"],"
 	    "\"Config\":{\"Env\":[\"Image=no\"],\"Image\":\"nginx:1.27\",\"Labels\":{}},"
-	    "\"Image\":\"sha256:00\",\"Name\":\"/web\"}");
+	    "\"Image\":\"sha256:" ID2 "\",\"Name\":\"/web\"}");
 	assert_int_equal(container_find(root, ID, &info), 0);
 	assert_string_equal(info.name, "web");
+	assert_string_equal(info.image, "nginx:1.27@sha256:" ID2);
+	/* What is no digest is not told as one. */
+	make_file("/var/lib/docker/containers/" ID "/config.v2.json",
+	    "{\"Config\":{\"Image\":\"nginx:1.27\"},\"Image\":\"sha256:00\",\"Name\":\"/web\"}");
+	assert_int_equal(container_find(root, ID, &info), 0);
 	assert_string_equal(info.image, "nginx:1.27");
 	make_file("/var/lib/containers/storage/overlay-containers/containers.json",
 	    "[{\"id\":\"" ID2 "\",\"names\":[\"db\"],\"metadata\":\"{\\\"image-name\\\":"
-	    "\\\"docker.io/library/postgres:15\\\",\\\"name\\\":\\\"db\\\"}\"}]");
+	    "\\\"docker.io/library/postgres:15\\\",\\\"image-id\\\":\\\"" ID
+	    "\\\",\\\"name\\\":\\\"db\\\"}\"}]");
 	assert_int_equal(container_find(root, ID2, &info), 0);
 	assert_string_equal(info.name, "db");
-	assert_string_equal(info.image, "docker.io/library/postgres:15");
+	assert_string_equal(info.image, "docker.io/library/postgres:15@sha256:" ID);
 	assert_int_equal(container_find(root, "../../etc", &info), -ENOENT);
 	assert_int_equal(container_find(root, "abcdef", &info), -ENOENT);
 }
