@@ -24,6 +24,8 @@ endif
 CLEANFILES += $(nodist_systemdunit_DATA) $(nodist_pkglibexec_SCRIPTS)
 EXTRA_DIST += dist/daemonsec-agent.service.in dist/daemonsec-server.service.in dist/daemonsec.conf dist/server.conf \
 	dist/daemonsec-enrol-local.service.in dist/enrol-local.in dist/daemonsec.spec
+EXTRA_DIST += dist/containers/Dockerfile dist/containers/compose.yaml dist/containers/prometheus.yml \
+	dist/containers/server.conf dist/containers/datasource.yml
 
 dist_made = dist/daemonsec-agent.service dist/daemonsec-server.service dist/daemonsec-enrol-local.service dist/enrol-local
 dist/daemonsec-agent.service: dist/daemonsec-agent.service.in
