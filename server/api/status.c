@@ -8,6 +8,8 @@
 #include "server/api/routes.h"
 #include "server/api/state.h"
 #include "server/config.h"
+#include "server/fleet/allow.h"
+#include "server/fleet/fleet.h"
 #include "server/react/react.h"
 #include "server/store/writer.h"
 
@@ -216,6 +218,7 @@ put_detection(struct call *c)
 {
 	struct ds_json *j = &c->json;
 	struct detect_state s = { 0 };
+	size_t expected = 0, deployed = 0;
 
 	if (c->cfg->ingest != NULL)
 		ingest_get_detection(c->cfg->ingest, &s);
@@ -238,6 +241,10 @@ put_detection(struct call *c)
 	ds_json_put_double(j, "threshold_factor", s.factor);
 	ds_json_put_uint(j, "calibrated", s.calibrated);
 	put_weights(j, &s);
+	if (c->cfg->fleet != NULL)
+		allow_len(fleet_allowances(c->cfg->fleet), &expected, &deployed);
+	ds_json_put_uint(j, "expected", expected);
+	ds_json_put_uint(j, "deployments", deployed);
 	ds_json_end(j);
 }
 

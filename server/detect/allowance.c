@@ -197,3 +197,10 @@ allowances_deployment(
 	}
 	return 0;
 }
+
+void
+allowances_len(const struct allowances *a, size_t *ret_expected, size_t *ret_deployed)
+{
+	*ret_expected = a != NULL ? a->len : 0;
+	*ret_deployed = a != NULL ? a->deployed_len : 0;
+}

@@ -38,6 +38,8 @@ void allowances_sort(struct allowances *a);
 bool allowances_has(const struct allowances *a, const char *class, uint32_t host, uint8_t kind,
     const void *key, size_t key_size, uint64_t time_us);
 bool allowances_is_tainted(const struct allowances *a, uint32_t host, const char *daemon);
+/* How many behaviours are expected, and deployments under way. */
+void allowances_len(const struct allowances *a, size_t *ret_expected, size_t *ret_deployed);
 /* The number of a deployment that covers it; 0. */
 uint64_t allowances_deployment(
     const struct allowances *a, const char *class, uint32_t host, uint64_t time_us);

@@ -130,3 +130,12 @@ allow_snapshot(void)
 {
 	return ds_snapshot_new(allowances_free);
 }
+
+void
+allow_len(struct ds_snapshot *from, size_t *ret_expected, size_t *ret_deployed)
+{
+	struct ds_version *v = ds_snapshot_acquire(from);
+
+	allowances_len(v != NULL ? ds_version_value(v) : NULL, ret_expected, ret_deployed);
+	ds_version_release(v);
+}

@@ -17,4 +17,7 @@ struct ds_snapshot *reviews_snapshot(void); /* NULL: no memory */
 /* Reads all of it anew and publishes it. */
 DS_MUST_CHECK int reviews_refresh(const struct fleet_config *cfg, struct ds_snapshot *to);
 
+/* How many behaviours workers are told to expect, and deployments.  Any thread. */
+void allow_len(struct ds_snapshot *from, size_t *ret_expected, size_t *ret_deployed);
+
 #endif
