@@ -48,6 +48,7 @@ daemon_free(struct profiles *p, struct daemon_profile *d)
 		free(b);
 	}
 	sequence_forget(d->models);
+	free(d->lineages);
 	for (int i = 0; i < DAEMON_TEXTS; i++)
 		free(d->text[i]);
 	free(d);

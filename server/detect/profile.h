@@ -91,6 +91,12 @@ struct lineage {
 	uint64_t time_us;
 };
 
+struct lineages {
+	struct lineage of[PROFILE_LINEAGES_MAX];
+	uint64_t roots[16], root_us[16]; /* alerts' roots of the last hour */
+	uint8_t at;
+};
+
 struct daemon_profile {
 	struct daemon_profile *next; /* of the host */
 	struct daemon_profile *dirty;
@@ -115,9 +121,7 @@ struct daemon_profile {
 	const struct starter *starter;        /* starter.h; borrowed; NULL: none */
 	uint32_t starter_seen, starter_known; /* behaviours here; of them in the model */
 	struct family_counts family[KEY_FAMILIES];
-	struct lineage lineages[PROFILE_LINEAGES_MAX];
-	uint8_t lineage_at;
-	uint64_t roots[16], root_us[16]; /* alerts' roots of the last hour */
+	struct lineages *lineages; /* NULL: nothing strange was told yet */
 	bool declared, gone, ready, is_dirty;
 	bool shared;           /* the fleet knows all that is learnt */
 	unsigned told_percent; /* coverage as last stored */
