@@ -480,6 +480,70 @@ a_job_that_is_interrupted_leaves_nothing(void **state)
 }
 
 static void
+one_host_alone_makes_a_model(void **state)
+{
+	struct fixture *f = make(yesterday());
+	struct seen_model made;
+
+	(void)state;
+	fill(f, 1, 6, 0, 0);
+	assert_string_equal(run_job(f, false).state, "done");
+	made = active(f);
+	assert_int_equal(made.len, 1);
+	free(made.bytes);
+	drop(f);
+}
+
+static int
+put_damaged(const struct store_backend *b, struct store *s, void *ctx)
+{
+	const struct model_row row = { .id = "mdl_damaged",
+		.daemon = "cron",
+		.state = "active",
+		.version = 1,
+		.checksum = "",
+		.chain = "",
+		.job = "",
+		.note = "",
+		.bytes = "no model at all",
+		.size = 15 };
+
+	(void)ctx;
+	return b->models->put(s, &row);
+}
+
+/* The server starts with what can be read of what it kept. */
+static void
+a_damaged_model_in_the_store_is_left_out_and_the_others_run(void **state)
+{
+	struct fixture *f = make(yesterday());
+	struct train_config cfg;
+	const struct model_set *set;
+	struct ds_version *v;
+	char why[200] = "";
+
+	(void)state;
+	fill(f, 2, 6, 0, 0);
+	assert_string_equal(run_job(f, false).state, "done");
+	write_now(f, put_damaged, NULL);
+	train_stop(f->train);
+	train_free(f->train);
+	cfg = (struct train_config){
+		.backend = f->backend, .store = &f->cfg, .writer = f->writer, .budget = 1
+	};
+	f->train = train_new(&cfg, why, sizeof(why));
+	assert_non_null(f->train);
+	v = ds_snapshot_acquire(train_models(f->train));
+	assert_non_null(v);
+	set = ds_version_value(v);
+	assert_non_null(model_set_find(set, "nginx"));
+	assert_null(model_set_find(set, "cron"));
+	ds_version_release(v);
+	assert_int_equal(train_start(f->train), 0);
+	drop(f);
+}
+
+static void
 a_host_that_is_a_honeypot_teaches_nobody(void **state)
 {
 	uint64_t base_us = yesterday();
@@ -513,6 +577,8 @@ main(void)
 		cmocka_unit_test(a_job_makes_models_that_are_versioned_chained_and_published),
 		cmocka_unit_test(what_was_forgotten_leaves_the_model_that_never_saw_it),
 		cmocka_unit_test(a_host_that_is_a_honeypot_teaches_nobody),
+		cmocka_unit_test(one_host_alone_makes_a_model),
+		cmocka_unit_test(a_damaged_model_in_the_store_is_left_out_and_the_others_run),
 		cmocka_unit_test(there_is_one_job_at_a_time),
 		cmocka_unit_test(a_job_that_is_interrupted_leaves_nothing),
 	};
