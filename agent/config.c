@@ -91,6 +91,9 @@ const struct ds_conf_option agent_options[] = {
 	    "read logins from the journal where there is one" },
 	{ "sensors", "log_files", DS_CONF_LIST, AT(log_files), "auto", 0, 0, NULL, false,
 	    "logs to read logins from; auto: the usual ones that are here" },
+	{ "sensors", "filters", DS_CONF_STRING, AT(log_filters), "", 0, 0, NULL, false,
+	    "file of filters by which failures of any daemon are found in its log, made by daemonsec-ctl import "
+	    "fail2ban; empty: none" },
 	{ "plugins", "dir", DS_CONF_STRING, AT(plugin_dir), DS_SYSCONFDIR "/plugins", 0, 0, NULL,
 	    true,
 	    "executables that the reaction plugin may run; they and the directory have to be root's" },

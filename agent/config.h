@@ -52,6 +52,7 @@ struct agent_config {
 	uint64_t resource_interval_ms; /* [sensors] */
 	uint64_t repeat_interval_ms;   /* how often counted repeats are flushed */
 	bool journal;                  /* read logins from the journal where there is one */
+	char *log_filters;             /* file of filters; empty: none */
 	struct ds_conf_list log_files; /* auth logs to follow; auto: the usual ones that exist */
 	char *plugin_dir;              /* [plugins] root's executables */
 	char *plugin_user;

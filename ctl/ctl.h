@@ -55,6 +55,7 @@ int verb_events(struct ctl *c);
 int verb_alerts(struct ctl *c);
 int verb_expectations(struct ctl *c);
 int verb_deploy(struct ctl *c);
+int verb_import(struct ctl *c);
 int verb_gate(struct ctl *c);
 int verb_rules(struct ctl *c);
 int verb_tokens(struct ctl *c);

@@ -9,6 +9,7 @@ ctl_daemonsec_ctl_SOURCES += ctl/config_files.c
 ctl_daemonsec_ctl_SOURCES += ctl/config_files.h ctl/authority.c
 ctl_daemonsec_ctl_SOURCES += ctl/doctor.c
 ctl_daemonsec_ctl_SOURCES += ctl/events.c
+ctl_daemonsec_ctl_SOURCES += ctl/fail2ban.c ctl/fail2ban_conf.c ctl/fail2ban_conf.h agent/uplink/logs/filter.c
 ctl_daemonsec_ctl_SOURCES += ctl/gate.c ctl/gate.h ctl/gate_report.c ctl/gate_run.c
 ctl_daemonsec_ctl_SOURCES += ctl/lists.c ctl/learning.c ctl/rules.c ctl/sigma.c ctl/sigma.h ctl/sigma_condition.c
 ctl_daemonsec_ctl_SOURCES += ctl/lists.h
@@ -26,7 +27,7 @@ ctl_daemonsec_ctl_SOURCES += server/react/kinds.c
 ctl_daemonsec_ctl_SOURCES += server/react/rules.c
 ctl_daemonsec_ctl_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) $(SSL_CFLAGS) $(SQLITE_CFLAGS) \
 	-DDS_SBINDIR='"$(sbindir)"'
-ctl_daemonsec_ctl_LDADD = lib/libds.a $(CURL_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(SQLITE_LIBS) -lm
+ctl_daemonsec_ctl_LDADD = lib/libds.a $(CURL_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(SSL_LIBS) $(SQLITE_LIBS) $(PCRE2_LIBS) -lm
 EXTRA_DIST += ctl/.may_include
 
 # The program itself knows its verbs.

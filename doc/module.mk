@@ -1,6 +1,6 @@
 # doc: sources, tests and what is installed
 EXTRA_DIST += doc/architecture.md doc/benchmarks.md doc/detection.md doc/install.md doc/style.md
-EXTRA_DIST += doc/reactions.md doc/enrolment.md doc/containers.md doc/siem.md doc/prometheus.md doc/honeypot.md doc/examples/siem_pull.py doc/deploys.md \
+EXTRA_DIST += doc/reactions.md doc/enrolment.md doc/containers.md doc/siem.md doc/prometheus.md doc/honeypot.md doc/examples/siem_pull.py doc/deploys.md doc/fail2ban.md \
 	doc/examples/post-receive doc/examples/github-actions.yml doc/examples/gitlab-ci.yml
 dist_man_MANS += doc/daemonsec-sim.8
 EXTRA_DIST += doc/daemonsec.conf.5.in doc/daemonsec-server.conf.5.in

@@ -16,7 +16,7 @@ agent_uplink_libuplink_a_SOURCES = agent/uplink/batcher.c agent/uplink/batcher.h
 	agent/uplink/health.c agent/uplink/health.h agent/uplink/priv.c agent/uplink/priv.h agent/uplink/slim.c agent/uplink/slim.h \
 	agent/uplink/spool.c agent/uplink/spool.h agent/uplink/spool_file.c agent/uplink/spool_file.h \
 	agent/uplink/spool_impl.h agent/uplink/spool_open.c agent/uplink/spool_read.c $(uplink_logs)
-uplink_logs = agent/uplink/logs/follow.c agent/uplink/logs/follow.h agent/uplink/logs/journal.c agent/uplink/logs/journal.h \
+uplink_logs = agent/uplink/logs/filter.c agent/uplink/logs/filter.h agent/uplink/logs/follow.c agent/uplink/logs/follow.h agent/uplink/logs/journal.c agent/uplink/logs/journal.h \
 	agent/uplink/logs/line.c agent/uplink/logs/line.h agent/uplink/logs/login.c agent/uplink/logs/login.h \
 	agent/uplink/logs/login_ssh.c agent/uplink/logs/login_text.c agent/uplink/logs/login_text.h \
 	agent/uplink/logs/logs.c agent/uplink/logs/logs.h agent/uplink/logs/rotated.c agent/uplink/logs/rotated.h
@@ -28,10 +28,10 @@ agent_uplink_daemonsec_uplink_SOURCES = agent/uplink/main.c agent/uplink/exporte
 	agent/uplink/serve.c agent/uplink/serve.h agent/config.c agent/config.h
 agent_uplink_daemonsec_uplink_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(EVENT_HTTP_CFLAGS)
 agent_uplink_daemonsec_uplink_LDADD = agent/uplink/libuplink.a agent/uplink/libdslink.a $(DS_BATCH_LIBS) $(DS_NET_LIBS) \
-	lib/libds.a $(SECCOMP_LIBS) $(EVENT_HTTP_LIBS)
+	lib/libds.a $(SECCOMP_LIBS) $(EVENT_HTTP_LIBS) $(PCRE2_LIBS)
 
 # The login sensor alone, for a test below a systemd.
 check_PROGRAMS += tests/system/logs_probe
 tests_system_logs_probe_SOURCES = tests/system/logs_probe.c
 tests_system_logs_probe_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS)
-tests_system_logs_probe_LDADD = agent/uplink/libuplink.a lib/libds.a $(EVENT_LIBS) $(SECCOMP_LIBS)
+tests_system_logs_probe_LDADD = agent/uplink/libuplink.a lib/libds.a $(EVENT_LIBS) $(SECCOMP_LIBS) $(PCRE2_LIBS)

@@ -104,6 +104,14 @@ tests_fuzz_fuzz_attrib_SOURCES = tests/fuzz/fuzz_attrib.c
 tests_fuzz_fuzz_attrib_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_attrib_LDADD = $(ATTRIB_LIBS)
 EXTRA_DIST += tests/fuzz/seeds/attrib/cgroup tests/fuzz/seeds/attrib/json tests/fuzz/seeds/attrib/args tests/fuzz/seeds/attrib/maps
+fuzz_replays_agent += tests/fuzz/replay_filter
+tests_fuzz_replay_filter_SOURCES = tests/fuzz/fuzz_filter.c tests/fuzz/replay.c
+tests_fuzz_replay_filter_LDADD = agent/uplink/libuplink.a lib/libds.a $(PCRE2_LIBS)
+fuzz_targets_agent += tests/fuzz/fuzz_filter
+tests_fuzz_fuzz_filter_SOURCES = tests/fuzz/fuzz_filter.c
+tests_fuzz_fuzz_filter_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_filter_LDADD = agent/uplink/libuplink.a lib/libds.a $(PCRE2_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/filter/app
 fuzz_replays_agent += tests/fuzz/replay_login
 tests_fuzz_replay_login_SOURCES = tests/fuzz/fuzz_login.c tests/fuzz/replay.c
 tests_fuzz_replay_login_LDADD = agent/uplink/libuplink.a lib/libds.a

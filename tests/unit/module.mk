@@ -468,6 +468,11 @@ tests_unit_test_departures_SOURCES = tests/unit/test_departures.c
 tests_unit_test_departures_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_departures_LDADD = server/libdsserver.a $(TEST_LIBS)
 
+unit_tests_agent += tests/unit/test_filter
+tests_unit_test_filter_SOURCES = tests/unit/test_filter.c
+tests_unit_test_filter_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_filter_LDADD = agent/uplink/libuplink.a $(TEST_LIBS) $(PCRE2_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA

@@ -6,12 +6,14 @@
  */
 #include "agent/uplink/logs/logs.h"
 
+#include "agent/uplink/logs/filter.h"
 #include "agent/uplink/logs/follow.h"
 #include "agent/uplink/logs/journal.h"
 #include "agent/uplink/logs/login.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
@@ -42,7 +44,8 @@ struct logs {
 	struct event *readable, *poll, *again, *journal_readable;
 	const struct logs_ops *ops;
 	void *ctx;
-	const char *source; /* of the line being read */
+	const char *source;      /* of the line being read */
+	struct filters *filters; /* NULL: none */
 };
 
 static const char *const usual_files[] = { "/var/log/auth.log", "/var/log/secure",
@@ -83,13 +86,59 @@ on_log_line(const struct log_line *line, void *ctx)
 	l->ops->event(&ev, l->ctx);
 }
 
+/* A failure of any daemon that there is a filter for. */
+static void
+on_failure(struct logs *l, const struct log_line *line, const struct filter_hit *hit)
+{
+	struct ds_event ev = { .kind = DS_EVENT_LOGIN, .count = line->count };
+	uint8_t address[16];
+	size_t size = inet_pton(AF_INET, hit->host, address) == 1    ? 4
+		      : inet_pton(AF_INET6, hit->host, address) == 1 ? 16
+								     : 0;
+
+	ev.time_us = line->time_us != 0 ? line->time_us : ds_clock_wall_us();
+	ev.daemon = (struct ds_str){ hit->filter, (uint32_t)strlen(hit->filter) };
+	ev.num[DS_NUM_PID] = line->pid;
+	ev.num[DS_NUM_OUTCOME] = LOGIN_FAILURE;
+	ds_event_set_str(&ev, DS_STR_USER, hit->user[0] ? hit->user : NULL, strlen(hit->user));
+	ds_event_set_str(&ev, DS_STR_METHOD, "log", 3);
+	ds_event_set_str(&ev, DS_STR_SADDR, size ? address : NULL, size);
+	ds_event_set_str(&ev, DS_STR_SOURCE, l->source, strlen(l->source));
+	ds_event_set_str(
+	    &ev, DS_STR_MESSAGE, line->message.ptr, DS_MIN(line->message.len, MESSAGE_MAX));
+	l->ops->event(&ev, l->ctx);
+}
+
+/* How often an expression ran away is told now and then. */
+static void
+tell_runaways(const struct logs *l, uint64_t before)
+{
+	static struct ds_log_rate rate;
+
+	if (filters_runaways(l->filters) > before && ds_log_pass(&rate, 5))
+		ds_log(WARN,
+		    "an expression of a filter ran away and was stopped, its line is no failure",
+		    "log=\"%s\" times=%llu", l->source,
+		    (unsigned long long)filters_runaways(l->filters));
+}
+
 static void
 on_text(const char *text, size_t len, void *ctx)
 {
+	struct logs *l = ctx;
+	struct filter_hit hit;
 	struct log_line line;
+	struct login login;
+	uint64_t before;
 
 	log_line_parse(text, len, ds_clock_wall_us(), &line);
 	on_log_line(&line, ctx);
+	if (l->filters == NULL || login_parse(&line, &login))
+		return;
+	before = filters_runaways(l->filters);
+	if (filters_match(l->filters, l->source, text, len, &hit))
+		on_failure(l, &line, &hit);
+	tell_runaways(l, before);
 }
 
 static void
@@ -170,6 +219,40 @@ is_auto(const struct ds_conf_list *list)
 	return list->len == 1 && strcmp(list->items[0], "auto") == 0;
 }
 
+/* Each log of a filter once; the journal has what is in the usual ones. */
+static int
+add_filter_log(const char *path, void *ctx)
+{
+	struct logs *l = ctx;
+
+	for (size_t i = 0; l->wants_journal && i < DS_LEN(usual_files); i++)
+		if (strcmp(path, usual_files[i]) == 0)
+			return 0;
+	for (size_t i = 0; i < l->len; i++)
+		if (strcmp(path, l->files[i].follow.path) == 0)
+			return 0;
+	if (strpbrk(path, "*?[") != NULL)
+		ds_log(WARN, "a log's name is a pattern, name it in log_files", "log=\"%s\"", path);
+	else
+		add_file(l, path);
+	return 0;
+}
+
+static void
+load_filters(struct logs *l, const char *path)
+{
+	char why[300];
+
+	if (path[0] == '\0')
+		return;
+	if (filters_load(path, &l->filters, why, sizeof(why)) < 0) {
+		ds_log(WARN, "the filters cannot be used", "file=\"%s\" why=\"%s\"", path, why);
+		return;
+	}
+	(void)filters_each_log(l->filters, add_filter_log, l); /* 0 always */
+	ds_log(INFO, "failures are found by filters", "filters=%zu", filters_len(l->filters));
+}
+
 struct logs *
 logs_new(const struct agent_config *cfg)
 {
@@ -181,18 +264,16 @@ logs_new(const struct agent_config *cfg)
 	/* Files that were asked for by name are read instead of the journal: both would tell the
 	 * same logins twice. */
 	l->wants_journal = cfg->journal && is_auto(&cfg->log_files) && journal_is_here();
-	if (l->wants_journal)
-		return l;
 	l->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (l->inotify < 0)
 		ds_log(WARN, "no inotify, looking at the logs every 10 s", "error=\"%s\"",
 		    strerror(errno));
-	if (is_auto(&cfg->log_files))
-		for (size_t i = 0; i < DS_LEN(usual_files); i++)
-			add_file(l, usual_files[i]);
-	else
-		for (size_t i = 0; i < cfg->log_files.len; i++)
-			add_file(l, cfg->log_files.items[i]);
+	for (size_t i = 0; i < DS_LEN(usual_files) && is_auto(&cfg->log_files) && !l->wants_journal;
+	     i++)
+		add_file(l, usual_files[i]);
+	for (size_t i = 0; i < cfg->log_files.len && !is_auto(&cfg->log_files); i++)
+		add_file(l, cfg->log_files.items[i]);
+	load_filters(l, cfg->log_filters);
 	return l;
 }
 
@@ -372,8 +453,9 @@ logs_start(struct logs *l, struct event_base *base, const void *notes, size_t si
 	l->ops = ops;
 	l->ctx = ctx;
 	read_notes(l, notes, size, cursor, has_place);
-	if (l->wants_journal)
-		return start_journal(l, base, cursor);
+	r = l->wants_journal ? start_journal(l, base, cursor) : 0;
+	if (r < 0 || (l->wants_journal && l->len == 0))
+		return r;
 	for (size_t i = 0; i < l->len; i++) {
 		if (has_place[i])
 			continue;
@@ -429,5 +511,6 @@ logs_free(struct logs *l)
 	if (l->inotify >= 0)
 		close(l->inotify);
 	journal_close(l->journal);
+	filters_free(l->filters);
 	free(l);
 }
