@@ -101,8 +101,8 @@ sample_start(struct sample *s, const struct task_state *st, __u32 kind, __u32 se
 	s->daemon = st->daemon;
 	s->pid = st->pid;
 	s->ppid = st->ppid;
-	s->uid = task->cred->euid.val;
-	s->gid = task->cred->egid.val;
+	s->uid = BPF_CORE_READ(task, cred, euid.val);
+	s->gid = BPF_CORE_READ(task, cred, egid.val);
 	if (st->flags & TASK_WAITS) {
 		s->flags |= SAMPLE_WAITS;
 		s->wait = st->key;

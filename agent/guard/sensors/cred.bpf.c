@@ -47,12 +47,12 @@ cred_change(struct exit_context *ctx)
 		return 0;
 	kind = CALL_KIND(bpf_get_attach_cookie(ctx));
 	if (kind == DS_EVENT_SETUID)
-		value = task->cred->euid.val;
+		value = BPF_CORE_READ(task, cred, euid.val);
 	else if (kind == DS_EVENT_SETGID)
-		value = task->cred->egid.val;
+		value = BPF_CORE_READ(task, cred, egid.val);
 	else
 		bpf_probe_read_kernel(&value, sizeof(value),
-			(const char *)task->cred + bpf_core_field_offset(struct cred, cap_effective));
+			(const char *)BPF_CORE_READ(task, cred) + bpf_core_field_offset(struct cred, cap_effective));
 	tell(st, kind, value, value, 0);
 	return 0;
 }

@@ -49,17 +49,17 @@ namespaces_changed(struct nsproxy *a, struct nsproxy *b)
 
 	if (a == b)
 		return 0;
-	if (a->mnt_ns != b->mnt_ns)
+	if (BPF_CORE_READ(a, mnt_ns) != BPF_CORE_READ(b, mnt_ns))
 		bits |= 0x00020000;
-	if (a->cgroup_ns != b->cgroup_ns)
+	if (BPF_CORE_READ(a, cgroup_ns) != BPF_CORE_READ(b, cgroup_ns))
 		bits |= 0x02000000;
-	if (a->uts_ns != b->uts_ns)
+	if (BPF_CORE_READ(a, uts_ns) != BPF_CORE_READ(b, uts_ns))
 		bits |= 0x04000000;
-	if (a->ipc_ns != b->ipc_ns)
+	if (BPF_CORE_READ(a, ipc_ns) != BPF_CORE_READ(b, ipc_ns))
 		bits |= 0x08000000;
-	if (a->pid_ns_for_children != b->pid_ns_for_children)
+	if (BPF_CORE_READ(a, pid_ns_for_children) != BPF_CORE_READ(b, pid_ns_for_children))
 		bits |= 0x20000000;
-	if (a->net_ns != b->net_ns)
+	if (BPF_CORE_READ(a, net_ns) != BPF_CORE_READ(b, net_ns))
 		bits |= 0x40000000;
 	return bits;
 }
@@ -178,12 +178,13 @@ BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
 	st->flags = above->flags;
 	if (st->flags & TASK_SELF)
 		return 0;
-	if (child->cgroups != parent->cgroups && child->cgroups->dfl_cgrp != parent->cgroups->dfl_cgrp)
-		cgroup_changed(st, 0, child->cgroups->dfl_cgrp->kn->id, NULL);
+	if (BPF_CORE_READ(child, cgroups) != BPF_CORE_READ(parent, cgroups) &&
+		BPF_CORE_READ(child, cgroups, dfl_cgrp) != BPF_CORE_READ(parent, cgroups, dfl_cgrp))
+		cgroup_changed(st, 0, BPF_CORE_READ(child, cgroups, dfl_cgrp, kn, id), NULL);
 	if (!watched)
 		return 0;
 	send_fork(st, DS_EVENT_FORK, 0);
-	changed = namespaces_changed(parent->nsproxy, child->nsproxy);
+	changed = namespaces_changed(BPF_CORE_READ(parent, nsproxy), BPF_CORE_READ(child, nsproxy));
 	if (changed)
 		send_fork(st, DS_EVENT_NAMESPACE, changed);
 	return 0;
@@ -222,8 +223,8 @@ BPF_PROG(task_exit, struct task_struct *task)
 static __always_inline __u64
 read_args(struct scratch *c, struct task_struct *task, __u32 *flags)
 {
-	struct mm_struct *mm = task->mm;
-	__u64 start = mm->arg_start, len = mm->arg_end - start;
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	__u64 start = BPF_CORE_READ(mm, arg_start), len = BPF_CORE_READ(mm, arg_end) - start;
 
 	*flags = 0;
 	if (len > SAMPLE_PATH_MAX) {
@@ -297,7 +298,7 @@ static __always_inline void
 send_exec(struct scratch *c, struct task_state *st, struct file *file, __u64 args, __u64 before_key)
 {
 	__u32 flags = c->s.flags, folded, args_len = c->s.len[0];
-	struct inode *inode = file->f_inode;
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	__u64 key, count, base = mix(mix(mix(mix(hash_seed, DS_EVENT_EXEC), st->exe), args), st->ancestors[0]);
 	__u32 family = input_family(bpf_get_current_task_btf());
 
@@ -312,11 +313,11 @@ send_exec(struct scratch *c, struct task_state *st, struct file *file, __u64 arg
 	c->s.arg[1] = st->before;
 	c->s.arg[2] = family;
 	c->s.flags |= flags | folded;
-	c->s.inode = inode->i_ino;
-	c->s.device = inode->i_sb->s_dev;
+	c->s.inode = BPF_CORE_READ(inode, i_ino);
+	c->s.device = BPF_CORE_READ(inode, i_sb, s_dev);
 	c->s.form[0] = FORM_TEXT;
 	c->s.len[0] = args_len;
-	put_names(c, 1, file->f_path.dentry, file->f_path.mnt);
+	put_names(c, 1, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
 	put_ancestors(c, st);
 	sample_send(c, is_urgent(&c->s));
 }
@@ -330,11 +331,11 @@ sample_hold(struct scratch *c, struct task_state *st, struct file *file, __u32 f
 	c->s.daemon = st->before;
 	c->s.flags = flags;
 	c->s.arg[0] = key;
-	c->s.inode = file->f_inode->i_ino;
-	c->s.device = file->f_inode->i_sb->s_dev;
+	c->s.inode = BPF_CORE_READ(file, f_inode, i_ino);
+	c->s.device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
 	c->s.form[0] = FORM_TEXT;
 	c->s.len[0] = args_len;
-	put_names(c, 1, file->f_path.dentry, file->f_path.mnt);
+	put_names(c, 1, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
 	put_ancestors(c, st);
 }
 
@@ -344,7 +345,7 @@ nameless(struct file *file)
 {
 	char name[8] = { 0 };
 
-	if (file->f_inode->i_nlink)
+	if (BPF_CORE_READ(file, f_inode, i_nlink))
 		return 0;
 	bpf_probe_read_kernel(name, 7, BPF_CORE_READ(file, f_path.dentry, d_name.name));
 	return name[0] == 'm' && name[1] == 'e' && name[2] == 'm' && name[3] == 'f' && name[4] == 'd' && name[5] == ':' ?
@@ -467,7 +468,7 @@ BPF_PROG(task_hold, struct task_struct *task, int old_pid, struct linux_binprm *
 static __always_inline void
 seed_ancestors(struct task_state *st, struct task_struct *task)
 {
-	struct task_struct *above = task->real_parent;
+	struct task_struct *above = BPF_CORE_READ(task, real_parent);
 
 	st->ppid = scope_pid(above);
 	for (int i = 0; i < SAMPLE_ANCESTORS; i++) {

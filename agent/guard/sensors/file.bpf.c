@@ -111,8 +111,10 @@ start_of(__u32 dir, bool absolute, struct path *ret)
 		ret->mnt = BPF_CORE_READ(file, f_path.mnt);
 		return;
 	}
-	ret->dentry = absolute ? task->fs->root.dentry : task->fs->pwd.dentry;
-	ret->mnt = absolute ? task->fs->root.mnt : task->fs->pwd.mnt;
+	if (absolute)
+		BPF_CORE_READ_INTO(ret, task, fs, root);
+	else
+		BPF_CORE_READ_INTO(ret, task, fs, pwd);
 }
 
 static __always_inline bool

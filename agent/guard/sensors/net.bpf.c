@@ -116,7 +116,7 @@ put_unix(struct scratch *c, const char *name, __u32 len, bool from_user)
 	else
 		bpf_probe_read_kernel(&first, 1, name);
 	if (first && first != '/')
-		put_names(c, 0, task->fs->pwd.dentry, task->fs->pwd.mnt);
+		put_names(c, 0, BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt));
 	off = data_len(&c->s);
 	len = unix_len(len);
 	if (off > SAMPLE_DATA_MAX - 128)
