@@ -165,6 +165,7 @@ with Site({"detect.learning_min": "2s"}) as site:
     exp = site.get("expectations")["items"]
     ok(exp and exp[0]["scope"] == "daemon" and exp[0]["status"] == "holds" and "/etc/cron.d/update" in exp[0]["behaviour"],
        "it is an expectation with a scope and an end")
+    ok(wait(lambda: site.get("status")["detection"]["expected"] >= 1, 60), "that workers know of")
     before = len(site.events('file.path:"/etc/cron.d/update"'))
     cron()
     ok(wait(lambda: len(site.events('file.path:"/etc/cron.d/update"')) > before, 40), "the same happens again")
