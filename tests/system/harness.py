@@ -58,7 +58,11 @@ def wait(ask, seconds=10, every=0.02):
     """What `ask` returns once it is true; its last false answer when the time is over. Errors of a server that is not
     up yet count as no. How long something takes says how busy the machine is, and no more: what may take some seconds
     may take PATIENCE. Shorter ones are meant as they are."""
-    return look(ask, max(seconds, PATIENCE) if seconds >= 4 else seconds, every)
+    answer = look(ask, max(seconds, PATIENCE) if seconds >= 4 else seconds, every)
+    if not answer and seconds >= 4:
+        at = sys._getframe(1)
+        print(f"# waited in vain at {os.path.basename(at.f_code.co_filename)}:{at.f_lineno}", flush=True)
+    return answer
 
 
 def never(ask, seconds, every=0.1):
