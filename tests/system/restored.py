@@ -70,7 +70,7 @@ def story(site, agent):
     write(CONF, open(CONF).read().replace("return 200 ok", "return 200 owned"))
     a = wait(lambda: [x for x in site.alerts() if x["kind"] == "integrity" and CONF in x["title"]])
     ok(a, "an edited nginx.conf is told: " + (a[0]["reason"] if a else ""))
-    if a and a[0]["severity"] == "medium":  # somebody else's edit: a person asks for it
+    if a and a[0]["severity"] != "high":  # somebody else's edit, as far as can be known: a person asks for it
         site.ctl("reactions", "apply", "restore_file", "--host", site.host, "--path", CONF, "--reason", "a test")
     ok(restored(CONF, good), "nginx.conf is as it was")
     done = reaction(site, CONF)

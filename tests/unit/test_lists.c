@@ -33,8 +33,8 @@ static const char *const severities[] = { "low", "medium", "high", "critical" };
 static const char *const states[] = { "open", "acknowledged", "closed" };
 static const char *const daemons[] = { "nginx.service", "nginx", "", "Cron%_" };
 static const char *const titles[] = { "nginx started /bin/sh on web-1", "a 100%_[x]*? title",
-	"Gr\xc3\xb6\xc3\x9f"
-	"e",
+	("Gr\xc3\xb6\xc3\x9f"
+	 "e"),
 	"" };
 static const char *const assignees[] = { "", "Ann", "bob" };
 
