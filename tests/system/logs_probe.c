@@ -73,7 +73,10 @@ main(int argc, char **argv)
 {
 	static const struct logs_ops ops = { .event = on_event, .restart = on_restart };
 	char *items[] = { (char[]){ "auto" } }, *notes = NULL, text[256];
-	struct agent_config cfg = { .journal = true, .log_files = { items, 1 } };
+	char none[] = "";
+	struct agent_config cfg = {
+		.journal = true, .log_files = { items, 1 }, .log_filters = none
+	};
 	struct event *input;
 	size_t size = 0;
 
