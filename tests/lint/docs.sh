@@ -24,6 +24,14 @@ if [ -e schema/api.yaml ] && [ -e server/api/routes.c ]; then
 		"$(sed -n 's/^	{ "[A-Z]*", "\([^"]*\)".*/\1/p' server/api/routes.c | sed 's#^\([^/]\)#/\1#' | sort -u |
 			while read -r r; do grep -qF "$r:" schema/api.yaml || echo "schema/api.yaml does not have $r"; done)"
 fi
+report "the guides name verbs and options that there are" "$(
+	grep -ohE 'daemonsec-ctl( -o [a-z]+)? [a-z][a-z-]+' README.md doc/*.md | sed 's/.* //' | sort -u |
+		while read -r v; do grep -qF "{ \"$v\"," ctl/verbs.c || echo "daemonsec-ctl has no verb $v"; done
+	grep -ohE 'daemonsec-ctl [^`|#]*' README.md doc/*.md | grep -oE ' --[a-z-]+' | sort -u |
+		while read -r o; do grep -qE "(Fl|Ql) -${o#--}\b" doc/daemonsec-ctl.8 || echo "daemonsec-ctl.8 has no option $o"; done)"
+report "the guides name tests that there are" "$(
+	grep -ohE 'tests/[a-z_]+/[a-z_]+(\.[a-z]+)?' README.md doc/*.md | sort -u |
+		while read -r t; do ls "$t"* >/dev/null 2>&1 || echo "there is no $t"; done)"
 if python3 -c 'import yaml' 2>/dev/null; then
 	report "api.json is api.yaml (make api-json)" "$(python3 -c '
 import json, yaml
