@@ -327,7 +327,7 @@ hold_perm_child(int socket_fd, pid_t guard_pid)
 {
 	struct pollfd p[2] = { { .fd = SOCKET_FD, .events = POLLIN }, { .events = POLLIN } };
 	uint64_t marked_ms;
-	int r, marked;
+	int r, marked = 0;
 
 	guard = guard_pid;
 	last_token = (uint32_t)(ds_clock_monotonic_ms() * 64); /* none of one before us */

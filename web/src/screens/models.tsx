@@ -121,7 +121,7 @@ function Jobs() {
     <Show of={jobs} what={t.models.jobs}>{(p) => (p.items.length === 0 ? <Empty icon="clock">{t.models.noJobs}</Empty> : (
       <ul class="lines padded">{p.items.slice(0, 12).map((j) => (
         <li key={j.id} class="row spread">
-          <span class="grow">{t.models.kinds[j.kind ?? ""] ?? j.kind} <Chip kind={j.state === "failed" ? "bad" : j.state === "done" ? "good" : "accent"}>{t.models.jobStates[j.state ?? ""] ?? j.state}</Chip> <Told text={j.message ?? ""} /></span>
+          <span class="grow">{t.models.kinds[j.kind ?? ""] ?? j.kind} <Chip kind={j.state === "failed" ? "bad" : j.state === "done" ? "good" : "accent"}>{t.models.jobStates[j.state ?? ""] ?? j.state}</Chip> {j.message !== j.state && <Told text={j.message ?? ""} />}</span>
           <Meter value={j.state === "done" ? 1 : j.total ? (j.done ?? 0) / j.total : 0} label={t.models.progress} /><Time at={j.updated ?? j.created} />
         </li>
       ))}</ul>
