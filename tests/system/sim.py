@@ -11,7 +11,7 @@ SIM = program("daemonsec-sim")
 
 def sim(site, *args, verb="load", state="sim", check=True):
     r = subprocess.run([SIM, verb, "-o", "json", "--quiet", "--token-file", site.dir + "/token", "--state-dir",
-                        f"{site.dir}/{state}", *args], capture_output=True, text=True, timeout=180)
+                        f"{site.dir}/{state}", *args], capture_output=True, text=True, timeout=400)
     if check and r.returncode != 0:
         say(r.stdout + r.stderr)
     try:
@@ -23,7 +23,7 @@ def sim(site, *args, verb="load", state="sim", check=True):
 
 def verify(site, state="sim"):
     r = subprocess.run([SIM, "verify", "-o", "json", "--state-dir", f"{site.dir}/{state}", "--store", site.state],
-                       capture_output=True, text=True, timeout=180)
+                       capture_output=True, text=True, timeout=400)
     say(r.stdout + r.stderr)
     return r.returncode == 0 and json.loads(r.stdout)["same"]
 
@@ -35,13 +35,13 @@ def token(site, **options):
 
 def kills(site):
     load = subprocess.Popen([SIM, "load", "-o", "json", "--quiet", "--token-file", site.dir + "/token", "--state-dir",
-                             f"{site.dir}/sim", "--agents", "20", "--eps", "6000", "--duration", "8s", "--drain", "60s"],
+                             f"{site.dir}/sim", "--agents", "20", "--eps", "6000", "--duration", "8s", "--drain", "200s"],
                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     for _ in range(3):
         wait(lambda: load.poll() is not None, 1.5)
         site.process.kill()
         site.start()
-    out, _ = load.communicate(timeout=120)
+    out, _ = load.communicate(timeout=300)
     return load.returncode == 0 and json.loads(out)
 
 
