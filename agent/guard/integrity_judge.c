@@ -290,14 +290,14 @@ integrity_judge(struct watched_file *f, const struct integrity_change *change, u
 	}
 	if (!f->owner_known && f->dir->root == 0 && postpone(f, now_ms, OWNER_MS, OWNER_MAX))
 		return INTEGRITY_POSTPONED;
-	ask(f, change, what, &word);
-	/* dpkg gives a file a second name while it replaces it. */
-	if (works && (word.outcome != OUTCOME_AGREES || what == FILE_CHANGED_LINKS) &&
-	    (f->changer == NULL || f->changer->exe[0] == '\0' || f->changer->managed) &&
+	/* Before it is asked: while dpkg works its digests may be new and its versions old, and what
+	 * was learnt then would explain a later change that nobody installed. */
+	if (works && (f->changer == NULL || f->changer->exe[0] == '\0' || f->changer->managed) &&
 	    postpone(f, now_ms, MANAGER_MS, MANAGER_MAX)) {
 		f->owner_again = f->package == NULL;
 		return INTEGRITY_POSTPONED;
 	}
+	ask(f, change, what, &word);
 	if (word.outcome != OUTCOME_AGREES && f->class == FILE_CONFIG && is_own(f))
 		word.explanation = "daemon";
 	tell(f, change, what, &word);
