@@ -26,9 +26,10 @@ def answers(port):
 
 
 def main_pid(name):
-    """Its oldest process; ended ones that nobody waits for are none."""
-    pids = subprocess.run(["pgrep", "-r", "R,S,D", "-o", "-x", name], capture_output=True, text=True).stdout.split()
-    return int(pids[0]) if pids else 0
+    """Its first process; ended ones that nobody waits for are none. By number, as it may have started its workers within
+    the same tick of the clock."""
+    pids = subprocess.run(["pgrep", "-r", "R,S,D", "-x", name], capture_output=True, text=True).stdout.split()
+    return min(map(int, pids)) if pids else 0
 
 
 def changed(g, path, act):
