@@ -54,9 +54,9 @@ WORK = {
                 "logrotate -f /etc/logrotate.d/mariadb"],
     "redis": ["redis-cli set a 1", "redis-cli get a", "redis-cli bgsave", "redis-cli bgrewriteaof", "redis-cli shutdown nosave",
               "systemctl restart redis-server", "logrotate -f /etc/logrotate.d/redis-server"],
-    "sshd": ["ssh -i /root/.ssh/id_ed25519 -o StrictHostKeyChecking=no root@127.0.0.1 'uptime; ls /'",
+    "sshd": ["ssh -o StrictHostKeyChecking=no root@127.0.0.1 'uptime; ls /'",
              "ssh -o BatchMode=yes -o StrictHostKeyChecking=no nobody@127.0.0.1 true",
-             "echo get /etc/hosts /tmp/x | sftp -i /root/.ssh/id_ed25519 -o StrictHostKeyChecking=no -b - root@127.0.0.1",
+             "echo get /etc/hosts /tmp/x | sftp -o StrictHostKeyChecking=no -b - root@127.0.0.1",
              "systemctl reload ssh", "systemctl restart ssh"],
     "postfix": ["printf 'Subject: x\\n\\nx\\n' | sendmail root", "printf 'Subject: x\\n\\nx\\n' | sendmail nobody@nowhere.invalid",
                 "postqueue -p", "systemctl reload postfix", "systemctl restart postfix", "postsuper -d ALL"],
@@ -133,7 +133,7 @@ class Recorder:
         while todo or time.monotonic() - begin < seconds:
             command = todo.pop() if todo else chance.choice(chance.choice(list(WORK.values())))
             # As an administrator who has logged in: what is done belongs to the session.
-            self.sh(f"ssh -i /root/.ssh/id_ed25519 -o StrictHostKeyChecking=no root@127.0.0.1 {shlex.quote(command)} >/dev/null 2>&1", 90)
+            self.sh(f"ssh -o StrictHostKeyChecking=no root@127.0.0.1 {shlex.quote(command)} >/dev/null 2>&1", 90)
         self.sh("systemctl stop daemonsec")
         wait(lambda: not self.site.connected(), 15)
 
