@@ -5,10 +5,10 @@
  */
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "lib/nearest.h"
 
 #include <curl/curl.h>
 #include <getopt.h>
-#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -172,28 +172,10 @@ take_late_options(struct ctl *c)
 	return output ? parse_output(output, &c->output) : 0;
 }
 
-/* How many letters are to be changed, added or left out to make one of the other. */
 static unsigned
 distance(const char *a, const char *b)
 {
-	unsigned row[32], diagonal, above;
-	size_t a_len = strlen(a), b_len = strlen(b);
-
-	if (a_len >= DS_LEN(row) || b_len >= DS_LEN(row))
-		return UINT_MAX;
-	for (size_t j = 0; j <= b_len; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; i <= a_len; i++) {
-		diagonal = row[0];
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= b_len; j++) {
-			above = row[j];
-			row[j] = DS_MIN(
-			    DS_MIN(above, row[j - 1]) + 1, diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[b_len];
+	return ds_nearest_distance(a, strlen(a), b, strlen(b));
 }
 
 static int

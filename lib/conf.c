@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lib/conf.h"
 #include "lib/conf_value.h"
+#include "lib/nearest.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -48,29 +49,10 @@ static void DS_PRINTF(3, 4)
 	va_end(args);
 }
 
-/* Edit distance with transpositions of neighbours (Damerau 1964, restricted), capped by the word
- * size. */
 static unsigned
 distance(const char *a, const char *b)
 {
-	unsigned rows[3][WORD_MAX_SIZE + 1];
-	size_t la = strnlen(a, WORD_MAX_SIZE), lb = strnlen(b, WORD_MAX_SIZE);
-
-	for (size_t j = 0; j <= lb; j++)
-		rows[0][j] = (unsigned)j;
-	for (size_t i = 1; i <= la; i++) {
-		unsigned *cur = rows[i % 3], *prev = rows[(i + 2) % 3], *older = rows[(i + 1) % 3];
-
-		cur[0] = (unsigned)i;
-		for (size_t j = 1; j <= lb; j++) {
-			unsigned cost = a[i - 1] != b[j - 1];
-
-			cur[j] = DS_MIN(DS_MIN(prev[j] + 1, cur[j - 1] + 1), prev[j - 1] + cost);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				cur[j] = DS_MIN(cur[j], older[j - 2] + 1);
-		}
-	}
-	return rows[la % 3][lb];
+	return ds_nearest_distance(a, strlen(a), b, strlen(b));
 }
 
 static const struct ds_conf_option *

@@ -4,6 +4,7 @@
  *
  * Called by the parser, on any thread; owns constant tables only.
  */
+#include "lib/nearest.h"
 #include "server/api/query_ast.h"
 
 #include <string.h>
@@ -161,38 +162,20 @@ query_field_find(const struct query_schema *schema, const char *name, size_t len
 	return f;
 }
 
-/* Levenshtein distance of two short names. */
-static unsigned
-distance(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-	unsigned row[64], diagonal, above;
-
-	if (a_len >= DS_LEN(row) || b_len >= DS_LEN(row))
-		return UINT32_MAX;
-	for (size_t j = 0; j <= b_len; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; i <= a_len; i++) {
-		diagonal = row[0];
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= b_len; j++) {
-			above = row[j];
-			row[j] = DS_MIN(DS_MIN(above, row[j - 1]) + 1,
-			    diagonal + ((a[i - 1] | 32) != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[b_len];
-}
-
 const char *
 query_field_nearest(const struct query_schema *schema, const char *name, size_t len)
 {
 	const char *best = NULL;
 	unsigned best_distance = UINT32_MAX;
+	char lower[DS_NEAREST_MAX];
 
+	/* What is typed may have capitals, names have none. */
+	for (size_t i = 0; i < len && i < sizeof(lower); i++)
+		lower[i] = (char)(name[i] | 32);
 	for (const struct query_field *f = schema->fields; f->name != NULL; f++) {
 		const char *last = strrchr(f->name, '.');
-		unsigned d = distance(name, len, f->name, strlen(f->name));
+		unsigned d = ds_nearest_distance(
+		    lower, DS_MIN(len, sizeof(lower)), f->name, strlen(f->name));
 
 		/* "executable" means process.executable. */
 		if (last != NULL && is_name(last + 1, name, len))
