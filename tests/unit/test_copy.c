@@ -65,18 +65,28 @@ answer_ping(struct world *w, struct ds_conn *c)
 	assert_int_equal(c->ops->frame(c, &pong, c->ctx), 0);
 }
 
+/* A session that is welcome, and another one that says the same hello. */
+static struct ds_conn *
+connect_twice(struct world *w, struct ds_conn **ret_second)
+{
+	struct ds_conn *one;
+
+	put_host(w, HOST_APPROVED);
+	one = connect_as(w, &w->cert);
+	assert_int_equal(welcome_seq(w, one, 9), 0);
+	keep(one);
+	*ret_second = connect_as(w, &w->cert);
+	assert_int_equal(say_hello(*ret_second, 9), 0);
+	return one;
+}
+
 static void
 a_session_that_answers_stays_and_the_newcomer_is_a_copy(void **state)
 {
 	struct world *w = *state;
 	struct ds_conn *one, *two;
 
-	put_host(w, HOST_APPROVED);
-	one = connect_as(w, &w->cert);
-	assert_int_equal(welcome_seq(w, one, 9), 0);
-	keep(one);
-	two = connect_as(w, &w->cert);
-	assert_int_equal(say_hello(two, 9), 0);
+	one = connect_twice(w, &two);
 	answer_ping(w, one);
 	expect_error(w, two, DS_WIRE_COPY);
 	assert_false(one->gone || one->finished);
@@ -92,12 +102,7 @@ a_session_that_ends_makes_room_at_once(void **state)
 	struct world *w = *state;
 	struct ds_conn *one, *two;
 
-	put_host(w, HOST_APPROVED);
-	one = connect_as(w, &w->cert);
-	assert_int_equal(welcome_seq(w, one, 9), 0);
-	keep(one);
-	two = connect_as(w, &w->cert);
-	assert_int_equal(say_hello(two, 9), 0);
+	one = connect_twice(w, &two);
 	assert_int_equal(two->out.len, two->out.pos); /* nothing was said to it */
 	one->ops->closed(one, &end, one->ctx);
 	(void)expect(w, two, DS_FRAME_WELCOME);
@@ -112,12 +117,7 @@ a_session_that_is_silent_makes_room_in_time(void **state)
 	struct ds_conn *one, *two;
 	uint64_t now = ds_clock_monotonic_ms();
 
-	put_host(w, HOST_APPROVED);
-	one = connect_as(w, &w->cert);
-	assert_int_equal(welcome_seq(w, one, 9), 0);
-	keep(one);
-	two = connect_as(w, &w->cert);
-	assert_int_equal(say_hello(two, 9), 0);
+	one = connect_twice(w, &two);
 	copy_tick(&w->in.workers[0], now + 100);
 	assert_false(one->gone);
 	copy_tick(&w->in.workers[0], now + 600000);
