@@ -12,6 +12,7 @@
 #include "lib/clock.h"
 #include "lib/command.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -387,6 +388,13 @@ stop(const struct service *s)
 	return r;
 }
 
+/* What is left of a title is none. */
+static bool
+is_variable(const char *text)
+{
+	return (isalpha((unsigned char)text[0]) || text[0] == '_') && strchr(text, '=') != NULL;
+}
+
 int
 service_restart(const struct service *s, char *why, size_t size)
 {
@@ -403,7 +411,12 @@ service_restart(const struct service *s, char *why, size_t size)
 	if (s->unit[0] != '\0')
 		return systemctl(s, "restart", why, size);
 	for (size_t at = 0; at < s->env_size && n < PROCESS_ARGV_MAX; at += strlen(s->env + at) + 1)
-		env[n++] = s->env + at;
+		if (is_variable(s->env + at))
+			env[n++] = s->env + at;
+	/* nginx and others have written their title over it: they get what a service begins with.
+	 */
+	if (n == 0)
+		env[n] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	r = stop(s);
 	if (r == 0)
 		r = ds_command_start(&c);

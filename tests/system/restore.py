@@ -184,9 +184,7 @@ def check_restart(g):
     r = g.do("restart", 60, unit="nginx")
     new = main_pid("nginx")
     ok(r["outcome"] == "done" and new not in (0, pid) and answers(8077), f"restart: {r['text']}, {r['took']} us")
-    # Of a process that has just ended there is no command line to read: then it is its program's path.
-    names = ("master process nginx", "master process /usr/sbin/nginx")
-    if not ok(wait(lambda: open(f"/proc/{main_pid('nginx')}/cmdline").read().strip("\0").endswith(names)), "as it was started"):
+    if not ok(wait(lambda: "master process nginx" in open(f"/proc/{main_pid('nginx')}/cmdline").read()), "as it was started"):
         say(f"before {pid}, now\n" + subprocess.run(["ps", "-eo", "pid,ppid,stat,lstart,args"], capture_output=True, text=True).stdout)
     r = g.do("restart", 60, unit="nobody")
     ok(r["outcome"] == "nothing", f"a daemon that there is not: {r['text']}")
