@@ -5,6 +5,7 @@ a root file system of their own (an overlay), so that everything may be replaced
 import hashlib
 
 from harness import *
+from places import kept
 from guard import INITIAL
 from orders import ACTIVE, DRY_RUN, OrderGuard
 
@@ -203,6 +204,7 @@ def rpm_upgrade(g):
     ok(r["outcome"] == "refused" and "package rtoy has it so" in r["text"] and sha256(rtoyd) != before,
        f"which automation does not put back: {r['text']}")
     upgraded = sha256(rtoyd)
+    ok(kept(os.path.join(g.dir, "guard", "vault"), rtoyd), "the vault has what was installed")
     with open(rtoyd + ".x", "wb") as f:
         f.write(open(rtoyd, "rb").read() + b"evil")
     os.chmod(rtoyd + ".x", 0o755)
