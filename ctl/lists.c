@@ -329,7 +329,7 @@ show_profile(struct ctl *c, const json_t *doc)
 	    printf("  missing: %s\n", json_is_string(one) ? json_string_value(one) : "");
 	if (*print_text(daemon, "starter", a, sizeof(a)) != '\0') {
 		format_percent(print_lookup(daemon, "starter_confidence"), daemon, b, sizeof(b));
-		printf("starter  model of %s, confidence %s\n", a, b);
+		printf("starter  %s, confidence %s\n", a, b);
 	}
 	printf("program  %s", print_text(daemon, "executable", a, sizeof(a)));
 	if (*print_text(daemon, "package", b, sizeof(b)) != '\0')

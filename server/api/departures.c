@@ -100,7 +100,7 @@ is_behaviour(const struct profile_row *row)
 	uint8_t sort = row->key_size > 0 ? row->key[0] : 0;
 
 	return row->kind < DS_EVENT_MAX && words[row->kind].kind != NULL && row->key_size > 0 &&
-	       sort != KEY_CONTROL && sort != KEY_SELF && sort != KEY_RULE;
+	       sort != KEY_CONTROL && sort != KEY_SELF && sort != KEY_RULE && sort != KEY_SHAPE;
 }
 
 int

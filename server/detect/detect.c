@@ -9,13 +9,14 @@
 #include "server/detect/detect.h"
 
 #include "lib/map.h"
+#include "server/detect/arguments.h"
 #include "server/detect/changed_by.h"
 #include "server/detect/new_child.h"
 #include "server/detect/ready.h"
 #include "server/detect/rule_floor.h"
 #include "server/detect/sequence.h"
+#include "server/detect/sibling.h"
 #include "server/detect/tier.h"
-#include "server/detect/turn.h"
 #include "server/detect/version.h"
 #include "server/detect/window.h"
 
@@ -130,8 +131,10 @@ declare(struct turn *t, const struct sighting *s)
 	struct ds_str hash = DS_EVENT_STR(ev, DS_STR_SHA256);
 	const struct key class = { 0 };
 	char path[KEY_MAX];
-	int r = version_declare(t, s);
+	int r = sibling_adopt(t, s);
 
+	if (r == 0)
+		r = version_declare(t, s);
 	if (hash.len == sizeof(d->sha256))
 		memcpy(d->sha256, hash.ptr, sizeof(d->sha256));
 	for (int i = 0; i < DAEMON_TEXTS; i++)
@@ -144,7 +147,8 @@ declare(struct turn *t, const struct sighting *s)
 	d->inode = ev->num[DS_NUM_INODE];
 	d->device = ev->num[DS_NUM_DEVICE];
 	d->declared = true;
-	starter_assign(t->detect->profiles.cfg.starters, d);
+	stand_assign(t->detect->profiles.cfg.starters, d);
+	stand_ask(t, d);
 	if (d->gone)
 		d->began_us = s->time_us;
 	d->gone = false;
@@ -262,7 +266,9 @@ judge(struct turn *t, struct sighting *s, enum novelty *ret)
 	if (r < 0)
 		return r;
 	ready = daemon_refresh(&t->detect->profiles, s->daemon, s->time_us);
-	stands_in = !ready && starter_protects(s->daemon, s->kind);
+	if (!ready)
+		stand_ask(t, s->daemon);
+	stands_in = !ready && stand_protects(s->daemon, s->kind);
 	*ret = by->judge(t, s, ready || stands_in);
 	if (ready)
 		*ret = version_weigh(t, s, *ret);
@@ -316,6 +322,8 @@ look_up(struct turn *t, struct sighting *s, const struct kind_columns *k)
 	if (s->behaviour == NULL) /* no room: not known, so said each time */
 		return is == NOVEL_TELL ? tell(t, s) : 0;
 	s->behaviour->waits = is == NOVEL_WAIT;
+	if (s->behaviour->learnt)
+		stand_learn(t, s->behaviour);
 	turn_news(t, s->behaviour);
 	return 0;
 }
@@ -386,23 +394,6 @@ memo_slot(const struct memo *m)
 	return (h >> 40) & (MEMO_LEN - 1);
 }
 
-/* What is kept apart becomes normal when it has been seen often and widely enough. */
-static int
-wait_on(struct turn *t, struct sighting *s)
-{
-	struct behaviour *b = s->behaviour;
-
-	if (!tier_is_over(t, b, s->time_us))
-		return 0;
-	s->key.size = b->key_size;
-	memcpy(s->key.data, b->key, b->key_size);
-	if (!tier_is_confirmed(b, turn_peers(t, s->daemon, s->kind, &s->key, true)))
-		return 0;
-	profiles_accept(&t->detect->profiles, b);
-	turn_news(t, b);
-	return 0;
-}
-
 static int
 learn_or_tell(
     struct turn *t, struct sighting *s, struct kind_columns *k, uint32_t daemon, bool *ret_fresh)
@@ -438,23 +429,29 @@ learn_or_tell(
 		return r;
 	if (!s->behaviour->waits)
 		return tell(t, s);
-	return wait_on(t, s);
+	tier_wait(t, s);
+	return 0;
 }
 
 /* Rules are asked about each start of a program that was sent in full, and about each different
- * event of a batch. */
+ * event of a batch; of known programs the arguments are looked at. */
 static int
 behave(struct turn *t, struct sighting *s, struct kind_columns *k, uint32_t daemon)
 {
 	bool fresh = false;
+	bool starts = key_family(s->kind) == KEY_PROCESS;
 	int r = learn_or_tell(t, s, k, daemon, &fresh);
 
-	if (r < 0 || (s->flags & (DS_FLAG_INITIAL | DS_FLAG_REPEAT)) ||
-	    (!fresh && key_family(s->kind) != KEY_PROCESS) || !rule_floor_has(t, s->kind))
+	if (r < 0 || (s->flags & DS_FLAG_REPEAT) || (!fresh && !starts) ||
+	    !(starts || rule_floor_has(t, s->kind)))
 		return r;
 	if (s->event == NULL)
 		r = load_event(t, s);
-	return r < 0 ? r : rule_floor_see(t, s);
+	if (r == 0 && starts && s->behaviour != NULL && s->behaviour->learnt)
+		r = arguments_see(t, s);
+	if (r < 0 || (s->flags & DS_FLAG_INITIAL) || !rule_floor_has(t, s->kind))
+		return r;
+	return rule_floor_see(t, s);
 }
 
 /* ---- a batch */

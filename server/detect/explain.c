@@ -4,6 +4,7 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "server/detect/ready.h"
+#include "server/detect/starter.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -193,10 +194,10 @@ put_threat(struct ds_json *j, const struct sighting *s, const struct explained_p
 void
 explain_put_starter(struct ds_json *j, const struct sighting *s)
 {
-	const struct starter *of = s->daemon->starter;
+	const struct starter *of = s->daemon->stand.starter;
 
-	if (of != NULL)
-		starter_put(j, s->daemon, starter_hosts(of, s->kind, s->key.data, s->key.size));
+	stand_put(
+	    j, s->daemon, of != NULL ? starter_hosts(of, s->kind, s->key.data, s->key.size) : 0);
 }
 
 /* DETECTION's record: what was compared with what, how sure, what would clear it. */

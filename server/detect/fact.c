@@ -49,7 +49,7 @@ say_reason(const struct sighting *s, const struct told *w, struct finding *f)
 	explain_user(s->event, who, sizeof(who));
 	fact_text(DS_EVENT_STR(s->event, DS_STR_EXE), exe, sizeof(exe));
 	ds_clock_format(s->time_us, clock, sizeof(clock));
-	starter_caveat(s->daemon, caveat, sizeof(caveat));
+	stand_caveat(s->daemon, caveat, sizeof(caveat));
 	if (w->peers_of > 0 && w->peers.seen == 0)
 		snprintf(peers, sizeof(peers), ", and none of %u peers has", w->peers_of);
 	else if (w->peers_of > 0)
@@ -192,8 +192,8 @@ fact_tell(struct turn *t, const struct sighting *s, const struct fact *fact)
 	f->severity = fact->severity;
 	f->score = (fact->score + (w.peers_of > 0 && w.peers.seen == 0 ? 3 : 0)) *
 		   (young && !fact->whoever ? 0.95 : 1);
-	if (s->daemon->starter != NULL && !s->daemon->ready && !fact->whoever)
-		f->score *= starter_confidence(s->daemon);
+	if (!s->daemon->ready && !fact->whoever && stand_confidence(s->daemon) > 0)
+		f->score *= stand_confidence(s->daemon);
 	if (f->score > 100)
 		f->score = 100;
 	snprintf(f->title, sizeof(f->title), "%s", fact->title);

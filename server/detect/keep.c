@@ -57,7 +57,7 @@ detect_restore_daemon(struct detect *d, const struct daemon_row *row)
 	p->gone = row->gone;
 	p->declared = daemon_text(p, TEXT_EXE)[0] != '\0' || daemon_text(p, TEXT_ROLE)[0] != '\0';
 	p->ready = row->state != NULL && strcmp(row->state, "ready") == 0;
-	starter_assign(d->profiles.cfg.starters, p);
+	stand_assign(d->profiles.cfg.starters, p);
 	if (row->last_seen_us > h->clock_us)
 		h->clock_us = row->last_seen_us;
 	return 0;
@@ -137,7 +137,7 @@ share(struct detect *detect, struct daemon_profile *d)
 			return;
 		b->shared = true;
 	}
-	d->shared = true;
+	d->shared = detect_send_news(detect, d, 0, KNOWLEDGE_READY, strlen(KNOWLEDGE_READY), true);
 }
 
 static void

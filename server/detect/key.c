@@ -71,6 +71,21 @@ key_is_counted(uint8_t kind, uint8_t sort)
 	return sort != KEY_RULE && (key_family(kind) != KEY_PROCESS || sort == KEY_CHILD);
 }
 
+bool
+key_is_general(uint8_t kind, uint8_t sort)
+{
+	switch (key_family(kind)) {
+	case KEY_PROCESS:
+		return sort == KEY_CHILD;
+	case KEY_FILE:
+		return sort == KEY_PLACE;
+	case KEY_PRIVILEGE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 void
 key_fields(uint8_t kind, uint64_t *ret_nums, uint64_t *ret_strs)
 {
@@ -350,6 +365,7 @@ key_text(uint8_t kind, const uint8_t *key, size_t key_size, char *ret, size_t si
 		more = key[0] == KEY_CONTROL  ? " (by the service manager)"
 		       : key[0] == KEY_SELF   ? " (itself)"
 		       : key[0] == KEY_RULE   ? " (rule)"
+		       : key[0] == KEY_SHAPE  ? " (arguments)"
 		       : key[0] == KEY_REMOTE ? " (its input is the network)"
 					      : "";
 	snprintf(ret, size, "%.*s%s", key_size > 0 ? (int)(key_size - 1) : 0,

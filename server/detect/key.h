@@ -26,6 +26,7 @@ enum key_sort {
 	KEY_REMOTE = 'r',  /* a shell or interpreter whose standard input is the network */
 	KEY_PLACE = '!',   /* something done in a place that counts (place.h), by its full path */
 	KEY_RULE = 'R',    /* an event that fits a rule (rule.h), by the rule's id */
+	KEY_SHAPE = 'a',   /* how a program is started: its arguments' sorts (arguments.h) */
 	KEY_KEEPER = 'k',  /* the same by a program whose work it is (keeper.h) */
 	KEY_CONTROL = 'm', /* started by the service manager: ExecStartPre, ExecReload, the start */
 	KEY_PLAIN = '=',   /* everything that is not the start of a program */
@@ -43,6 +44,9 @@ int key_family(uint8_t kind);
 uint8_t key_kind(uint8_t kind);
 /* Whether a learnt key of this kind and sort counts for coverage. */
 bool key_is_counted(uint8_t kind, uint8_t sort);
+/* Whether daemons of a class are alike in it on all hosts: programs, places, privileges.
+ * Destinations, listeners and directories are each site's own. */
+bool key_is_general(uint8_t kind, uint8_t sort);
 
 /* The canonical path, at most `size` bytes with the final NUL; its length. */
 size_t key_path(struct ds_str path, char *ret, size_t size);

@@ -174,14 +174,51 @@ fact_in(uint64_t fact, uint64_t group)
 	return id != 0 ? id : 1;
 }
 
-int
-knowledge_add_grouped(
-    struct knowledge *k, uint64_t fact, uint64_t group, uint32_t host, bool learnt)
+/* What a class is measured by is a fact of its own that counts (behaviour, host) as learnt, and
+ * behaviours of one host as seen. */
+#define COVER UINT64_C(0xc07e5)
+
+/* A behaviour of the class is learnt on one more host. */
+static int
+cover(struct knowledge *k, uint64_t class_fact, uint32_t hosts)
 {
+	uint64_t id = fact_in(class_fact, COVER);
+	struct fact *f;
+
+	if (grow_facts(k) < 0)
+		return -ENOSPC;
+	f = &k->facts[find_fact(k->facts, k->cap, id)];
+	k->len += f->id == 0;
+	f->id = id;
+	f->hosts.learnt++;
+	if (hosts == 1)
+		f->hosts.seen++;
+	else if (hosts == 2)
+		f->hosts.seen--;
+	return 0;
+}
+
+static int
+add_covered(struct knowledge *k, uint64_t class_fact, uint64_t fact, uint32_t host, bool learnt)
+{
+	uint32_t before = knowledge_get(k, fact).learnt, after;
 	int r = knowledge_add(k, fact, host, learnt), in = 0;
 
+	after = knowledge_get(k, fact).learnt;
+	if (class_fact != 0 && after > before)
+		in = cover(k, class_fact, after);
+	return in < 0 ? in : r;
+}
+
+int
+knowledge_add_grouped(struct knowledge *k, uint64_t class_fact, uint64_t fact, uint64_t group,
+    uint32_t host, bool learnt)
+{
+	uint64_t class_in = class_fact != 0 ? fact_in(class_fact, group) : 0;
+	int r = add_covered(k, class_fact, fact, host, learnt), in = 0;
+
 	if (r >= 0 && group != 0)
-		in = knowledge_add(k, fact_in(fact, group), host, learnt);
+		in = add_covered(k, class_in, fact_in(fact, group), host, learnt);
 	return in < 0 ? in : r | in;
 }
 
@@ -261,4 +298,31 @@ fleet_knowledge_peers(const struct fleet_knowledge *f, uint32_t host, uint64_t c
 		ret = peers_among(f, fact_in(class_fact, group), fact_in(fact, group), own_seen);
 	ret.is_group = group != 0 && ret.of >= GROUPS_PEERS_MIN;
 	return ret.is_group ? ret : peers_among(f, class_fact, fact, own_seen);
+}
+
+static struct fleet_cover
+cover_among(const struct fleet_knowledge *f, uint64_t class_fact, uint64_t ready_fact)
+{
+	struct prevalence ready = fleet_knowledge_get(f, ready_fact);
+	struct prevalence cover = fleet_knowledge_get(f, fact_in(class_fact, COVER));
+	uint32_t samples = DS_MAX(ready.learnt, cover.learnt);
+
+	if (ready.learnt == 0)
+		return (struct fleet_cover){ .unseen = 1 };
+	/* One more than were seen, so that few are never all there is. */
+	return (struct fleet_cover){ .hosts = ready.learnt,
+		.unseen = DS_MIN(1.0, (cover.seen + 1.0) / (samples + 1.0)) };
+}
+
+struct fleet_cover
+fleet_knowledge_cover(
+    const struct fleet_knowledge *f, uint32_t host, uint64_t class_fact, uint64_t ready_fact)
+{
+	uint64_t group = f != NULL ? grouped_find(f->grouped, f->grouped_len, host) : 0;
+	struct fleet_cover ret = { 0 };
+
+	if (group != 0)
+		ret = cover_among(f, fact_in(class_fact, group), fact_in(ready_fact, group));
+	ret.is_group = ret.hosts >= GROUPS_PEERS_MIN;
+	return ret.is_group ? ret : cover_among(f, class_fact, ready_fact);
 }

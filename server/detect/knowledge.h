@@ -39,6 +39,7 @@ struct knowledge_news {
 	uint64_t class_fact;
 	uint32_t host;
 	bool learnt;
+	bool general; /* part of what a class is measured by (key_is_general) */
 };
 
 /* A behaviour was told on a host for the first time: NEWS_TOLD. */
@@ -55,6 +56,8 @@ struct told_news {
 /* The identity of a behaviour over the fleet; kind 0 and no key: the class itself is on the host.
  * Keyed once a process (ds_hash): not for disk. */
 uint64_t knowledge_fact(const char *class, uint8_t kind, const void *key, size_t key_size);
+/* Of kind 0: the class is learnt on the host. */
+#define KNOWLEDGE_READY "ready"
 
 /* ---- the fleet thread's own */
 struct knowledge;
@@ -63,9 +66,10 @@ void knowledge_free(struct knowledge *k);
 /* Counts a host for a fact, once however often it is told.  1 when that changed a count, 0,
  * -ENOSPC (counted), -ENOMEM. */
 DS_MUST_CHECK int knowledge_add(struct knowledge *k, uint64_t fact, uint32_t host, bool learnt);
-/* The same for the host's group (groups.h; 0: none) as well. */
-DS_MUST_CHECK int knowledge_add_grouped(
-    struct knowledge *k, uint64_t fact, uint64_t group, uint32_t host, bool learnt);
+/* The same for the host's group (groups.h; 0: none) as well.  class_fact: the class that is
+ * measured by it; 0: none. */
+DS_MUST_CHECK int knowledge_add_grouped(struct knowledge *k, uint64_t class_fact, uint64_t fact,
+    uint64_t group, uint32_t host, bool learnt);
 struct prevalence knowledge_get(const struct knowledge *k, uint64_t fact);
 size_t knowledge_len(const struct knowledge *k);
 uint64_t knowledge_refused(const struct knowledge *k);
@@ -88,5 +92,16 @@ struct fleet_peers {
 /* own_seen: this host's own is counted already. */
 struct fleet_peers fleet_knowledge_peers(const struct fleet_knowledge *f, uint32_t host,
     uint64_t class_fact, uint64_t fact, bool own_seen);
+
+/* How well the hosts where the class is learnt cover what another host of the class would do.  Each
+ * host is a sample: unseen is Good and Turing's share of what only one of them does, of all that
+ * they do, or of the hosts where they do next to nothing. */
+struct fleet_cover {
+	uint32_t hosts;
+	double unseen; /* 1: nothing is known */
+	bool is_group;
+};
+struct fleet_cover fleet_knowledge_cover(
+    const struct fleet_knowledge *f, uint32_t host, uint64_t class_fact, uint64_t ready_fact);
 
 #endif

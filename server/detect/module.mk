@@ -20,8 +20,8 @@ server_libdsserver_a_SOURCES += server/detect/detect.c server/detect/detect.h se
 	server/detect/login_told.c server/detect/login_told.h server/detect/groups.c server/detect/groups.h server/detect/feedback.c server/detect/feedback.h server/detect/rule_floor.c server/detect/rule_floor.h
 server_libdsserver_a_SOURCES += server/detect/window.c server/detect/window.h
 server_libdsserver_a_SOURCES += server/detect/geo.c server/detect/geo.h
-server_libdsserver_a_SOURCES += server/detect/version.c server/detect/version.h server/detect/version_state.h
-server_libdsserver_a_SOURCES += server/detect/starter.c server/detect/starter.h server/detect/starter_stand.c
+server_libdsserver_a_SOURCES += server/detect/version.c server/detect/version.h server/detect/version_state.h server/detect/arguments.c server/detect/arguments.h server/detect/sibling.c server/detect/sibling.h
+server_libdsserver_a_SOURCES += server/detect/starter.c server/detect/starter.h server/detect/stand.c server/detect/stand.h
 nodist_server_libdsserver_a_SOURCES += server/detect/attack.inc server/detect/rules_builtin.inc
 
 # { "T1059.004", "Unix Shell" }, ...

@@ -253,9 +253,9 @@ weigh(const struct sighting *s, const struct explained_program *p, struct findin
 	if (p->peers_of > 0 && p->peers.seen == 0)
 		score += 3;
 	f->score = score * sure;
-	/* The model's word, not the host's own. */
-	if (s->daemon->starter != NULL && !s->daemon->ready)
-		f->score *= starter_confidence(s->daemon);
+	/* Others' word, not the host's own. */
+	if (!s->daemon->ready && stand_confidence(s->daemon) > 0)
+		f->score *= stand_confidence(s->daemon);
 }
 
 static void
@@ -285,7 +285,7 @@ say_reason(
 		    p->peers_of);
 	explain_user(s->event, who, sizeof(who));
 	ds_clock_format(s->time_us, clock, sizeof(clock));
-	starter_caveat(s->daemon, caveat, sizeof(caveat));
+	stand_caveat(s->daemon, caveat, sizeof(caveat));
 	snprintf(f->reason, sizeof(f->reason),
 	    "%s has never started %s in %s on %s%s%s; at %.8s UTC process %llu (%s) "
 	    "ran %s",

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* peers - what the rest of the fleet is known to do, and what is told to it. */
+#include "server/detect/starter.h"
 #include "server/detect/tier.h"
 #include "server/detect/turn.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 bool
 detect_send_news(struct detect *d, const struct daemon_profile *of, uint8_t kind, const void *key,
@@ -21,7 +23,8 @@ detect_send_news(struct detect *d, const struct daemon_profile *of, uint8_t kind
 	}
 	*news = (struct knowledge_news){ { { NULL }, NEWS_FACT },
 		knowledge_fact(of->class, kind, key, key_size), knowledge_fact(of->class, 0, "", 0),
-		of->host->number, learnt };
+		of->host->number, learnt,
+		kind != 0 && key_size > 0 && key_is_general(kind, *(const uint8_t *)key) };
 	if (ds_mailbox_put(to, &news->news.mail) < 0) {
 		d->news_refused++;
 		free(news);
@@ -72,6 +75,14 @@ turn_compared(struct turn *t, const struct daemon_profile *d, uint8_t kind, cons
 	    knowledge_fact(d->class, key_kind(kind), key->data, key->size), own_seen);
 }
 
+struct fleet_cover
+turn_cover(struct turn *t, const struct daemon_profile *d)
+{
+	return fleet_knowledge_cover(knowledge_of(t), t->from->host,
+	    knowledge_fact(d->class, 0, "", 0),
+	    knowledge_fact(d->class, 0, KNOWLEDGE_READY, strlen(KNOWLEDGE_READY)));
+}
+
 uint32_t
 turn_peers_of(struct turn *t, const struct daemon_profile *d)
 {
@@ -87,7 +98,7 @@ turn_is_common(struct turn *t, const struct sighting *s)
 {
 	uint32_t hosts = turn_peers(t, s->daemon, s->kind, &s->key, false).learnt;
 
-	if (s->daemon->starter != NULL)
-		hosts += starter_hosts(s->daemon->starter, s->kind, s->key.data, s->key.size);
+	if (s->daemon->stand.starter != NULL)
+		hosts += starter_hosts(s->daemon->stand.starter, s->kind, s->key.data, s->key.size);
 	return hosts >= TIER_HOSTS_MIN;
 }

@@ -218,18 +218,23 @@ note_port(struct host_profile *h, const struct key *key)
 		h->ports[port / 64] |= UINT64_C(1) << (port % 64);
 }
 
+static struct family_counts *
+counts_of(struct daemon_profile *d, uint8_t kind, uint8_t sort)
+{
+	return sort == KEY_SHAPE ? &d->shapes : &d->family[key_family(kind)];
+}
+
 struct behaviour *
 profiles_add(struct profiles *p, struct daemon_profile *d, uint8_t kind, const struct key *key,
     uint64_t time_us, bool learnt)
 {
-	int family = key_family(kind);
 	struct family_counts *f;
 	struct behaviour *b;
 	struct composed c;
 
-	if (family < 0)
+	if (key_family(kind) < 0)
 		return NULL;
-	f = &d->family[family];
+	f = counts_of(d, kind, key->data[0]);
 	/* Each family has its share, so that a flood of paths cannot crowd out programs. */
 	if (f->keys >= p->cfg.keys_max / KEY_FAMILIES) {
 		f->refused++;
@@ -256,7 +261,7 @@ profiles_add(struct profiles *p, struct daemon_profile *d, uint8_t kind, const s
 	b->next = d->behaviours;
 	d->behaviours = b;
 	f->keys++;
-	starter_count(d, b);
+	stand_count(d, b);
 	return b;
 }
 
@@ -270,9 +275,9 @@ host_listens(const struct host_profile *h, uint64_t port)
 static void
 weigh(struct behaviour *b, bool in)
 {
-	struct family_counts *f = &b->daemon->family[key_family(b->kind)];
+	struct family_counts *f = counts_of(b->daemon, b->kind, b->key[0]);
 
-	if (!b->learnt || !key_is_counted(b->kind, b->key[0]))
+	if (!b->learnt || !(b->key[0] == KEY_SHAPE || key_is_counted(b->kind, b->key[0])))
 		return;
 	f->n += in ? b->count : -b->count;
 	f->n1 += in ? b->count == 1 : -(uint64_t)(b->count == 1);
@@ -314,7 +319,7 @@ profiles_accept(struct profiles *p, struct behaviour *b)
 		b->count = 2;
 	b->once = false;
 	weigh(b, true);
-	starter_count(b->daemon, b);
+	stand_count(b->daemon, b);
 	profiles_mark_behaviour(p, b);
 }
 

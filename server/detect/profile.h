@@ -20,7 +20,7 @@
 
 #include "server/detect/detect.h"
 #include "server/detect/key.h"
-#include "server/detect/starter.h"
+#include "server/detect/stand.h"
 #include "server/detect/version_state.h"
 #include "server/store/rows.h"
 
@@ -117,12 +117,13 @@ struct daemon_profile {
 	uint64_t began_us, up_us; /* when it was there last, and how long altogether before */
 	uint32_t ends, uid;       /* how often it went away; of its main process */
 	struct behaviour *behaviours;
-	struct daemon_models *models;         /* sequence.h; NULL: not yet */
-	const struct starter *starter;        /* starter.h; borrowed; NULL: none */
-	uint32_t starter_seen, starter_known; /* behaviours here; of them in the model */
+	struct daemon_models *models; /* sequence.h; NULL: not yet */
+	struct standing stand;        /* while it is not learnt */
 	struct family_counts family[KEY_FAMILIES];
-	struct lineages *lineages; /* NULL: nothing strange was told yet */
+	struct family_counts shapes; /* of arguments: no family, so that they crowd out nothing */
+	struct lineages *lineages;   /* NULL: nothing strange was told yet */
 	bool declared, gone, ready, is_dirty;
+	bool adopted;          /* a sibling's profile */
 	bool shared;           /* the fleet knows all that is learnt */
 	unsigned told_percent; /* coverage as last stored */
 };

@@ -264,7 +264,7 @@ note_peak(struct turn *t, struct daemon_models *m, const struct evidence_model *
 		return 0;
 	peak->top = score;
 	peak->root = x->root;
-	if (!m->daemon->ready || score < least || score < peak->sent * GROWN)
+	if (score < least || !stand_is_known(m->daemon) || score < peak->sent * GROWN)
 		return 0;
 	return hand_in(t, m, model, peak, explain, x);
 }
@@ -280,7 +280,7 @@ end_peaks(struct turn *t, struct daemon_models *m)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < DS_LEN(peaks); i++) {
-		if (m->daemon->ready && peaks[i].peak->top > peaks[i].peak->sent)
+		if (stand_is_known(m->daemon) && peaks[i].peak->top > peaks[i].peak->sent)
 			r = hand_in(t, m, peaks[i].model, peaks[i].peak, NULL, NULL);
 		*peaks[i].peak = (struct peak){ 0 };
 	}

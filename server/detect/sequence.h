@@ -47,6 +47,9 @@ DS_MUST_CHECK int sequence_restore(
     struct detect *d, uint32_t host, const char *name, const void *data, size_t size);
 /* Of daemons that learnt something since, a bounded number. */
 DS_MUST_CHECK int sequence_save_due(struct sequence *s, uint64_t now_us, struct verdict *v);
+/* A daemon begins with the mixture of another. -ENOMEM. */
+DS_MUST_CHECK int sequence_adopt(
+    struct detect *d, struct daemon_profile *daemon, const struct daemon_profile *from);
 /* With the daemon. */
 void sequence_forget(struct daemon_models *m);
 

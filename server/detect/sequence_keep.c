@@ -179,6 +179,26 @@ restore_class(struct sequence *s, const char *name, struct ds_buf *data)
 	return 0;
 }
 
+int
+sequence_adopt(struct detect *d, struct daemon_profile *daemon, const struct daemon_profile *from)
+{
+	struct daemon_models *m =
+	    from->models != NULL ? sequence_models(d->sequence, daemon) : NULL;
+	struct ds_buf data, view;
+	int r;
+
+	if (m == NULL || m->llr.self.len > 0)
+		return 0;
+	ds_buf_init(&data, ROW_MAX);
+	r = pack_llr(&data, &from->models->llr);
+	if (r == 0) {
+		ds_buf_view(&view, data.data, data.len);
+		r = unpack_llr(&view, &m->llr);
+	}
+	ds_buf_done(&data);
+	return r;
+}
+
 static int
 restore_llr(struct detect *d, uint32_t host, const char *name, struct ds_buf *data)
 {

@@ -47,7 +47,7 @@ judge(struct turn *t, struct daemon_models *m, double p)
 	struct evidence e = sequence_evidence(t, m, &model, -exact_log(p));
 	double fused;
 
-	if (is_blind(m) || !m->daemon->ready || !(m->class->share.all > 0))
+	if (is_blind(m) || !stand_is_known(m->daemon) || !(m->class->share.all > 0))
 		return 0;
 	e.explain = explain;
 	e.ctx = m;

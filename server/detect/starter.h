@@ -28,7 +28,6 @@
 #define STARTER_FORMAT         1
 #define STARTER_HOSTS          20u  /* pseudo-hosts that a model is worth */
 #define STARTER_WORD           2u   /* a unit's or package's word for a behaviour */
-#define STARTER_SURE           0.8  /* less confidence, and it does not stand in for learning */
 #define STARTERS_MAX           256u /* files */
 #define STARTER_SIZE_MAX       (1u << 20)
 #define STARTER_NAMES_MAX      16u /* programs, and classes, of one */
@@ -36,8 +35,6 @@
 
 struct starters; /* a set */
 struct starter;
-struct daemon_profile;
-struct behaviour;
 
 struct starters *starters_new(void);
 void starters_free(struct starters *s);
@@ -58,22 +55,5 @@ const char *starter_name(const struct starter *s);
 uint32_t starter_hosts(const struct starter *s, uint8_t kind, const void *key, size_t key_size);
 /* 1 - the unseen mass of its runs, by Good and Turing. */
 double starter_coverage(const struct starter *s);
-
-/* ---- for a daemon on a host */
-/* Once its program or role is known; its behaviours are counted again. */
-void starter_assign(const struct starters *all, struct daemon_profile *d);
-/* One more behaviour of it. */
-void starter_count(struct daemon_profile *d, const struct behaviour *b);
-/* How likely the next thing that it does is one that the model knows: what the runs say, as
- * STARTER_HOSTS observations, and how many of the behaviours seen here were known.  0: no model. */
-double starter_confidence(const struct daemon_profile *d);
-/* Whether it stands in while the daemon is not learnt. */
-bool starter_protects(const struct daemon_profile *d, uint8_t kind);
-/* " (learning: starter model of nginx from Debian 12 ..., confidence 93 %)", or "" when the daemon
- * is learnt or has none. */
-void starter_caveat(const struct daemon_profile *d, char *ret, size_t size);
-/* Likewise a member "starter" of the open object; nothing when it has none. */
-struct ds_json;
-void starter_put(struct ds_json *j, const struct daemon_profile *d, uint32_t hosts);
 
 #endif

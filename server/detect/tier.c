@@ -4,6 +4,8 @@
 #include "server/detect/allowance.h"
 #include "server/detect/lineage.h"
 
+#include <string.h>
+
 #define DAY_US (24 * 3600 * 1000000ull)
 
 static bool
@@ -23,6 +25,13 @@ tier_is_of_finding(struct turn *t, const struct sighting *s)
 	       lineage_find(d, t->pids[s->index], ppid, s->time_us) != 0;
 }
 
+bool
+tier_is_apart(struct turn *t, const struct sighting *s)
+{
+	return tier_is_of_finding(t, s) ||
+	       (s->daemon->ready && is_tainted(t, s->daemon, s->time_us));
+}
+
 enum novelty
 tier_of(struct turn *t, const struct sighting *s, enum novelty is)
 {
@@ -31,7 +40,7 @@ tier_of(struct turn *t, const struct sighting *s, enum novelty is)
 
 	if (is != NOVEL_LEARN || !daemon_is_judged(d))
 		return is;
-	if (tier_is_of_finding(t, s) || (d->ready && is_tainted(t, d, s->time_us)))
+	if (tier_is_apart(t, s))
 		return NOVEL_WAIT;
 	if (!d->ready)
 		return NOVEL_LEARN;
@@ -65,4 +74,19 @@ bool
 tier_is_confirmed(const struct behaviour *b, struct prevalence peers)
 {
 	return b->days >= TIER_DAYS_MIN || peers.learnt >= TIER_HOSTS_MIN;
+}
+
+void
+tier_wait(struct turn *t, struct sighting *s)
+{
+	struct behaviour *b = s->behaviour;
+
+	if (!tier_is_over(t, b, s->time_us))
+		return;
+	s->key.size = b->key_size;
+	memcpy(s->key.data, b->key, b->key_size);
+	if (!tier_is_confirmed(b, turn_peers(t, s->daemon, s->kind, &s->key, true)))
+		return;
+	profiles_accept(&t->detect->profiles, b);
+	turn_news(t, b);
 }

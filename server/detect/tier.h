@@ -26,8 +26,12 @@ enum novelty tier_of(struct turn *t, const struct sighting *s, enum novelty is);
 void tier_count(struct behaviour *b, uint64_t time_us);
 /* Whether it has waited long enough to be asked about. */
 bool tier_is_over(struct turn *t, const struct behaviour *b, uint64_t time_us);
+/* What waits becomes normal when it has been seen often and widely enough. */
+void tier_wait(struct turn *t, struct sighting *s);
 /* A process of the daemon belongs to what was told within the hour. */
 bool tier_is_of_finding(struct turn *t, const struct sighting *s);
+/* Nothing new is learnt at once: it is of a finding, or the daemon told something lately. */
+bool tier_is_apart(struct turn *t, const struct sighting *s);
 /* Whether days or other hosts speak for it. */
 bool tier_is_confirmed(const struct behaviour *b, struct prevalence peers);
 

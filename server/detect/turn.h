@@ -93,6 +93,8 @@ struct prevalence turn_peers(struct turn *t, const struct daemon_profile *d, uin
 /* The same for people: among hosts like this one, as far as there are enough. */
 struct fleet_peers turn_compared(struct turn *t, const struct daemon_profile *d, uint8_t kind,
     const struct key *key, bool own_seen);
+/* How much of the daemon's class the hosts know where it is learnt. */
+struct fleet_cover turn_cover(struct turn *t, const struct daemon_profile *d);
 uint32_t turn_peers_of(struct turn *t, const struct daemon_profile *d);
 /* Whether enough other hosts are known to do it: normal here as well. */
 bool turn_is_common(struct turn *t, const struct sighting *s);

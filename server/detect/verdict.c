@@ -221,7 +221,7 @@ put_daemon(
 {
 	uint64_t host_us = host_now(d->host, server_us);
 	const char *text[DAEMON_TEXTS], *name = keep(v, d->name, strlen(d->name)), *why, *starter;
-	char blockers[1024];
+	char blockers[1024], stands[200];
 	struct daemon_row *row = grow(v->daemons, v->daemons_len, sizeof(*row));
 
 	if (row == NULL)
@@ -229,8 +229,8 @@ put_daemon(
 	v->daemons = row;
 	daemon_blockers(p, d, host_us, blockers, sizeof(blockers));
 	why = keep(v, blockers, strlen(blockers));
-	starter = d->starter != NULL ? starter_name(d->starter) : "";
-	starter = keep(v, starter, strlen(starter));
+	stand_name(d, stands, sizeof(stands));
+	starter = keep(v, stands, strlen(stands));
 	for (int i = 0; i < DAEMON_TEXTS; i++) {
 		const char *s = daemon_text(d, (enum daemon_text)i);
 
@@ -264,7 +264,7 @@ put_daemon(
 		.coverage = daemon_coverage(p, d, host_us),
 		.blockers = why,
 		.starter = starter,
-		.starter_confidence = starter_confidence(d),
+		.starter_confidence = stand_confidence(d),
 	};
 	memcpy(row->sha256, d->sha256, sizeof(row->sha256));
 	d->stored_us = server_us;

@@ -21,6 +21,7 @@ enum reason {
 	REASON_KNOWN,
 	REASON_UNEXPLAINED,
 	REASON_ROLLBACK,
+	REASON_SIBLING,
 };
 
 static const struct {
@@ -35,6 +36,7 @@ static const struct {
 	[REASON_KNOWN] = { "known", false },
 	[REASON_UNEXPLAINED] = { "unexplained", false },
 	[REASON_ROLLBACK] = { "rollback", false },
+	[REASON_SIBLING] = { "sibling", false },
 };
 
 /* ---- identities */
@@ -240,7 +242,7 @@ learnt_of(const struct daemon_profile *d)
 	uint32_t n = 0;
 
 	for (const struct behaviour *b = d->behaviours; b != NULL; b = b->next)
-		n += b->learnt;
+		n += b->learnt && b->key[0] != KEY_SHAPE;
 	return n;
 }
 
@@ -257,6 +259,15 @@ begin(const struct turn *t, struct daemon_profile *d, enum reason reason, uint64
 	v->inherited = learnt_of(d);
 	v->explained = v->told = 0;
 	v->is_dirty = true;
+}
+
+void
+version_adopt(const struct turn *t, struct daemon_profile *d, const struct daemon_profile *from,
+    uint64_t time_us)
+{
+	memcpy(d->version.known, from->version.known, sizeof(d->version.known));
+	d->version.number = 0;
+	begin(t, d, REASON_SIBLING, time_us);
 }
 
 int

@@ -27,6 +27,9 @@ struct profile_version_row;
 /* A DAEMON event of a service, container or process, before its texts are taken over: begins a
  * version when it is another, or the first.  -ENOMEM. */
 DS_MUST_CHECK int version_declare(struct turn *t, const struct sighting *s);
+/* It goes on from another daemon's profile, as its first version. */
+void version_adopt(const struct turn *t, struct daemon_profile *d,
+    const struct daemon_profile *from, uint64_t time_us);
 /* The daemon's texts are those of its version. */
 void version_take(struct daemon_profile *d);
 /* Whether the daemon warms up: nothing strange was told since its version began. */

@@ -86,7 +86,8 @@ learn(struct fleet *f, struct influence *i, const struct knowledge_news *n, uint
 	if (honeypots_has(&f->honeypots, n->host))
 		return; /* it is nobody's peer */
 	learnt = influence_believes(i, f->knowledge, n, share);
-	if (knowledge_add_grouped(f->knowledge, n->fact, group, n->host, learnt) == 1)
+	if (knowledge_add_grouped(
+		f->knowledge, n->general ? n->class_fact : 0, n->fact, group, n->host, learnt) == 1)
 		f->changed = true;
 }
 
@@ -127,6 +128,8 @@ load_daemon(const struct daemon_row *row, void *ctx)
 	learn(l->fleet, l->influence, &n, 0);
 	if (row->state == NULL || strcmp(row->state, "ready") != 0)
 		return 0;
+	n.fact = knowledge_fact(class, 0, KNOWLEDGE_READY, strlen(KNOWLEDGE_READY));
+	learn(l->fleet, l->influence, &n, share_of(l, row->host));
 	copy = strdup(class);
 	name_of(&name, row->host, row->name);
 	if (copy == NULL || ds_map_put(l->classes, name.data, name.size, copy, &old) < 0) {
@@ -156,6 +159,7 @@ load_profile(const struct profile_row *row, void *ctx)
 	}
 	n.fact = knowledge_fact(known, row->kind, row->key, row->key_size);
 	n.class_fact = knowledge_fact(known, 0, "", 0);
+	n.general = row->key_size > 0 && key_is_general(row->kind, row->key[0]);
 	learn(l->fleet, l->influence, &n, share_of(l, row->host));
 	return 0;
 }

@@ -27,7 +27,7 @@ struct profile_version_row {
 	uint32_t number, parent; /* from 1; parent 0: none */
 	/* What explains that it is another: first (there was none before), package, image,
 	 * deployment, peers; known: it is what ran before the parent; rollback: a person went back;
-	 * unexplained. */
+	 * sibling: the first, gone on from a daemon of another name; unexplained. */
 	const char *reason;
 	const char *exe, *package, *package_version, *image;
 	uint8_t sha256[32];

@@ -193,7 +193,7 @@ with Site({"detect.learning_min": "1h", "detect.starter_dir": os.path.join(TOP, 
     for b in site.alerts():
         say(b["title"])
     d = site.ctl("daemons", "show", "nginx").stdout
-    ok("learning" in d and re.search(r"starter  model of nginx from Debian 12 .*, confidence \d+", d), "daemons show says so")
+    ok("learning" in d and re.search(r"starter  nginx from Debian 12 .*, confidence \d+", d), "daemons show says so")
 with Site({"detect.learning_min": "2s"}) as site:
     agent = site.agent(monitor=",".join([os.path.basename(PHP) if n == "php-fpm" else n for n in names]))
     learnt = ok(ready(site, names), "the daemons are learnt")

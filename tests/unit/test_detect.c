@@ -31,9 +31,11 @@ it_is_silent_while_learning(void **state)
 	fixture_send(f);
 	fixture_watch(f, NGINX, 40);
 	assert_int_equal(send_exec(f, "/usr/bin/dash", "/usr/sbin/nginx", "sh -c id"), 0);
-	assert_int_equal(f->verdict.profiles_len, 1);
-	assert_true(f->verdict.profiles[0].learnt);
-	assert_memory_equal(f->verdict.profiles[0].key, "c/usr/bin/dash", 14);
+	/* The program, and how it was started. */
+	assert_int_equal(f->verdict.profiles_len, 2);
+	assert_true(f->verdict.profiles[0].learnt && f->verdict.profiles[1].learnt);
+	assert_memory_equal(f->verdict.profiles[0].key, "a/usr/bin/dash -c {id}", 22);
+	assert_memory_equal(f->verdict.profiles[1].key, "c/usr/bin/dash", 14);
 	fixture_watch(f, NGINX, 60);
 	assert_int_equal(send_exec(f, "/usr/bin/dash", "/usr/sbin/nginx", "sh -c id"), 0);
 }

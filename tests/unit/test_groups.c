@@ -109,9 +109,10 @@ peers_are_counted_within_the_group_when_it_is_large_enough(void **s)
 	for (uint32_t host = 1; host <= 8; host++) {
 		uint64_t group = groups_of(g, host);
 
-		assert_int_equal(knowledge_add_grouped(k, class, group, host, true), 1);
+		assert_int_equal(knowledge_add_grouped(k, 0, class, group, host, true), 1);
 		if (host == 2 || host > 5)
-			assert_int_equal(knowledge_add_grouped(k, fact, group, host, host == 2), 1);
+			assert_int_equal(
+			    knowledge_add_grouped(k, class, fact, group, host, host == 2), 1);
 	}
 	f = knowledge_publish(k, g);
 	p = fleet_knowledge_peers(f, 1, class, fact, false);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A daemon that is not learnt, under the protection of a starter model. */
+#include "server/detect/stand.h"
 #include "server/detect/starter.h"
 #include "tests/unit/detect_fixture.h"
 
@@ -218,7 +219,7 @@ the_models_that_are_shipped_can_be_read(void **state)
 	s = starters_open(dir, why, sizeof(why));
 	assert_string_equal(why, "");
 	assert_true(starters_len(s) >= 10);
-	assert_true(starter_coverage(starters_find(s, "/usr/sbin/nginx", 15)) > STARTER_SURE);
+	assert_true(starter_coverage(starters_find(s, "/usr/sbin/nginx", 15)) > STAND_SURE);
 	starters_free(s);
 	s = starters_open("/nowhere/at/all", why, sizeof(why));
 	assert_non_null(strstr(why, "/nowhere/at/all"));
