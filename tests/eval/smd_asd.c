@@ -29,13 +29,17 @@ struct machine {
 	double step_s;
 };
 
-/* The sets that have this form, by the beginning of their machines' names. */
+/* The sets that have this form, by the beginning of their machines' names, or by how many metrics
+ * they have; what is like neither is measured as minutes. */
 static const struct family {
-	const char *prefix, *name;
+	const char *prefix;
+	size_t columns;
+	const char *name;
 	double step_s;
 } families[] = {
-	{ "machine-", "smd", 60 },
-	{ "omi-", "asd", 300 },
+	{ "machine-", 38, "smd", 60 },
+	{ "omi-", 19, "asd", 300 },
+	{ "", 0, "other", 60 },
 };
 
 static const double budgets[] = { 0.1, 0.5, 1, 2 };
@@ -201,6 +205,33 @@ print_sums(const char *family, const struct sums *sums)
 		}
 }
 
+static size_t
+columns_of(const char *path)
+{
+	struct eval_reader *r = eval_reader_open(path);
+	const char *line = r != NULL ? eval_reader_line(r) : NULL;
+	double row[MODEL_DIM_MAX];
+	size_t columns = line != NULL ? eval_numbers(line, row, MODEL_DIM_MAX) : 0;
+
+	eval_reader_close(r);
+	return columns;
+}
+
+static const struct family *
+family_of(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+	size_t columns = columns_of(path);
+
+	for (size_t i = 0; i + 1 < DS_LEN(families); i++)
+		if (strncmp(name, families[i].prefix, strlen(families[i].prefix)) == 0)
+			return &families[i];
+	for (size_t i = 0; i + 1 < DS_LEN(families); i++)
+		if (columns == families[i].columns)
+			return &families[i];
+	return &families[DS_LEN(families) - 1];
+}
+
 static int
 take_family(const struct family *f, const struct eval_files *files)
 {
@@ -209,9 +240,7 @@ take_family(const struct family *f, const struct eval_files *files)
 	int r = 0;
 
 	for (size_t i = 0; i < files->len && r == 0; i++) {
-		const char *name = strrchr(files->paths[i], '/') + 1;
-
-		if (strncmp(name, f->prefix, strlen(f->prefix)) != 0)
+		if (family_of(files->paths[i]) != f)
 			continue;
 		r = take_machine(files->paths[i], f->step_s, sums);
 		machines = sums[0].machines;
@@ -222,21 +251,6 @@ take_family(const struct family *f, const struct eval_files *files)
 		print_sums(f->name, sums);
 	}
 	return r < 0 ? r : machines > 0;
-}
-
-/* What belongs to neither family is not measured in silence. */
-static void
-tell_others(const struct eval_files *files)
-{
-	for (size_t i = 0; i < files->len; i++) {
-		const char *name = strrchr(files->paths[i], '/') + 1;
-		bool known = false;
-
-		for (size_t f = 0; f < DS_LEN(families); f++)
-			known |= strncmp(name, families[f].prefix, strlen(families[f].prefix)) == 0;
-		if (!known)
-			printf("# %s: of no family that is known, left out\n", files->paths[i]);
-	}
 }
 
 int
@@ -250,9 +264,7 @@ eval_smd_asd(const char *name, const char *dir)
 		r = take_family(&families[i], &files);
 		any |= r > 0;
 	}
-	if (r >= 0) {
-		tell_others(&files);
+	if (r >= 0)
 		eval_files_free(&files);
-	}
 	return r < 0 ? r : any ? 0 : -ENOENT;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/detect/key.h"
 #include "server/model/fit.h"
 #include "server/model/random.h"
 #include "server/model/window.h"
@@ -323,6 +324,53 @@ a_model_comes_back_from_its_bytes_bit_for_bit(void **state)
 }
 
 static void
+the_same_windows_and_seed_make_the_same_bits_on_every_machine(void **state)
+{
+	struct window_model m = make_model();
+	struct ds_buf a;
+
+	(void)state;
+	ds_buf_init(&a, FIT_BYTES_MAX);
+	assert_int_equal(window_model_put(&m, &a), 0);
+	assert_int_equal(key_hash(1, a.data, a.len), UINT64_C(0xcb7a1cbf1c077a6a));
+	window_model_done(&m);
+	ds_buf_done(&a);
+}
+
+static void
+what_is_no_number_and_what_never_changes_makes_a_model_that_judges(void **state)
+{
+	static const float odd[] = { NAN, INFINITY, -INFINITY, 3e38f };
+	struct window_fit *f = malloc(sizeof(*f));
+
+	(void)state;
+	assert_non_null(f);
+	for (unsigned alike = 0; alike < 2; alike++) {
+		struct fit_row *rows = make_rows();
+		double vector[WINDOW_DIM];
+		struct fit_score score;
+
+		for (uint32_t i = 0; i < ROWS; i++) {
+			for (size_t k = 0; alike && k < WINDOW_DIM; k++)
+				rows[i].at[k] = 1;
+			rows[i].at[i % WINDOW_DIM] = odd[i % 4];
+			rows[i].at[WINDOW_DIM - 1] = 0;
+		}
+		assert_int_equal(window_fit_make(f, rows, ROWS, 0, false, 1), 0);
+		for (size_t odds = 0; odds <= 4; odds++) {
+			for (size_t k = 0; k < WINDOW_DIM; k++)
+				vector[k] = odds < 4 ? (double)odd[odds] : 1;
+			window_fit_score(f, NULL, vector, &score);
+			assert_true(isfinite(score.level) && score.level >= 0);
+			assert_true(score.level_p > 0 && score.level_p <= 1);
+		}
+		window_fit_done(f);
+		free(rows);
+	}
+	free(f);
+}
+
+static void
 damaged_cut_foreign_and_future_models_are_refused_with_a_sentence(void **state)
 {
 	struct window_model m = make_model(), back;
@@ -384,6 +432,9 @@ main(void)
 		TRACKED(what_is_left_out_was_never_there),
 		cmocka_unit_test(a_fit_finds_the_unusual_and_says_how_sure_it_is),
 		cmocka_unit_test(a_model_comes_back_from_its_bytes_bit_for_bit),
+		cmocka_unit_test(the_same_windows_and_seed_make_the_same_bits_on_every_machine),
+		cmocka_unit_test(
+		    what_is_no_number_and_what_never_changes_makes_a_model_that_judges),
 		cmocka_unit_test(damaged_cut_foreign_and_future_models_are_refused_with_a_sentence),
 		cmocka_unit_test(too_few_windows_make_no_fit),
 	};
