@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/api/departures.h"
 
+#include "lib/array.h"
 #include "lib/map.h"
 #include "server/detect/program.h"
 
@@ -81,16 +82,11 @@ find(const struct departures *d, const uint8_t *name, size_t len)
 static int
 grow(struct departures *d)
 {
-	size_t cap = d->cap ? d->cap * 2 : 64;
-	struct departure *grown;
+	struct departure *grown = ds_array_grow(d->all, d->len, &d->cap, sizeof(*grown));
 
-	if (d->len < d->cap)
-		return 0;
-	grown = realloc(d->all, cap * sizeof(*grown));
 	if (grown == NULL)
 		return -ENOMEM;
 	d->all = grown;
-	d->cap = cap;
 	return 0;
 }
 

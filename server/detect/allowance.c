@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/detect/allowance.h"
 
+#include "lib/array.h"
 #include "server/detect/key.h"
 
 #include <errno.h>
@@ -64,17 +65,14 @@ int
 allowances_expect(struct allowances *a, const char *class, uint32_t host, uint8_t kind,
     const void *key, size_t key_size, uint64_t until_us)
 {
+	struct expected *grown;
+
 	if (a->len >= ALLOWANCES_MAX)
 		return -ENOSPC;
-	if (a->len == a->cap) {
-		size_t cap = a->cap ? a->cap * 2 : 16;
-		struct expected *grown = realloc(a->expected, cap * sizeof(*grown));
-
-		if (grown == NULL)
-			return -ENOMEM;
-		a->expected = grown;
-		a->cap = cap;
-	}
+	grown = ds_array_grow(a->expected, a->len, &a->cap, sizeof(*grown));
+	if (grown == NULL)
+		return -ENOMEM;
+	a->expected = grown;
 	a->expected[a->len++] = (struct expected){ .what = what_hash(kind, key, key_size),
 		.class = class_hash(class),
 		.until_us = until_us,
@@ -102,17 +100,14 @@ taint_hash(uint32_t host, const char *daemon)
 int
 allowances_taint(struct allowances *a, uint32_t host, const char *daemon)
 {
+	uint64_t *grown;
+
 	if (a->tainted_len >= TAINTS_MAX)
 		return -ENOSPC;
-	if (a->tainted_len == a->tainted_cap) {
-		size_t cap = a->tainted_cap ? a->tainted_cap * 2 : 64;
-		uint64_t *grown = realloc(a->tainted, cap * sizeof(*grown));
-
-		if (grown == NULL)
-			return -ENOMEM;
-		a->tainted = grown;
-		a->tainted_cap = cap;
-	}
+	grown = ds_array_grow(a->tainted, a->tainted_len, &a->tainted_cap, sizeof(*grown));
+	if (grown == NULL)
+		return -ENOMEM;
+	a->tainted = grown;
 	a->tainted[a->tainted_len++] = taint_hash(host, daemon);
 	return 0;
 }

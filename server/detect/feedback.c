@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/detect/feedback.h"
 
+#include "lib/array.h"
 #include "lib/map.h"
 
 #include <errno.h>
@@ -65,16 +66,11 @@ add_label(struct feedback *f, const struct alarm *a)
 
 	if (a->review == REVIEW_OPEN || f->len == FEEDBACK_LABELS_MAX)
 		return 0;
-	if (f->len == f->room) {
-		size_t room = f->room > 0 ? f->room * 2 : 64;
-		struct label *grown = realloc(f->labels, room * sizeof(*grown));
-
-		if (grown == NULL)
-			return -ENOMEM;
-		f->labels = grown;
-		f->room = room;
-	}
-	to = &f->labels[f->len++];
+	to = ds_array_grow(f->labels, f->len, &f->room, sizeof(*f->labels));
+	if (to == NULL)
+		return -ENOMEM;
+	f->labels = to;
+	to += f->len++;
 	*to = (struct label){ .right = a->review == REVIEW_RIGHT };
 	f->right += to->right;
 	for (int i = 0; i < EVIDENCE_FAMILIES; i++)

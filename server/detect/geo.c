@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/detect/geo.h"
 
+#include "lib/array.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
@@ -91,7 +93,7 @@ static int
 add_line(struct geo *g, const char *line, size_t len)
 {
 	char text[160], *at = text, *low, *high, *country;
-	struct range r;
+	struct range r, *grown;
 
 	if (len == 0 || len >= sizeof(text) || line[0] == '#')
 		return 0;
@@ -106,15 +108,10 @@ add_line(struct geo *g, const char *line, size_t len)
 	memcpy(r.country, country, 2);
 	if (g->len >= GEO_RANGES_MAX)
 		return -ENOSPC;
-	if (g->len == g->cap) {
-		size_t cap = g->cap ? g->cap * 2 : 4096;
-		struct range *grown = realloc(g->ranges, cap * sizeof(*grown));
-
-		if (grown == NULL)
-			return -ENOMEM;
-		g->ranges = grown;
-		g->cap = cap;
-	}
+	grown = ds_array_grow(g->ranges, g->len, &g->cap, sizeof(*grown));
+	if (grown == NULL)
+		return -ENOMEM;
+	g->ranges = grown;
 	g->ranges[g->len++] = r;
 	return 1;
 }

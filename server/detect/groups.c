@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/detect/groups.h"
 
+#include "lib/array.h"
 #include "server/detect/key.h"
 
 #include <errno.h>
@@ -144,18 +145,15 @@ groups_begin(struct groups *g)
 int
 groups_host(struct groups *g, uint32_t host, const char *labels)
 {
+	struct grouped *grown;
+
 	close_host(g);
 	if (g->hosts_len == GROUPS_HOSTS_MAX)
 		return 0;
-	if (g->hosts_len == g->hosts_room) {
-		size_t room = g->hosts_room > 0 ? g->hosts_room * 2 : 64;
-		struct grouped *grown = realloc(g->hosts, room * sizeof(*grown));
-
-		if (grown == NULL)
-			return -ENOMEM;
-		g->hosts = grown;
-		g->hosts_room = room;
-	}
+	grown = ds_array_grow(g->hosts, g->hosts_len, &g->hosts_room, sizeof(*grown));
+	if (grown == NULL)
+		return -ENOMEM;
+	g->hosts = grown;
 	g->hosts[g->hosts_len++] = (struct grouped){ host, 0 };
 	g->now.labels = key_hash(41, labels, strlen(labels));
 	g->now.len = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/fleet/allow.h"
 
+#include "lib/array.h"
 #include "lib/label.h"
 
 #include "server/detect/allowance.h"
@@ -27,18 +28,14 @@ static int
 take_host(const struct host_row *row, void *ctx)
 {
 	struct making *m = ctx;
+	struct labelled *grown;
 
 	if (row->labels == NULL || row->labels[0] == '\0')
 		return 0;
-	if (m->len == m->cap) {
-		size_t cap = m->cap ? m->cap * 2 : 64;
-		struct labelled *grown = realloc(m->hosts, cap * sizeof(*grown));
-
-		if (grown == NULL)
-			return -ENOMEM;
-		m->hosts = grown;
-		m->cap = cap;
-	}
+	grown = ds_array_grow(m->hosts, m->len, &m->cap, sizeof(*grown));
+	if (grown == NULL)
+		return -ENOMEM;
+	m->hosts = grown;
 	m->hosts[m->len].number = row->number;
 	m->hosts[m->len].labels = strdup(row->labels);
 	return m->hosts[m->len].labels != NULL ? (m->len++, 0) : -ENOMEM;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/fleet/regroup.h"
 
+#include "lib/array.h"
 #include "lib/label.h"
 #include "server/detect/key.h"
 
@@ -22,16 +23,11 @@ static int
 take_host(const struct host_row *row, void *ctx)
 {
 	struct hosts *h = ctx;
+	struct labelled *grown = ds_array_grow(h->at, h->len, &h->room, sizeof(*grown));
 
-	if (h->len == h->room) {
-		size_t room = h->room > 0 ? h->room * 2 : 64;
-		struct labelled *grown = realloc(h->at, room * sizeof(*grown));
-
-		if (grown == NULL)
-			return -ENOMEM;
-		h->at = grown;
-		h->room = room;
-	}
+	if (grown == NULL)
+		return -ENOMEM;
+	h->at = grown;
 	h->at[h->len] =
 	    (struct labelled){ row->number, strdup(row->labels != NULL ? row->labels : "") };
 	return h->at[h->len].labels != NULL ? (h->len++, 0) : -ENOMEM;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sqlite_days - the day files: their names, sizes, statements, and getting damaged ones out of the
  * way. */
+#include "lib/array.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "server/store/sqlite.h"
@@ -108,16 +109,13 @@ days_list(const char *events_dir, uint64_t **ret, size_t *ret_len)
 	while ((e = readdir(d)) && len < DAYS_MAX) {
 		if (!parse_name(e->d_name, &day))
 			continue;
-		if (len == cap) {
-			cap = cap ? cap * 2 : 64;
-			grown = realloc(days, cap * sizeof(*days));
-			if (!grown) {
-				free(days);
-				closedir(d);
-				return -ENOMEM;
-			}
-			days = grown;
+		grown = ds_array_grow(days, len, &cap, sizeof(*days));
+		if (!grown) {
+			free(days);
+			closedir(d);
+			return -ENOMEM;
 		}
+		days = grown;
 		days[len++] = day;
 	}
 	closedir(d);
