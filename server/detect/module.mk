@@ -16,7 +16,7 @@ server_libdsserver_a_SOURCES += server/detect/detect.c server/detect/detect.h se
 	server/detect/login_model.c server/detect/login_model.h server/detect/login_state.c server/detect/login_state.h \
 	server/detect/login_say.c server/detect/login_say.h \
 	server/detect/allowance.c server/detect/allowance.h server/detect/turn_tell.c \
-	server/detect/rule.c server/detect/rule.h server/detect/rule_match.c server/detect/rule_match.h \
+	server/detect/refuse.c server/detect/refuse.h server/detect/rule.c server/detect/rule.h server/detect/rule_match.c server/detect/rule_match.h \
 	server/detect/login_told.c server/detect/login_told.h server/detect/groups.c server/detect/groups.h server/detect/feedback.c server/detect/feedback.h server/detect/rule_floor.c server/detect/rule_floor.h
 server_libdsserver_a_SOURCES += server/detect/window.c server/detect/window.h
 server_libdsserver_a_SOURCES += server/detect/geo.c server/detect/geo.h

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/detect/rule.h"
 
+#include "lib/array.h"
+#include "server/detect/refuse.h"
 #include "server/detect/rule_match.h"
 
 #include <errno.h>
@@ -62,16 +64,6 @@ rules_kinds(const struct rules *r)
 }
 
 /* ---- reading */
-
-static int DS_PRINTF(3, 4) refuse(char *why, size_t size, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(why, size, format, args);
-	va_end(args);
-	return -EINVAL;
-}
 
 static bool
 read_text(const json_t *doc, const char *key, char *ret, size_t size)
@@ -189,20 +181,15 @@ read_rule(const json_t *doc, struct rule *rule, char *why, size_t size)
 static int
 add_one(struct rules *r, const json_t *doc, char *why, size_t size)
 {
-	struct rule rule;
+	struct rule rule, *grown;
 	int result;
 
 	if (r->len >= RULES_MAX)
 		return refuse(why, size, "more than %u rules", RULES_MAX);
-	if (r->len == r->cap) {
-		size_t cap = r->cap ? r->cap * 2 : 32;
-		struct rule *grown = realloc(r->at, cap * sizeof(*grown));
-
-		if (grown == NULL)
-			return -ENOMEM;
-		r->at = grown;
-		r->cap = cap;
-	}
+	grown = ds_array_grow(r->at, r->len, &r->cap, sizeof(*grown));
+	if (grown == NULL)
+		return -ENOMEM;
+	r->at = grown;
 	result = read_rule(doc, &rule, why, size);
 	if (result < 0) {
 		rule_done(&rule);

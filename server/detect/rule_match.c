@@ -2,6 +2,7 @@
 #include "server/detect/rule_match.h"
 
 #include "lib/compiler.h"
+#include "server/detect/refuse.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -59,21 +60,17 @@ read_regex(const char *text, struct rule_value *v, char *why, size_t size)
 	PCRE2_SIZE at;
 	int code;
 
-	if (strlen(text) > REGEX_MAX) {
-		snprintf(why, size, "a regular expression of more than %u bytes", REGEX_MAX);
-		return -EINVAL;
-	}
+	if (strlen(text) > REGEX_MAX)
+		return refuse(why, size, "a regular expression of more than %u bytes", REGEX_MAX);
 	v->regex = pcre2_compile(
 	    (PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_CASELESS, &code, &at, NULL);
 	if (v->regex != NULL)
 		return 0;
-	snprintf(why, size, "the regular expression is wrong at character %zu", (size_t)at);
-	return -EINVAL;
+	return refuse(why, size, "the regular expression is wrong at character %zu", (size_t)at);
 #else
 	(void)text;
 	(void)v;
-	snprintf(why, size, "regular expressions are not built in (libpcre2)");
-	return -EINVAL;
+	return refuse(why, size, "regular expressions are not built in (libpcre2)");
 #endif
 }
 
@@ -97,8 +94,7 @@ read_cidr(const char *text, struct rule_value *v, char *why, size_t size)
 	v->bits = (uint8_t)bits;
 	if (v->network_size > 0 && bits <= v->network_size * 8u)
 		return 0;
-	snprintf(why, size, "\"%.60s\" is no network", text);
-	return -EINVAL;
+	return refuse(why, size, "\"%.60s\" is no network", text);
 }
 
 static int
@@ -108,10 +104,8 @@ read_value(
 	const char *text = json_string_value(doc);
 
 	*v = (struct rule_value){ 0 };
-	if (text == NULL) {
-		snprintf(why, size, "values: expected texts");
-		return -EINVAL;
-	}
+	if (text == NULL)
+		return refuse(why, size, "values: expected texts");
 	v->text = strdup(text);
 	if (v->text == NULL)
 		return -ENOMEM;
@@ -134,15 +128,11 @@ rule_match_read(const json_t *doc, struct rule_match *ret, char *ret_why, size_t
 	int r;
 
 	*ret = (struct rule_match){ 0 };
-	if (f < 0 || c < 0) {
-		snprintf(ret_why, size, "field \"%s\" or comparison \"%s\" is not known",
+	if (f < 0 || c < 0)
+		return refuse(ret_why, size, "field \"%s\" or comparison \"%s\" is not known",
 		    field != NULL ? field : "", op != NULL ? op : "");
-		return -EINVAL;
-	}
-	if (json_array_size(values) == 0 || json_array_size(values) > RULE_VALUES_MAX) {
-		snprintf(ret_why, size, "values: expected 1 to %u", RULE_VALUES_MAX);
-		return -EINVAL;
-	}
+	if (json_array_size(values) == 0 || json_array_size(values) > RULE_VALUES_MAX)
+		return refuse(ret_why, size, "values: expected 1 to %u", RULE_VALUES_MAX);
 	ret->field = (enum rule_field)f;
 	ret->compare = (enum rule_compare)c;
 	ret->all = json_is_true(json_object_get(doc, "all"));

@@ -3,6 +3,7 @@
 
 #include "lib/map.h"
 #include "server/detect/key.h"
+#include "server/detect/refuse.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -75,16 +76,6 @@ starters_len(const struct starters *s)
 }
 
 /* ---- reading */
-
-static int DS_PRINTF(3, 4) refuse(char *why, size_t size, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(why, size, format, args);
-	va_end(args);
-	return -EINVAL;
-}
 
 static const char *
 text_of(const json_t *doc, const char *key)
