@@ -60,18 +60,10 @@ see_behaviour(const struct profile_row *row, void *ctx)
 	return 0;
 }
 
-static int
-run_plan(struct react_write *w, const struct store_backend *b, struct store *store)
-{
-	int r = issue_reaction(b, store, &w->issuer, &w->body->plans[0], ds_clock_wall_us());
-
-	return r < 0 ? r : 0;
-}
-
 static void
 post(struct react *r, const struct react_host *host, const char *daemon, const struct list *l)
 {
-	struct react_write *w = react_write_new(r, run_plan, sizeof(struct issue_plan));
+	struct react_write *w = react_write_new(r, react_write_plans, sizeof(struct issue_plan));
 	struct issue_plan *p;
 
 	if (w == NULL)

@@ -167,14 +167,6 @@ reason_to_allow(struct question *q)
 	return NULL;
 }
 
-static int
-run_plan(struct react_write *w, const struct store_backend *b, struct store *store)
-{
-	int r = issue_reaction(b, store, &w->issuer, &w->body->plans[0], ds_clock_wall_us());
-
-	return r < 0 ? r : 0;
-}
-
 static void
 remember(struct react *r, struct issue_plan *p)
 {
@@ -237,7 +229,8 @@ prevent_links(struct react *r, uint32_t host, const struct react_args *args, con
 static void
 answer(struct question *q, const char *why)
 {
-	struct react_write *w = react_write_new(q->react, run_plan, sizeof(struct issue_plan));
+	struct react_write *w =
+	    react_write_new(q->react, react_write_plans, sizeof(struct issue_plan));
 	struct issue_plan *p;
 
 	if (w == NULL)
@@ -335,7 +328,7 @@ hold_daemon(const struct daemon_row *row, void *ctx)
 	    !is_wanted(r, row->host, row->name, h->now_ms))
 		return 0;
 	host = hosts_get(r->hosts, row->host, h->now_ms);
-	w = react_write_new(r, run_plan, sizeof(*p));
+	w = react_write_new(r, react_write_plans, sizeof(*p));
 	if (host == NULL || w == NULL) {
 		react_write_free(w);
 		return 0;

@@ -117,6 +117,8 @@ struct react_write *react_write_new(struct react *r,
     int (*run)(struct react_write *w, const struct store_backend *b, struct store *store),
     size_t size);
 void react_write_free(struct react_write *w);
+/* The `run` of a write whose body is plans, as many as its size says. */
+int react_write_plans(struct react_write *w, const struct store_backend *b, struct store *store);
 /* Takes it; what the writer has no room for is tried again. */
 void react_write_post(struct react_write *w);
 /* It could not be stored now: tried again each round, so often; takes it. */

@@ -28,17 +28,6 @@ struct response {
 	size_t chunk_len;
 };
 
-static int
-run_plans(struct react_write *w, const struct store_backend *b, struct store *store)
-{
-	uint64_t now_us = ds_clock_wall_us();
-	int r = 0;
-
-	for (size_t i = 0; i < w->size / sizeof(w->body->plans[0]) && r >= 0; i++)
-		r = issue_reaction(b, store, &w->issuer, &w->body->plans[i], now_us);
-	return r < 0 ? r : 0;
-}
-
 static void
 fill_plan(const struct response *s, const struct react_host *host, const struct policy_answer *a,
     enum react_mode mode, struct issue_plan *p)
@@ -99,8 +88,8 @@ spread_to(const struct react_host *host, void *ctx)
 	if (mode == REACT_MONITOR)
 		return 0;
 	if (s->chunk == NULL)
-		s->chunk =
-		    react_write_new(s->react, run_plans, REACT_CHUNK * sizeof(struct issue_plan));
+		s->chunk = react_write_new(
+		    s->react, react_write_plans, REACT_CHUNK * sizeof(struct issue_plan));
 	if (s->chunk == NULL)
 		return -ENOMEM;
 	fill_plan(s, host, s->answer, mode, &s->chunk->body->plans[s->chunk_len++]);
@@ -205,7 +194,7 @@ do_answer(struct response *s, struct policy_answer *a)
 
 	if ((s->is_killed && a->kind->need == REACT_NEEDS_PROCESS) || !breaker_lets(s))
 		return;
-	w = react_write_new(s->react, run_plans, sizeof(w->body->plans[0]));
+	w = react_write_new(s->react, react_write_plans, sizeof(w->body->plans[0]));
 	if (w == NULL)
 		return;
 	if (a->kind->need == REACT_NEEDS_ADDRESS && !a->refused[0])

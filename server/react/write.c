@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* write - transactions of the react thread's own: made, handed to the writer, tried again. */
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/map.h"
 #include "server/react/react_impl.h"
@@ -67,6 +68,17 @@ react_write_new(struct react *r,
 	w->size = size;
 	w->issuer = react_issuer(r);
 	return w;
+}
+
+int
+react_write_plans(struct react_write *w, const struct store_backend *b, struct store *store)
+{
+	uint64_t now_us = ds_clock_wall_us();
+	int r = 0;
+
+	for (size_t i = 0; i < w->size / sizeof(w->body->plans[0]) && r >= 0; i++)
+		r = issue_reaction(b, store, &w->issuer, &w->body->plans[i], now_us);
+	return r < 0 ? r : 0;
 }
 
 void
