@@ -109,14 +109,7 @@ hold_perm_start(void)
 void
 hold_perm_stop(void)
 {
-	if (fd >= 0)
-		(void)close(fd);
-	fd = -1;
-	if (child > 0) {
-		(void)kill(child, SIGKILL);
-		(void)waitpid(child, NULL, 0);
-	}
-	child = 0;
+	supervise_end(&child, &fd);
 }
 
 bool

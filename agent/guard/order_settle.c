@@ -16,7 +16,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define WAITING_MAX 256u
@@ -83,19 +82,6 @@ start(struct order_job *job)
 	return 0;
 }
 
-static void
-stop(void)
-{
-	if (fd >= 0)
-		(void)close(fd);
-	fd = -1;
-	if (child > 0) {
-		(void)kill(child, SIGKILL);
-		(void)waitpid(child, NULL, 0);
-	}
-	child = 0;
-}
-
 /* 1: it has ended, 0: not yet. */
 static int
 take(struct order_job *job, int *ret)
@@ -113,7 +99,7 @@ take(struct order_job *job, int *ret)
 		*ret = reaction_fail(&job->call, n < 0 ? -ETIME : -ECHILD,
 		    n < 0 ? "it took too long" : "what did it was ended");
 	}
-	stop();
+	supervise_end(&child, &fd);
 	return 1;
 }
 
@@ -165,7 +151,7 @@ order_settle_turn(void (*done)(struct order_job *job, int result))
 void
 order_settle_end(void (*drop)(struct order_job *job))
 {
-	stop();
+	supervise_end(&child, &fd);
 	while (waiting_len > 0) {
 		struct order_job *job = waiting[0];
 

@@ -52,6 +52,19 @@ supervise_init(const struct supervise_options *o)
 		ds_log(WARN, "going on without orders", "%s", "");
 }
 
+void
+supervise_end(pid_t *other_child, int *other_fd)
+{
+	if (*other_fd >= 0)
+		(void)close(*other_fd);
+	*other_fd = -1;
+	if (*other_child > 0) {
+		(void)kill(*other_child, SIGKILL);
+		(void)waitpid(*other_child, NULL, 0);
+	}
+	*other_child = 0;
+}
+
 int
 supervise_watch(int other_fd)
 {

@@ -36,6 +36,8 @@ void supervise_reap(uint64_t now_ms);
 /* The guard's loop wakes up when this descriptor is readable, too; until it is closed.  0 or
  * -errno. */
 DS_MUST_CHECK int supervise_watch(int fd);
+/* Ends another child of the guard's, if there is one, and closes what connects to it. */
+void supervise_end(pid_t *other_child, int *other_fd);
 /* Writes what emit has; arms the wait for room in the socket. */
 void supervise_flush(uint64_t now_ms, bool all);
 /* Tells it of a reload. */
