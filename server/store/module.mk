@@ -20,7 +20,7 @@ SQLITE_SCHEMA += schema/sqlite/001_events.sql
 
 server_libdsserver_a_SOURCES += server/store/access.h server/store/access_null.c server/store/audit.c server/store/audit.h \
 	server/store/messages.h server/store/sqlite_messages.c server/store/sqlite_access.c server/store/store.c server/store/store.h server/store/backends.h \
-	server/store/bloom.c server/store/bloom.h server/store/null.c \
+	server/store/bloom.c server/store/bloom.h server/store/segment.c server/store/segment.h server/store/null.c \
 	server/store/sqlite.c server/store/sqlite.h server/store/sqlite_control.h server/store/sqlite_db.c server/store/sqlite_db.h \
 	server/store/sqlite_control.c server/store/sqlite_control_read.c server/store/sqlite_days.c \
 	server/store/sqlite_events.c server/store/sqlite_scan.c server/store/sqlite_maintain.c \

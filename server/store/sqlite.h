@@ -11,6 +11,7 @@
 #define PATH_SIZE     4096
 #define READERS_MAX   40 /* day files that a reader keeps open */
 #define COMPACT_LEN   4096u
+#define COMPACT_TIERS 3
 #define COMPACT_HOSTS 4096 /* of an hour, planned at a time */
 
 /* The row of table day, as this transaction leaves it. */
@@ -18,14 +19,24 @@ struct day_sums {
 	uint64_t generation, next_number, segments, events, time_min_us, time_max_us, compact_from;
 };
 
+/* Before these numbers the spans of each tier are merged.  Not kept on disk: who starts anew looks
+ * at an hour's segments once more. */
+struct compacted {
+	uint64_t day, to[COMPACT_TIERS];
+};
+
 /* Merging of one day file, a step at a time. */
 struct compactor {
 	struct db db;
 	uint64_t day;  /* 0: none open */
 	uint64_t done; /* days up to this one need nothing more (they are closed and merged) */
-	uint64_t begin, end; /* numbers of the hour, or the day, in work; begin 0: none */
-	uint64_t from, then; /* the day's compact_from meanwhile, and when they are merged */
-	uint32_t *hosts;     /* with something to merge, from `next` on */
+	struct day_sums sums; /* when the work was planned */
+	uint64_t begin, end;  /* numbers of the minutes, hour or day in work; begin 0: none */
+	uint32_t small;       /* segments with fewer events are merged */
+	uint64_t from, then;  /* the day's compact_from meanwhile, and when they are merged */
+	unsigned tier;        /* of spans; see sqlite_compact.c */
+	struct compacted merged;
+	uint32_t *hosts; /* with something to merge, from `next` on */
 	size_t hosts_len, next;
 	bool more_hosts;
 };
@@ -85,9 +96,9 @@ enum days_statement {
 	DAY_SEGMENT_GET,
 	DAY_BLOOM_GET,
 	DAY_PACKED_GET,
-	DAY_HOUR_FIRST,
-	DAY_HOUR_END,
-	DAY_HOUR_HOSTS,
+	DAY_SPAN_FIRST,
+	DAY_SPAN_END,
+	DAY_SPAN_HOSTS,
 	DAY_SMALL,
 	DAY_SEGMENT_DELETE,
 	DAY_BLOOM_DELETE,

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sqlite_compact - merges the small segments of closed hours, then what is still small of closed
- * days.
+ * sqlite_compact - merges small segments: of some minutes, of closed hours, then what is still
+ * small of closed days.
+ *
+ * So an event is written five times at the most.  What is merged has arrived a minute before at
+ * least: who follows has seen it.
  *
  * On the writer's thread, between transactions, on a connection of its own, within a budget of time
  * a call.  The segments of one host and hour are decoded, put together and packed well; the merged
@@ -10,7 +13,7 @@
  */
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "server/store/bloom.h"
+#include "server/store/segment.h"
 #include "server/store/sqlite.h"
 
 #include <errno.h>
@@ -18,9 +21,17 @@
 
 #define TARGET_LEN  (2 * COMPACT_LEN) /* events after which a merged segment is written */
 #define TARGET_SIZE (2u << 20)        /* bytes before compression, the same */
+#define SETTLED_US  60000000ull       /* after which nothing of a span is still on its way */
 #define LEVEL       6
 #define PARTS_MAX   4096 /* segments of a host and hour merged in one go; the rest stays */
 #define VACUUM_SQL  "PRAGMA incremental_vacuum(512)"
+
+/* What is merged before a day is over: spans of time, and segments with fewer events in them.  A
+ * batch of 17 events costs 42 bytes for each, one of 170 less than 20. */
+static const struct {
+	uint64_t span_us;
+	uint32_t small;
+} tiers[COMPACT_TIERS] = { { HOUR_US, COMPACT_LEN }, { HOUR_US / 3, 1024 }, { HOUR_US / 12, 256 } };
 
 struct part {
 	uint64_t number, received_us;
@@ -33,9 +44,7 @@ struct merge {
 	size_t parts_len;
 	size_t first, next; /* parts[first..next) are in the builder */
 	bool has_merged;    /* something was written: a good moment to stop */
-	struct ds_batch_builder *builder;
-	struct ds_batch *batch;
-	struct ds_buf packed, bloom, daemons;
+	struct segment_maker maker;
 };
 
 void
@@ -48,6 +57,13 @@ compact_close(struct compactor *c)
 	c->day = c->begin = c->end = 0;
 }
 
+static void
+merge_free(struct merge *m)
+{
+	segment_maker_done(&m->maker);
+	free(m);
+}
+
 static int
 merge_new(struct compactor *c, struct merge **ret)
 {
@@ -56,24 +72,12 @@ merge_new(struct compactor *c, struct merge **ret)
 	if (!m)
 		return -ENOMEM;
 	m->compactor = c;
-	ds_buf_init(&m->packed, DS_BATCH_PACKED_MAX);
-	ds_buf_init(&m->bloom, BLOOM_SIZE_MAX);
-	ds_buf_init(&m->daemons, DS_BATCH_STRINGS_MAX * 4);
-	m->builder = ds_batch_builder_new();
-	m->batch = ds_batch_new();
+	if (segment_maker_init(&m->maker) < 0) {
+		merge_free(m);
+		return -ENOMEM;
+	}
 	*ret = m;
 	return 0;
-}
-
-static void
-merge_free(struct merge *m)
-{
-	ds_batch_builder_free(m->builder);
-	ds_batch_free(m->batch);
-	ds_buf_done(&m->packed);
-	ds_buf_done(&m->bloom);
-	ds_buf_done(&m->daemons);
-	free(m);
 }
 
 static int
@@ -81,7 +85,7 @@ list_parts(struct merge *m, uint32_t host)
 {
 	struct compactor *c = m->compactor;
 	sqlite3_stmt *st = db_prepare(
-	    &c->db, DAY_SMALL, "uuuu", (uint64_t)host, c->begin, c->end, (uint64_t)COMPACT_LEN);
+	    &c->db, DAY_SMALL, "uuuu", (uint64_t)host, c->begin, c->end, (uint64_t)c->small);
 	int r;
 
 	m->host = host;
@@ -91,39 +95,6 @@ list_parts(struct merge *m, uint32_t host)
 	if (st)
 		sqlite3_reset(st);
 	return r < 0 ? r : 0;
-}
-
-/* The packed batch is in m->packed: what the index says about it. */
-static int
-describe(struct merge *m, struct segment_row *ret)
-{
-	const struct ds_batch_header *h;
-	int r = ds_batch_decode(m->batch, m->packed.data, m->packed.len);
-
-	ds_buf_clear(&m->bloom);
-	ds_buf_clear(&m->daemons);
-	if (r == 0)
-		r = bloom_build(m->batch, &m->bloom);
-	if (r == 0)
-		r = bloom_daemons(m->batch, &m->daemons);
-	if (r < 0)
-		return r;
-	h = ds_batch_header(m->batch);
-	*ret = (struct segment_row){
-		.host = m->host,
-		.received_us = m->parts[m->first].received_us,
-		.time_min_us = h->time_min_us,
-		.time_max_us = h->time_max_us,
-		.len = h->len,
-		.kinds = h->kinds,
-		.daemons = m->daemons.data,
-		.daemons_size = m->daemons.len,
-		.bloom = m->bloom.data,
-		.bloom_size = m->bloom.len,
-		.packed = m->packed.data,
-		.packed_size = m->packed.len,
-	};
-	return 0;
 }
 
 static int
@@ -157,19 +128,17 @@ replace_parts(struct merge *m, const struct segment_row *row)
 static int
 flush_merge(struct merge *m)
 {
-	struct segment_row row;
+	struct segment_row row = { .host = m->host };
 	int r = 0;
 
 	if (m->next - m->first > 1) {
-		ds_buf_clear(&m->packed);
-		r = ds_batch_pack(m->builder, LEVEL, &m->packed);
-		if (r == 0)
-			r = describe(m, &row);
+		row.received_us = m->parts[m->first].received_us;
+		r = segment_make(&m->maker, LEVEL, &row);
 		if (r == 0)
 			r = replace_parts(m, &row);
 		m->has_merged = r == 0;
 	}
-	ds_batch_builder_clear(m->builder);
+	ds_batch_builder_clear(m->maker.builder);
 	m->first = m->next;
 	return r;
 }
@@ -179,12 +148,12 @@ static int
 add_events(struct merge *m, const void *packed, size_t size)
 {
 	struct ds_event ev;
-	int r = ds_batch_decode(m->batch, packed, size);
+	int r = ds_batch_decode(m->maker.batch, packed, size);
 
-	for (size_t i = 0; r == 0 && i < ds_batch_len(m->batch); i++) {
-		r = ds_batch_event(m->batch, i, &ev);
+	for (size_t i = 0; r == 0 && i < ds_batch_len(m->maker.batch); i++) {
+		r = ds_batch_event(m->maker.batch, i, &ev);
 		if (r == 0)
-			r = ds_batch_add(m->builder, &ev);
+			r = ds_batch_add(m->maker.builder, &ev);
 	}
 	return r == -ENOSPC ? 1 : r;
 }
@@ -210,7 +179,7 @@ rebuild(struct merge *m)
 {
 	int r = 0;
 
-	ds_batch_builder_clear(m->builder);
+	ds_batch_builder_clear(m->maker.builder);
 	for (size_t i = m->first; i < m->next && r == 0; i++)
 		r = add_part(m, m->parts[i].number);
 	return r > 0 ? -ENOSPC : r;
@@ -225,8 +194,8 @@ merge_part(struct merge *m)
 
 	if (r == 0) {
 		m->next++;
-		if (ds_batch_builder_len(m->builder) >= TARGET_LEN ||
-		    ds_batch_builder_size(m->builder) >= TARGET_SIZE)
+		if (ds_batch_builder_len(m->maker.builder) >= TARGET_LEN ||
+		    ds_batch_builder_size(m->maker.builder) >= TARGET_SIZE)
 			return flush_merge(m);
 		return 0;
 	}
@@ -255,7 +224,7 @@ merge_host(struct compactor *c, uint32_t host, uint64_t deadline_ms)
 
 	if (r < 0)
 		return r;
-	r = m->builder && m->batch ? list_parts(m, host) : -ENOMEM;
+	r = list_parts(m, host);
 	while (r == 0 && m->next < m->parts_len) {
 		m->has_merged = false;
 		r = merge_part(m);
@@ -279,7 +248,7 @@ plan_hosts(struct compactor *c, uint32_t after)
 	if (!c->hosts)
 		return -ENOMEM;
 	c->hosts_len = c->next = 0;
-	st = db_prepare(&c->db, DAY_HOUR_HOSTS, "uuuuu", c->begin, c->end, (uint64_t)COMPACT_LEN,
+	st = db_prepare(&c->db, DAY_SPAN_HOSTS, "uuuuu", c->begin, c->end, (uint64_t)c->small,
 	    (uint64_t)after, (uint64_t)COMPACT_HOSTS);
 	while ((r = db_step(&c->db, st)) > 0 && c->hosts_len < COMPACT_HOSTS)
 		c->hosts[c->hosts_len++] = (uint32_t)db_u64(st, 0);
@@ -289,55 +258,63 @@ plan_hosts(struct compactor *c, uint32_t after)
 	return r < 0 ? r : 0;
 }
 
-/* Finds the next closed hour of the open day: 1 found, 0 none. */
+/* Finds the next span (an hour, or less) that is over, from segment `first` on: 1 and its numbers,
+ * or 0. */
 static int
-plan_hour(struct compactor *c, uint64_t now_us)
+find_span(struct compactor *c, uint64_t first, uint64_t span_us, uint64_t now_us)
 {
-	struct day_sums sums;
-	sqlite3_stmt *st;
+	sqlite3_stmt *st = db_prepare(&c->db, DAY_SPAN_FIRST, "u", first);
+	int r = db_step(&c->db, st);
 	uint64_t end_us;
-	int r = days_read_sums(&c->db, &sums);
 
-	if (r < 0)
-		return r;
-	st = db_prepare(&c->db, DAY_HOUR_FIRST, "u", sums.compact_from);
-	r = db_step(&c->db, st);
 	if (r <= 0)
 		return r;
-	c->begin = db_u64(st, 0);
-	end_us = (db_u64(st, 1) / HOUR_US + 1) * HOUR_US;
+	first = db_u64(st, 0);
+	end_us = (db_u64(st, 1) / span_us + 1) * span_us;
 	sqlite3_reset(st);
-	if (end_us > now_us) {
-		c->begin = 0;
+	if (end_us + SETTLED_US > now_us)
 		return 0;
-	}
-	st = db_prepare(&c->db, DAY_HOUR_END, "uu", c->begin, end_us);
+	st = db_prepare(&c->db, DAY_SPAN_END, "uu", first, end_us);
 	r = db_step(&c->db, st);
-	c->end = r > 0 ? db_u64(st, 0) : sums.next_number;
+	if (r < 0)
+		return r;
+	c->begin = first;
+	c->end = r > 0 ? db_u64(st, 0) : c->sums.next_number;
 	if (r > 0)
 		sqlite3_reset(st);
-	c->from = c->begin;
-	c->then = c->end;
-	if (r >= 0)
-		r = plan_hosts(c, 0);
-	return r < 0 ? r : 1;
+	return 1;
 }
 
-/* The open day, whose hours are merged: 1 when it was not merged as a whole yet.  A host that says
- * little has 24 small segments in it. */
+/* The next span of a tier. */
+static int
+plan_tier(struct compactor *c, unsigned tier, uint64_t now_us)
+{
+	uint64_t hours = c->sums.compact_from, first = hours;
+	int r;
+
+	if (c->merged.to[tier] > first && c->merged.to[tier] <= c->sums.next_number)
+		first = c->merged.to[tier];
+	r = find_span(c, first, tiers[tier].span_us, now_us);
+	c->small = tiers[tier].small;
+	c->tier = tier;
+	c->from = tier == 0 ? c->begin : hours;
+	c->then = tier == 0 ? c->end : hours; /* else its hour is still to be merged */
+	return r;
+}
+
+/* The open day, whose hours are merged, unless it was merged as a whole.  A host that says little
+ * has 24 small segments in it. */
 static int
 plan_day(struct compactor *c)
 {
-	struct day_sums sums;
-	int r = days_read_sums(&c->db, &sums);
-
-	if (r < 0 || sums.compact_from > sums.next_number)
-		return r;
+	if (c->sums.compact_from > c->sums.next_number)
+		return 0;
+	c->small = COMPACT_LEN;
+	c->tier = 0;
 	c->begin = 1;
-	c->end = c->from = sums.next_number;
+	c->end = c->from = c->sums.next_number;
 	c->then = c->end + 1;
-	r = plan_hosts(c, 0);
-	return r < 0 ? r : 1;
+	return 1;
 }
 
 /* One host of what is planned, or its end. */
@@ -356,6 +333,8 @@ work_on(struct compactor *c, uint64_t deadline_ms)
 	r = db_run(&c->db, DAY_COMPACT_PUT, "uu", c->then, (uint64_t)0);
 	if (r == 0)
 		r = db_exec(&c->db, VACUUM_SQL);
+	for (unsigned i = c->tier; i < COMPACT_TIERS && r == 0; i++)
+		c->merged.to[i] = DS_MAX(c->merged.to[i], c->end);
 	c->begin = 0;
 	return r;
 }
@@ -379,9 +358,14 @@ next_day(struct store *s)
 	free(days);
 	if (i == len)
 		return 0;
+	if (c->merged.day != c->day)
+		c->merged = (struct compacted){ .day = c->day };
 	r = days_path(s->events_dir, c->day, path);
 	if (r == 0)
 		r = db_open(&c->db, path, DB_EVENTS, days_sql, false, NULL, 0);
+	/* What is merged need not be durable at once: either way its events are there. */
+	if (r == 0)
+		r = db_exec(&c->db, "PRAGMA synchronous = NORMAL");
 	if (r == 0)
 		return 1;
 	c->done = c->day; /* not one that can be worked on */
@@ -431,11 +415,16 @@ static int
 plan(struct store *s, uint64_t now_us)
 {
 	struct compactor *c = &s->compactor;
-	int r = plan_hour(c, now_us);
+	int r = days_read_sums(&c->db, &c->sums);
 
+	for (unsigned i = 0; i < COMPACT_TIERS && r == 0; i++)
+		r = plan_tier(c, i, now_us);
 	if (r == 0 && c->day != s->day && c->day < now_us / DAY_US)
 		r = plan_day(c);
-	return r;
+	if (r <= 0)
+		return r;
+	r = plan_hosts(c, 0);
+	return r < 0 ? r : 1;
 }
 
 /* 1: more to do; 0: nothing. */

@@ -41,11 +41,11 @@ const char *const days_sql[] = {
 	[DAY_SEGMENT_GET] = "SELECT " INDEX_COLUMNS " FROM segment WHERE number = ?",
 	[DAY_BLOOM_GET] = "SELECT bits FROM bloom WHERE number = ?",
 	[DAY_PACKED_GET] = "SELECT bytes FROM packed WHERE number = ?",
-	[DAY_HOUR_FIRST] =
+	[DAY_SPAN_FIRST] =
 	    "SELECT number, received_us FROM segment WHERE number >= ? ORDER BY number LIMIT 1",
-	[DAY_HOUR_END] = "SELECT number FROM segment WHERE number > ?1 AND received_us >= ?2"
+	[DAY_SPAN_END] = "SELECT number FROM segment WHERE number > ?1 AND received_us >= ?2"
 			 " ORDER BY number LIMIT 1",
-	[DAY_HOUR_HOSTS] =
+	[DAY_SPAN_HOSTS] =
 	    "SELECT host FROM segment WHERE number >= ? AND number < ? AND len < ? AND host > ?"
 	    " GROUP BY host HAVING count(*) > 1 ORDER BY host LIMIT ?",
 	[DAY_SMALL] = "SELECT number, received_us FROM segment WHERE host = ? AND number >= ?"

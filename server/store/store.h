@@ -80,8 +80,8 @@ struct store_backend {
 	 * its clock went. */
 	int (*segment_put)(struct store *s, const struct segment_row *row);
 	int (*cursor_get)(struct store *s, uint32_t host, uint8_t lane, struct ds_cursor *ret);
-	/* A step of housekeeping: retention, then compaction of closed hours and days, at most
-	 * budget_ms (0: none of it).  1: more to do. */
+	/* A step of housekeeping: retention, then compaction of what is some minutes old, of closed
+	 * hours and days, at most budget_ms (0: none of it).  1: more to do. */
 	int (*maintain)(struct store *s, uint64_t now_us, unsigned budget_ms);
 
 	/* ---- any thread, one reader each */

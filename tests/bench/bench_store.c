@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * bench_store - what an event of a small, quiet fleet costs at rest: as it came, when its hour is
- * merged, and when its day is.
+ * bench_store - what an event of a small, quiet fleet costs at rest: as it came, which it stays for
+ * minutes; at the end of an hour, with what is merged of it meanwhile; when its hour is merged, and
+ * when its day is.
  *
  * HOSTS hosts say something every 30 s for a day of simulated time, through the store's own
  * functions and with its clock moved.  Prints `bench NAME VALUE UNIT` lines.
  */
 #include "lib/batch.h"
 #include "lib/zip.h"
-#include "server/store/bloom.h"
+#include "server/store/segment.h"
 #include "server/store/store.h"
 #include "sim/stream.h"
 
@@ -38,10 +39,7 @@ struct bench {
 	struct store *store;
 	struct reader *reader;
 	struct host hosts[HOSTS];
-	struct ds_batch_builder *builder;
-	struct ds_batch *batch;
-	struct ds_buf packed, bloom, daemons;
-	uint64_t segments;
+	struct segment_maker maker;
 };
 
 static uint64_t now_us;
@@ -61,61 +59,23 @@ check(int r, const char *what)
 	exit(1);
 }
 
+/* What a host did until now. */
 static void
-put(struct bench *b, uint32_t number, struct host *h)
+flush(struct bench *b, uint32_t number)
 {
-	const struct ds_batch_header *header;
+	struct host *h = &b->hosts[number - 1];
 	struct segment_row row = { .host = number,
 		.received_us = now_us,
 		.lane = DS_LANE_BULK,
 		.epoch = 1,
 		.seq = ++h->seq };
 
-	ds_buf_clear(&b->packed);
-	ds_buf_clear(&b->bloom);
-	ds_buf_clear(&b->daemons);
-	check(ds_batch_pack(b->builder, PACK_LEVEL, &b->packed), "pack");
-	check(ds_batch_decode(b->batch, b->packed.data, b->packed.len), "decode");
-	check(bloom_build(b->batch, &b->bloom), "bloom");
-	check(bloom_daemons(b->batch, &b->daemons), "daemons");
-	header = ds_batch_header(b->batch);
-	row.time_min_us = header->time_min_us;
-	row.time_max_us = header->time_max_us;
-	row.len = header->len;
-	row.kinds = header->kinds;
-	row.daemons = b->daemons.data;
-	row.daemons_size = b->daemons.len;
-	row.bloom = b->bloom.data;
-	row.bloom_size = b->bloom.len;
-	row.packed = b->packed.data;
-	row.packed_size = b->packed.len;
-	check(b->backend->segment_put(b->store, &row), "segment");
-	b->segments++;
-}
-
-/* What a host did until now. */
-static void
-flush(struct bench *b, uint32_t number)
-{
-	struct host *h = &b->hosts[number - 1];
-
-	ds_batch_builder_clear(b->builder);
 	for (; h->next.time_us <= now_us; sim_stream_next(&h->stream, &h->next))
-		check(ds_batch_add(b->builder, &h->next), "add");
-	if (ds_batch_builder_len(b->builder) > 0)
-		put(b, number, h);
-}
-
-static void
-run_hour(struct bench *b)
-{
-	for (uint64_t end = now_us + HOUR_US; now_us < end;) {
-		now_us += FLUSH_US;
-		check(b->backend->begin(b->store), "begin");
-		for (uint32_t i = 1; i <= HOSTS; i++)
-			flush(b, i);
-		check(b->backend->commit(b->store), "commit");
-	}
+		check(ds_batch_add(b->maker.builder, &h->next), "add");
+	if (ds_batch_builder_len(b->maker.builder) == 0)
+		return;
+	check(segment_make(&b->maker, PACK_LEVEL, &row), "make");
+	check(b->backend->segment_put(b->store, &row), "segment");
 }
 
 static void
@@ -129,49 +89,84 @@ maintain(struct bench *b)
 	check(r, "maintain");
 }
 
+static void
+run_until(struct bench *b, uint64_t end_us, bool maintained)
+{
+	while (now_us < end_us) {
+		now_us += FLUSH_US;
+		check(b->backend->begin(b->store), "begin");
+		for (uint32_t i = 1; i <= HOSTS; i++)
+			flush(b, i);
+		check(b->backend->commit(b->store), "commit");
+		if (maintained)
+			maintain(b);
+	}
+}
+
 /* Nothing in the WAL: it is as much for a small store as for a large one. */
 static void
 open_store(struct bench *b, const struct store_config *cfg)
 {
 	char why[256];
 
-	if (b->store) {
-		b->backend->reader_close(b->reader);
-		b->backend->close(b->store);
-	}
 	check(b->backend->open(cfg, &b->store, why, sizeof(why)), "open");
 	check(b->backend->reader_open(cfg, &b->reader), "reader");
 }
 
 static void
-print(struct bench *b, const char *name)
+close_store(struct bench *b)
+{
+	b->backend->reader_close(b->reader);
+	b->backend->close(b->store);
+}
+
+static void
+print(struct bench *b, const struct store_config *cfg, const char *name)
 {
 	struct store_totals t;
 
+	close_store(b);
+	open_store(b, cfg);
 	check(b->backend->totals(b->reader, &t), "totals");
 	printf("bench %s %.2f bytes/event\n", name, (double)t.bytes / (double)t.events);
 	printf("# %llu events in %llu segments\n", (unsigned long long)t.events,
 	    (unsigned long long)t.segments);
 }
 
+/* Hosts that begin anew, in a store of their own. */
 static void
-measure(struct bench *b, const struct store_config *cfg)
+begin(struct bench *b, struct store_config *cfg, const char *dir)
 {
-	struct timespec t;
-
-	run_hour(b);
-	open_store(b, cfg);
-	print(b, "stored_bytes_quiet");
-	for (unsigned hour = 1; hour < 23; hour++) {
-		run_hour(b);
-		maintain(b);
+	cfg->dir = dir;
+	now_us = START;
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		b->hosts[i].seq = 0;
+		sim_stream_init(&b->hosts[i].stream, 1, i, START, PER_S);
+		sim_stream_next(&b->hosts[i].stream, &b->hosts[i].next);
 	}
 	open_store(b, cfg);
-	print(b, "stored_bytes_quiet_hours");
-	run_hour(b); /* its last batch is the first of the next day */
-	maintain(b);
-	open_store(b, cfg);
-	print(b, "stored_bytes_quiet_day");
+}
+
+static void
+measure(struct bench *b, struct store_config *cfg, const char *dir)
+{
+	char fresh[64], kept[64];
+	struct timespec t;
+
+	snprintf(fresh, sizeof(fresh), "%s/fresh", dir);
+	snprintf(kept, sizeof(kept), "%s/kept", dir);
+	begin(b, cfg, fresh);
+	run_until(b, START + HOUR_US, false);
+	print(b, cfg, "stored_bytes_quiet_fresh");
+	close_store(b);
+	begin(b, cfg, kept);
+	run_until(b, START + HOUR_US, true);
+	print(b, cfg, "stored_bytes_quiet");
+	run_until(b, START + 23 * HOUR_US, true);
+	print(b, cfg, "stored_bytes_quiet_hours");
+	run_until(b, START + DAY_US + HOUR_US / 12, true); /* the day is closed */
+	print(b, cfg, "stored_bytes_quiet_day");
+	close_store(b);
 	check(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), "clock");
 	printf("# %.1f s of processor time\n", (double)t.tv_sec + (double)t.tv_nsec / 1e9);
 }
@@ -189,34 +184,17 @@ int
 main(void)
 {
 	char dir[] = "/tmp/bench_store.XXXXXX";
-	struct store_config cfg = { .dir = dir,
-		.clock = clock_us,
-		.retention_us = 30 * DAY_US,
-		.max_bytes = UINT64_C(1) << 40 };
+	struct store_config cfg = {
+		.clock = clock_us, .retention_us = 30 * DAY_US, .max_bytes = UINT64_C(1) << 40
+	};
 	static struct bench b;
 
 	if (!mkdtemp(dir))
 		return 1;
-	now_us = START;
 	b.backend = store_lookup("sqlite");
-	b.builder = ds_batch_builder_new();
-	b.batch = ds_batch_new();
-	ds_buf_init(&b.packed, DS_BATCH_PACKED_MAX);
-	ds_buf_init(&b.bloom, BLOOM_SIZE_MAX);
-	ds_buf_init(&b.daemons, 1u << 20);
-	for (uint32_t i = 0; i < HOSTS; i++) {
-		sim_stream_init(&b.hosts[i].stream, 1, i, START, PER_S);
-		sim_stream_next(&b.hosts[i].stream, &b.hosts[i].next);
-	}
-	open_store(&b, &cfg);
-	measure(&b, &cfg);
-	b.backend->reader_close(b.reader);
-	b.backend->close(b.store);
-	ds_batch_free(b.batch);
-	ds_batch_builder_free(b.builder);
-	ds_buf_done(&b.packed);
-	ds_buf_done(&b.bloom);
-	ds_buf_done(&b.daemons);
+	check(segment_maker_init(&b.maker), "memory");
+	measure(&b, &cfg, dir);
+	segment_maker_done(&b.maker);
 	ds_zip_thread_done();
 	return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : 1;
 }

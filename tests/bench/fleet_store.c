@@ -10,7 +10,7 @@
  */
 #include "lib/batch.h"
 #include "lib/clock.h"
-#include "server/store/bloom.h"
+#include "server/store/segment.h"
 #include "server/store/store.h"
 
 #include <inttypes.h>
@@ -112,12 +112,6 @@ add_event(struct ds_batch_builder *b, uint64_t time_us, unsigned n)
 	check(ds_batch_add(b, &ev), "add");
 }
 
-struct segment_maker {
-	struct ds_batch_builder *builder;
-	struct ds_batch *batch;
-	struct ds_buf packed, bloom, daemons;
-};
-
 static void
 put_segment(struct segment_maker *m, uint32_t host, uint64_t begin_us, uint64_t span_us, unsigned n)
 {
@@ -126,29 +120,10 @@ put_segment(struct segment_maker *m, uint32_t host, uint64_t begin_us, uint64_t 
 		.lane = DS_LANE_BULK,
 		.epoch = 1,
 		.seq = n + 1 };
-	const struct ds_batch_header *h;
 
-	ds_batch_builder_clear(m->builder);
-	ds_buf_clear(&m->packed);
-	ds_buf_clear(&m->bloom);
-	ds_buf_clear(&m->daemons);
 	for (unsigned i = 0; i < SEGMENT_EVENTS; i++)
 		add_event(m->builder, begin_us + span_us / SEGMENT_EVENTS * i, n * 31 + i);
-	check(ds_batch_pack(m->builder, 1, &m->packed), "pack");
-	check(ds_batch_decode(m->batch, m->packed.data, m->packed.len), "decode");
-	check(bloom_build(m->batch, &m->bloom), "bloom");
-	check(bloom_daemons(m->batch, &m->daemons), "daemons");
-	h = ds_batch_header(m->batch);
-	row.time_min_us = h->time_min_us;
-	row.time_max_us = h->time_max_us;
-	row.len = h->len;
-	row.kinds = h->kinds;
-	row.daemons = m->daemons.data;
-	row.daemons_size = m->daemons.len;
-	row.bloom = m->bloom.data;
-	row.bloom_size = m->bloom.len;
-	row.packed = m->packed.data;
-	row.packed_size = m->packed.len;
+	check(segment_make(m, 1, &row), "make");
 	check(backend->segment_put(store, &row), "segment");
 }
 
@@ -192,13 +167,11 @@ put_alert(unsigned n, unsigned hosts)
 static void
 put_events(unsigned hosts, uint64_t events)
 {
-	struct segment_maker m = { ds_batch_builder_new(), ds_batch_new(), { 0 }, { 0 }, { 0 } };
+	struct segment_maker m;
 	unsigned len = (unsigned)(events / SEGMENT_EVENTS);
 	unsigned rounds = (len + hosts - 1) / hosts;
 
-	ds_buf_init(&m.packed, DS_BATCH_PACKED_MAX);
-	ds_buf_init(&m.bloom, BLOOM_SIZE_MAX);
-	ds_buf_init(&m.daemons, 1 << 20);
+	check(segment_maker_init(&m), "memory");
 	for (unsigned n = 0; n < len; n++) {
 		uint64_t span = SPAN_US / rounds;
 
@@ -207,11 +180,7 @@ put_events(unsigned hosts, uint64_t events)
 	}
 	if (len > 0)
 		check(backend->commit(store), "commit");
-	ds_batch_free(m.batch);
-	ds_batch_builder_free(m.builder);
-	ds_buf_done(&m.packed);
-	ds_buf_done(&m.bloom);
-	ds_buf_done(&m.daemons);
+	segment_maker_done(&m);
 }
 
 int

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "server/store/bloom.h"
+#include "server/store/segment.h"
 #include "tests/contract/store_fixture.h"
 
 #include <stdio.h>
@@ -26,20 +27,18 @@ struct seen {
 	unsigned segments, small, events, damaged;
 };
 
-static struct ds_buf packed, bloom, daemons;
+static struct segment_maker maker;
 
 static void
 put(struct fixture *f, uint32_t host, uint64_t seq)
 {
-	struct ds_batch_builder *b = ds_batch_builder_new();
-	struct ds_batch *batch = ds_batch_new();
-	const struct ds_batch_header *h;
-	struct segment_row row;
+	struct segment_row row = { .host = host,
+		.received_us = fixture_clock_us,
+		.lane = DS_LANE_BULK,
+		.epoch = 1,
+		.seq = seq };
 	char text[64];
 
-	ds_buf_clear(&packed);
-	ds_buf_clear(&bloom);
-	ds_buf_clear(&daemons);
 	for (unsigned i = 0; i < LEN; i++) {
 		struct ds_event ev = { .time_us = fixture_clock_us + i,
 			.count = 1,
@@ -50,31 +49,10 @@ put(struct fixture *f, uint32_t host, uint64_t seq)
 		ev.num[DS_NUM_PID] = i;
 		ev.num[DS_NUM_INODE] = seq;
 		ds_event_set_str(&ev, DS_STR_PATH, text, (size_t)n);
-		assert_int_equal(ds_batch_add(b, &ev), 0);
+		assert_int_equal(ds_batch_add(maker.builder, &ev), 0);
 	}
-	assert_int_equal(ds_batch_pack(b, 1, &packed), 0);
-	assert_int_equal(ds_batch_decode(batch, packed.data, packed.len), 0);
-	assert_int_equal(bloom_build(batch, &bloom), 0);
-	assert_int_equal(bloom_daemons(batch, &daemons), 0);
-	h = ds_batch_header(batch);
-	row = (struct segment_row){ .host = host,
-		.received_us = fixture_clock_us,
-		.time_min_us = h->time_min_us,
-		.time_max_us = h->time_max_us,
-		.len = h->len,
-		.kinds = h->kinds,
-		.daemons = daemons.data,
-		.daemons_size = daemons.len,
-		.bloom = bloom.data,
-		.bloom_size = bloom.len,
-		.packed = packed.data,
-		.packed_size = packed.len,
-		.lane = DS_LANE_BULK,
-		.epoch = 1,
-		.seq = seq };
+	assert_int_equal(segment_make(&maker, 1, &row), 0);
 	assert_int_equal(f->backend->segment_put(f->store, &row), 1);
-	ds_batch_free(batch);
-	ds_batch_builder_free(b);
 }
 
 static int
@@ -112,6 +90,15 @@ see(struct fixture *f, const struct segment_filter *filter)
 }
 
 static void
+check_each_once(const struct seen *s, unsigned last)
+{
+	for (uint32_t host = 1; host <= HOSTS; host++)
+		for (unsigned seq = 1; seq <= last; seq++)
+			for (unsigned i = 0; i < LEN; i++)
+				assert_int_equal(s->counts[host][seq][i], 1);
+}
+
+static void
 fill_hour(struct fixture *f, uint64_t first, uint64_t last)
 {
 	fixture_begin(f);
@@ -139,16 +126,63 @@ closed_hours_are_merged_and_no_event_is_lost_or_doubled(void **state)
 	s = see(f, &all);
 	assert_int_equal(s->events, 210 * HOSTS * LEN);
 	assert_true(s->segments < 10 * HOSTS + 4 * HOSTS);
-	for (uint32_t host = 1; host <= HOSTS; host++)
-		for (unsigned seq = 1; seq <= 210; seq++)
-			for (unsigned i = 0; i < LEN; i++)
-				assert_int_equal(s->counts[host][seq][i], 1);
+	check_each_once(s, 210);
 	assert_int_equal(f->backend->totals(f->reader, &t), 0);
 	assert_int_equal(t.events, 210 * HOSTS * LEN);
 	assert_int_equal(t.segments, s->segments);
 	/* And goes on afterwards. */
 	fill_hour(f, 211, 211);
 	assert_int_equal(see(f, &all)->events, 211 * HOSTS * LEN);
+}
+
+/* Ten segments a minute and host. */
+static void
+a_few_events_are_merged_within_minutes_and_once_more_with_their_hour(void **state)
+{
+	struct fixture *f = *state;
+	struct segment_filter all = { 0 };
+	unsigned seq = 0, most = 0;
+	struct seen *s;
+
+	fixture_clock_us = fixture_clock_us / HOUR * HOUR;
+	for (unsigned minute = 0; minute < 50; minute++) {
+		fill_hour(f, seq + 1, seq + 10);
+		seq += 10;
+		fixture_clock_us += HOUR / 60;
+		if (minute == 23)
+			fixture_reopen(f);
+		fixture_maintain(f, fixture_clock_us);
+		s = see(f, &all);
+		assert_int_equal(s->events, seq * HOSTS * LEN);
+		most = DS_MAX(most, s->segments);
+	}
+	/* At most seven minutes' worth as it came, beside one for each five minutes before. */
+	assert_true(most <= (7 * 10 + 10) * HOSTS);
+	check_each_once(s, seq);
+	fixture_clock_us += HOUR;
+	fixture_maintain(f, fixture_clock_us);
+	s = see(f, &all);
+	assert_true(s->segments < most / 3);
+	check_each_once(s, seq);
+}
+
+static void
+what_is_not_small_is_not_merged_before_its_hour(void **state)
+{
+	struct fixture *f = *state;
+	struct segment_filter all = { 0 };
+	struct segment_row row;
+
+	fixture_clock_us = fixture_clock_us / HOUR * HOUR;
+	row = fixture_segment(f, 1, 1, 0);
+	row.len = 256;
+	fixture_begin(f);
+	for (row.seq = 1; row.seq <= 5; row.seq++)
+		assert_int_equal(f->backend->segment_put(f->store, &row), 1);
+	fixture_commit(f);
+	fixture_clock_us += HOUR / 2;
+	fixture_maintain(f, fixture_clock_us);
+	assert_int_equal(see(f, &all)->segments, 5);
 }
 
 static void
@@ -231,10 +265,7 @@ what_is_small_of_a_closed_day_is_merged_once(void **state)
 	s = see(f, &all);
 	assert_int_equal(s->segments, HOSTS + HOSTS);
 	assert_int_equal(s->events, 41 * HOSTS * LEN);
-	for (uint32_t host = 1; host <= HOSTS; host++)
-		for (unsigned seq = 1; seq <= 41; seq++)
-			for (unsigned i = 0; i < LEN; i++)
-				assert_int_equal(s->counts[host][seq][i], 1);
+	check_each_once(s, 41);
 	assert_int_equal(f->backend->totals(f->reader, &t), 0);
 	assert_int_equal(t.segments, 2 * HOSTS);
 	/* A server that starts finds nothing more to do. */
@@ -301,18 +332,15 @@ static int
 setup_sqlite(void **state)
 {
 	*state = NULL; /* the first backend */
-	ds_buf_init(&packed, DS_BATCH_PACKED_MAX);
-	ds_buf_init(&bloom, BLOOM_SIZE_MAX);
-	ds_buf_init(&daemons, 1024);
+	if (segment_maker_init(&maker) < 0)
+		return -1;
 	return fixture_setup(state);
 }
 
 static int
 teardown(void **state)
 {
-	ds_buf_done(&packed);
-	ds_buf_done(&bloom);
-	ds_buf_done(&daemons);
+	segment_maker_done(&maker);
 	return fixture_teardown(state);
 }
 
@@ -322,6 +350,8 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup_sqlite, teardown)
 	const struct CMUnitTest tests[] = {
 		T(closed_hours_are_merged_and_no_event_is_lost_or_doubled),
+		T(a_few_events_are_merged_within_minutes_and_once_more_with_their_hour),
+		T(what_is_not_small_is_not_merged_before_its_hour),
 		T(without_a_budget_segments_stay_as_they_are),
 		T(what_is_merged_is_still_found_by_its_index),
 		T(what_is_small_of_a_closed_day_is_merged_once),

@@ -13,7 +13,7 @@
  */
 #include "lib/batch.h"
 #include "lib/clock.h"
-#include "server/store/bloom.h"
+#include "server/store/segment.h"
 #include "server/store/store.h"
 
 #include <stdio.h>
@@ -116,48 +116,24 @@ add_rare(struct ds_batch_builder *b, unsigned s)
 static void
 put_segment(unsigned s)
 {
-	struct ds_batch_builder *b = ds_batch_builder_new();
-	struct ds_batch *batch = ds_batch_new();
-	struct ds_buf packed, bloom, daemons;
-	struct segment_row row = { 0 };
-	const struct ds_batch_header *h;
+	struct segment_row row = { .host = hosts[s % 3].number,
+		.received_us = now_us,
+		.lane = DS_LANE_BULK,
+		.epoch = 1,
+		.seq = s + 1 };
+	struct segment_maker m;
 	char path[64];
 
-	ds_buf_init(&packed, DS_BATCH_PACKED_MAX);
-	ds_buf_init(&bloom, BLOOM_SIZE_MAX);
-	ds_buf_init(&daemons, 1 << 20);
+	check(segment_maker_init(&m), "memory");
 	for (unsigned i = 0; i + 1 < events; i++) {
 		struct ds_event ev = common_event(s, i, path);
 
-		check(ds_batch_add(b, &ev), "add");
+		check(ds_batch_add(m.builder, &ev), "add");
 	}
-	add_rare(b, s);
-	check(ds_batch_pack(b, 6, &packed), "pack");
-	check(ds_batch_decode(batch, packed.data, packed.len), "decode");
-	check(bloom_build(batch, &bloom), "bloom");
-	check(bloom_daemons(batch, &daemons), "daemons");
-	h = ds_batch_header(batch);
-	row.host = hosts[s % 3].number;
-	row.received_us = now_us;
-	row.time_min_us = h->time_min_us;
-	row.time_max_us = h->time_max_us;
-	row.len = h->len;
-	row.kinds = h->kinds;
-	row.daemons = daemons.data;
-	row.daemons_size = daemons.len;
-	row.bloom = bloom.data;
-	row.bloom_size = bloom.len;
-	row.packed = packed.data;
-	row.packed_size = packed.len;
-	row.lane = DS_LANE_BULK;
-	row.epoch = 1;
-	row.seq = s + 1;
+	add_rare(m.builder, s);
+	check(segment_make(&m, 6, &row), "make");
 	check(backend->segment_put(store, &row), "segment");
-	ds_batch_free(batch);
-	ds_batch_builder_free(b);
-	ds_buf_done(&packed);
-	ds_buf_done(&bloom);
-	ds_buf_done(&daemons);
+	segment_maker_done(&m);
 }
 
 static void

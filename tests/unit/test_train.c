@@ -10,7 +10,7 @@
 #include "lib/clock.h"
 #include "server/model/random.h"
 #include "server/model/set.h"
-#include "server/store/bloom.h"
+#include "server/store/segment.h"
 #include "server/store/writer.h"
 #include "server/train/train.h"
 
@@ -89,19 +89,13 @@ static int
 put_segment(const struct store_backend *b, struct store *s, void *ctx)
 {
 	const struct segment *g = ctx;
-	struct ds_batch_builder *builder = ds_batch_builder_new();
-	struct ds_batch *batch = ds_batch_new();
-	struct ds_buf packed, daemons, bloom;
 	struct segment_row row = {
 		.host = g->host, .lane = DS_LANE_BULK, .epoch = 1, .seq = g->hour + 1
 	};
-	struct ds_batch_header header;
+	struct segment_maker m;
 	struct random dice;
-	size_t events = 0;
 
-	ds_buf_init(&packed, 1u << 22);
-	ds_buf_init(&daemons, 1u << 12);
-	ds_buf_init(&bloom, 1u << 17);
+	assert_int_equal(segment_maker_init(&m), 0);
 	random_seed(&dice, g->host * 1000 + g->hour);
 	for (uint64_t i = 0; i < 60 * 3; i++) {
 		struct ds_event ev = { .time_us =
@@ -114,33 +108,14 @@ put_segment(const struct store_backend *b, struct store *s, void *ctx)
 			ds_event_set_str(&ev, DS_STR_PATH, "/var/log/access", 15);
 		if (ev.time_us >= g->skip_from_us && ev.time_us < g->skip_to_us)
 			continue;
-		assert_int_equal(ds_batch_add(builder, &ev), 0);
-		events++;
+		assert_int_equal(ds_batch_add(m.builder, &ev), 0);
+		row.received_us = ev.time_us;
 	}
-	if (events > 0) {
-		assert_int_equal(ds_batch_pack(builder, 1, &packed), 0);
-		assert_int_equal(ds_batch_decode(batch, packed.data, packed.len), 0);
-		assert_int_equal(ds_batch_peek(packed.data, packed.len, &header), 0);
-		assert_int_equal(bloom_daemons(batch, &daemons), 0);
-		assert_int_equal(bloom_build(batch, &bloom), 0);
-		row.received_us = header.time_max_us;
-		row.time_min_us = header.time_min_us;
-		row.time_max_us = header.time_max_us;
-		row.len = header.len;
-		row.kinds = header.kinds;
-		row.packed = packed.data;
-		row.packed_size = packed.len;
-		row.daemons = daemons.data;
-		row.daemons_size = daemons.len;
-		row.bloom = bloom.data;
-		row.bloom_size = bloom.len;
+	if (ds_batch_builder_len(m.builder) > 0) {
+		assert_int_equal(segment_make(&m, 1, &row), 0);
 		assert_int_equal(b->segment_put(s, &row), 1);
 	}
-	ds_batch_builder_free(builder);
-	ds_batch_free(batch);
-	ds_buf_done(&packed);
-	ds_buf_done(&daemons);
-	ds_buf_done(&bloom);
+	segment_maker_done(&m);
 	return 0;
 }
 
