@@ -102,6 +102,17 @@ leave_out_refused(struct sensors_bpf *o)
 	}
 }
 
+/* Both take a state along before an exec: newer kernels have a point of their own for it, and where
+ * the beginning of one system call is traced, all of them take a detour. */
+static void
+choose(struct sensors_bpf *o)
+{
+	bool is_newer = probe_point_exists("sched", "sched_prepare_exec");
+
+	(void)bpf_program__set_autoload(o->progs.task_prepare, is_newer);
+	(void)bpf_program__set_autoload(o->progs.task_prepare_call, !is_newer);
+}
+
 /* One try; -EAGAIN when a program was refused that can be left out. */
 static int
 load_once(void)
@@ -112,6 +123,7 @@ load_once(void)
 	if (o == NULL)
 		return -errno;
 	r = settings_fill(o);
+	choose(o);
 	leave_out_refused(o);
 	last_failed[0] = '\0';
 	if (r == 0)

@@ -66,21 +66,35 @@ read_number(int dir, const char *path, unsigned long *ret)
 	return end != text ? 0 : -EBADMSG;
 }
 
-int
-probe_point_open(const char *category, const char *name)
+static int
+read_id(const char *category, const char *name, unsigned long *ret)
 {
 	static int dir = -1; /* kept open: a mount without a place lives as long as it */
-	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr) };
 	char path[160];
-	unsigned long id;
-	int fd, r;
 
 	if (dir < 0)
 		dir = tracefs_dir();
 	if (dir < 0)
 		return dir;
 	(void)snprintf(path, sizeof(path), "events/%s/%s/id", category, name);
-	r = read_number(dir, path, &id);
+	return read_number(dir, path, ret);
+}
+
+bool
+probe_point_exists(const char *category, const char *name)
+{
+	unsigned long id;
+
+	return read_id(category, name, &id) == 0;
+}
+
+int
+probe_point_open(const char *category, const char *name)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr) };
+	unsigned long id;
+	int fd, r = read_id(category, name, &id);
+
 	if (r < 0)
 		return r;
 	attr.config = id;

@@ -7,6 +7,10 @@
 
 #include "lib/compiler.h"
 
+#include <stdbool.h>
+
+/* Whether this kernel has the tracepoint. */
+bool probe_point_exists(const char *category, const char *name);
 /* A perf event of the tracepoint, or -errno: -ENOENT when this kernel does not have it. */
 DS_MUST_CHECK int probe_point_open(const char *category, const char *name);
 

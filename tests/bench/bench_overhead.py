@@ -44,25 +44,27 @@ def agent_cpu_s(agent):
 
 
 def sensor_ns(guard):
-    """What the kernel counted of the time the guard's programs ran."""
-    total, d = 0, f"/proc/{guard}/fdinfo"
+    """What the kernel counted of the time the guard's programs ran, and how often they did."""
+    total, runs, d = 0, 0, f"/proc/{guard}/fdinfo"
     for fd in os.listdir(d):
         text = open(f"{d}/{fd}").read()
         if "prog_id:" in text:
             total += int((re.search(r"run_time_ns:\s*(\d+)", text) or [0, 0])[1])
-    return total
+            runs += int((re.search(r"run_cnt:\s*(\d+)", text) or [0, 0])[1])
+    return total, runs
 
 
-def exec_by_sensors(guard, binary, target, n=500):
-    """us an exec that the sensors ran, by the kernel's own clock, which costs a little itself; with all that the machine
-    did meanwhile."""
+def by_sensors(guard, binary, mode, target, n):
+    """us a call, and a run of a program, that the sensors took by the kernel's own clock, which costs a little itself; with
+    all that the machine did meanwhile."""
     switch = "/proc/sys/kernel/bpf_stats_enabled"
     old = open(switch).read()
     open(switch, "w").write("1")
     try:
         before = sensor_ns(guard)
-        storm(binary, "exec", n, target, 1)
-        return (sensor_ns(guard) - before) / (2 * n) / 1000
+        storm(binary, mode, n, target, 1)
+        ns, runs = (a - b for a, b in zip(sensor_ns(guard), before))
+        return ns / (2 * n) / 1000, ns / max(runs, 1) / 1000
     finally:
         open(switch, "w").write(old)
 
@@ -133,8 +135,10 @@ def main():
             used = agent_cpu_s(agent)
             storm(binaries["watched"], "exec", 500, nop, 1)
             bench("overhead_exec_agent", (agent_cpu_s(agent) - used) * 1e6 / 1000, "us")  # a thousand: half warm up
-            bench("overhead_exec_sensors", exec_by_sensors(agent.process.pid, binaries["watched"], nop), "us")
-            bench("overhead_exec_sensors_other", exec_by_sensors(agent.process.pid, binaries["other"], nop), "us")
+            bench("overhead_exec_sensors", by_sensors(agent.process.pid, binaries["watched"], "exec", nop, 500)[0], "us")
+            bench("overhead_exec_sensors_other", by_sensors(agent.process.pid, binaries["other"], "exec", nop, 500)[0], "us")
+        if "storms" in PART:
+            bench("overhead_other_sensors", by_sensors(agent.process.pid, binaries["other"], "open", target, 100000)[1], "us")
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     shutil.rmtree(work)

@@ -353,21 +353,35 @@ nameless(struct file *file)
 }
 
 /* A thread that executes becomes the leader, and the state of the old leader goes with it: take a copy along. */
-SEC("tp")
-int
-task_prepare(void *ctx)
+static __always_inline void
+keep_state(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_state *above, *st;
 
 	if (task->pid == task->tgid)
-		return 0;
+		return;
 	above = bpf_task_storage_get(&tasks, task->group_leader, NULL, 0);
 	if (!above)
-		return 0;
+		return;
 	st = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (st)
 		__builtin_memcpy(st, above, sizeof(*st));
+}
+
+SEC("tp_btf/sched_prepare_exec")
+int
+task_prepare(void *ctx)
+{
+	keep_state();
+	return 0;
+}
+
+SEC("tp")
+int
+task_prepare_call(void *ctx)
+{
+	keep_state();
 	return 0;
 }
 

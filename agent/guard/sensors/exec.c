@@ -89,8 +89,10 @@ exec_fill(const struct probe_sample *sample, struct ds_event *ev)
 static const struct probe_point points[] = {
 	{ .program = "task_fork", .needed = true },
 	{ .program = "task_exec", .needed = true },
-	{ .program = "task_prepare", .point = "sys_enter_execve" },
-	{ .program = "task_prepare", .point = "sys_enter_execveat" },
+	/* The first, or the other two: see probe.c. */
+	{ .program = "task_prepare", .optional = true },
+	{ .program = "task_prepare_call", .point = "sys_enter_execve", .optional = true },
+	{ .program = "task_prepare_call", .point = "sys_enter_execveat", .optional = true },
 	{ .program = "task_exit" },
 	{ .program = "task_cgroup" },
 	{ 0 },
