@@ -134,14 +134,19 @@ threshold(const struct evidence_pool *pool)
 	return alpha < ALPHA_MAX ? alpha : ALPHA_MAX;
 }
 
-/* The second calibration: families are not independent, so what is nominal is only an order. */
+/*
+ * The second calibration: families are not independent, so what is nominal is only an order.  It
+ * weakens; what the families that speak would say if they were independent is `least`, and cannot
+ * become stronger.  Otherwise whatever a newly trained model says would be unheard of, since
+ * nothing was said while the calibration was learnt.
+ */
 static double
-layer_p(const struct conformal *c, double nominal)
+layer_p(const struct conformal *c, double nominal, double least)
 {
 	double floor = 1 / ((double)c->n + 1);
 
 	if (c->n >= LAYER_MIN)
-		return conformal_p(c, -log10(nominal));
+		return fmax(conformal_p(c, -log10(nominal)), least);
 	return nominal > floor ? nominal : floor;
 }
 
@@ -238,12 +243,22 @@ open_bucket(struct evidence_pool *pool, const struct evidence *e, uint64_t root)
 
 /* ---- what is told */
 
+static double
+smallest(const double *p, size_t len)
+{
+	double ret = 1;
+
+	for (size_t i = 0; i < len; i++)
+		ret = DS_MIN(ret, p[i]);
+	return ret;
+}
+
 static void
 judge(struct evidence_pool *pool, const struct evidence *e, struct bucket *whole, struct bucket *b,
     struct fused *ret)
 {
-	double p[EVIDENCE_FAMILIES], weights[EVIDENCE_FAMILIES];
-	size_t len = 0;
+	double p[EVIDENCE_FAMILIES], weights[EVIDENCE_FAMILIES], least[2];
+	size_t len = 0, speak = 0;
 
 	*ret = (struct fused){ .p = 1 };
 	for (int i = 0; i < EVIDENCE_FAMILIES; i++) {
@@ -257,12 +272,19 @@ judge(struct evidence_pool *pool, const struct evidence *e, struct bucket *whole
 	}
 	ret->nominal[0] = fuse_fisher(p, weights, len);
 	ret->nominal[1] = fuse_min(p, len);
+	for (size_t i = 0; i < len; i++)
+		if (p[i] < 1) {
+			p[speak] = p[i];
+			weights[speak++] = weights[i];
+		}
+	least[0] = fuse_fisher(p, weights, speak);
+	least[1] = smallest(p, speak);
 	for (int i = 0; i < 2; i++) {
 		double extreme = -log10(ret->nominal[i]);
 
 		if (extreme > whole->extreme[i])
 			whole->extreme[i] = extreme;
-		ret->by[i] = layer_p(&pool->layer[i], ret->nominal[i]);
+		ret->by[i] = layer_p(&pool->layer[i], ret->nominal[i], least[i]);
 	}
 	ret->p = fuse_either(ret->by[0], ret->by[1]);
 	ret->threshold = threshold(pool);

@@ -268,15 +268,18 @@ say_reason(const struct bucket *b, const struct fused *f, char *ret, size_t size
 {
 	const struct term *t = strongest(f);
 	size_t len = 0, others = 0;
-	double rarity = 1 / (f->p > FUSE_P_MIN ? f->p : FUSE_P_MIN);
+	/* Further away than that, a number of days says no more. */
+	double rarity = 1 / (f->p > 1e-6 ? f->p : 1e-6);
+	char often[32];
 
-	len +=
-	    (size_t)snprintf(ret, size, "%.150s on %.100s %s: seen in 1 of %.3g windows of 5 min",
-		b->daemon, b->host_name, t->model->what, rarity);
+	explain_duration((uint64_t)(rarity * EVIDENCE_SPAN_US), often, sizeof(often));
+	len += (size_t)snprintf(ret, size,
+	    "%.150s on %.100s %s: five minutes like these come once in %s%s", b->daemon,
+	    b->host_name, t->model->what, often, f->p > 1e-6 ? "" : " or more");
 	for (int i = 0; i < EVIDENCE_FAMILIES && len < size - 60; i++)
 		if (f->term[i] != NULL && share(f, f->term[i]) >= 0.1)
 			len += (size_t)snprintf(ret + len, size - len, "%s%s %.0f %%",
-			    others++ == 0 ? " (" : ", ", family_names[i],
+			    others++ == 0 ? " (by " : ", ", family_names[i],
 			    100 * share(f, f->term[i]));
 	if (others > 0 && len < size - 1)
 		snprintf(ret + len, size - len, ")");

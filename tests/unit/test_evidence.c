@@ -221,6 +221,32 @@ ordinary_windows_keep_within_the_budget(void **s)
 }
 
 static void
+a_model_that_begins_to_speak_is_no_alarm(void **s)
+{
+	struct evidence_pool *pool = evidence_new(1);
+	uint64_t now = START_US;
+	size_t told = 0;
+
+	(void)s;
+	/* Nothing was trained yet: the level is silent, the sequence says nothing. */
+	for (int i = 0; i < 5000; i++, now += SPAN + 1000000) {
+		struct evidence e = some(&sequence, now, 0);
+
+		evidence_tick(pool, now, SPAN + 1000000);
+		assert_int_equal(hand_in(pool, &e, NULL, NULL), 0);
+	}
+	for (int i = 0; i < 100; i++, now += SPAN + 1000000) {
+		struct evidence e = some(&level, now, 1);
+
+		e.p = 0.02 + 0.9 * uniform();
+		evidence_tick(pool, now, SPAN + 1000000);
+		told += hand_in(pool, &e, NULL, NULL);
+	}
+	assert_int_equal(told, 0);
+	evidence_free(pool);
+}
+
+static void
 what_is_unusual_in_two_families_is_told_once_with_both(void **s)
 {
 	struct evidence_pool *pool = evidence_new(1);
@@ -462,6 +488,7 @@ main(void)
 		cmocka_unit_test(fisher_finds_what_is_spread_and_the_smallest_what_is_not),
 		cmocka_unit_test(bounds_of_a_rate_are_exact),
 		cmocka_unit_test(ordinary_windows_keep_within_the_budget),
+		cmocka_unit_test(a_model_that_begins_to_speak_is_no_alarm),
 		cmocka_unit_test(what_is_unusual_in_two_families_is_told_once_with_both),
 		cmocka_unit_test(a_decisive_fact_is_told_whatever_the_budget),
 		cmocka_unit_test(a_score_alone_is_not_decisive_and_too_small_a_one_nothing),
