@@ -105,6 +105,9 @@ const struct ds_conf_option agent_options[] = {
 	    true, "address space that a plugin may have" },
 	{ "plugins", "python", DS_CONF_STRING, AT(plugin_python), DS_DATADIR "/python", 0, 0, NULL,
 	    true, "where plugins in Python find the module daemonsec_plugin" },
+	{ "containers", "sockets", DS_CONF_LIST, AT(engine_sockets), "", 0, 0, NULL, true,
+	    "sockets of container engines that speak Docker's API, asked (GET only) for the name and image of a "
+	    "container of which no file tells; empty: none is asked" },
 	{ "integrity", "enabled", DS_CONF_BOOL, AT(integrity), "true", 0, 0, NULL, false,
 	    "tell when a program, library, unit or configuration file of a watched daemon changes" },
 	{ "integrity", "vault_max", DS_CONF_SIZE, AT(vault_max), "256M", 0, INT64_MAX, NULL, false,

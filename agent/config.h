@@ -59,6 +59,7 @@ struct agent_config {
 	uint64_t plugin_timeout_ms;
 	uint64_t plugin_memory;              /* bytes */
 	char *plugin_python;                 /* directory of daemonsec_plugin.py */
+	struct ds_conf_list engine_sockets;  /* [containers] */
 	bool integrity;                      /* [integrity] watch files of daemons */
 	uint64_t vault_max;                  /* bytes of copies of them */
 	struct ds_conf_list integrity_files; /* NAME=/PATH */

@@ -10,6 +10,7 @@
 #include "agent/guard/daemon.h"
 #include "agent/guard/decide.h"
 #include "agent/guard/hold.h"
+#include "agent/guard/identity.h"
 #include "agent/guard/path.h"
 #include "agent/guard/probe.h"
 #include "agent/guard/process.h"
@@ -144,6 +145,9 @@ on_sample(const struct probe_sample *sample)
 	d = decide_sample(sample);
 	if (d == NULL || !d->watched || s->kind >= DS_EVENT_MAX || topic == NULL)
 		return;
+	/* Who makes a container ends before its first program begins, which inherits the daemon. */
+	if (s->kind == DS_EVENT_EXEC && d->role == DAEMON_CONTAINER)
+		identity_seen(d->number, (pid_t)s->pid, false);
 	hold_seen(d);
 	if (s->kind == DS_EVENT_CONNECT)
 		hold_learn_connect(d->name, s);

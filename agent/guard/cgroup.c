@@ -256,6 +256,13 @@ next_part(const char **at)
 	return p;
 }
 
+static void
+leaf_take(struct part p, struct cgroup_name *ret)
+{
+	if (is_unit(p) || part_ends(p, ".slice") || !part_copy(p, ret->leaf, sizeof(ret->leaf)))
+		ret->leaf[0] = '\0';
+}
+
 /* Names that stand for no unit of systemd's: openrc.NAME, the monitors of container engines. */
 static void
 other_parse(struct part p, struct cgroup_name *ret)
@@ -289,6 +296,8 @@ cgroup_parse(const char *path, struct cgroup_name *ret)
 			other_parse(p, ret);
 		}
 	}
+	if (!found)
+		leaf_take(before, ret);
 }
 
 /* hierarchy:controllers:path; how much its path is worth: the bigger the better. */

@@ -27,6 +27,8 @@ struct cgroup_name {
 	char unit[256];
 	char instance[128];
 	char container[80];
+	char leaf[80]; /* the last part, when it names nothing by itself: perhaps the id that
+			  somebody chose for a container */
 };
 
 /* Fills ret; the path begins with '/'. Truncates nothing: what is too long is CGROUP_NONE. */

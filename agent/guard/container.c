@@ -1,110 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * container - name and image of a container by its id, from the files that engines keep.
+ * container - name, image and engine of a container by its id, from the files that engines keep.
  *
- * An engine is a row of `places`; a new one costs a row.
+ * Called by daemon_find and engine.  One more engine is a row of `finders`, and what it keeps.
  */
 #include "agent/guard/container.h"
 
+#include "agent/guard/container_json.h"
+
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CONFIG_MAX (256u << 10)
+#define CONFIG_MAX     (1u << 20)
+#define NAMESPACES_MAX 32u /* of containerd */
+#define CONFIGS_MAX    8u
+#define PATH_SIZE      768u
 
-static const struct place {
-	const char *before, *after; /* the id, in the path */
-	const char *name_key, *image_key;
-	int depth; /* of both keys; 0: any */
-} places[] = {
-	{ "/var/lib/docker/containers/", "/config.v2.json", "Name", "Image", 1 },
-	{ "/run/containerd/io.containerd.runtime.v2.task/k8s.io/", "/config.json",
-	    "io.kubernetes.cri.container-name", "io.kubernetes.cri.image-name", 0 },
-	{ "/run/containerd/io.containerd.runtime.v2.task/default/", "/config.json", "nerdctl/name",
-	    "nerdctl/image", 0 },
-	{ "/run/containers/storage/overlay-containers/", "/userdata/config.json",
-	    "io.kubernetes.container.name", "io.kubernetes.cri-o.ImageName", 0 },
-};
-
-/* Past the string that begins at text[at] == '"'; len when it does not end. */
-static size_t
-string_end(const char *text, size_t len, size_t at)
-{
-	for (at++; at < len && text[at] != '"'; at++)
-		if (text[at] == '\\')
-			at++;
-	return at < len ? at + 1 : len;
-}
-
-static size_t
-skip_space(const char *text, size_t len, size_t at)
-{
-	while (at < len && strchr(" \t\r\n", text[at]) != NULL && text[at] != '\0')
-		at++;
-	return at;
-}
-
-/* Names have no escapes but \/ in practice; others lose their backslash. */
-static int
-string_copy(const char *text, size_t begin, size_t end, char *ret, size_t size)
-{
-	size_t len = 0;
-
-	for (size_t i = begin; i < end; i++) {
-		if (text[i] == '\\' && i + 1 < end)
-			i++;
-		if (len + 1 >= size)
-			return -ENAMETOOLONG;
-		ret[len++] = text[i];
-	}
-	ret[len] = '\0';
-	return 0;
-}
-
-static bool
-is_key(const char *text, size_t begin, size_t end, const char *key)
-{
-	return end - begin == strlen(key) + 2 && memcmp(text + begin + 1, key, strlen(key)) == 0;
-}
-
-int
-container_json_string(
-    const char *text, size_t len, const char *key, int depth, char *ret, size_t size)
-{
-	int level = 0;
-
-	for (size_t at = 0; at < len;) {
-		size_t end, value;
-
-		if (text[at] == '{' || text[at] == '[')
-			level++;
-		if (text[at] == '}' || text[at] == ']')
-			level--;
-		if (text[at] != '"') {
-			at++;
-			continue;
-		}
-		end = string_end(text, len, at);
-		value = skip_space(text, len, end);
-		if (value >= len || text[value] != ':') {
-			at = end;
-			continue;
-		}
-		value = skip_space(text, len, value + 1);
-		if ((depth == 0 || level == depth) && is_key(text, at, end, key) && value < len &&
-		    text[value] == '"') {
-			end = string_end(text, len, value);
-			return string_copy(text, value + 1, end - 1, ret, size);
-		}
-		at = value;
-	}
-	return -ENOENT;
-}
+static const char tasks[] = "/run/containerd/io.containerd.runtime.v2.task";
 
 /* NULL, or the file's text, to be freed. */
 static char *
@@ -131,113 +49,357 @@ read_config(const char *path, size_t *ret_len)
 	return text;
 }
 
-static void
-set_name(struct container_info *info, const char *name)
+void
+container_set_name(struct container_info *info, const char *name)
 {
-	while (*name == '/') /* docker's names begin with one */
+	while (*name == '/')
 		name++;
 	(void)snprintf(info->name, sizeof(info->name), "%s", name);
 }
 
-/* NAME@sha256:DIGEST, as everybody writes it: the same name may be another image tomorrow. */
-static void
-add_digest(struct container_info *info, const char *digest)
+void
+container_add_digest(struct container_info *info, const char *digest)
 {
+	static const char algorithm[] = "sha256:";
 	size_t len = strlen(info->image);
 
+	if (strncmp(digest, algorithm, sizeof(algorithm) - 1) == 0)
+		digest += sizeof(algorithm) - 1;
 	if (len == 0 || strchr(info->image, '@') != NULL ||
-	    strncmp(info->image, "sha256:", 7) == 0 || strlen(digest) != 64 ||
+	    strncmp(info->image, algorithm, sizeof(algorithm) - 1) == 0 || strlen(digest) != 64 ||
 	    strspn(digest, "0123456789abcdef") != 64 || len + 8 + 64 >= sizeof(info->image))
 		return;
 	(void)snprintf(info->image + len, sizeof(info->image) - len, "@sha256:%s", digest);
 }
 
-/* Docker has the image's name in Config, and its digest beside it under the same key. */
 static void
-read_image(const struct place *place, const char *text, size_t len, struct container_info *ret)
+take_name(struct container_info *info, const char *text, size_t len, const char *key, int depth)
 {
-	char digest[128] = "";
-	const char *config;
+	char name[sizeof(info->name)];
 
-	if (strcmp(place->image_key, "Image") == 0) {
-		if (container_json_string(text, len, "Image", 1, digest, sizeof(digest)) < 0 ||
-		    strncmp(digest, "sha256:", 7) != 0)
-			digest[0] = '\0';
-		config = memmem(text, len, "\"Config\":", strlen("\"Config\":"));
-		if (config != NULL) {
-			len -= (size_t)(config - text);
-			text = config;
-		}
-	}
-	if (container_json_string(
-		text, len, place->image_key, place->depth, ret->image, sizeof(ret->image)) < 0)
-		ret->image[0] = '\0';
-	if (digest[0] != '\0')
-		add_digest(ret, digest + 7);
+	if (container_json_string(text, len, key, depth, name, sizeof(name)) == 0)
+		container_set_name(info, name);
 }
 
-/* Podman keeps all in one list; name and image are in a JSON text inside the JSON text. */
-static int
-find_podman(const char *root, const char *id, struct container_info *ret)
+static void
+take_image(struct container_info *info, const char *text, size_t len, const char *key, int depth)
 {
-	char path[384], key[96], metadata[4096], name[sizeof(ret->name)], digest[128];
-	const char *entry;
-	char *text;
-	size_t len;
-	int r;
+	if (container_json_string(text, len, key, depth, info->image, sizeof(info->image)) < 0)
+		info->image[0] = '\0';
+}
 
-	(void)snprintf(path, sizeof(path),
-	    "%s/var/lib/containers/storage/overlay-containers/containers.json", root);
+/* ---- docker */
+
+/* Where docker keeps what it has, when it was told to keep it elsewhere. */
+static void
+docker_dir(const char *root, const char *id, char *ret, size_t size)
+{
+	char path[PATH_SIZE], dir[256] = "/var/lib/docker";
+	size_t len;
+	char *text;
+
+	(void)snprintf(path, sizeof(path), "%s/etc/docker/daemon.json", root);
+	text = read_config(path, &len);
+	if (text != NULL && container_json_string(text, len, "data-root", 1, dir, sizeof(dir)) < 0)
+		(void)snprintf(dir, sizeof(dir), "/var/lib/docker");
+	free(text);
+	(void)snprintf(ret, size, "%s%s/containers/%s", root, dir, id);
+}
+
+/* Log drivers have a Config, too, without an image. */
+void
+container_take_document(const char *text, size_t len, struct container_info *ret)
+{
+	static const char config[] = "\"Config\":";
+	const char *at = text;
+	char digest[128];
+
+	take_name(ret, text, len, "Name", 1);
+	for (unsigned i = 0;
+	     i < CONFIGS_MAX && ret->image[0] == '\0' &&
+	     (at = memmem(at, len - (size_t)(at - text), config, sizeof(config) - 1)) != NULL;
+	     i++) {
+		at += sizeof(config) - 1;
+		take_image(ret, at, len - (size_t)(at - text), "Image", 1);
+	}
+	if (container_json_string(text, len, "Image", 1, digest, sizeof(digest)) == 0 &&
+	    strncmp(digest, "sha256:", 7) == 0)
+		container_add_digest(ret, digest);
+}
+
+static int
+find_docker(const char *root, const char *id, struct container_info *ret)
+{
+	char dir[PATH_SIZE - 32], path[PATH_SIZE];
+	size_t len;
+	char *text;
+
+	docker_dir(root, id, dir, sizeof(dir));
+	(void)snprintf(path, sizeof(path), "%s/config.v2.json", dir);
 	text = read_config(path, &len);
 	if (text == NULL)
 		return -ENOENT;
-	(void)snprintf(key, sizeof(key), "\"id\":\"%s\"", id);
-	entry = memmem(text, len, key, strlen(key));
-	r = entry == NULL ? -ENOENT
-			  : container_json_string(entry, len - (size_t)(entry - text), "metadata",
-				0, metadata, sizeof(metadata));
+	ret->engine = CONTAINER_DOCKER;
+	container_take_document(text, len, ret);
 	free(text);
-	if (r < 0)
-		return r;
-	if (container_json_string(metadata, strlen(metadata), "name", 1, name, sizeof(name)) == 0)
-		set_name(ret, name);
-	if (container_json_string(
-		metadata, strlen(metadata), "image-name", 1, ret->image, sizeof(ret->image)) < 0)
-		ret->image[0] = '\0';
-	if (container_json_string(
-		metadata, strlen(metadata), "image-id", 1, digest, sizeof(digest)) == 0)
-		add_digest(ret, digest);
 	return 0;
 }
 
-static bool
-is_plain(const char *id)
+bool
+container_comes_back(const char *root, const char *id)
 {
-	return id[0] != '\0' && strspn(id, "0123456789abcdef") == strlen(id);
+	char dir[PATH_SIZE - 32], path[PATH_SIZE], name[32] = "";
+	const char *policy;
+	size_t len;
+	char *text;
+
+	docker_dir(root, id, dir, sizeof(dir));
+	(void)snprintf(path, sizeof(path), "%s/hostconfig.json", dir);
+	text = read_config(path, &len);
+	policy = text != NULL ? memmem(text, len, "\"RestartPolicy\":", 16) : NULL;
+	if (policy != NULL && container_json_string(policy, len - (size_t)(policy - text), "Name",
+				  1, name, sizeof(name)) < 0)
+		name[0] = '\0';
+	free(text);
+	return strcmp(name, "always") == 0 || strcmp(name, "unless-stopped") == 0;
 }
+
+/* ---- containerd */
+
+/* Of its namespaces, Kubernetes, nerdctl and ctr have one each. */
+static int
+find_task(const char *root, const char *space, const char *id, const char *cgroup,
+    struct container_info *ret)
+{
+	char path[PATH_SIZE], own[512];
+	size_t len;
+	char *text;
+	int r = 0;
+
+	(void)snprintf(path, sizeof(path), "%s%s/%s/%s/config.json", root, tasks, space, id);
+	text = read_config(path, &len);
+	if (text == NULL)
+		return -ENOENT;
+	if (cgroup != NULL &&
+	    (container_json_string(text, len, "cgroupsPath", 0, own, sizeof(own)) < 0 ||
+		strcmp(own, cgroup) != 0))
+		r = -ENOENT;
+	if (r == 0 && strcmp(space, "k8s.io") == 0) {
+		ret->engine = CONTAINER_KUBERNETES;
+		take_name(ret, text, len, "io.kubernetes.cri.container-name", 0);
+		take_image(ret, text, len, "io.kubernetes.cri.image-name", 0);
+	} else if (r == 0) {
+		ret->engine = CONTAINER_CONTAINERD;
+		take_name(ret, text, len, "nerdctl/name", 0);
+		take_image(ret, text, len, "nerdctl/image", 0);
+	}
+	free(text);
+	return r;
+}
+
+static int
+find_containerd(const char *root, const char *id, const char *cgroup, struct container_info *ret)
+{
+	char path[PATH_SIZE];
+	struct dirent *entry;
+	unsigned seen = 0;
+	int r = -ENOENT;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "%s%s", root, tasks);
+	dir = opendir(path);
+	while (dir != NULL && r < 0 && seen < NAMESPACES_MAX && (entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] == '.' || strlen(entry->d_name) > 76)
+			continue;
+		seen++;
+		r = find_task(root, entry->d_name, id, cgroup, ret);
+	}
+	if (dir != NULL)
+		(void)closedir(dir);
+	return r;
+}
+
+static int
+find_cri(const char *root, const char *id, struct container_info *ret)
+{
+	return find_containerd(root, id, NULL, ret);
+}
+
+/* ---- podman and CRI-O, which keep things together */
+
+/* graphroot = "/elsewhere", in TOML. */
+static void
+storage_dir(const char *root, char *ret, size_t size)
+{
+	char path[PATH_SIZE], dir[256] = "/var/lib/containers/storage";
+	const char *line, *quote, *end;
+	size_t len;
+	char *text;
+
+	(void)snprintf(path, sizeof(path), "%s/etc/containers/storage.conf", root);
+	text = read_config(path, &len);
+	line = text != NULL ? memmem(text, len, "\ngraphroot", 10) : NULL;
+	quote = line != NULL ? memchr(line, '"', len - (size_t)(line - text)) : NULL;
+	end = quote != NULL ? memchr(quote + 1, '"', len - (size_t)(quote + 1 - text)) : NULL;
+	if (end != NULL && quote[1] == '/' && (size_t)(end - quote) <= sizeof(dir))
+		(void)snprintf(dir, sizeof(dir), "%.*s", (int)(end - quote - 1), quote + 1);
+	free(text);
+	(void)snprintf(ret, size, "%s%s", root, dir);
+}
+
+/* An entry of the list; name and image are in a JSON text inside the JSON text. */
+static int
+take_listed(const char *path, const char *id, struct container_info *ret)
+{
+	char key[96], metadata[4096], digest[128];
+	const char *entry = NULL;
+	size_t len;
+	char *text = read_config(path, &len);
+	int r = -ENOENT;
+
+	(void)snprintf(key, sizeof(key), "\"id\":\"%s\"", id);
+	if (text != NULL)
+		entry = memmem(text, len, key, strlen(key));
+	if (entry != NULL)
+		r = container_json_string(
+		    entry, len - (size_t)(entry - text), "metadata", 0, metadata, sizeof(metadata));
+	free(text);
+	if (r < 0)
+		return r;
+	ret->engine = CONTAINER_PODMAN;
+	len = strlen(metadata);
+	take_name(ret, metadata, len, "name", 1);
+	take_image(ret, metadata, len, "image-name", 1);
+	if (container_json_string(metadata, len, "image-id", 1, digest, sizeof(digest)) == 0)
+		container_add_digest(ret, digest);
+	return 0;
+}
+
+/* What is started with --rm is in a list of its own. */
+static int
+find_podman(const char *root, const char *id, struct container_info *ret)
+{
+	static const char *const drivers[] = { "overlay", "vfs", "btrfs" };
+	static const char *const lists[] = { "containers.json", "volatile-containers.json" };
+	char dir[PATH_SIZE - 128], path[PATH_SIZE];
+	int r = -ENOENT;
+
+	storage_dir(root, dir, sizeof(dir));
+	for (size_t i = 0; i < DS_LEN(drivers) * DS_LEN(lists) && r < 0; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s-containers/%s", dir,
+		    drivers[i / DS_LEN(lists)], lists[i % DS_LEN(lists)]);
+		r = take_listed(path, id, ret);
+	}
+	(void)snprintf(path, sizeof(path),
+	    "%s/run/containers/storage/overlay-containers/volatile-containers.json", root);
+	return r < 0 ? take_listed(path, id, ret) : r;
+}
+
+static int
+find_crio(const char *root, const char *id, struct container_info *ret)
+{
+	char path[PATH_SIZE];
+	size_t len;
+	char *text;
+
+	(void)snprintf(path, sizeof(path),
+	    "%s/run/containers/storage/overlay-containers/%s/userdata/config.json", root, id);
+	text = read_config(path, &len);
+	if (text == NULL)
+		return -ENOENT;
+	ret->engine = CONTAINER_KUBERNETES;
+	take_name(ret, text, len, "io.kubernetes.container.name", 0);
+	take_image(ret, text, len, "io.kubernetes.cri-o.ImageName", 0);
+	free(text);
+	return ret->name[0] != '\0' ? 0 : -ENOENT; /* podman has such a file, too */
+}
+
+static int (*const finders[])(const char *root, const char *id, struct container_info *ret) = {
+	find_docker,
+	find_cri,
+	find_podman,
+	find_crio,
+};
 
 int
 container_find(const char *root, const char *id, struct container_info *ret)
 {
-	*ret = (struct container_info){ 0 };
-	if (!is_plain(id))
+	if (id[0] == '\0' || strspn(id, "0123456789abcdef") != strlen(id))
 		return -ENOENT;
+	for (size_t i = 0; i < DS_LEN(finders); i++) {
+		*ret = (struct container_info){ 0 };
+		if (finders[i](root, id, ret) == 0)
+			return 0;
+	}
+	*ret = (struct container_info){ 0 };
+	return -ENOENT;
+}
+
+/* ---- ids that somebody chose */
+
+/* Whether what a runtime keeps of a container has this group: "/sys/fs/cgroup/systemd/default/web"
+ * or "/default/web", with the quote behind it. */
+static bool
+has_group(const char *text, size_t len, const char *cgroup)
+{
+	size_t size = strlen(cgroup);
+	const char *at = text;
+
+	while ((at = memmem(at, len - (size_t)(at - text), cgroup, size)) != NULL) {
+		const char *end = at + size;
+
+		/* The whole of a path: below a mount of control groups, or from the beginning. */
+		if (end < text + len && *end == '"' && at > text && at[-1] != '\\')
+			return true;
+		at = end;
+	}
+	return false;
+}
+
+static int
+find_runtime(const char *root, const char *id, const char *cgroup, struct container_info *ret)
+{
+	static const char *const places[][2] = {
+		{ "/run/runc/", "/state.json" },
+		{ "/run/crun/", "/status" },
+	};
+
 	for (size_t i = 0; i < DS_LEN(places); i++) {
-		char path[512], name[sizeof(ret->name)];
+		char path[PATH_SIZE];
+		bool is_its = false;
 		size_t len;
 		char *text;
 
 		(void)snprintf(
-		    path, sizeof(path), "%s%s%s%s", root, places[i].before, id, places[i].after);
+		    path, sizeof(path), "%s%s%s%s", root, places[i][0], id, places[i][1]);
 		text = read_config(path, &len);
-		if (text == NULL)
-			continue;
-		if (container_json_string(
-			text, len, places[i].name_key, places[i].depth, name, sizeof(name)) == 0)
-			set_name(ret, name);
-		read_image(&places[i], text, len, ret);
+		if (text != NULL)
+			is_its = has_group(text, len, cgroup);
 		free(text);
-		return 0;
+		if (is_its) {
+			ret->engine = CONTAINER_RUNTIME;
+			return 0;
+		}
 	}
-	return find_podman(root, id, ret);
+	return -ENOENT;
+}
+
+int
+container_find_named(
+    const char *root, const char *id, const char *cgroup, struct container_info *ret)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	char all[128];
+	int r;
+
+	*ret = (struct container_info){ 0 };
+	(void)snprintf(all, sizeof(all), "%s0123456789_.-", letters);
+	if (id[0] == '\0' || id[0] == '.' || strspn(id, all) != strlen(id))
+		return -ENOENT;
+	r = find_containerd(root, id, cgroup, ret);
+	if (r < 0)
+		r = find_runtime(root, id, cgroup, ret);
+	if (r == 0 && ret->name[0] == '\0')
+		container_set_name(ret, id);
+	return r;
 }

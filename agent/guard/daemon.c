@@ -248,6 +248,13 @@ daemon_watch(uint32_t number)
 }
 
 void
+daemon_lose_container(uint32_t number)
+{
+	if (number >= 1 && number <= count)
+		table[number]->container[0] = '\0';
+}
+
+void
 daemon_set_executable(uint32_t number, const char *exe)
 {
 	if (number < 1 || number > count || table[number]->watched)

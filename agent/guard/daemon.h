@@ -88,6 +88,10 @@ const struct daemon *daemon_of_exec(
 /* For processes that begin to listen while they belong to no daemon, or to a session (a daemon
  * started by hand): what they are now, or NULL. exe may be NULL. */
 const struct daemon *daemon_of_listener(pid_t pid, const char *exe);
+struct container_info;
+/* A container without a name has one now: the daemon that stood for it so far, whose processes have
+ * to be looked at anew; 0: nothing changes. */
+uint32_t daemon_name_container(const char *id, const struct container_info *info);
 /* The executable of a daemon's main process became known: it may be one of the configured ones. */
 void daemon_set_executable(uint32_t number, const char *exe);
 

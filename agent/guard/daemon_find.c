@@ -8,6 +8,7 @@
 #include "agent/guard/cgroup.h"
 #include "agent/guard/container.h"
 #include "agent/guard/daemon_table.h"
+#include "agent/guard/engine.h"
 #include "agent/guard/process.h"
 #include "agent/guard/program.h"
 
@@ -69,26 +70,22 @@ make_unit(enum daemon_role role, const char *name, const struct cgroup_name *fro
 }
 
 static const struct daemon *
-make_container(const struct cgroup_name *from)
+make_container(const char *id, const struct container_info *info)
 {
-	struct container_info info = { 0 };
-	char name[sizeof(info.name) + 16];
+	char name[sizeof(info->name) + 16];
 	struct daemon *d;
 	bool is_new;
 
-	if (from->container_named)
-		(void)snprintf(name, sizeof(name), "container:%s", from->container);
-	else if (container_find("", from->container, &info) == 0 && info.name[0] != '\0')
-		(void)snprintf(name, sizeof(name), "container:%s", info.name);
+	if (info->name[0] != '\0')
+		(void)snprintf(name, sizeof(name), "container:%s", info->name);
 	else
-		(void)snprintf(name, sizeof(name), "container:%.12s", from->container);
+		(void)snprintf(name, sizeof(name), "container:%.12s", id);
 	d = daemon_make(DAEMON_CONTAINER, name, &is_new);
-	if (d == NULL || (!is_new && strcmp(d->container, from->container) == 0))
+	if (d == NULL || (!is_new && strcmp(d->container, id) == 0))
 		return d;
-	memcpy(d->container, from->container, sizeof(d->container));
-	memcpy(d->image, info.image, sizeof(d->image));
-	(void)snprintf(d->container_name, sizeof(d->container_name), "%s",
-	    from->container_named ? from->container : info.name);
+	(void)snprintf(d->container, sizeof(d->container), "%s", id);
+	memcpy(d->image, info->image, sizeof(d->image));
+	memcpy(d->container_name, info->name, sizeof(d->container_name));
 	daemon_decide_watched(d);
 	return d;
 }
@@ -104,6 +101,48 @@ known_container(const char *id)
 			return d;
 	}
 	return NULL;
+}
+
+static const struct daemon *
+container_of(const struct cgroup_name *from)
+{
+	const struct daemon *d = known_container(from->container);
+	struct container_info info = { 0 };
+
+	if (d != NULL)
+		return d;
+	if (from->container_named)
+		container_set_name(&info, from->container);
+	else if (container_find("", from->container, &info) < 0)
+		engine_ask(from->container);
+	return make_container(from->container, &info);
+}
+
+uint32_t
+daemon_name_container(const char *id, const struct container_info *info)
+{
+	const struct daemon *old = known_container(id), *d;
+
+	if (old == NULL || old->container_name[0] != '\0' || info->name[0] == '\0')
+		return 0;
+	d = make_container(id, info);
+	if (d == NULL || d == old)
+		return 0;
+	daemon_lose_container(old->number); /* the id leads to the name from now on */
+	return old->number;
+}
+
+/* A control group that is called like a container of ctr, runc or crun, and is its. */
+static const struct daemon *
+chosen_container(const char *path, const char *id)
+{
+	const struct daemon *d;
+	struct container_info info;
+
+	if (id[0] == '\0' || container_find_named("", id, path, &info) < 0)
+		return NULL;
+	d = known_container(id);
+	return d != NULL ? d : make_container(id, &info);
 }
 
 /* What opened a logind session: SERVICE=sshd in logind's own file. */
@@ -145,7 +184,6 @@ static const struct daemon *
 make_of(const struct cgroup_name *from)
 {
 	char name[sizeof(from->unit) + 8];
-	const struct daemon *d;
 
 	switch (from->kind) {
 	case CGROUP_NONE:
@@ -160,8 +198,7 @@ make_of(const struct cgroup_name *from)
 	case CGROUP_TRANSIENT:
 		return make_plain(DAEMON_TRANSIENT, "systemd-run/job");
 	case CGROUP_CONTAINER:
-		d = known_container(from->container);
-		return d != NULL ? d : make_container(from);
+		return container_of(from);
 	}
 	return NULL;
 }
@@ -170,12 +207,14 @@ const struct daemon *
 daemon_of_cgroup(const char *path)
 {
 	const char *below = cgroup_below(path, root);
+	const struct daemon *d;
 	struct cgroup_name name;
 
 	if (below == NULL)
 		return NULL;
 	cgroup_parse(below, &name);
-	return make_of(&name);
+	d = chosen_container(path, name.leaf);
+	return d != NULL ? d : make_of(&name);
 }
 
 /* nginx.service, when there is one; else the plain name. */

@@ -13,6 +13,8 @@ struct daemon *daemon_make(enum daemon_role role, const char *name, bool *ret_ne
 void daemon_decide_watched(struct daemon *d);
 /* Watched from now on. */
 void daemon_watch(uint32_t number);
+/* Its container is another daemon's by now. */
+void daemon_lose_container(uint32_t number);
 /* Whether monitor_daemons names this program or the script it runs; the daemon's name. */
 bool daemon_configured_name(const char *exe, const char *const *argv, char *ret, size_t size);
 /* The cgroup of pid 1 is the root of all paths that this guard understands. */

@@ -6,6 +6,7 @@
  * it fits into an event.
  */
 #include "agent/guard/evidence.h"
+#include "agent/guard/daemon.h"
 #include "agent/guard/process.h"
 #include "agent/guard/redact.h"
 #include "agent/guard/target.h"
@@ -196,6 +197,19 @@ put_cwd(struct ds_json *j, pid_t pid)
 		ds_json_put_bytes(j, "cwd", cwd, (size_t)n);
 }
 
+/* Its files are of another root, and its program is nobody's of this host. */
+static void
+put_container(struct ds_json *j, pid_t pid)
+{
+	const struct daemon *d = daemon_of_process(pid);
+
+	if (d == NULL || d->container[0] == '\0')
+		return;
+	ds_json_put_string(j, "container", d->container);
+	ds_json_put_string(j, "container_name", d->container_name);
+	ds_json_put_string(j, "image", d->image);
+}
+
 void
 evidence_process(struct reaction_call *call, pid_t pid)
 {
@@ -207,6 +221,7 @@ evidence_process(struct reaction_call *call, pid_t pid)
 	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	call->exe_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	put_one(j, pid, true);
+	put_container(j, pid);
 	put_cwd(j, pid);
 	put_above(call, pid);
 	put_below(call, pid);

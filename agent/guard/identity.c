@@ -270,6 +270,16 @@ identity_update(uint32_t number, pid_t main_pid, uint32_t processes)
 	}
 }
 
+void
+identity_lost(uint32_t number)
+{
+	const struct daemon *d = daemon_get(number);
+	struct identity *id = d != NULL && number <= DAEMON_TABLE_MAX ? entries[number] : NULL;
+
+	if (id != NULL && id->announced && !id->gone)
+		tell_gone(d, id);
+}
+
 /* Where the package database of a process is: a root directory of its own counts only together
  * with a mount namespace of its own (a chroot has no packages). */
 static void

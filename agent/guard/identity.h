@@ -28,6 +28,8 @@ void identity_seen(uint32_t number, pid_t pid, bool initial);
 /* After each sweep of resource: the daemon's main process (0: it has none any more) and how many
  * processes it has. */
 void identity_update(uint32_t number, pid_t main_pid, uint32_t processes);
+/* Its processes are another daemon's from now on. */
+void identity_lost(uint32_t number);
 /* The main process of a daemon, as far as it is known; 0: it has none. */
 pid_t identity_pid(uint32_t number);
 /* Its program, as it was told last; NULL: not known. */

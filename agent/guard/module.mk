@@ -12,6 +12,7 @@ noinst_LIBRARIES += agent/guard/libattrib.a
 agent_guard_libattrib_a_SOURCES = agent/guard/daemon.h agent/guard/daemon.c agent/guard/daemon_find.c \
 	agent/guard/daemon_table.h agent/guard/cgroup.c agent/guard/cgroup.h agent/guard/program.c agent/guard/program.h \
 	agent/guard/process.c agent/guard/process.h agent/guard/container.c agent/guard/container.h \
+	agent/guard/container_json.c agent/guard/container_json.h agent/guard/engine.c agent/guard/engine.h \
 	agent/guard/identity.c agent/guard/identity.h agent/guard/hash.c agent/guard/hash.h \
 	agent/guard/package.c agent/guard/package.h agent/guard/package_part.h agent/guard/package_dpkg.c \
 	agent/guard/package_rpm.c agent/guard/resource.c agent/guard/resource.h agent/guard/resource_read.c \
@@ -55,13 +56,13 @@ guard_reactions = agent/guard/reactions/reactions.h agent/guard/reactions/kill.c
 	agent/guard/reactions/group.h agent/guard/reactions/reach.c agent/guard/reactions/reach.h agent/guard/reactions/never.c \
 	agent/guard/reactions/never.h agent/guard/reactions/network.c agent/guard/reactions/network.h \
 	agent/guard/reactions/sockets.c agent/guard/reactions/sockets.h agent/guard/reactions/nft.c \
-	agent/guard/reactions/nft.h agent/guard/reactions/nft_part.h agent/guard/reactions/nft_rules.c agent/guard/reactions/hold_daemon.c \
+	agent/guard/reactions/nft.h agent/guard/reactions/nft_part.h agent/guard/reactions/nft_rules.c agent/guard/reactions/nft_isolate.c agent/guard/reactions/hold_daemon.c \
 	agent/guard/reactions/confirm.c agent/guard/reactions/confirm.h agent/guard/reactions/allow.c \
 	agent/guard/reactions/allow.h agent/guard/reactions/block_port.c agent/guard/reactions/isolate.c
 
 # Files put back, daemons started anew.
 guard_services = agent/guard/reactions/restore_file.c agent/guard/reactions/restart.c agent/guard/reactions/plugin.c agent/guard/integrity_start.c \
-	agent/guard/service.c agent/guard/service.h agent/guard/service_probe.c agent/guard/service_kept.c
+	agent/guard/engine_restart.c agent/guard/engine_restart.h agent/guard/service.c agent/guard/service.h agent/guard/service_probe.c agent/guard/service_kept.c
 
 # Mode prevent.
 guard_hold = agent/guard/hold.c agent/guard/hold.h agent/guard/hold_part.h agent/guard/hold_which.c agent/guard/hold_profile.c agent/guard/hold_profile.h agent/guard/hold_ask.c \

@@ -7,6 +7,8 @@
 #include "agent/guard/modules.h"
 #include "agent/guard/attribute.h"
 #include "agent/guard/daemon.h"
+#include "agent/guard/decide.h"
+#include "agent/guard/engine.h"
 #include "agent/guard/identity.h"
 #include "agent/guard/integrity.h"
 #include "agent/guard/listeners.h"
@@ -28,8 +30,10 @@ static const struct repeat_counts counts = { .get = probe_repeat_get,
 int
 modules_init(const struct agent_config *config)
 {
-	int r = daemon_init(&config->monitor_daemons);
+	int r;
 
+	engine_configure(&config->engine_sockets);
+	r = daemon_init(&config->monitor_daemons);
 	if (r == 0)
 		r = resource_init(config->resource_interval_ms);
 	if (r == 0)
@@ -54,6 +58,7 @@ modules_done(void)
 	resource_done();
 	identity_done();
 	integrity_stop();
+	engine_done();
 	daemon_done();
 }
 
@@ -62,6 +67,7 @@ modules_reload(const struct agent_config *config)
 {
 	if (daemon_init(&config->monitor_daemons) < 0)
 		ds_log(ERROR, "cannot take over the list of daemons", "error=\"no memory\"");
+	engine_configure(&config->engine_sockets);
 	fold_init(config->repeat_interval_ms);
 	integrity_configure(config);
 	(void)listeners_adopt();
@@ -80,9 +86,24 @@ modules_set_scope(bool machine)
 	probe_set_scope(machine);
 }
 
+/* A container has a name now: what runs in it is of another daemon than a moment ago. */
+static void
+name_containers(void)
+{
+	struct container_info info;
+	char id[80];
+	uint32_t old = engine_tick(id, &info) ? daemon_name_container(id, &info) : 0;
+
+	if (old == 0)
+		return;
+	identity_lost(old);
+	decide_all();
+}
+
 void
 modules_tick(uint64_t now_ms)
 {
+	name_containers();
 	resource_tick(now_ms);
 	repeat_flush_recent(ds_clock_wall_us());
 }

@@ -5,6 +5,7 @@
  * Called by main instead of guard_run().  An agent that only stops leaves effects in place: the
  * kernel and the next run end them in time.  After a removal nobody would.
  */
+#include "agent/guard/daemon.h"
 #include "agent/guard/emit.h"
 #include "agent/guard/guard.h"
 #include "agent/guard/heartbeat.h"
@@ -55,7 +56,10 @@ guard_release(const struct agent_config *config)
 	}
 	r = emit_init(QUEUE_BYTES_MAX);
 	if (r == 0)
+		r = daemon_init(&config->monitor_daemons); /* whose networks have rules of ours */
+	if (r == 0)
 		r = end_all(config);
+	daemon_done();
 	emit_done();
 	heartbeat_close();
 	return r;

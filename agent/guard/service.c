@@ -6,6 +6,7 @@
  */
 #include "agent/guard/service.h"
 
+#include "agent/guard/engine_restart.h"
 #include "agent/guard/identity.h"
 #include "agent/guard/program.h"
 #include "agent/guard/target.h"
@@ -218,7 +219,8 @@ fill(const struct daemon *d, pid_t pid, const struct process_stat *st, struct se
 	    process_args(pid, &ret->args) < 0)
 		return -ESRCH;
 	(void)snprintf(ret->name, sizeof(ret->name), "%s", d->name);
-	if (runs_systemd() && strncmp(d->name, "user/", 5) != 0)
+	(void)snprintf(ret->container, sizeof(ret->container), "%s", d->container);
+	if (ret->container[0] == '\0' && runs_systemd() && strncmp(d->name, "user/", 5) != 0)
 		(void)snprintf(ret->unit, sizeof(ret->unit), "%s", d->unit);
 	service_clean_args(&ret->args, ret->exe);
 	ret->start_ticks = st->start_ticks;
@@ -288,7 +290,7 @@ service_check(const struct service *s, char *why, size_t size)
 	char out[256];
 	int r;
 
-	if (row == NULL || row->argv[0] == NULL)
+	if (row == NULL || row->argv[0] == NULL || s->container[0] != '\0')
 		return -ENOENT;
 	for (size_t i = 0; i < DS_LEN(row->argv) && row->argv[i] != NULL; i++)
 		argv[i] = strcmp(row->argv[i], "@") == 0   ? s->exe
@@ -408,6 +410,8 @@ service_restart(const struct service *s, char *why, size_t size)
 	size_t n = 0;
 	int r;
 
+	if (s->container[0] != '\0')
+		return engine_restart(s, why, size);
 	if (s->unit[0] != '\0')
 		return systemctl(s, "restart", why, size);
 	for (size_t at = 0; at < s->env_size && n < PROCESS_ARGV_MAX; at += strlen(s->env + at) + 1)

@@ -15,9 +15,10 @@
 #define SERVICE_ENV_MAX       (6u << 10) /* bytes; a bigger environment is left out */
 
 struct service {
-	char name[256]; /* the daemon's */
-	char unit[256]; /* "" when systemd does not run it */
-	pid_t pid;      /* of the main process */
+	char name[256];     /* the daemon's */
+	char unit[256];     /* "" when systemd does not run it */
+	char container[80]; /* "" when it is none; its files and ports are not this host's */
+	pid_t pid;          /* of the main process */
 	uint64_t start_ticks;
 	uint32_t uid, gid;
 	char exe[1024];

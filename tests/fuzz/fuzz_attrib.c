@@ -4,8 +4,9 @@
  * configurations, command lines, mappings.  The first byte chooses.
  */
 #include "agent/guard/cgroup.h"
-#include "agent/guard/container.h"
+#include "agent/guard/container_json.h"
 #include "agent/guard/emit.h"
+#include "agent/guard/engine.h"
 #include "agent/guard/integrity_find.h"
 #include "agent/guard/program.h"
 #include "agent/guard/redact.h"
@@ -44,8 +45,11 @@ run_cgroup(char *text)
 static void
 run_json(const char *text, size_t len)
 {
+	struct container_info info;
 	char value[32];
 
+	if (engine_parse(text, len, &info) == 0 && info.name[0] == '\0')
+		abort();
 	for (int depth = 0; depth < 3; depth++)
 		if (container_json_string(text, len, "Name", depth, value, sizeof(value)) == 0 &&
 		    strlen(value) >= sizeof(value))

@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include "agent/guard/container.h"
 #include "agent/guard/hash.h"
 #include "agent/guard/package.h"
 
@@ -253,56 +252,6 @@ a_file_that_changes_meanwhile_has_no_hash(void **state)
 	assert_int_equal(job.fd, -1);
 }
 
-#define ID  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define ID2 "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
-
-static void
-containers_are_named_by_their_engines_files(void **state)
-{
-	struct container_info info;
-
-	(void)state;
-	make_file("/var/lib/docker/containers/" ID "/config.v2.json",
-	    "{\"State\":{\"Name\":\"no\"},\"ID\":\"x\",\"Args\":[\"\\\"Name\\\":\"],"
-	    "\"Config\":{\"Env\":[\"Image=no\"],\"Image\":\"nginx:1.27\",\"Labels\":{}},"
-	    "\"Image\":\"sha256:" ID2 "\",\"Name\":\"/web\"}");
-	assert_int_equal(container_find(root, ID, &info), 0);
-	assert_string_equal(info.name, "web");
-	assert_string_equal(info.image, "nginx:1.27@sha256:" ID2);
-	/* What is no digest is not told as one. */
-	make_file("/var/lib/docker/containers/" ID "/config.v2.json",
-	    "{\"Config\":{\"Image\":\"nginx:1.27\"},\"Image\":\"sha256:00\",\"Name\":\"/web\"}");
-	assert_int_equal(container_find(root, ID, &info), 0);
-	assert_string_equal(info.image, "nginx:1.27");
-	make_file("/var/lib/containers/storage/overlay-containers/containers.json",
-	    "[{\"id\":\"" ID2 "\",\"names\":[\"db\"],\"metadata\":\"{\\\"image-name\\\":"
-	    "\\\"docker.io/library/postgres:15\\\",\\\"image-id\\\":\\\"" ID
-	    "\\\",\\\"name\\\":\\\"db\\\"}\"}]");
-	assert_int_equal(container_find(root, ID2, &info), 0);
-	assert_string_equal(info.name, "db");
-	assert_string_equal(info.image, "docker.io/library/postgres:15@sha256:" ID);
-	assert_int_equal(container_find(root, "../../etc", &info), -ENOENT);
-	assert_int_equal(container_find(root, "abcdef", &info), -ENOENT);
-}
-
-static void
-json_that_is_cut_off_has_no_strings(void **state)
-{
-	static const char text[] = "{\"a\":{\"b\":\"c\\\"d\"},\"b\":\"e\"}";
-	char value[8];
-
-	(void)state;
-	assert_int_equal(container_json_string(text, strlen(text), "b", 1, value, 8), 0);
-	assert_string_equal(value, "e");
-	assert_int_equal(container_json_string(text, strlen(text), "b", 0, value, 8), 0);
-	assert_string_equal(value, "c\"d");
-	assert_int_equal(
-	    container_json_string(text, strlen(text), "b", 0, value, 3), -ENAMETOOLONG);
-	for (size_t len = 0; len < strlen(text); len++)
-		assert_int_equal(
-		    container_json_string(text, len, "zz", 0, value, sizeof(value)), -ENOENT);
-}
-
 int
 main(void)
 {
@@ -316,8 +265,6 @@ main(void)
 		cmocka_unit_test(a_line_longer_than_any_path_is_skipped),
 		cmocka_unit_test(a_hash_is_made_in_slices_and_remembered),
 		cmocka_unit_test(a_file_that_changes_meanwhile_has_no_hash),
-		cmocka_unit_test(containers_are_named_by_their_engines_files),
-		cmocka_unit_test(json_that_is_cut_off_has_no_strings),
 	};
 	struct CMUnitTest with[DS_LEN(tests)];
 

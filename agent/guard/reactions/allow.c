@@ -12,21 +12,26 @@
 #include <errno.h>
 #include <string.h>
 
-static struct network pushed[NEVER_MAX];
-static size_t pushed_len;
+/* What was put into the sets. */
+struct pushed {
+	struct network network[NEVER_MAX];
+	size_t len;
+};
+
+static struct pushed here, elsewhere;
 
 static bool
-is_pushed(const struct network *n)
+is_pushed(const struct pushed *p, const struct network *n)
 {
-	for (size_t i = 0; i < pushed_len; i++)
-		if (pushed[i].prefix <= n->prefix && network_overlaps(&pushed[i], n))
+	for (size_t i = 0; i < p->len; i++)
+		if (p->network[i].prefix <= n->prefix && network_overlaps(&p->network[i], n))
 			return true;
 	return false;
 }
 
 /* Wide ones first, so that what is in them is not added. */
 static int
-push_all(struct reaction_call *call)
+push_all(struct reaction_call *call, unsigned group, struct pushed *pushed)
 {
 	size_t len;
 	const struct never *all = never_list(call, &len);
@@ -34,38 +39,38 @@ push_all(struct reaction_call *call)
 
 	for (unsigned prefix = 0; prefix <= 128 && r == 0; prefix++)
 		for (size_t i = 0; i < len && r == 0; i++) {
-			struct nft_element e = { .network = all[i].network };
+			struct nft_element e = { .network = all[i].network, .group = group };
 
-			if (e.network.prefix != prefix || is_pushed(&e.network) ||
-			    pushed_len == NEVER_MAX)
+			if (e.network.prefix != prefix || is_pushed(pushed, &e.network) ||
+			    pushed->len == NEVER_MAX)
 				continue;
 			r = nft_add(e.network.bits == 32 ? NFT_SET_NEVER4 : NFT_SET_NEVER6, &e, 0);
 			/* A narrower one is there already: it stays as it is. */
 			if (r == -EEXIST || r == -ENOENT || r == -ENOTEMPTY)
 				r = 0;
 			if (r == 0)
-				pushed[pushed_len++] = e.network;
+				pushed->network[pushed->len++] = e.network;
 		}
 	return r < 0 ? reaction_fail(call, r, "nftables: %s", strerror(-r)) : 0;
 }
 
 int
-allow_fill(struct reaction_call *call)
+allow_fill(struct reaction_call *call, unsigned group)
 {
-	int r = nft_setup();
+	struct pushed *pushed = group != 0 ? &elsewhere : &here;
+	int r = nft_flush(NFT_SET_NEVER4, group);
 
-	pushed_len = 0;
+	pushed->len = 0;
 	if (r == 0)
-		r = nft_flush(NFT_SET_NEVER4);
-	if (r == 0)
-		r = nft_flush(NFT_SET_NEVER6);
-	return r < 0 ? reaction_fail(call, r, "nftables: %s", strerror(-r)) : push_all(call);
+		r = nft_flush(NFT_SET_NEVER6, group);
+	return r < 0 ? reaction_fail(call, r, "nftables: %s", strerror(-r))
+		     : push_all(call, group, pushed);
 }
 
 int
 allow_update(struct reaction_call *call)
 {
-	return push_all(call);
+	return push_all(call, 0, &here);
 }
 
 bool

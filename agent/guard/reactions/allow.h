@@ -5,8 +5,9 @@
 
 #include "agent/guard/reaction.h"
 
-/* The kernel's sets as the list is now.  0 or -errno. */
-DS_MUST_CHECK int allow_fill(struct reaction_call *call);
+/* The kernel's sets as the list is now; group: in the network of that one (group.h), 0: here.  0 or
+ * -errno. */
+DS_MUST_CHECK int allow_fill(struct reaction_call *call, unsigned group);
 /* Adds who has come to the list meanwhile. */
 DS_MUST_CHECK int allow_update(struct reaction_call *call);
 /* Whether somebody from outside could still log in: an allow list, or a session that is open. */

@@ -11,6 +11,7 @@
 #include "agent/guard/reactions/allow.h"
 #include "agent/guard/reactions/blocks.h"
 #include "agent/guard/reactions/confirm.h"
+#include "agent/guard/reactions/group.h"
 #include "agent/guard/reactions/reach.h"
 #include "agent/guard/reactions/reactions.h"
 #include "agent/guard/reactions/sockets.h"
@@ -91,7 +92,7 @@ check_port(struct reaction_call *call)
 		return reaction_fail(call, -EINVAL, "the order says not which port");
 	if (e.protocol == IPPROTO_UDP && (e.port == 68 || e.port == 546))
 		return reaction_fail(call, -EPERM, "port %u keeps this host's address", e.port);
-	if (e.protocol != IPPROTO_TCP)
+	if (e.protocol != IPPROTO_TCP || reach_is_apart(call))
 		return 0;
 	if (is_login_port(e.port) && !allow_lets_people_in(call))
 		return reaction_fail(call, -EPERM,
@@ -128,7 +129,7 @@ apply(struct reaction_call *call)
 	int r = reach_get(call, &e);
 
 	if (r == 0)
-		r = allow_fill(call);
+		r = allow_fill(call, group_is_network(e.group) ? e.group : 0);
 	if (r == 0)
 		r = blocks_add(call, &e);
 	if (r == 0)

@@ -6,6 +6,7 @@
  * an entry goes with the last of them.
  */
 #include "agent/guard/reactions/blocks.h"
+#include "agent/guard/reactions/allow.h"
 #include "agent/guard/reactions/group.h"
 #include "agent/guard/reactions/never.h"
 #include "lib/clock.h"
@@ -162,6 +163,39 @@ blocks_add(struct reaction_call *call, const struct nft_element *e)
 	return fail(call, r);
 }
 
+struct others {
+	unsigned group;
+	size_t len;
+};
+
+static int
+count_other(const void *key, size_t len, void *value, void *ctx)
+{
+	const struct block *b = value;
+	struct others *o = ctx;
+
+	(void)key;
+	(void)len;
+	o->len += group_is_network(b->element.group) ? b->element.group == o->group
+						     : !group_is_network(o->group);
+	return 0; /* group 0: those of this host's own network */
+}
+
+/* Nothing of ours is left behind: not here, and not in the network of somebody else. */
+static int
+clean_up(const struct nft_element *e)
+{
+	struct others o = { .group = e->group };
+
+	if (blocks != NULL)
+		(void)ds_map_each(blocks, count_other, &o);
+	if (o.len > 0)
+		return 0;
+	if (group_is_network(e->group))
+		return nft_destroy_of(e->group);
+	return nft_is_isolated() == 1 ? 0 : nft_destroy();
+}
+
 int
 blocks_remove(struct reaction_call *call, const struct nft_element *e)
 {
@@ -174,8 +208,8 @@ blocks_remove(struct reaction_call *call, const struct nft_element *e)
 	}
 	r = nft_remove(nft_set_of(e), e);
 	r = r == -ENOENT || r == -EOPNOTSUPP ? 0 : r;
-	if (r == 0 && blocks != NULL && ds_map_len(blocks) == 0 && nft_is_isolated() != 1)
-		r = nft_destroy(); /* nothing of ours is left behind */
+	if (r == 0)
+		r = clean_up(e);
 	return fail(call, r);
 }
 
@@ -187,6 +221,17 @@ blocks_has(struct reaction_call *call, const struct nft_element *e)
 	return nft_has(nft_set_of(e), e);
 }
 
+/* Who is never cut off can connect there, too. */
+static int
+put_there(const struct block *b, struct reaction_call *call)
+{
+	int r = 0;
+
+	if (group_is_network(b->element.group) && b->element.network.bits == 0)
+		r = allow_fill(call, b->element.group);
+	return r < 0 ? r : nft_add(nft_set_of(&b->element), &b->element, timeout_ms(b));
+}
+
 static int
 put_again(const void *key, size_t len, void *value, void *ctx)
 {
@@ -194,7 +239,8 @@ put_again(const void *key, size_t len, void *value, void *ctx)
 
 	(void)key;
 	(void)len;
-	if (nft_add(nft_set_of(&b->element), &b->element, timeout_ms(b)) < 0)
+	if (!group_is_network(b->element.group) &&
+	    nft_add(nft_set_of(&b->element), &b->element, timeout_ms(b)) < 0)
 		(*(size_t *)ctx)++;
 	return 0;
 }
@@ -212,43 +258,63 @@ count_missing(const void *key, size_t len, void *value, void *ctx)
 
 	(void)key;
 	(void)len;
+	if (group_is_network(b->element.group))
+		return 0;
 	c->missing += timeout_ms(b) > 1000 && nft_has(nft_set_of(&b->element), &b->element) == 0;
 	return --c->left == 0;
 }
 
 /* A daemon that was started anew has another group: its blocks follow.  What is left of the old one
  * matches nobody. */
+struct following {
+	struct reaction_call *call;
+	unsigned group;
+};
+
 static int
 follow_one(const void *key, size_t len, void *value, void *ctx)
 {
 	const struct block *b = value;
+	const struct following *f = ctx;
 
 	(void)key;
 	(void)len;
-	if (b->element.group == *(const unsigned *)ctx &&
-	    nft_add(nft_set_of(&b->element), &b->element, timeout_ms(b)) < 0)
-		return -EIO;
-	return 0;
+	return b->element.group == f->group && put_there(b, f->call) < 0 ? -EIO : 0;
 }
 
 static void
-follow(void)
+follow(struct reaction_call *call)
 {
-	for (unsigned i = 1; group_get(i) != NULL; i++)
-		if (group_look(i) == 1 && ds_map_each(blocks, follow_one, &i) < 0)
-			group_forget(i);
+	struct following f = { .call = call };
+
+	for (f.group = 1; group_get(f.group) != NULL; f.group++)
+		if (group_look(f.group) == 1 && ds_map_each(blocks, follow_one, &f) < 0)
+			group_forget(f.group);
 }
 
-int
-blocks_keep(struct reaction_call *call)
+/* Who has a network of his own may be its administrator, too. */
+static int
+look_there(const void *key, size_t len, void *value, void *ctx)
+{
+	const struct block *b = value;
+	struct following *f = ctx;
+
+	(void)key;
+	(void)len;
+	if (!group_is_network(b->element.group) || timeout_ms(b) <= 1000 ||
+	    !group_is_alive(b->element.group) || nft_has(nft_set_of(&b->element), &b->element) != 0)
+		return 0;
+	f->group = b->element.group;
+	return put_there(b, f->call) == 0 ? 1 : 0;
+}
+
+static int
+keep_here(struct reaction_call *call, size_t len)
 {
 	struct count c = { .left = 8 };
-	size_t failed = 0, len = blocks != NULL ? ds_map_len(blocks) : 0;
+	size_t failed = 0;
 	int r;
 
-	if (len == 0)
-		return 0;
-	follow();
 	if (nft_is_changed() != 1)
 		return 0;
 	r = nft_is_there();
@@ -263,4 +329,23 @@ blocks_keep(struct reaction_call *call)
 	    "somebody took away our nftables rules; %zu of %zu blocks are there again%s%s",
 	    r < 0 ? 0 : len - failed, len, r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
 	return 1;
+}
+
+int
+blocks_keep(struct reaction_call *call)
+{
+	struct following f = { .call = call };
+	struct others here = { 0 };
+
+	if (blocks == NULL || ds_map_len(blocks) == 0)
+		return 0;
+	follow(call);
+	(void)ds_map_each(blocks, count_other, &here);
+	if (here.len < ds_map_len(blocks) && ds_map_each(blocks, look_there, &f) == 1) {
+		(void)reaction_fail(call, 0,
+		    "somebody took away a block in %.200s; it is there again",
+		    group_get(f.group)->path);
+		return 1;
+	}
+	return here.len > 0 ? keep_here(call, here.len) : 0;
 }

@@ -80,6 +80,8 @@ prepare(struct reaction_call *call)
 	if (call->order->unit[0] == '\0' || freezer_of(root.pid, path, sizeof(path)) < 0 ||
 	    !is_alone(call, root.pid, path))
 		return put_tree(call, &root);
+	if (freezer_is_frozen(path) == 1) /* docker pause, or an order before this one */
+		return reaction_fail(call, -ESRCH, "%.300s is frozen already", path);
 	r = ds_buf_put_u8(&call->inverse, BY_FREEZER);
 	if (r == 0)
 		r = target_put(&call->inverse, &root);

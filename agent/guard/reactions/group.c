@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * group - the control groups of daemons.
+ * group - the control groups of daemons, and their networks.
  *
  * Called by block_ip, block_port and blocks.  Owns a table that only grows, up to GROUPS_MAX.
  */
 #include "agent/guard/reactions/group.h"
 #include "agent/guard/daemon.h"
+#include "agent/guard/identity.h"
 #include "agent/guard/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +20,17 @@
 static struct group *groups[GROUPS_MAX];
 static unsigned groups_len;
 
+static const char network[] = "net:";
+
+static bool
+is_network(const char *path)
+{
+	return strncmp(path, network, sizeof(network) - 1) == 0;
+}
+
 /* Of the group's directory; 0: there is none. */
 static uint64_t
-id_of(const char *path)
+id_of_directory(const char *path)
 {
 	static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
 	char file[GROUP_PATH_MAX + 64];
@@ -36,6 +46,21 @@ id_of(const char *path)
 			return st.st_ino;
 	}
 	return 0;
+}
+
+/* Numbers of namespaces are used again at once: what is told apart is the main process. */
+static uint64_t
+id_of(const char *path)
+{
+	const struct daemon *d;
+	struct process_stat st;
+
+	if (!is_network(path))
+		return id_of_directory(path);
+	d = daemon_find(path + sizeof(network) - 1);
+	return d != NULL && process_stat(identity_pid(d->number), &st) == 0 && !st.zombie
+		   ? st.start_ticks
+		   : 0;
 }
 
 unsigned
@@ -54,8 +79,10 @@ group_number(const char *path)
 	for (unsigned i = 0; i < groups_len; i++)
 		if (strcmp(groups[i]->path, path) == 0)
 			return (int)i + 1;
-	if (path[0] != '/' || group_level(path) == 0 || group_level(path) > GROUP_LEVEL_MAX ||
-	    strlen(path) >= GROUP_PATH_MAX || strstr(path, "/..") != NULL)
+	if (strlen(path) >= GROUP_PATH_MAX ||
+	    (!is_network(path) &&
+		(path[0] != '/' || group_level(path) == 0 || group_level(path) > GROUP_LEVEL_MAX ||
+		    strstr(path, "/..") != NULL)))
 		return -EINVAL;
 	if (groups_len == GROUPS_MAX)
 		return -ENOSPC;
@@ -64,7 +91,7 @@ group_number(const char *path)
 		return -ENOMEM;
 	memcpy(groups[groups_len]->path, path, strlen(path) + 1);
 	groups[groups_len]->id = id_of(path);
-	groups[groups_len]->level = group_level(path);
+	groups[groups_len]->level = is_network(path) ? 0 : group_level(path);
 	return (int)++groups_len;
 }
 
@@ -100,8 +127,8 @@ group_forget(unsigned number)
 struct search {
 	const char *name;
 	const struct daemon *daemon; /* of that name; NULL: nothing of it was seen yet */
-	char path[GROUP_PATH_MAX]; /* what the groups of its processes have in common */
-	pid_t pid;                 /* one of them; 0: none yet */
+	char path[GROUP_PATH_MAX];   /* what the groups of its processes have in common */
+	pid_t pid;                   /* one of them; 0: none yet */
 	bool is_shared;
 };
 
@@ -145,8 +172,10 @@ see_member(pid_t pid, void *ctx)
 	struct search *s = ctx;
 	char path[GROUP_PATH_MAX];
 
-	if (d == NULL || strcmp(d->name, s->name) != 0 || !path_of(pid, path, sizeof(path)))
+	if (d == NULL || strcmp(d->name, s->name) != 0)
 		return 0;
+	if (!path_of(pid, path, sizeof(path)))
+		path[0] = '\0'; /* only version 1 here */
 	s->daemon = d;
 	cut_behind(path, s->daemon->unit);
 	cut_behind(path, s->daemon->container);
@@ -190,6 +219,76 @@ is_in_our_network(pid_t pid)
 	return ours[0] != '\0' && strcmp(ours, theirs) == 0;
 }
 
+/* Somebody else in the network of the daemon. */
+static int
+see_neighbour(pid_t pid, void *ctx)
+{
+	struct search *s = ctx;
+	char process[16], theirs[64];
+
+	(void)snprintf(process, sizeof(process), "%d", pid);
+	namespace_of(process, "net", theirs);
+	return theirs[0] != '\0' && strcmp(theirs, s->path) == 0 &&
+	       daemon_of_process(pid) != s->daemon;
+}
+
+/* 0, or 1 when it is not the daemon's alone. */
+static int
+find_network(struct search *s, char *ret, size_t size)
+{
+	char process[16];
+
+	(void)snprintf(process, sizeof(process), "%d", s->pid);
+	namespace_of(process, "net", s->path);
+	if ((size_t)snprintf(ret, size, "%s%s", network, s->daemon->name) >= size)
+		return -ENAMETOOLONG;
+	return process_each(see_neighbour, s) == 1;
+}
+
+bool
+group_is_alive(unsigned number)
+{
+	const struct group *g = group_get(number);
+
+	return g != NULL && id_of(g->path) != 0;
+}
+
+bool
+group_is_network(unsigned number)
+{
+	const struct group *g = group_get(number);
+
+	return g != NULL && g->level == 0;
+}
+
+int
+group_open_network(unsigned number)
+{
+	const struct group *g = group_get(number);
+	struct search s = { 0 };
+	struct stat ours, theirs;
+	const struct daemon *d;
+	pid_t pid;
+	int fd;
+
+	if (g == NULL || g->level != 0)
+		return -EINVAL;
+	s.name = g->path + sizeof(network) - 1;
+	d = daemon_find(s.name);
+	pid = d != NULL ? identity_pid(d->number) : 0;
+	/* After a start the main process is known a moment later. */
+	if ((pid <= 0 || daemon_of_process(pid) != d) && process_each(see_member, &s) == 0)
+		pid = s.pid;
+	fd = pid > 0 ? process_open(pid, "ns/net") : -ESRCH;
+	/* What is about to become a container is in our network for a moment. */
+	if (fd >= 0 && fstat(fd, &theirs) == 0 && stat("/proc/self/ns/net", &ours) == 0 &&
+	    (theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev))
+		return fd;
+	if (fd >= 0)
+		(void)close(fd);
+	return -ESRCH;
+}
+
 /* Whether groups are as deep here as for the kernel: its first namespace has a fixed number. */
 static bool
 is_first_namespace(void)
@@ -211,11 +310,11 @@ group_find(struct reaction_call *call, const char *daemon, char *ret, size_t siz
 		return reaction_fail(call, -EIO, "the processes cannot be read");
 	if (s.pid == 0)
 		return reaction_fail(call, -ESRCH, "nothing of %.200s runs", daemon);
+	if (!is_in_our_network(s.pid))
+		return find_network(&s, ret, size);
 	if (!is_first_namespace())
 		return reaction_fail(
 		    call, -EOPNOTSUPP, "the agent is in a namespace of control groups");
-	if (!is_in_our_network(s.pid))
-		return reaction_fail(call, -EOPNOTSUPP, "%.200s has a network of its own", daemon);
 	if (s.daemon->unit[0] == '\0' && s.daemon->container[0] == '\0' && s.path[0] != '\0')
 		s.is_shared = process_each(see_other, &s) != 0;
 	if (s.path[0] == '\0' || strcmp(s.path, "/") == 0 || s.is_shared || id_of(s.path) == 0 ||

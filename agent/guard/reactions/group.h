@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * group - the control groups (version 2) of daemons, for blocks that are for one daemon only.
+ * group - the control groups (version 2) of daemons, or their networks, for blocks that are for one
+ * daemon only.
  *
- * A block knows a daemon's sockets by the kernel's number of its group.  A daemon that is started
- * anew gets a group of the same path with another number, see group_look().
+ * A block knows a daemon's sockets by the kernel's number of its group; those of a container, or
+ * another daemon that has a network namespace of its own, by that: its rules are in there.  A
+ * daemon that is started anew gets a group of the same path with another number, or another
+ * network, see group_look().
  */
 #ifndef AGENT_GUARD_REACTIONS_GROUP_H
 #define AGENT_GUARD_REACTIONS_GROUP_H
@@ -15,18 +18,24 @@
 #define GROUP_LEVEL_MAX 16u
 
 struct group {
-	char path[GROUP_PATH_MAX]; /* below the mount: "/system.slice/nginx.service" */
+	char path[GROUP_PATH_MAX]; /* below the mount: "/system.slice/nginx.service"; or the network
+				      of a daemon: "net:container:web" */
 	uint64_t id;               /* the kernel's number; 0: nothing runs in it now */
-	unsigned level;            /* how deep it is: 2 */
+	unsigned level;            /* how deep it is: 2; 0: a network */
 };
 
-/* The path of the daemon's own group.  0; -ESRCH nothing of it runs; -EOPNOTSUPP with a sentence:
- * it has none of its own, or not in this network namespace. */
+/* The path of the daemon's own group.  0; 1: it is a network that others share; -ESRCH nothing of
+ * it runs; -EOPNOTSUPP with a sentence: it has none of its own. */
 DS_MUST_CHECK int group_find(
     struct reaction_call *call, const char *daemon, char *ret, size_t size);
 /* The number (>= 1) under which the group of a path is kept from now on; -ENOSPC, -EINVAL. */
 DS_MUST_CHECK int group_number(const char *path);
 const struct group *group_get(unsigned number);
+bool group_is_network(unsigned number);
+/* Whether something runs in it now, as far as is known at once. */
+bool group_is_alive(unsigned number);
+/* The network namespace; an fd, or -ESRCH: nothing runs in it now. */
+DS_MUST_CHECK int group_open_network(unsigned number);
 /* How deep a path is. */
 unsigned group_level(const char *path);
 /* Looks whether it is still the same: 1: it has another id now (group_get()), 0. */

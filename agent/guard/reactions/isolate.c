@@ -43,7 +43,7 @@ switch_to(struct reaction_call *call, bool on)
 static int
 apply(struct reaction_call *call)
 {
-	int r = allow_fill(call);
+	int r = allow_fill(call, 0);
 
 	if (r == 0)
 		r = switch_to(call, true);
@@ -79,7 +79,7 @@ keep(struct reaction_call *call)
 		r = allow_update(call); /* else with the next second */
 	if (r != 0 || nft_is_isolated() == 1)
 		return 0;
-	r = allow_fill(call);
+	r = allow_fill(call, 0);
 	if (r == 0)
 		r = switch_to(call, true);
 	(void)reaction_fail(call, 0, "somebody took away the isolation; it %s",

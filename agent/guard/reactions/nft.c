@@ -2,8 +2,9 @@
 /*
  * nft - our own table of nftables, by netlink.
  *
- * Called by block_ip, block_port and isolate.  Owns one netlink socket.  Every change is one
- * transaction: it happens as a whole, or not at all.
+ * Called by block_ip, block_port and isolate.  Owns one netlink socket, and for a moment one in the
+ * network of somebody who has one of his own.  Every change is one transaction: it happens as a
+ * whole, or not at all.
  */
 #include "agent/guard/reactions/nft.h"
 #include "agent/guard/reactions/group.h"
@@ -11,19 +12,27 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static struct mnl_socket *nl;
+/* A network namespace in which our table is, or may be: this one, and for a moment another. */
+struct place {
+	struct mnl_socket *nl;
+	uint32_t generation; /* of the whole ruleset after our last change */
+	bool is_set_up;
+	uint32_t levels; /* bits: for groups so deep there are chains */
+};
+
+static struct place here, elsewhere, *in = &here;
 static uint32_t next_seq = 1;
-static uint32_t generation; /* of the whole ruleset after our last change */
-static bool is_set_up;
-static uint32_t levels; /* bits: for groups so deep there are chains */
 
 static int
 open_socket(void)
@@ -31,22 +40,73 @@ open_socket(void)
 	struct timeval patience = { .tv_sec = 2 };
 	int size = 1 << 20;
 
-	if (nl != NULL)
+	if (in->nl != NULL)
 		return 0;
-	nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	if (nl == NULL)
+	in->nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (in->nl == NULL)
 		return errno == EPROTONOSUPPORT ? -EOPNOTSUPP : -errno;
-	(void)setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    setsockopt(
-		mnl_socket_get_fd(nl), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0) {
+	(void)setsockopt(mnl_socket_get_fd(in->nl), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (mnl_socket_bind(in->nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    setsockopt(mnl_socket_get_fd(in->nl), SOL_SOCKET, SO_RCVTIMEO, &patience,
+		sizeof(patience)) < 0) {
 		int r = -errno;
 
-		(void)mnl_socket_close(nl);
-		nl = NULL;
+		(void)mnl_socket_close(in->nl);
+		in->nl = NULL;
 		return r;
 	}
 	return 0;
+}
+
+/* A socket belongs to the network in which it is made. */
+static int
+open_socket_in(int network)
+{
+	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), r = own < 0 ? -errno : 0;
+
+	if (r == 0 && setns(network, CLONE_NEWNET) < 0)
+		r = -errno;
+	if (r < 0) {
+		if (own >= 0)
+			(void)close(own);
+		return r;
+	}
+	r = open_socket();
+	if (setns(own, CLONE_NEWNET) < 0)
+		abort(); /* never go on in the network of somebody else */
+	(void)close(own);
+	return r;
+}
+
+static void
+leave(void)
+{
+	if (in == &here)
+		return;
+	if (in->nl != NULL)
+		(void)mnl_socket_close(in->nl);
+	in = &here;
+}
+
+/* Until leave(), everything is about the network of the group, where it has one of its own.
+ * -ESRCH: nothing of it runs. */
+static int
+enter(unsigned group)
+{
+	int network, r;
+
+	if (!group_is_network(group))
+		return 0;
+	network = group_open_network(group);
+	if (network < 0)
+		return network;
+	elsewhere = (struct place){ 0 };
+	in = &elsewhere;
+	r = open_socket_in(network);
+	(void)close(network);
+	if (r < 0)
+		leave();
+	return r;
 }
 
 void
@@ -76,11 +136,11 @@ static int
 read_answers(uint32_t from, uint32_t to, mnl_cb_t call, void *ctx)
 {
 	static uint8_t data[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
-	unsigned port = mnl_socket_get_portid(nl);
+	unsigned port = mnl_socket_get_portid(in->nl);
 	int result = 0;
 
 	for (;;) {
-		ssize_t n = mnl_socket_recvfrom(nl, data, sizeof(data));
+		ssize_t n = mnl_socket_recvfrom(in->nl, data, sizeof(data));
 		int left = (int)n;
 
 		if (n < 0)
@@ -132,7 +192,7 @@ nft_ask(struct nlmsghdr *header, mnl_cb_t call, void *ctx)
 
 	if (r < 0)
 		return r;
-	if (mnl_socket_sendto(nl, header, header->nlmsg_len) < 0)
+	if (mnl_socket_sendto(in->nl, header, header->nlmsg_len) < 0)
 		return -errno;
 	r = read_answers(header->nlmsg_seq, header->nlmsg_seq, call, ctx);
 	return r == -ENOENT ? 0 : r < 0 ? r : 1;
@@ -157,20 +217,20 @@ nft_batch_send(struct nft_batch *b)
 		return r;
 	b->len += nftnl_batch_end((char *)b->data + b->len, b->seq++)->nlmsg_len;
 	next_seq = b->seq;
-	if (mnl_socket_sendto(nl, b->data, b->len) < 0)
+	if (mnl_socket_sendto(in->nl, b->data, b->len) < 0)
 		return -errno;
 	r = read_answers(b->first - 1, last, NULL, NULL);
 	/* The change was ours, and one: whatever else there was shows as more. */
-	before = generation;
+	before = in->generation;
 	if (r == 0 && before != 0)
-		generation = before + 1;
+		in->generation = before + 1;
 	return r;
 }
 
 /* ---- the table */
 
-static int
-chain_is_there(const char *name)
+int
+nft_chain_is_there(const char *name)
 {
 	uint8_t data[512] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct nftnl_chain *c = nftnl_chain_alloc();
@@ -190,9 +250,9 @@ level_is_there(unsigned level)
 	int r;
 
 	nft_level_chain(level, false, name);
-	r = chain_is_there(name);
+	r = nft_chain_is_there(name);
 	nft_level_chain(level, true, name);
-	return r == 1 ? chain_is_there(name) : r;
+	return r == 1 ? nft_chain_is_there(name) : r;
 }
 
 int
@@ -202,9 +262,9 @@ nft_is_there(void)
 	int r = 1;
 
 	for (size_t i = 0; i < DS_LEN(chains) && r == 1; i++)
-		r = chain_is_there(chains[i]);
+		r = nft_chain_is_there(chains[i]);
 	for (unsigned i = 0; i < 32 && r == 1; i++)
-		if ((levels & UINT32_C(1) << i) != 0)
+		if ((in->levels & UINT32_C(1) << i) != 0)
 			r = level_is_there(i);
 	return r;
 }
@@ -232,9 +292,21 @@ nft_destroy(void)
 {
 	int r = change_table(NFT_MSG_DELTABLE);
 
-	is_set_up = false;
-	levels = 0;
+	in->is_set_up = false;
+	in->levels = 0;
 	return r == -ENOENT ? 0 : r;
+}
+
+int
+nft_destroy_of(unsigned group)
+{
+	int r = enter(group);
+
+	if (r == 0) {
+		r = nft_destroy();
+		leave();
+	}
+	return r == -ESRCH ? 0 : r;
 }
 
 int
@@ -243,7 +315,7 @@ nft_setup(void)
 	static struct nft_batch b;
 	int r;
 
-	if (is_set_up)
+	if (in->is_set_up)
 		return 0;
 	r = open_socket();
 	if (r == 0)
@@ -257,8 +329,8 @@ nft_setup(void)
 	}
 	if (r < 0)
 		return r == -EPROTONOSUPPORT || r == -EINVAL || r == -EAGAIN ? -EOPNOTSUPP : r;
-	r = ask_generation(&generation);
-	is_set_up = r == 0;
+	r = ask_generation(&in->generation);
+	in->is_set_up = r == 0;
 	return r;
 }
 
@@ -270,10 +342,10 @@ nft_is_changed(void)
 
 	if (r < 0)
 		return r;
-	r = now != generation;
-	generation = now;
+	r = now != in->generation;
+	in->generation = now;
 	if (r == 1)
-		is_set_up = false; /* look again before the next change */
+		in->is_set_up = false; /* look again before the next change */
 	return r;
 }
 
@@ -303,7 +375,7 @@ setup_level(const struct nft_element *e)
 	const struct group *g = group_get(e->group);
 	int r;
 
-	if (g == NULL || (levels & UINT32_C(1) << g->level) != 0)
+	if (g == NULL || g->level == 0 || (in->levels & UINT32_C(1) << g->level) != 0)
 		return 0;
 	r = level_is_there(g->level);
 	if (r == 0) {
@@ -312,7 +384,7 @@ setup_level(const struct nft_element *e)
 		r = nft_batch_send(&b);
 	}
 	if (r >= 0)
-		levels |= UINT32_C(1) << g->level;
+		in->levels |= UINT32_C(1) << g->level;
 	return r < 0 ? r : 0;
 }
 
@@ -323,7 +395,7 @@ nft_set_of(const struct nft_element *e)
 {
 	bool v6 = e->network.bits == 128;
 
-	if (e->group != 0)
+	if (e->group != 0 && !group_is_network(e->group))
 		return e->network.bits == 0 ? NFT_SET_OWN_PORT : v6 ? NFT_SET_OWN6 : NFT_SET_OWN4;
 	if (e->network.bits == 0)
 		return NFT_SET_PORT;
@@ -342,7 +414,7 @@ key_of(enum nft_set_id set, const struct nft_element *e, uint8_t ret[32])
 	uint16_t port = htons(e->port);
 	size_t at = 0;
 
-	if (g != NULL) {
+	if (g != NULL && g->level > 0) {
 		memcpy(ret, &g->id, sizeof(g->id));
 		at = sizeof(g->id);
 	}
@@ -427,8 +499,8 @@ change_element(uint16_t type, enum nft_set_id id, const struct nft_element *e, u
 	return nft_batch_send(&b);
 }
 
-int
-nft_add(enum nft_set_id id, const struct nft_element *e, uint64_t timeout_ms)
+static int
+add(enum nft_set_id id, const struct nft_element *e, uint64_t timeout_ms)
 {
 	int r = nft_setup();
 
@@ -442,8 +514,8 @@ nft_add(enum nft_set_id id, const struct nft_element *e, uint64_t timeout_ms)
 	if (r != -ENOENT)
 		return r;
 	/* The table has gone under us. */
-	is_set_up = false;
-	levels = 0;
+	in->is_set_up = false;
+	in->levels = 0;
 	r = nft_setup();
 	if (r == 0)
 		r = setup_level(e);
@@ -451,20 +523,34 @@ nft_add(enum nft_set_id id, const struct nft_element *e, uint64_t timeout_ms)
 }
 
 int
-nft_remove(enum nft_set_id id, const struct nft_element *e)
+nft_add(enum nft_set_id id, const struct nft_element *e, uint64_t timeout_ms)
 {
-	return change_element(NFT_MSG_DELSETELEM, id, e, 0, false);
+	int r = enter(e->group);
+
+	if (r == 0)
+		r = add(id, e, timeout_ms);
+	leave();
+	return r == -ESRCH ? 0 : r; /* nothing runs: it is added when something does */
 }
 
 int
-nft_has(enum nft_set_id id, const struct nft_element *e)
+nft_remove(enum nft_set_id id, const struct nft_element *e)
+{
+	int r = enter(e->group);
+
+	if (r == 0)
+		r = change_element(NFT_MSG_DELSETELEM, id, e, 0, false);
+	leave();
+	return r == -ESRCH ? -ENOENT : r;
+}
+
+static int
+has(enum nft_set_id id, const struct nft_element *e)
 {
 	uint8_t data[1024] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct nlmsghdr *h = nft_question(data, NFT_MSG_GETSETELEM, 0, NFPROTO_INET);
-	struct nft_element address = *e;
-	struct nftnl_set *s;
+	struct nftnl_set *s = set_with(id, e, 0);
 
-	s = set_with(id, &address, 0);
 	if (s == NULL)
 		return -ENOMEM;
 	nftnl_set_elems_nlmsg_build_payload(h, s);
@@ -473,54 +559,25 @@ nft_has(enum nft_set_id id, const struct nft_element *e)
 }
 
 int
-nft_flush(enum nft_set_id id)
+nft_has(enum nft_set_id id, const struct nft_element *e)
 {
-	return change_element(NFT_MSG_DELSETELEM, id, NULL, 0, false);
-}
+	int r = enter(e->group);
 
-/* ---- isolation */
-
-int
-nft_is_isolated(void)
-{
-	return chain_is_there("isolate_in");
-}
-
-static void
-put_chain_end(struct nft_batch *b, const char *name)
-{
-	struct nftnl_chain *c = nftnl_chain_alloc();
-	struct nlmsghdr *h = nft_batch_message(b, NFT_MSG_DELRULE, 0);
-
-	/* Its rules first; a rule message without a handle means all of a chain. */
-	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, NFT_TABLE);
-	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, name);
-	mnl_attr_put_strz(h, NFTA_RULE_TABLE, NFT_TABLE);
-	mnl_attr_put_strz(h, NFTA_RULE_CHAIN, name);
-	nft_batch_next(b, h);
-	h = nft_batch_message(b, NFT_MSG_DELCHAIN, 0);
-	nftnl_chain_nlmsg_build_payload(h, c);
-	nft_batch_next(b, h);
-	nftnl_chain_free(c);
+	if (r == 0)
+		r = has(id, e);
+	leave();
+	return r == -ESRCH ? 0 : r;
 }
 
 int
-nft_isolate(bool on)
+nft_flush(enum nft_set_id id, unsigned group)
 {
-	static const char *const chains[] = { "isolate_in", "isolate_out", "isolate_fwd" };
-	static struct nft_batch b;
-	int r = on ? nft_setup() : 0;
+	int r = enter(group);
 
-	if (r < 0)
-		return r;
-	r = nft_is_isolated();
-	if (r < 0 || (r == 1) == on)
-		return r < 0 ? r : 0;
-	nft_batch_begin(&b);
-	if (on)
-		nft_put_isolation(&b);
-	else
-		for (size_t i = 0; i < DS_LEN(chains); i++)
-			put_chain_end(&b, chains[i]);
-	return nft_batch_send(&b);
+	if (r == 0)
+		r = nft_setup();
+	if (r == 0)
+		r = change_element(NFT_MSG_DELSETELEM, id, NULL, 0, false);
+	leave();
+	return r;
 }

@@ -34,7 +34,8 @@ struct nft_element {
 	struct network network; /* bits 0: none */
 	uint8_t protocol;       /* with a port */
 	uint16_t port;          /* 0: none */
-	unsigned group;         /* of group.h; 0: for the whole host */
+	unsigned group;         /* of group.h; 0: for the whole host.  One that is a network has
+				   a table of its own in there, as if it were the host */
 };
 
 /* Which set an element belongs in. */
@@ -43,14 +44,15 @@ enum nft_set_id nft_set_of(const struct nft_element *e);
 DS_MUST_CHECK int nft_setup(void);
 /* 1: this kernel can tell whose a socket is, 0: it cannot, -errno; nothing is left behind. */
 DS_MUST_CHECK int nft_knows_groups(void);
-/* Adds, or takes another timeout; 0 ms: none.  0 or -errno. */
+/* Adds, or takes another timeout; 0 ms: none.  0, also when nothing runs in its network, or -errno.
+ */
 DS_MUST_CHECK int nft_add(enum nft_set_id set, const struct nft_element *e, uint64_t timeout_ms);
 /* 0, -ENOENT. */
 DS_MUST_CHECK int nft_remove(enum nft_set_id set, const struct nft_element *e);
 /* 1: it is there, 0, -errno. */
 DS_MUST_CHECK int nft_has(enum nft_set_id set, const struct nft_element *e);
-/* Empties a set. */
-DS_MUST_CHECK int nft_flush(enum nft_set_id set);
+/* Empties a set; group: in the network of that one, 0: here. */
+DS_MUST_CHECK int nft_flush(enum nft_set_id set, unsigned group);
 /* The isolation of this host: everything but the NEVER sets is dropped. */
 DS_MUST_CHECK int nft_isolate(bool on);
 /* 1: it is on. */
@@ -61,5 +63,7 @@ DS_MUST_CHECK int nft_is_changed(void);
 DS_MUST_CHECK int nft_is_there(void);
 /* The table with all in it. */
 DS_MUST_CHECK int nft_destroy(void);
+/* That in the network of a group. */
+DS_MUST_CHECK int nft_destroy_of(unsigned group);
 
 #endif

@@ -35,6 +35,7 @@ void nft_batch_next(struct nft_batch *b, const struct nlmsghdr *header);
 DS_MUST_CHECK int nft_batch_send(struct nft_batch *b);
 /* One question: 1 there is an answer, 0 -ENOENT, -errno.  call may be NULL. */
 DS_MUST_CHECK int nft_ask(struct nlmsghdr *header, mnl_cb_t call, void *ctx);
+DS_MUST_CHECK int nft_chain_is_there(const char *name);
 struct nlmsghdr *nft_question(uint8_t *data, uint16_t type, uint16_t flags, uint8_t family);
 
 /* nft_rules.c: table, sets, chains and rules into a batch. */

@@ -7,7 +7,7 @@
  * does not answer) belongs to the server's side.  Only root may put a plugin there, and it is run
  * by the descriptor that was looked at.
  */
-#include "agent/guard/container.h"
+#include "agent/guard/container_json.h"
 #include "agent/guard/reactions/reactions.h"
 #include "agent/guard/user.h"
 #include "lib/command.h"

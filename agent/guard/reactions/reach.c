@@ -2,8 +2,9 @@
 /*
  * reach - whether a block is for the whole host or for one daemon only.
  *
- * Called by block_ip and block_port.  In the inverse: u8, 1 for the daemon only; text, the path of
- * its group, or why it is for the whole host.  An inverse of an older agent is empty.
+ * Called by block_ip and block_port.  In the inverse: u8, 1 for the daemon only, 2 for its network,
+ * which others share; text, the path of its group, or why it is for the whole host.  An inverse of
+ * an older agent is empty.
  */
 #include "agent/guard/reactions/reach.h"
 #include "agent/guard/reactions/group.h"
@@ -22,18 +23,33 @@ find(struct reaction_call *call, const struct nft_element *e, char ret[GROUP_PAT
 {
 	int r;
 
-	if (e->network.bits != 0 && !network_is_address(&e->network))
-		return reaction_fail(
-		    call, -EOPNOTSUPP, "a network cannot be blocked for one daemon only");
 	if (e->network.bits != 0 && e->port != 0)
 		return reaction_fail(call, -EINVAL, "the port says already for whom");
 	r = group_find(call, call->order->daemon, ret, GROUP_PATH_MAX);
-	if (r < 0)
-		return r;
+	if (r == 1 && call->order->reach == DS_REACH_DAEMON_ONLY)
+		return reaction_fail(
+		    call, -EOPNOTSUPP, "others share the network of %.200s", call->order->daemon);
+	if (r < 0 || ret[0] != '/')
+		return r; /* or in a network of its own, where all is its own */
+	if (e->network.bits != 0 && !network_is_address(&e->network))
+		return reaction_fail(
+		    call, -EOPNOTSUPP, "a network cannot be blocked for one daemon only");
 	r = nft_knows_groups();
 	return r == 1 ? 0
 		      : reaction_fail(call, r < 0 ? r : -EOPNOTSUPP,
 			    "this kernel cannot tell whose a connection is");
+}
+
+bool
+reach_is_apart(struct reaction_call *call)
+{
+	char path[GROUP_PATH_MAX];
+	bool is_apart = call->order->reach != DS_REACH_HOST &&
+			group_find(call, call->order->daemon, path, sizeof(path)) >= 0 &&
+			path[0] != '/';
+
+	call->why[0] = '\0';
+	return is_apart;
 }
 
 int
@@ -41,7 +57,9 @@ reach_check(struct reaction_call *call, const struct nft_element *e)
 {
 	char path[GROUP_PATH_MAX];
 
-	return call->order->reach == DS_REACH_DAEMON_ONLY ? find(call, e, path) : 0;
+	int r = call->order->reach == DS_REACH_DAEMON_ONLY ? find(call, e, path) : 0;
+
+	return r < 0 ? r : 0;
 }
 
 int
@@ -52,6 +70,8 @@ reach_put(struct reaction_call *call, const struct nft_element *e)
 
 	if (reach.is_own)
 		r = find(call, e, reach.text);
+	if (r == 1)
+		reach.is_own = 2;
 	if (r < 0 && call->order->reach == DS_REACH_DAEMON_ONLY)
 		return r;
 	if (r < 0) {
@@ -111,7 +131,10 @@ reach_say(struct reaction_call *call)
 
 	if (get(call, &reach) < 0 || call->order->reach == DS_REACH_HOST)
 		return;
-	if (reach.is_own)
+	if (reach.is_own == 2)
+		(void)reaction_fail(
+		    call, 0, "for the network of %.200s, which others share", call->order->daemon);
+	else if (reach.is_own)
 		(void)reaction_fail(call, 0, "for %.200s only", call->order->daemon);
 	else
 		(void)reaction_fail(call, 0, "for the whole host: %.400s", reach.text);

@@ -13,6 +13,8 @@
 
 /* Whether it can be for the daemon only, when the order wants nothing else. */
 DS_MUST_CHECK int reach_check(struct reaction_call *call, const struct nft_element *e);
+/* Whether it will be in a network of its own, where nothing is this host's. */
+bool reach_is_apart(struct reaction_call *call);
 /* Decides; into inverse and evidence. */
 DS_MUST_CHECK int reach_put(struct reaction_call *call, const struct nft_element *e);
 /* Reads what was decided into the element.  0, -ENOSPC, -EBADMSG. */

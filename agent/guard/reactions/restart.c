@@ -7,6 +7,7 @@
  * nothing to take back.
  */
 #include "agent/guard/daemon.h"
+#include "agent/guard/engine_restart.h"
 #include "agent/guard/evidence.h"
 #include "agent/guard/reactions/reactions.h"
 #include "agent/guard/service.h"
@@ -59,6 +60,8 @@ check(struct reaction_call *call)
 		r = target_check(call);
 	if (r == 0)
 		r = find(call, s);
+	if (r == 0 && s->container[0] != '\0')
+		r = engine_can_restart(s, call->why, sizeof(call->why));
 	free(s);
 	return r;
 }

@@ -99,6 +99,11 @@ check(struct reaction_call *call)
 
 	if (path[0] != '/')
 		return reaction_fail(call, -EINVAL, "restore_file needs an absolute path");
+	if (strncmp(call->order->daemon, "container:", strlen("container:")) == 0)
+		return reaction_fail(call, -EPERM,
+		    "%.200s has a root of its own, of which nothing is kept: start it anew from its "
+		    "image",
+		    call->order->daemon);
 	if (vault_history(path, &h) < 0)
 		return reaction_fail(
 		    call, -EPERM, "nothing is known of %.300s: it is no file of a daemon", path);

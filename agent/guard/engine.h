@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * engine - asks container engines by their socket, when the configuration names one, for what their
+ * files did not tell: name, image and digest of a container.
+ *
+ * One GET over a unix socket in a child of the guard, which keeps nothing of root once it is
+ * connected; the guard only looks now and then whether there is an answer.  Nothing is ever asked
+ * of an engine that would change something.
+ */
+#ifndef AGENT_GUARD_ENGINE_H
+#define AGENT_GUARD_ENGINE_H
+
+#include "agent/guard/container.h"
+#include "lib/conf.h"
+
+#include <stdbool.h>
+
+/* Paths of sockets that speak Docker's API; copied.  Empty: nobody is asked. */
+void engine_configure(const struct ds_conf_list *sockets);
+void engine_done(void);
+/* Remembers to ask; what does not fit, or was asked lately, is left out. */
+void engine_ask(const char *id);
+/* Takes an answer, asks the next one; never waits.  True: ret_id and ret are what was answered. */
+bool engine_tick(char ret_id[80], struct container_info *ret);
+/* The answer of an engine to GET /containers/ID/json, head and all.  0, -ENOENT, -EBADMSG. */
+DS_MUST_CHECK int engine_parse(const char *text, size_t len, struct container_info *ret);
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "agent/guard/container_json.h"
+#include "agent/guard/engine.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ID    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ID2   "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
+#define TASKS "/run/containerd/io.containerd.runtime.v2.task"
+
+static char root[64];
+
+static void
+make_file(const char *path, const char *text)
+{
+	char full[512];
+	FILE *f;
+
+	for (const char *at = strchr(path + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
+		(void)snprintf(full, sizeof(full), "%s%.*s", root, (int)(at - path), path);
+		(void)mkdir(full, 0700);
+	}
+	(void)snprintf(full, sizeof(full), "%s%s", root, path);
+	f = fopen(full, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	(void)snprintf(root, sizeof(root), "/tmp/test_container.XXXXXX");
+	return mkdtemp(root) == NULL;
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void
+check(const char *id, enum container_engine engine, const char *name, const char *image)
+{
+	struct container_info info;
+
+	assert_int_equal(container_find(root, id, &info), 0);
+	assert_int_equal(info.engine, engine);
+	assert_string_equal(info.name, name);
+	assert_string_equal(info.image, image);
+}
+
+static void
+docker_has_a_file_for_each(void **state)
+{
+	struct container_info info;
+
+	(void)state;
+	make_file("/var/lib/docker/containers/" ID "/config.v2.json",
+	    "{\"State\":{\"Name\":\"no\"},\"ID\":\"x\",\"Args\":[\"\\\"Name\\\":\"],"
+	    "\"Config\":{\"Env\":[\"Image=no\"],\"Image\":\"nginx:1.27\",\"Labels\":{}},"
+	    "\"Image\":\"sha256:" ID2 "\",\"Name\":\"/web\"}");
+	check(ID, CONTAINER_DOCKER, "web", "nginx:1.27@sha256:" ID2);
+	/* What is no digest is not told as one. */
+	make_file("/var/lib/docker/containers/" ID "/config.v2.json",
+	    "{\"Config\":{\"Image\":\"nginx:1.27\"},\"Image\":\"sha256:00\",\"Name\":\"/web\"}");
+	check(ID, CONTAINER_DOCKER, "web", "nginx:1.27");
+	assert_int_equal(container_find(root, "../../etc", &info), -ENOENT);
+	assert_int_equal(container_find(root, "abcdef", &info), -ENOENT);
+}
+
+static void
+docker_may_keep_its_things_elsewhere(void **state)
+{
+	(void)state;
+	make_file("/etc/docker/daemon.json",
+	    "{ \"log-opts\": { \"data-root\": \"/no\" }, \"data-root\": \"/srv/docker\" }\n");
+	make_file("/srv/docker/containers/" ID "/config.v2.json",
+	    "{\"Config\":{\"Image\":\"a:1\"},\"Name\":\"/elsewhere\"}");
+	check(ID, CONTAINER_DOCKER, "elsewhere", "a:1");
+}
+
+static void
+a_restart_policy_says_whether_it_comes_back(void **state)
+{
+	static const char *const names[] = { "no", "on-failure", "always", "unless-stopped" };
+
+	(void)state;
+	assert_false(container_comes_back(root, ID));
+	for (size_t i = 0; i < DS_LEN(names); i++) {
+		char text[160];
+
+		(void)snprintf(text, sizeof(text),
+		    "{\"LogConfig\":{\"Name\":\"always\"},\"RestartPolicy\":{\"Name\":\"%s\","
+		    "\"MaximumRetryCount\":0}}",
+		    names[i]);
+		make_file("/var/lib/docker/containers/" ID "/hostconfig.json", text);
+		assert_int_equal(container_comes_back(root, ID), i >= 2);
+	}
+}
+
+#define PODMAN(name, image)                                                                \
+	"[{\"id\":\"" ID "\",\"names\":[\"no\"],\"metadata\":\"{}\"},"                     \
+	"{\"id\":\"" ID2 "\",\"names\":[\"" name "\"],\"metadata\":\"{\\\"image-name\\\":" \
+	"\\\"" image "\\\",\\\"image-id\\\":\\\"" ID "\\\",\\\"name\\\":\\\"" name "\\\"}\"}]"
+
+static void
+podman_has_lists(void **state)
+{
+	(void)state;
+	make_file("/var/lib/containers/storage/overlay-containers/containers.json",
+	    PODMAN("db", "docker.io/library/postgres:15"));
+	check(ID2, CONTAINER_PODMAN, "db", "docker.io/library/postgres:15@sha256:" ID);
+}
+
+static void
+podman_has_another_list_of_what_goes_with_its_end(void **state)
+{
+	(void)state;
+	make_file("/etc/containers/storage.conf",
+	    "[storage]\ndriver = \"vfs\"\n# graphroot = \"/no\"\ngraphroot = \"/srv/pods\"\n");
+	make_file("/srv/pods/vfs-containers/containers.json", "[]");
+	make_file(
+	    "/srv/pods/vfs-containers/volatile-containers.json", PODMAN("short", "localhost/a:1"));
+	check(ID2, CONTAINER_PODMAN, "short", "localhost/a:1@sha256:" ID);
+	make_file("/srv/pods/vfs-containers/volatile-containers.json", "[]");
+	make_file("/run/containers/storage/overlay-containers/volatile-containers.json",
+	    PODMAN("transient", "localhost/a:2"));
+	check(ID2, CONTAINER_PODMAN, "transient", "localhost/a:2@sha256:" ID);
+}
+
+static void
+containerd_has_namespaces(void **state)
+{
+	(void)state;
+	make_file(TASKS "/k8s.io/" ID "/config.json",
+	    "{\"annotations\":{\"io.kubernetes.cri.container-name\":\"api\","
+	    "\"io.kubernetes.cri.image-name\":\"registry/api:7\"}}");
+	check(ID, CONTAINER_KUBERNETES, "api", "registry/api:7");
+	make_file(TASKS "/default/" ID2 "/config.json",
+	    "{\"annotations\":{\"nerdctl/name\":\"box\",\"nerdctl/image\":\"a:1\"}}");
+	check(ID2, CONTAINER_CONTAINERD, "box", "a:1");
+}
+
+static void
+crio_is_told_from_podman(void **state)
+{
+	struct container_info info;
+
+	(void)state;
+	make_file("/run/containers/storage/overlay-containers/" ID "/userdata/config.json",
+	    "{\"annotations\":{}}");
+	assert_int_equal(container_find(root, ID, &info), -ENOENT);
+	make_file("/run/containers/storage/overlay-containers/" ID "/userdata/config.json",
+	    "{\"annotations\":{\"io.kubernetes.container.name\":\"c\","
+	    "\"io.kubernetes.cri-o.ImageName\":\"i:1\"}}");
+	check(ID, CONTAINER_KUBERNETES, "c", "i:1");
+}
+
+static void
+check_named(const char *id, const char *cgroup, int result, enum container_engine engine)
+{
+	struct container_info info;
+
+	assert_int_equal(container_find_named(root, id, cgroup, &info), result);
+	if (result == 0) {
+		assert_int_equal(info.engine, engine);
+		assert_string_equal(info.name, id);
+	}
+}
+
+static void
+a_name_that_somebody_chose_is_believed_when_the_runtime_says_so(void **state)
+{
+	(void)state;
+	make_file(TASKS "/default/web/config.json",
+	    "{\"linux\":{\"cgroupsPath\":\"/default/web\",\"namespaces\":[]}}");
+	check_named("web", "/default/web", 0, CONTAINER_CONTAINERD);
+	/* A group of that name anywhere else is somebody who would like to be it. */
+	check_named("web", "/user.slice/user-1000.slice/user@1000.service/web", -ENOENT, 0);
+	check_named("other", "/default/other", -ENOENT, 0);
+	check_named("../web", "/default/web", -ENOENT, 0);
+	check_named("", "/", -ENOENT, 0);
+	make_file("/run/runc/box/state.json",
+	    "{\"id\":\"box\",\"cgroup_paths\":{\"\":\"/sys/fs/cgroup/unified/box\","
+	    "\"name=systemd\":\"/sys/fs/cgroup/systemd/box\"}}");
+	check_named("box", "/box", 0, CONTAINER_RUNTIME);
+	check_named("box", "/user.slice/box", -ENOENT, 0);
+	make_file("/run/crun/tin/status",
+	    "{\"pid\":7,\"cgroup-path\":\"/system.slice/tin\",\"bundle\":\"/srv/tin\"}");
+	check_named("tin", "/system.slice/tin", 0, CONTAINER_RUNTIME);
+	check_named("tin", "/srv", -ENOENT, 0);
+}
+
+static void
+json_that_is_cut_off_has_no_strings(void **state)
+{
+	static const char text[] = "{\"a\":{\"b\":\"c\\\"d\"},\"b\":\"e\"}";
+	char value[8];
+
+	(void)state;
+	assert_int_equal(container_json_string(text, strlen(text), "b", 1, value, 8), 0);
+	assert_string_equal(value, "e");
+	assert_int_equal(container_json_string(text, strlen(text), "b", 0, value, 8), 0);
+	assert_string_equal(value, "c\"d");
+	assert_int_equal(
+	    container_json_string(text, strlen(text), "b", 0, value, 3), -ENAMETOOLONG);
+	for (size_t len = 0; len < strlen(text); len++)
+		assert_int_equal(
+		    container_json_string(text, len, "zz", 0, value, sizeof(value)), -ENOENT);
+}
+
+static void
+an_engines_answer_is_read_and_anything_else_is_none(void **state)
+{
+	static const char good[] = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
+				   "{\"Id\":\"x\",\"Name\":\"/web\",\"Image\":\"sha256:" ID "\","
+				   "\"Config\":{\"Image\":\"shop:3\"}}";
+	static const char gone[] = "HTTP/1.0 404 Not Found\r\n\r\n{\"message\":\"no\"}";
+	static const char other[] = "SSH-2.0-OpenSSH_9.2\r\n\r\n{\"Name\":\"/web\"}";
+	struct container_info info;
+
+	(void)state;
+	assert_int_equal(engine_parse(good, strlen(good), &info), 0);
+	assert_string_equal(info.name, "web");
+	assert_string_equal(info.image, "shop:3@sha256:" ID);
+	assert_int_equal(engine_parse(gone, strlen(gone), &info), -ENOENT);
+	assert_int_equal(engine_parse(other, strlen(other), &info), -EBADMSG);
+	for (size_t len = 0; len < 60; len++)
+		assert_int_equal(engine_parse(good, len, &info), -EBADMSG);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(docker_has_a_file_for_each),
+		cmocka_unit_test(docker_may_keep_its_things_elsewhere),
+		cmocka_unit_test(a_restart_policy_says_whether_it_comes_back),
+		cmocka_unit_test(podman_has_lists),
+		cmocka_unit_test(podman_has_another_list_of_what_goes_with_its_end),
+		cmocka_unit_test(containerd_has_namespaces),
+		cmocka_unit_test(crio_is_told_from_podman),
+		cmocka_unit_test(a_name_that_somebody_chose_is_believed_when_the_runtime_says_so),
+		cmocka_unit_test(json_that_is_cut_off_has_no_strings),
+		cmocka_unit_test(an_engines_answer_is_read_and_anything_else_is_none),
+	};
+	struct CMUnitTest with[DS_LEN(tests)];
+
+	for (size_t i = 0; i < DS_LEN(tests); i++) {
+		with[i] = tests[i];
+		with[i].setup_func = set_up;
+		with[i].teardown_func = tear_down;
+	}
+	return cmocka_run_group_tests(with, NULL, NULL);
+}
