@@ -62,7 +62,7 @@ guard_reactions = agent/guard/reactions/reactions.h agent/guard/reactions/kill.c
 
 # Files put back, daemons started anew.
 guard_services = agent/guard/reactions/restore_file.c agent/guard/reactions/restart.c agent/guard/reactions/plugin.c agent/guard/integrity_start.c \
-	agent/guard/engine_restart.c agent/guard/engine_restart.h agent/guard/service.c agent/guard/service.h agent/guard/service_probe.c agent/guard/service_kept.c
+	agent/guard/watched.c agent/guard/watched.h agent/guard/engine_restart.c agent/guard/engine_restart.h agent/guard/service.c agent/guard/service.h agent/guard/service_probe.c agent/guard/service_kept.c
 
 # Mode prevent.
 guard_hold = agent/guard/hold.c agent/guard/hold.h agent/guard/hold_part.h agent/guard/hold_which.c agent/guard/hold_profile.c agent/guard/hold_profile.h agent/guard/hold_ask.c \

@@ -6,9 +6,6 @@
  */
 #include "agent/guard/modules.h"
 #include "agent/guard/attribute.h"
-#include "agent/guard/daemon.h"
-#include "agent/guard/decide.h"
-#include "agent/guard/engine.h"
 #include "agent/guard/identity.h"
 #include "agent/guard/integrity.h"
 #include "agent/guard/listeners.h"
@@ -16,6 +13,7 @@
 #include "agent/guard/repeat.h"
 #include "agent/guard/resource.h"
 #include "agent/guard/sensors/fold.h"
+#include "agent/guard/watched.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -30,10 +28,8 @@ static const struct repeat_counts counts = { .get = probe_repeat_get,
 int
 modules_init(const struct agent_config *config)
 {
-	int r;
+	int r = watched_configure(config);
 
-	engine_configure(&config->engine_sockets);
-	r = daemon_init(&config->monitor_daemons);
 	if (r == 0)
 		r = resource_init(config->resource_interval_ms);
 	if (r == 0)
@@ -58,16 +54,14 @@ modules_done(void)
 	resource_done();
 	identity_done();
 	integrity_stop();
-	engine_done();
-	daemon_done();
+	watched_done();
 }
 
 void
 modules_reload(const struct agent_config *config)
 {
-	if (daemon_init(&config->monitor_daemons) < 0)
+	if (watched_configure(config) < 0)
 		ds_log(ERROR, "cannot take over the list of daemons", "error=\"no memory\"");
-	engine_configure(&config->engine_sockets);
 	fold_init(config->repeat_interval_ms);
 	integrity_configure(config);
 	(void)listeners_adopt();
@@ -86,24 +80,10 @@ modules_set_scope(bool machine)
 	probe_set_scope(machine);
 }
 
-/* A container has a name now: what runs in it is of another daemon than a moment ago. */
-static void
-name_containers(void)
-{
-	struct container_info info;
-	char id[80];
-	uint32_t old = engine_tick(id, &info) ? daemon_name_container(id, &info) : 0;
-
-	if (old == 0)
-		return;
-	identity_lost(old);
-	decide_all();
-}
-
 void
 modules_tick(uint64_t now_ms)
 {
-	name_containers();
+	watched_tick();
 	resource_tick(now_ms);
 	repeat_flush_recent(ds_clock_wall_us());
 }
