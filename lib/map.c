@@ -9,7 +9,7 @@
 
 struct slot {
 	uint64_t hash;
-	char *key; /* NULL: empty */
+	const char *key; /* NULL: empty */
 	uint32_t len;
 	void *value;
 };
@@ -20,6 +20,7 @@ struct ds_map {
 	size_t cap; /* a power of two */
 	size_t len;
 	size_t max_len;
+	bool borrows; /* keys are in what the values are */
 };
 
 #define ROTL(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
@@ -76,6 +77,24 @@ ds_hash(const void *data, size_t len)
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+/* The map's own copies only. */
+static void
+free_key(const struct ds_map *m, const char *key)
+{
+	if (!m->borrows)
+		free((char *)(uintptr_t)key);
+}
+
+struct ds_map *
+ds_map_new_borrowing(size_t max_len)
+{
+	struct ds_map *m = ds_map_new(max_len);
+
+	if (m != NULL)
+		m->borrows = true;
+	return m;
+}
+
 struct ds_map *
 ds_map_new(size_t max_len)
 {
@@ -101,7 +120,7 @@ ds_map_free(struct ds_map *m, void (*free_value)(void *value))
 	for (size_t i = 0; i < m->cap; i++) {
 		if (m->slots[i].key == NULL)
 			continue;
-		free(m->slots[i].key);
+		free_key(m, m->slots[i].key);
 		if (free_value != NULL)
 			free_value(m->slots[i].value);
 	}
@@ -159,12 +178,25 @@ grow(struct ds_map *m)
 	return 0;
 }
 
+static const char *
+copy_key(const void *key, size_t len)
+{
+	char *copy = malloc(len + 1);
+
+	if (copy == NULL)
+		return NULL;
+	if (len > 0)
+		memcpy(copy, key, len);
+	copy[len] = '\0';
+	return copy;
+}
+
 int
 ds_map_put(struct ds_map *m, const void *key, size_t len, void *value, void **ret_old)
 {
 	uint64_t hash = ds_hash(key, len);
 	size_t i = find_slot(m, hash, key, len);
-	char *copy;
+	const char *kept;
 	int r;
 
 	if (len > UINT32_MAX)
@@ -173,6 +205,8 @@ ds_map_put(struct ds_map *m, const void *key, size_t len, void *value, void **re
 		if (ret_old != NULL)
 			*ret_old = m->slots[i].value;
 		m->slots[i].value = value;
+		if (m->borrows)
+			m->slots[i].key = key;
 		return 0;
 	}
 	if (m->len >= m->max_len)
@@ -183,13 +217,10 @@ ds_map_put(struct ds_map *m, const void *key, size_t len, void *value, void **re
 			return r;
 		i = find_slot(m, hash, key, len);
 	}
-	copy = malloc(len + 1);
-	if (copy == NULL)
+	kept = m->borrows ? key : copy_key(key, len);
+	if (kept == NULL)
 		return -ENOMEM;
-	if (len > 0)
-		memcpy(copy, key, len);
-	copy[len] = '\0';
-	m->slots[i] = (struct slot){ hash, copy, (uint32_t)len, value };
+	m->slots[i] = (struct slot){ hash, kept, (uint32_t)len, value };
 	m->len++;
 	if (ret_old != NULL)
 		*ret_old = NULL;
@@ -204,7 +235,7 @@ ds_map_remove(struct ds_map *m, const void *key, size_t len)
 
 	if (m->slots[hole].key == NULL)
 		return NULL;
-	free(m->slots[hole].key);
+	free_key(m, m->slots[hole].key);
 	m->len--;
 	/* Move back whatever would no longer be reached across the hole. */
 	for (size_t i = (hole + 1) & mask; m->slots[i].key != NULL; i = (i + 1) & mask) {

@@ -3,7 +3,8 @@
  * map - bytes -> pointer, open addressing, SipHash-1-3 with a random key, so that no peer can aim
  * at one bucket.
  *
- * Bounded: a full map refuses.  The key is copied.  Not for sharing between threads.
+ * Bounded: a full map refuses.  The key is copied, unless the map borrows.  Not for sharing between
+ * threads.
  */
 #ifndef LIB_MAP_H
 #define LIB_MAP_H
@@ -17,6 +18,8 @@ struct ds_map;
 
 /* At most max_len entries. */
 struct ds_map *ds_map_new(size_t max_len);
+/* Keys are not copied: each lives in its value, as long as that is in the map. */
+struct ds_map *ds_map_new_borrowing(size_t max_len);
 /* free_value (may be NULL) is called for each value. */
 void ds_map_free(struct ds_map *m, void (*free_value)(void *value));
 size_t ds_map_len(const struct ds_map *m);

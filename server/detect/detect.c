@@ -28,7 +28,7 @@ static const struct detector *const detector_table[] = { &detect_new_child, &det
 	&detect_new_file, &detect_new_destination, &detect_new_listener, &detect_privilege,
 	&detect_integrity, &detect_login };
 
-#define MEMO_LEN  8192u /* a power of two */
+#define MEMO_LEN  4096u /* a power of two */
 #define NO_DAEMON (&no_daemon)
 
 static struct daemon_profile no_daemon; /* of names that there is no room for; never written */
@@ -400,7 +400,8 @@ learn_or_tell(
 {
 	struct detect *d = t->detect;
 	bool initial = (s->flags & DS_FLAG_INITIAL) != 0;
-	struct memo now, *m;
+	DS_UNINITIALIZED struct memo now;
+	struct memo *m;
 	int r = 0;
 
 	if (!k->ready)
@@ -481,7 +482,7 @@ take_other(struct turn *t, struct sighting *s)
 static int
 take_event(struct turn *t, struct columns *c, size_t i)
 {
-	struct sighting s;
+	DS_UNINITIALIZED struct sighting s;
 	uint32_t daemon = c->daemons[i];
 
 	s.index = i;
@@ -491,6 +492,7 @@ take_event(struct turn *t, struct columns *c, size_t i)
 	s.time_us = c->times[i] < t->from->received_us ? c->times[i] : t->from->received_us;
 	s.behaviour = NULL;
 	s.event = NULL;
+	s.key.size = 0;
 	/* What was there before the agent looked says nothing about how long it was watched. */
 	if ((s.flags & DS_FLAG_INITIAL) && s.time_us < t->initial_us)
 		s.time_us = t->initial_us;

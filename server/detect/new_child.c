@@ -30,7 +30,7 @@ each_above(const struct ds_event *ev,
 {
 	struct ds_str parent = DS_EVENT_STR(ev, DS_STR_PARENT_EXE);
 	struct ds_str all = DS_EVENT_STR(ev, DS_STR_ANCESTORS);
-	char path[KEY_MAX];
+	DS_UNINITIALIZED char path[KEY_MAX];
 	size_t len = key_path(parent, path, sizeof(path));
 	int r = len > 0 ? is(d, path, len, ctx) : 0;
 
@@ -65,7 +65,7 @@ is_remote(const struct ds_event *ev, const char *path)
 static bool
 is_script_parent(const struct ds_event *ev)
 {
-	char path[KEY_MAX];
+	DS_UNINITIALIZED char path[KEY_MAX];
 
 	(void)key_path(DS_EVENT_STR(ev, DS_STR_PARENT_EXE), path, sizeof(path));
 	return program_is_script(path);
@@ -75,7 +75,7 @@ enum key_sort
 new_child_sort(const struct daemon_profile *d, const struct ds_event *ev)
 {
 	struct ds_str exe = DS_EVENT_STR(ev, DS_STR_EXE);
-	char path[KEY_MAX];
+	DS_UNINITIALIZED char path[KEY_MAX];
 	size_t len = key_path(exe, path, sizeof(path));
 	int above;
 

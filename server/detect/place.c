@@ -249,35 +249,45 @@ fits(const struct place *p, const char *path, size_t len, bool hidden)
 
 /* Nearly every file is somewhere else: below none of these, and no file of a person's settings. */
 static bool
-may_count(const char *path, size_t len)
+may_count(struct ds_str path)
 {
-	static const char *const tops[] = { "/etc/", "/usr/", "/lib", "/bin/", "/sbin/", "/boot/",
-		"/var/spool/cron/", "/var/log/", "/proc/sys/", "/sys/fs/" };
+#define TOP(text)                      \
+	{                              \
+		text, sizeof(text) - 1 \
+	}
+	static const struct {
+		const char *text;
+		size_t len;
+	} tops[] = { TOP("/etc/"), TOP("/usr/"), TOP("/lib"), TOP("/bin/"), TOP("/sbin/"),
+		TOP("/boot/"), TOP("/var/spool/cron/"), TOP("/var/log/"), TOP("/proc/sys/"),
+		TOP("/sys/fs/") };
 
 	for (size_t i = 0; i < DS_LEN(tops); i++)
-		if (path[1] == tops[i][1] && path[2] == tops[i][2] &&
-		    strncmp(path, tops[i], strlen(tops[i])) == 0)
+		if (path.len >= tops[i].len && path.ptr[1] == tops[i].text[1] &&
+		    memcmp(path.ptr, tops[i].text, tops[i].len) == 0)
 			return true;
-	return memmem(path, len, "/.", 2) != NULL;
+	return memmem(path.ptr, path.len, "/.", 2) != NULL;
 }
 
 const struct place *
 place_find(struct ds_str path, unsigned op)
 {
-	char text[512];
+	DS_UNINITIALIZED char text[512];
 	bool hidden;
 
 	if (path.len == 0 || path.len >= sizeof(text) || path.ptr[0] != '/')
 		return NULL;
 	if (op == PLACE_SETUID)
 		return &setuid_place;
+	if (op != PLACE_EXECUTE && !may_count(path))
+		return NULL; /* before anything else, since nearly all end here */
 	memcpy(text, path.ptr, path.len);
 	text[path.len] = '\0';
 	if (op == PLACE_EXECUTE && is_open_place(text))
 		return &program_place;
 	if (op == PLACE_EXECUTE)
 		op = PLACE_WRITE;
-	if (!may_count(text, path.len))
+	if (!may_count(path))
 		return NULL;
 	if (ends_with(path, ".pyc") || strstr(text, "/__pycache__") != NULL)
 		return NULL;
@@ -306,6 +316,10 @@ place_script(struct ds_str path)
 	static const char *const ends[] = { ".php", ".phtml", ".phar", ".jsp", ".jspx", ".asp",
 		".aspx", ".cgi", ".pl" };
 
+	/* Nearly no file has an ending as short as these. */
+	if (path.len < 3 ||
+	    memrchr(path.ptr + path.len - DS_MIN(path.len, 6u), '.', DS_MIN(path.len, 6u)) == NULL)
+		return NULL;
 	for (size_t i = 0; i < DS_LEN(ends); i++)
 		if (ends_with(path, ends[i]))
 			return ends[i];

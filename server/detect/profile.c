@@ -6,11 +6,16 @@
 #include "server/detect/tier.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HOSTS_MAX      (1u << 20)
 #define BEHAVIOURS_MAX (1u << 24)
+
+#define NAME_SIZE (offsetof(struct behaviour, key) - offsetof(struct behaviour, serial))
+
+_Static_assert(NAME_SIZE == 5, "what a behaviour is looked up by has no holes");
 
 struct composed {
 	uint8_t data[5 + KEY_MAX];
@@ -32,7 +37,7 @@ profiles_init(struct profiles *p, const struct detect_config *cfg)
 	*p = (struct profiles){ 0 };
 	profiles_configure(p, cfg);
 	p->hosts = ds_map_new(HOSTS_MAX);
-	p->behaviours = ds_map_new(BEHAVIOURS_MAX);
+	p->behaviours = ds_map_new_borrowing(BEHAVIOURS_MAX);
 	return p->hosts != NULL && p->behaviours != NULL ? 0 : -ENOMEM;
 }
 
@@ -188,7 +193,7 @@ struct behaviour *
 profiles_find(
     const struct profiles *p, const struct daemon_profile *d, uint8_t kind, const struct key *key)
 {
-	struct composed c;
+	DS_UNINITIALIZED struct composed c;
 
 	compose(&c, d->serial, kind, key->data, key->size);
 	return ds_map_get(p->behaviours, c.data, c.size);
@@ -230,7 +235,6 @@ profiles_add(struct profiles *p, struct daemon_profile *d, uint8_t kind, const s
 {
 	struct family_counts *f;
 	struct behaviour *b;
-	struct composed c;
 
 	if (key_family(kind) < 0)
 		return NULL;
@@ -243,12 +247,8 @@ profiles_add(struct profiles *p, struct daemon_profile *d, uint8_t kind, const s
 	b = calloc(1, sizeof(*b) + key->size);
 	if (b == NULL)
 		return NULL;
-	compose(&c, d->serial, kind, key->data, key->size);
-	if (ds_map_put(p->behaviours, c.data, c.size, b, NULL) < 0) {
-		free(b);
-		return NULL;
-	}
 	b->daemon = d;
+	b->serial = d->serial;
 	b->kind = kind;
 	b->learnt = learnt;
 	b->version = (uint16_t)d->version.number;
@@ -256,6 +256,10 @@ profiles_add(struct profiles *p, struct daemon_profile *d, uint8_t kind, const s
 	b->interval = (uint32_t)(time_us / p->interval_us);
 	b->key_size = (uint16_t)key->size;
 	memcpy(b->key, key->data, key->size);
+	if (ds_map_put(p->behaviours, &b->serial, NAME_SIZE + key->size, b, NULL) < 0) {
+		free(b);
+		return NULL;
+	}
 	if (kind == DS_EVENT_LISTEN && learnt)
 		note_port(d->host, key);
 	b->next = d->behaviours;

@@ -47,7 +47,6 @@ struct behaviour {
 	uint64_t turn;         /* the batch in which it was last found new, and ... */
 	size_t finding;        /* ... its finding there */
 	uint32_t interval;     /* in which it was first seen */
-	uint8_t kind;
 	bool learnt;
 	bool waits;       /* neither learnt nor told: kept apart (tier.h) */
 	bool shared;      /* the fleet knows that it is learnt here */
@@ -61,6 +60,9 @@ struct behaviour {
 	float block_weight;           /* how much of it in the block; 0: not there */
 	uint32_t symbol;              /* as a step; 0: not asked for yet */
 	uint16_t key_size;
+	/* From here on what it is looked up by: one after the other. */
+	uint32_t serial;
+	uint8_t kind;
 	uint8_t key[];
 };
 

@@ -81,6 +81,34 @@ count_call(const void *key, size_t len, void *value, void *ctx)
 }
 
 static void
+a_map_that_borrows_looks_at_the_keys_where_they_are(void **state)
+{
+	static struct {
+		char key[16];
+	} all[5000];
+	struct ds_map *m = ds_map_new_borrowing(DS_LEN(all));
+	char same[16];
+	void *old;
+
+	(void)state;
+	for (unsigned i = 0; i < DS_LEN(all); i++)
+		assert_int_equal(ds_map_put(m, all[i].key,
+				     key_of(i, all[i].key, sizeof(all[i].key)), &all[i], NULL),
+		    0);
+	for (unsigned i = 0; i < DS_LEN(all); i++)
+		assert_ptr_equal(ds_map_get(m, same, key_of(i, same, sizeof(same))), &all[i]);
+	/* Who replaces a value brings the key. */
+	assert_int_equal(ds_map_put(m, same, strlen(same), same, &old), 0);
+	assert_ptr_equal(old, &all[DS_LEN(all) - 1]);
+	memset(all[DS_LEN(all) - 1].key, 'x', sizeof(all[0].key));
+	assert_ptr_equal(ds_map_get(m, same, strlen(same)), same);
+	for (unsigned i = 0; i < DS_LEN(all) - 1; i++)
+		assert_ptr_equal(ds_map_remove(m, all[i].key, strlen(all[i].key)), &all[i]);
+	assert_int_equal(ds_map_len(m), 1);
+	ds_map_free(m, NULL);
+}
+
+static void
 each_visits_all_until_told_to_stop(void **state)
 {
 	struct ds_map *m = ds_map_new(100);
@@ -102,6 +130,7 @@ main(void)
 		cmocka_unit_test(what_is_put_is_found_and_what_is_removed_is_not),
 		cmocka_unit_test(a_full_map_refuses_but_replaces),
 		cmocka_unit_test(keys_are_bytes),
+		cmocka_unit_test(a_map_that_borrows_looks_at_the_keys_where_they_are),
 		cmocka_unit_test(each_visits_all_until_told_to_stop),
 	};
 
