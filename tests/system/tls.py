@@ -143,8 +143,20 @@ def bad_frames(site, cert):
     ok(site.process.alive(), "the server lives")
 
 
+def rss_kib(site):
+    return int(open(f"/proc/{site.process.pid}/statm").read().split()[1]) * 4
+
+
+def never_reads(site, cert):
+    """A peer that asks and asks and reads no answer."""
+    before, deaf, pings = rss_kib(site), Peer(site.port, cert, timeout=2), frame(PING, bytes(64), 0) * 1000
+    said = deaf.hello()[0] == "ok" and sum(deaf.send_bytes(pings) for _ in range(150))
+    ok(said and (SANITIZED or rss_kib(site) - before < 8 << 10), f"a peer that never reads costs little ({rss_kib(site) - before} KiB)")
+    return deaf
+
+
 def never_finish(site, cert, count=2000):
-    rss = lambda: int(open(f"/proc/{site.process.pid}/statm").read().split()[1]) * 4
+    rss = lambda: rss_kib(site)
     fds = lambda: len(os.listdir(f"/proc/{site.process.pid}/fd"))
     before, fds_before, idle = rss(), fds(), []
     hello = bytes.fromhex("1603010200010001fc0303") + bytes(100)
@@ -179,6 +191,8 @@ with Site() as site:
     certificates(site, cert, host)
     approval(site, key)
     real_agent(site)
+    deaf = never_reads(site, enrol(site.port, Token(site.make_token()), next(key), "m4")[0])
     bad_frames(site, cert)
     never_finish(site, cert)
+    ok(wait(lambda: not deaf.send(PING, b"", 0), 60, 0.5), "who never reads is closed")
 done()
