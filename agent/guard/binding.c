@@ -191,6 +191,18 @@ binding_set_host(const uint8_t host_id[16])
 }
 
 int
+binding_rebind(const uint8_t host_id[16])
+{
+	struct binding fresh = binding;
+
+	if (!binding_is_bound() || is_zero(host_id, 16))
+		return -EINVAL;
+	memcpy(fresh.host_id, host_id, sizeof(fresh.host_id));
+	fresh.counter_floor = 0;
+	return save(&fresh);
+}
+
+int
 binding_set_key(const uint8_t key[DS_SIGN_PUBLIC_SIZE])
 {
 	struct binding fresh = binding;

@@ -31,6 +31,8 @@ bool binding_is_bound(void);
 bool binding_look(const char *token_file);
 /* The uplink says who we are: 0, -EPERM when that was told before and differs. */
 DS_MUST_CHECK int binding_set_host(const uint8_t host_id[16]);
+/* Another identity, by an order; what was counted for the old one does not count for it. */
+DS_MUST_CHECK int binding_rebind(const uint8_t host_id[16]);
 /* Another key, by an order signed with the old one.  0 or -errno; on failure the old one stays. */
 DS_MUST_CHECK int binding_set_key(const uint8_t key[DS_SIGN_PUBLIC_SIZE]);
 /* Both only grow. On disk when it returns 0. */

@@ -10,6 +10,7 @@
 #include "agent/guard/hold.h"
 #include "agent/guard/order_job.h"
 #include "agent/guard/reactions/never.h"
+#include "agent/guard/rebind.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -348,9 +349,12 @@ order_host(const void *data, size_t size)
 	if (size != 16)
 		return -EBADMSG;
 	r = broken < 0 ? 0 : binding_set_host(data);
-	if (r < 0 && ds_log_pass(&rate, 1))
-		ds_log(WARN, "the uplink says that this is another host, ignoring", "error=\"%s\"",
-		    strerror(-r));
+	if (r == -EPERM)
+		rebind_ask(data);
+	else if (r == 0)
+		rebind_forget();
+	else if (r < 0 && ds_log_pass(&rate, 1))
+		ds_log(WARN, "cannot keep who this host is", "error=\"%s\"", strerror(-r));
 	return 0;
 }
 
@@ -369,6 +373,7 @@ order_tick(void)
 	order_look();
 	if (broken < 0)
 		return;
+	rebind_tick();
 	life_tick(config);
 	sync_later();
 }
@@ -392,6 +397,9 @@ order_status(void)
 	else if (!binding_is_bound())
 		(void)snprintf(
 		    status, sizeof(status), "orders: none (enrolled without a key of orders)");
+	else if (rebind_is_due())
+		(void)snprintf(
+		    status, sizeof(status), "orders: none (those for another identity are taken)");
 	else if (order_is_paused())
 		(void)snprintf(status, sizeof(status), "orders: of operators only (paused here)");
 	else

@@ -6,6 +6,7 @@
  */
 #include "agent/guard/binding.h"
 #include "agent/guard/order_job.h"
+#include "agent/guard/rebind.h"
 #include "lib/clock.h"
 
 #include <errno.h>
@@ -136,7 +137,7 @@ check_allowed(struct order_job *job)
 	const struct ds_order *o = &job->order;
 
 	if (order_kind_find(o->kind) != NULL)
-		return 0; /* undo, answer, key: always */
+		return 0; /* undo, answer, key, rebind: always */
 	if (o->mode != DS_ORDER_OPERATOR && o->mode != DS_ORDER_DRY_RUN && order_is_paused())
 		return reaction_fail(
 		    &job->call, -EPERM, "automation is paused on this host: %.300s", pause_file);
@@ -152,7 +153,8 @@ order_check(struct order_job *job)
 	const struct ds_order *o = &job->order;
 	int r;
 
-	if (memcmp(o->host_id, binding_get()->host_id, sizeof(o->host_id)) != 0)
+	if (memcmp(o->host_id, binding_get()->host_id, sizeof(o->host_id)) != 0 &&
+	    !rebind_is_answer(o))
 		return reaction_fail(&job->call, -EPERM, "the order is for another host");
 	r = check_time(job);
 	if (r < 0)

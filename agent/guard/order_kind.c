@@ -8,6 +8,7 @@
 #include "agent/guard/hold.h"
 #include "agent/guard/hold_profile.h"
 #include "agent/guard/order_job.h"
+#include "agent/guard/rebind.h"
 
 #include <errno.h>
 #include <string.h>
@@ -166,6 +167,12 @@ static const struct reaction kinds[] = {
 	    .prepare = undo_prepare,
 	    .apply = undo_apply,
 	    .read_back = undo_read_back },
+	{ .name = DS_ORDER_REBIND,
+	    .help = "take another identity as the addressee of orders",
+	    .check = rebind_check,
+	    .prepare = nothing,
+	    .apply = rebind_apply,
+	    .read_back = rebind_read_back },
 	{ .name = DS_ORDER_KEY,
 	    .help = "replace the key that orders are signed with",
 	    .check = key_check,

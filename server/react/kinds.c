@@ -30,6 +30,8 @@ const struct react_kind react_kinds[] = {
 	    "let what is held go on, or kill it" },
 	{ DS_ORDER_PROFILE, REACT_NEEDS_DAEMON, false, false, true, true, false,
 	    "mode prevent: what a daemon may start, kept by the host for when this server is away" },
+	{ DS_ORDER_REBIND, REACT_NEEDS_QUESTION, false, false, false, true, false,
+	    "a copied machine that was approved takes orders for its own identity" },
 	{ NULL, REACT_NEEDS_NOTHING, false, false, false, false, false, NULL },
 };
 

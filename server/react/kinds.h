@@ -54,7 +54,7 @@ struct react_kind {
 	bool is_destructive; /* a second operator approves it always */
 	bool is_repeatable;  /* does its work at once: what happens again is done again, though an
 			      * earlier one can still be undone */
-	bool is_ours;        /* of mode prevent: no rule and no person asks for it */
+	bool is_ours;        /* no rule and no person asks for it: of mode prevent, or of a copy */
 	bool is_here;        /* the server does it itself, by a plugin: there is no order */
 	const char *help;
 };

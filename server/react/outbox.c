@@ -168,6 +168,10 @@ outbox_result(struct react *r, struct react_mail *m)
 		return;
 	}
 	r->results++;
+	if (rebind_is_asked(&result)) {
+		rebind_answer(r, m->host, &result);
+		return;
+	}
 	w = react_write_new(r, run_result, m->size);
 	if (w == NULL)
 		return;

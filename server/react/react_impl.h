@@ -143,6 +143,10 @@ bool prevent_is_expected(struct react *r, const struct react_host *host, const c
 /* away.c: the profile of a daemon that is held, if it is another one than was sent. */
 void away_send(struct react *r, const struct react_host *host, const char *daemon);
 
+/* rebind.c: a guard that asks who it is. */
+bool rebind_is_asked(const struct ds_result *result);
+void rebind_answer(struct react *r, uint32_t host, const struct ds_result *result);
+
 /* here.c: what the server does itself. */
 DS_MUST_CHECK int here_init(struct react *r, void (*done)(struct plugin_job *job, void *ctx));
 void here_turn(struct react *r);

@@ -22,6 +22,17 @@ struct store_identity {
 	int (*mark_copy)(struct store *s, const uint8_t id[16], uint32_t copy_of, unsigned max);
 	/* Which authority made its newest certificate. */
 	int (*issued)(struct store *s, const uint8_t id[16], const uint8_t issuer[32]);
+	/* The label of a token, which becomes that of the hosts that it lets in: 0 or -errno. */
+	int (*token_label)(struct store *s, const char *token_id, char *ret, size_t size);
+	/* It comes and goes. */
+	int (*mark_ephemeral)(struct store *s, const uint8_t id[16]);
+	/* Of hosts that come and go: those not heard since idle_us are revoked, what is open about
+	 * those that are revoked is closed, and those not heard since forget_us are forgotten, with
+	 * their tokens. */
+	int (*tidy)(struct store *s, uint64_t idle_us, uint64_t forget_us, uint64_t now_us);
+	/* Whether the guard of an approved copy may be told to take orders as `host` instead of as
+	 * `from`, one of those it was copied from: 1, and remembered; 0: no, or just now. */
+	int (*rebind)(struct store *s, uint32_t host, const uint8_t from[16], uint64_t now_us);
 	/* ---- any thread, one reader each */
 	/* Of hosts that are approved: how many there are, how many trust that authority, how many
 	 * have their newest certificate of it. */

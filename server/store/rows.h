@@ -40,6 +40,7 @@ struct host_row {
 	uint8_t issuer[32]; /* the authority of its newest certificate; zero: the first there was */
 	const char *alert_email; /* read: who else is told of its alerts, or "" */
 	const char *agent_email; /* host_update: what its agent says; NULL: nothing was said */
+	bool is_ephemeral;       /* read: it comes and goes */
 };
 
 struct token_row {
@@ -49,6 +50,7 @@ struct token_row {
 	uint64_t created_us, expires_us;
 	uint32_t uses_max, uses;
 	bool require_approval, revoked;
+	bool is_ephemeral; /* hosts that it lets in come and go */
 };
 
 /* A daemon on a host. */

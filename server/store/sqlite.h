@@ -54,6 +54,7 @@ struct store {
 	/* retention waits after the clock jumped */
 	uint64_t wall_us, monotonic_ms, hold_until_ms;
 	uint64_t checkpoint_ms; /* monotonic: the current file's WAL is looked at then */
+	uint64_t tidy_ms;       /* likewise: hosts that come and go are looked at */
 	struct compactor compactor;
 };
 

@@ -6,8 +6,9 @@
 
 #include <errno.h>
 
-#define TOKEN_COLUMNS \
-	"id, label, secret_hash, created_us, expires_us, uses_max, uses, require_approval, revoked, cidr"
+#define TOKEN_COLUMNS                                                                                      \
+	"id, label, secret_hash, created_us, expires_us, uses_max, uses, require_approval, revoked, cidr," \
+	" ephemeral"
 #define PROFILE_COLUMNS "host, daemon, kind, key, count, first_us, last_us, learnt, days, version"
 #define FINDING_COLUMNS "id, alert_id, host, daemon, kind, json, time_us, score"
 #define SAME(column)    #column " = excluded." #column
@@ -40,8 +41,8 @@ const char *const control_sql[] = {
 	       " agent_email = ifnull(?15, agent_email) WHERE id = ?1",
 	[CONTROL_HOST_DECIDE] = "UPDATE host SET status = CASE WHEN ?2 < 0 THEN status ELSE ?2 END,"
 				" labels = CASE WHEN ?3 THEN ?4 ELSE labels END WHERE id = ?1",
-	[CONTROL_TOKEN_PUT] =
-	    "INSERT OR REPLACE INTO token(" TOKEN_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[CONTROL_TOKEN_PUT] = "INSERT OR REPLACE INTO token(" TOKEN_COLUMNS
+			      ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[CONTROL_TOKEN_GET] = "SELECT " TOKEN_COLUMNS " FROM token WHERE id = ?",
 	[CONTROL_TOKEN_COUNT] = "UPDATE token SET uses = uses + 1 WHERE id = ?",
 	[CONTROL_TOKENS] = "SELECT " TOKEN_COLUMNS " FROM token ORDER BY created_us, id",
@@ -145,10 +146,10 @@ control_host_decide(
 int
 control_token_put(struct store *s, const struct token_row *row)
 {
-	return db_run(&s->control, CONTROL_TOKEN_PUT, "ttbuuuuiit", row->id, row->label,
+	return db_run(&s->control, CONTROL_TOKEN_PUT, "ttbuuuuiiti", row->id, row->label,
 	    row->secret_hash, sizeof(row->secret_hash), row->created_us, row->expires_us,
 	    (uint64_t)row->uses_max, (uint64_t)row->uses, (int)row->require_approval,
-	    (int)row->revoked, row->cidr);
+	    (int)row->revoked, row->cidr, (int)row->is_ephemeral);
 }
 
 /* Takes the same time wherever the first difference is. */

@@ -10,10 +10,11 @@ struct reader;
 struct sqlite3_stmt;
 
 /* As read by control_give_*(). */
-#define HOST_COLUMNS                                                                                    \
-	"number, id, name, os, kernel, arch, machine_id, boot_id, agent_version, sensors, labels,"      \
-	" status, enrolled_us, last_seen_us, cert_serial, cert_not_after_us, pin, generation, copy_of," \
-	" trusts, issuer, CASE alert_email WHEN '' THEN agent_email WHEN '-' THEN '' ELSE alert_email END"
+#define HOST_COLUMNS                                                                                        \
+	"number, id, name, os, kernel, arch, machine_id, boot_id, agent_version, sensors, labels,"          \
+	" status, enrolled_us, last_seen_us, cert_serial, cert_not_after_us, pin, generation, copy_of,"     \
+	" trusts, issuer, CASE alert_email WHEN '' THEN agent_email WHEN '-' THEN '' ELSE alert_email END," \
+	" ephemeral"
 #define DAEMON_COLUMNS                                                                              \
 	"number, host, name, role, unit, instance, exe, package, package_version, container,"       \
 	" container_name, image, sha256, inode, device, first_seen_us, last_seen_us, events, gone," \

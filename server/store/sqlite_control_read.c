@@ -31,6 +31,7 @@ read_host(sqlite3_stmt *st, struct host_row *ret)
 		.trusts = sqlite3_column_blob(st, 19),
 		.trusts_size = (size_t)sqlite3_column_bytes(st, 19),
 		.alert_email = db_text(st, 21),
+		.is_ephemeral = sqlite3_column_int(st, 22) != 0,
 	};
 	db_bytes(st, 1, ret->id, sizeof(ret->id));
 	db_bytes(st, 16, ret->pin, sizeof(ret->pin));
@@ -50,6 +51,7 @@ control_read_token(sqlite3_stmt *st, struct token_row *ret)
 		.require_approval = sqlite3_column_int(st, 7) != 0,
 		.revoked = sqlite3_column_int(st, 8) != 0,
 		.cidr = db_text(st, 9),
+		.is_ephemeral = sqlite3_column_int(st, 10) != 0,
 	};
 	db_bytes(st, 2, ret->secret_hash, sizeof(ret->secret_hash));
 }

@@ -4,6 +4,10 @@
 #include "server/store/sqlite.h"
 
 #include <errno.h>
+#include <stdio.h>
+
+#define REBIND_US    30000000u /* between two orders of that kind to a host */
+#define REBIND_DEPTH 16u       /* copies of copies that are followed */
 
 static int
 tell(struct store *s, const uint8_t id[16], uint64_t generation, const uint8_t *trusts, size_t size)
@@ -63,9 +67,85 @@ count(struct reader *r, const uint8_t authority[32], uint64_t *ret_hosts, uint64
 	return 0;
 }
 
+static int
+token_label(struct store *s, const char *token_id, char *ret, size_t size)
+{
+	sqlite3_stmt *st =
+	    db_query(&s->control, "SELECT label FROM token WHERE id = ?", "t", token_id);
+	int r = 0;
+
+	*ret = '\0';
+	while (db_next(&s->control, st, &r))
+		snprintf(ret, size, "%s", db_text(st, 0));
+	return r;
+}
+
+static int
+mark_ephemeral(struct store *s, const uint8_t id[16])
+{
+	return db_do(&s->control, "UPDATE host SET ephemeral = 1 WHERE id = ?", "b", id,
+	    (size_t)DS_HOST_ID_SIZE);
+}
+
+static int
+forget(struct store *s, uint64_t before_us)
+{
+#define OLD " IN (SELECT number FROM host WHERE ephemeral = 1 AND status = 2 AND last_seen_us < ?)"
+	int r = db_do(&s->control, "DELETE FROM profile WHERE host" OLD, "u", before_us);
+
+	if (r >= 0)
+		r = db_do(
+		    &s->control, "DELETE FROM profile_version WHERE host" OLD, "u", before_us);
+	if (r >= 0)
+		r = db_do(&s->control, "DELETE FROM model_state WHERE host" OLD, "u", before_us);
+	if (r >= 0)
+		r = db_do(&s->control, "DELETE FROM daemon WHERE host" OLD, "u", before_us);
+	if (r >= 0)
+		r = db_do(&s->control, "DELETE FROM host WHERE number" OLD, "u", before_us);
+	return r < 0 ? r : 0;
+#undef OLD
+}
+
+static int
+tidy(struct store *s, uint64_t idle_us, uint64_t forget_us, uint64_t now_us)
+{
+	static const char revoke[] =
+	    "UPDATE host SET status = 2 WHERE ephemeral = 1 AND status <> 2 AND last_seen_us < ?";
+	static const char close[] =
+	    "UPDATE alert SET status = 'closed', updated_us = ? WHERE status <> 'closed' AND host IN"
+	    " (SELECT number FROM host WHERE ephemeral = 1 AND status = 2)";
+	int r = db_do(&s->control, revoke, "u", idle_us);
+
+	if (r >= 0)
+		r = db_do(&s->control, close, "u", now_us);
+	if (r >= 0)
+		r = db_do(&s->control, "DELETE FROM token WHERE ephemeral = 1 AND expires_us < ?",
+		    "u", forget_us);
+	return r < 0 ? r : forget(s, forget_us);
+}
+
+static int
+rebind(struct store *s, uint32_t host, const uint8_t from[16], uint64_t now_us)
+{
+	static const char sql[] =
+	    "UPDATE host SET rebind_us = ?3 WHERE number = ?1 AND status = 1"
+	    " AND (rebind_us > ?3 OR rebind_us + ?4 <= ?3) AND EXISTS (WITH RECURSIVE"
+	    " line(number, depth) AS (SELECT copy_of, 1 FROM host WHERE number = ?1 UNION ALL"
+	    " SELECT h.copy_of, depth + 1 FROM host h JOIN line l ON h.number = l.number WHERE depth < ?5)"
+	    " SELECT 1 FROM line JOIN host h ON h.number = line.number WHERE h.id = ?2)";
+	int r = db_do(&s->control, sql, "ubuuu", (uint64_t)host, from, (size_t)DS_HOST_ID_SIZE,
+	    now_us, (uint64_t)REBIND_US, (uint64_t)REBIND_DEPTH);
+
+	return r < 0 ? r : sqlite3_changes(s->control.handle) > 0;
+}
+
 const struct store_identity store_sqlite_identity = {
 	.tell = tell,
 	.mark_copy = mark_copy,
 	.issued = issued,
+	.token_label = token_label,
+	.mark_ephemeral = mark_ephemeral,
+	.tidy = tidy,
+	.rebind = rebind,
 	.count = count,
 };

@@ -7,17 +7,21 @@
  */
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "server/store/backends.h"
 #include "server/store/sqlite.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define JUMP_US    HOUR_US
-#define HOLD_MS    (24ull * 3600 * 1000)
-#define WAL_MS     60000
-#define TRIM_LEN   256 /* segments removed at a time when one day alone is too large */
-#define VACUUM_SQL "PRAGMA incremental_vacuum(4096)"
+#define JUMP_US       HOUR_US
+#define HOLD_MS       (24ull * 3600 * 1000)
+#define WAL_MS        60000
+#define TIDY_MS       60000
+#define TIDY_FIRST_MS 600000  /* after the start: who is there has come back by then */
+#define IDLE_US       HOUR_US /* without a word: a host that comes and goes has gone */
+#define TRIM_LEN      256     /* segments removed at a time when one day alone is too large */
+#define VACUUM_SQL    "PRAGMA incremental_vacuum(4096)"
 
 static void
 watch_clock(struct store *s, uint64_t now_us)
@@ -157,6 +161,31 @@ empty_wal(struct store *s)
 	days_checkpoint(&s->events);
 }
 
+/* Hosts that come and go: a pipeline's that was killed says nothing any more. */
+static int
+tidy_hosts(struct store *s, uint64_t now_us)
+{
+	uint64_t now_ms = ds_clock_monotonic_ms();
+	uint64_t keep_us = DS_MIN(s->cfg.retention_us, now_us);
+	int r;
+
+	if (s->tidy_ms == 0)
+		s->tidy_ms = now_ms + TIDY_FIRST_MS;
+	if (now_ms < s->tidy_ms || now_ms < s->hold_until_ms)
+		return 0;
+	s->tidy_ms = now_ms + TIDY_MS;
+	r = db_exec(&s->control, "BEGIN IMMEDIATE");
+	if (r < 0)
+		return r;
+	r = store_sqlite_identity.tidy(
+	    s, now_us - DS_MIN(IDLE_US, now_us), now_us - keep_us, now_us);
+	if (r == 0)
+		r = db_exec(&s->control, "COMMIT");
+	if (r < 0)
+		db_try(&s->control, "ROLLBACK"); /* may have happened already */
+	return r;
+}
+
 int
 maintain_step(struct store *s, uint64_t now_us, unsigned budget_ms)
 {
@@ -167,6 +196,9 @@ maintain_step(struct store *s, uint64_t now_us, unsigned budget_ms)
 		return -EBUSY;
 	watch_clock(s, now_us);
 	empty_wal(s);
+	r = tidy_hosts(s, now_us);
+	if (r < 0)
+		return r;
 	r = enforce_retention(s, now_us);
 	if (r != 0)
 		return r;

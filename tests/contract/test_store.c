@@ -135,6 +135,101 @@ a_token_is_used_from_its_networks_only(void **state)
 	fixture_commit(f);
 }
 
+static void
+a_copy_may_be_rebound_from_what_it_was_copied_from_only(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_identity *b = f->backend->identity;
+	struct host_row one = fixture_host(1), two = fixture_host(2), three = fixture_host(3);
+	const uint64_t hour_us = UINT64_C(3600) * 1000000;
+
+	fixture_begin(f);
+	one.status = two.status = three.status = HOST_APPROVED;
+	assert_int_equal(f->backend->host_put(f->store, &one), 0);
+	assert_int_equal(f->backend->host_put(f->store, &two), 0);
+	assert_int_equal(f->backend->host_put(f->store, &three), 0);
+	assert_int_equal(b->mark_copy(f->store, two.id, one.number, 9), 0);
+	assert_int_equal(b->mark_copy(f->store, three.id, two.number, 9), 0);
+	if (f->keeps) {
+		assert_int_equal(b->rebind(f->store, one.number, two.id, hour_us), 0);
+		assert_int_equal(b->rebind(f->store, two.number, three.id, hour_us), 0);
+		assert_int_equal(b->rebind(f->store, two.number, two.id, hour_us), 0);
+		assert_int_equal(b->rebind(f->store, two.number, one.id, hour_us), 1);
+		assert_int_equal(b->rebind(f->store, two.number, one.id, hour_us + 1), 0);
+		assert_int_equal(b->rebind(f->store, two.number, one.id, 2 * hour_us), 1);
+		/* A copy of a copy, whose image is of before the first was rebound. */
+		assert_int_equal(b->rebind(f->store, three.number, one.id, hour_us), 1);
+		assert_int_equal(
+		    f->backend->host_decide(f->store, three.id, HOST_PENDING, NULL), 0);
+		assert_int_equal(b->rebind(f->store, three.number, two.id, 3 * hour_us), 0);
+	}
+	fixture_commit(f);
+}
+
+static int
+see_status(const struct host_row *row, void *ctx)
+{
+	*(int *)ctx = row->status;
+	return 0;
+}
+
+static int
+status_of(struct fixture *f, const struct host_row *row)
+{
+	int status = -1;
+
+	assert_true(f->backend->host_get(fixture_reader(f), row->id, see_status, &status) >= 0);
+	return status;
+}
+
+static void
+hosts_that_come_and_go_are_revoked_and_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_identity *b = f->backend->identity;
+	struct host_row stays = fixture_host(1), goes = fixture_host(2);
+	struct token_row token = { .id = "tok_1",
+		.label = "web,rack",
+		.expires_us = 50,
+		.uses_max = 1,
+		.is_ephemeral = true },
+			 used = { 0 };
+	char label[64];
+
+	stays.status = goes.status = HOST_APPROVED;
+	stays.last_seen_us = goes.last_seen_us = 100;
+	fixture_begin(f);
+	assert_int_equal(f->backend->token_put(f->store, &token), 0);
+	assert_int_equal(f->backend->host_put(f->store, &stays), 0);
+	assert_int_equal(f->backend->host_put(f->store, &goes), 0);
+	assert_int_equal(b->mark_ephemeral(f->store, goes.id), 0);
+	assert_int_equal(b->token_label(f->store, "tok_1", label, sizeof(label)), 0);
+	if (f->keeps) {
+		assert_string_equal(label, "web,rack");
+		assert_int_equal(
+		    f->backend->token_use(f->store, "tok_1", token.secret_hash, "::1:9", 20, &used),
+		    0);
+		assert_true(used.is_ephemeral);
+	}
+	assert_int_equal(b->tidy(f->store, 100, 10, 200), 0);
+	fixture_commit(f);
+	if (!f->keeps)
+		return;
+	assert_int_equal(status_of(f, &goes), HOST_APPROVED);
+	fixture_begin(f);
+	assert_int_equal(b->tidy(f->store, 101, 10, 200), 0);
+	fixture_commit(f);
+	assert_int_equal(status_of(f, &goes), HOST_REVOKED);
+	assert_int_equal(status_of(f, &stays), HOST_APPROVED);
+	fixture_begin(f);
+	assert_int_equal(b->tidy(f->store, 101, 101, 200), 0);
+	assert_int_equal(b->token_label(f->store, "tok_1", label, sizeof(label)), 0);
+	fixture_commit(f);
+	assert_string_equal(label, "");
+	assert_int_equal(status_of(f, &goes), -1);
+	assert_int_equal(status_of(f, &stays), HOST_APPROVED);
+}
+
 static int
 count_rows(unsigned *n)
 {
@@ -474,6 +569,8 @@ main(void)
 		T(a_host_is_read_back_whole),
 		T(a_token_is_used_as_often_as_allowed_and_no_more),
 		T(a_token_is_used_from_its_networks_only),
+		T(a_copy_may_be_rebound_from_what_it_was_copied_from_only),
+		T(hosts_that_come_and_go_are_revoked_and_forgotten),
 		T(a_daemon_is_one_row_of_its_host),
 		T(a_learnt_key_is_kept_and_forgotten),
 		T(alerts_are_listed_newest_first_by_status),

@@ -10,9 +10,10 @@ LONG = 90
 
 def copy_of(site, agent, name):
     """What a disk image has of an agent, on another machine."""
-    copy = site.agent(name, start=False)
+    copy = site.agent(name, start=False, options={"reaction.ceiling": "block_ip"})
     shutil.rmtree(copy.state)
     shutil.copytree(agent.state, copy.state, symlinks=True)
+    shutil.copytree(os.path.join(agent.dir, "guard"), os.path.join(copy.dir, "guard"))
     copy.process = None
     return copy
 
@@ -25,13 +26,28 @@ def copies(site):
     return [h for h in site.all("hosts") if h.get("copy_of")]
 
 
+def blocked(site, id, address):
+    """Whether an order for a host is carried out by it, and by nobody else."""
+    made = site.post("reactions", {"kind": "block_ip", "host": id, "address": address, "ttl": "10m"})["id"]
+    return wait(lambda: site.get("reactions/" + made)["status"] == "verified", LONG) and site.get("reactions/" + made)["host"]["id"] == id
+
+
+def orders_of_its_own(site, one, two, mine, other):
+    """The guard of a copy is bound to whom it was copied from, until the server tells it otherwise, signed."""
+    ok(wait(lambda: [r for r in site.all("reactions") if r["kind"] == "rebind" and r["host"]["id"] == other and r["status"] == "verified"],
+            LONG), "its guard is told whom it takes orders for")
+    ok(blocked(site, other, "203.0.113.7"), "and takes them")
+    ok(blocked(site, mine, "203.0.113.8") and not one.said("kind=rebind") and one.said("kind=block_ip outcome=done") == 1 and
+       two.said("kind=block_ip outcome=done") == 1, "the first goes on with its own, and each does its own only")
+
+
 def starts(site, id):
     """How many agents told the server of their start as this host."""
     return len(site.events(f"host.id:{id} and event.action:agent_start"))
 
 
 def both_at_once(site):
-    one = site.agent("one")
+    one = site.agent("one", options={"reaction.ceiling": "block_ip"})
     mine = one.host()
     ok(wait(lambda: starts(site, mine) == 1, LONG), "a machine has an agent")
     two = copy_of(site, one, "two").start()
@@ -46,6 +62,7 @@ def both_at_once(site):
     ok(wait(lambda: {h["id"] for h in site.connected()} == {mine, other["id"]}, LONG), "approved, both are connected")
     ok(wait(lambda: starts(site, other["id"]) >= 1, LONG), "and what the copy kept until then is told")
     ok(starts(site, mine) == 1, "under its own name, not that of the first")
+    orders_of_its_own(site, one, two, mine, other["id"])
     return one, two
 
 
