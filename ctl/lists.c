@@ -500,6 +500,8 @@ put_options(struct ctl *c, json_t *body)
 			json_object_set_new(body, texts[i], json_string(ctl_option(c, texts[i])));
 	if (ctl_flag(c, "require-approval"))
 		json_object_set_new(body, "require_approval", json_true());
+	if (ctl_flag(c, "ephemeral"))
+		json_object_set_new(body, "ephemeral", json_true());
 }
 
 int

@@ -73,6 +73,7 @@ put_host(struct call *c, const struct host_row *row)
 	ds_json_put_time(j, "last_seen", connected ? info.last_frame_us : row->last_seen_us);
 	ds_json_put_time(j, "enrolled", row->enrolled_us);
 	put_labels(j, row->labels);
+	ds_json_put_bool(j, "ephemeral", row->is_ephemeral);
 	ds_json_put_string(j, "alert_email", row->alert_email[0] ? row->alert_email : NULL);
 	ds_json_put_string(j, "os", row->os);
 	ds_json_put_string(j, "kernel", row->kernel);
@@ -135,6 +136,9 @@ list_host(const struct host_row *row, void *ctx)
 {
 	struct listing *l = ctx;
 
+	/* Those of last month's pipelines are for who asks for them. */
+	if (row->is_ephemeral && row->status == HOST_REVOKED && query_is_empty(l->query))
+		return 0;
 	if (!is_wanted(l, row))
 		return 0;
 	if (l->left == 0) {
@@ -238,8 +242,13 @@ decide(const struct store_backend *backend, struct store *store, void *ctx)
 {
 	const struct decision *d = ctx;
 
-	return d->email != NULL ? backend->host_email(store, d->id, d->email)
-				: backend->host_decide(store, d->id, d->status, d->labels);
+	int r = d->email != NULL ? backend->host_email(store, d->id, d->email)
+				 : backend->host_decide(store, d->id, d->status, d->labels);
+
+	/* What is open about one that comes and goes has ended with it. */
+	return r < 0 || d->status != HOST_REVOKED
+		   ? r
+		   : backend->identity->tidy(store, 0, 0, ds_clock_wall_us());
 }
 
 static void

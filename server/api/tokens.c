@@ -41,6 +41,7 @@ put_token(struct ds_json *j, const struct token_row *row)
 	ds_json_put_uint(j, "uses_max", row->uses_max);
 	ds_json_put_string(j, "cidr", row->cidr);
 	ds_json_put_bool(j, "require_approval", row->require_approval);
+	ds_json_put_bool(j, "ephemeral", row->is_ephemeral);
 	ds_json_put_time(j, "created", row->created_us);
 	ds_json_put_time(j, "expires", row->expires_us);
 }
@@ -113,7 +114,6 @@ name_addresses(const struct api_config *cfg, char ret[ADDRESS_MAX])
 struct made {
 	struct ds_token token;
 	struct token_row row;
-	char label[LABEL_MAX + 8];
 };
 
 /* What was asked for. */
@@ -144,21 +144,13 @@ make_token(const struct wish *wish, struct made *ret)
 	return 0;
 }
 
-/* Several have their number behind the label that they share. */
 static int
 make_all(struct wish *wish)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < wish->len && r == 0; i++) {
-		struct made *m = &wish->made[i];
-
-		r = make_token(wish, m);
-		if (wish->len > 1 && wish->row.label[0] != '\0') {
-			snprintf(m->label, sizeof(m->label), "%s-%zu", wish->row.label, i + 1);
-			m->row.label = m->label;
-		}
-	}
+	for (size_t i = 0; i < wish->len && r == 0; i++)
+		r = make_token(wish, &wish->made[i]);
 	return r;
 }
 
@@ -211,7 +203,8 @@ read_wish(struct call *c, struct wish *ret)
 	    !call_text(c, "address", NULL, ADDRESS_MAX - 1, &address) ||
 	    !call_integer(c, "uses", 1, 1, USES_MAX, &uses) ||
 	    !call_ttl(c, "ttl", TTL_US, &ttl_us) ||
-	    !call_flag(c, "require_approval", false, &ret->row.require_approval))
+	    !call_flag(c, "require_approval", false, &ret->row.require_approval) ||
+	    !call_flag(c, "ephemeral", false, &ret->row.is_ephemeral))
 		return false;
 	if (ds_cidr_check(ret->row.cidr) < 0) {
 		call_problem(c, 400, "body",

@@ -150,6 +150,8 @@ tell_stop(struct turn *t, const struct sighting *s)
 	char why[200];
 
 	t->host->stopped = true;
+	if (t->from->is_ephemeral)
+		return 0;
 	explain_command(DS_EVENT_STR(s->event, DS_STR_MESSAGE), why, sizeof(why));
 	snprintf(told.title, sizeof(told.title), "the agent on %.80s was stopped", host_name(t));
 	snprintf(told.reason, sizeof(told.reason), "the agent on %.100s said that it stops%s%s",

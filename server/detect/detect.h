@@ -88,7 +88,8 @@ struct batch_origin {
 	uint8_t lane;
 	uint64_t epoch, seq;
 	uint64_t received_us;
-	uint32_t shard; /* the worker's number */
+	uint32_t shard;    /* the worker's number */
+	bool is_ephemeral; /* the host comes and goes, which is no news */
 };
 
 #define DETECT_FAMILIES 5 /* of evidence; evidence.h */

@@ -28,7 +28,7 @@ struct host {
 	uint64_t frame_us; /* stamp of its newest frame, as it was told */
 	uint64_t heard_ms; /* when that changed, monotonic */
 	uint64_t refreshed_ms;
-	bool approved;
+	bool approved, is_ephemeral;
 	char name[256];
 };
 
@@ -98,6 +98,7 @@ read_host(const struct host_row *row, void *ctx)
 	if (h == NULL)
 		return 0;
 	h->approved = row->status == HOST_APPROVED;
+	h->is_ephemeral = row->is_ephemeral;
 	h->refreshed_ms = s->now_ms;
 	snprintf(h->name, sizeof(h->name), "%s", row->name != NULL ? row->name : "");
 	return 0;
@@ -261,7 +262,7 @@ judge(const void *key, size_t len, void *value, void *ctx)
 
 	(void)key;
 	(void)len;
-	if (h->state == HEARING_SILENT || !h->approved ||
+	if (h->state == HEARING_SILENT || !h->approved || h->is_ephemeral ||
 	    j->silence->now_ms - h->heard_ms < j->after_ms)
 		return 0;
 	if (raise(j->silence, h))

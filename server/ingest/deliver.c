@@ -364,6 +364,7 @@ describe(struct delivery *d, const struct ds_batch_frame *m, const struct ds_bat
 	d->origin = (struct batch_origin){
 		.host = h->number,
 		.host_name = h->name,
+		.is_ephemeral = h->is_ephemeral,
 		.lane = m->lane,
 		.epoch = m->epoch,
 		.seq = m->seq,
@@ -414,8 +415,7 @@ deliver_tick(struct worker *w)
 
 	if (detect_tick(w->detect, ds_clock_wall_us(), &v) < 0)
 		return;
-	if (v.findings_len + v.profiles_len + v.daemons_len + v.versions_len + v.states_len ==
-	    0) {
+	if (v.findings_len + v.profiles_len + v.daemons_len + v.versions_len + v.states_len == 0) {
 		verdict_done(&v);
 		return;
 	}

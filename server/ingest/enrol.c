@@ -27,7 +27,7 @@ struct enrolment {
 	bool is_renewal, is_known, is_silent; /* silent: nobody waits for the result */
 	uint32_t
 	    copy_of; /* a machine that shows this host's certificate wants its own; 0: not so */
-	char token_id[64], peer[64];
+	char token_id[64], peer[64], labels[1024];
 	uint8_t secret_hash[32];
 	struct pki_cert cert;
 	uint8_t issuer[DS_PIN_SIZE]; /* of cert */
@@ -98,12 +98,46 @@ update(struct enrolment *e, const struct store_backend *b, struct store *store)
 	return r < 0 || e->cert.der == NULL ? r : b->identity->issued(store, e->row.id, e->issuer);
 }
 
+static bool
+has_label(const char *labels, const char *label, size_t len)
+{
+	while (*labels) {
+		size_t n;
+
+		labels += strspn(labels, ", ");
+		n = strcspn(labels, ",");
+		while (n > 0 && labels[n - 1] == ' ')
+			n--;
+		if (n == len && memcmp(labels, label, len) == 0)
+			return true;
+		labels += strcspn(labels, ",");
+	}
+	return false;
+}
+
+/* Those of `more` that are not there yet; what does not fit is left out. */
+static void
+add_labels(char *labels, size_t size, const char *more)
+{
+	for (size_t len; *more; more += strcspn(more, ",")) {
+		size_t used = strlen(labels);
+
+		more += strspn(more, ", ");
+		len = strcspn(more, ",");
+		while (len > 0 && more[len - 1] == ' ')
+			len--;
+		if (len > 0 && !has_label(labels, more, len) && used + len + 2 <= size)
+			snprintf(labels + used, size - used, "%s%.*s", used > 0 ? "," : "",
+			    (int)len, more);
+	}
+}
+
 static int
 run_enrol(struct write_request *request, const struct store_backend *b, struct store *store)
 {
 	struct enrolment *e = DS_CONTAINER(request, struct enrolment, request);
 	struct token_row token = { 0 };
-	int r;
+	int r, q;
 
 	r = b->token_use(store, e->token_id, e->secret_hash, e->peer, ds_clock_wall_us(), &token);
 	/* The secret was right, the host enrolled before: this is the same enrolment again. */
@@ -113,7 +147,13 @@ run_enrol(struct write_request *request, const struct store_backend *b, struct s
 		return r;
 	if (token.require_approval)
 		e->row.status = HOST_PENDING;
-	return put(e, b, store);
+	q = b->identity->token_label(store, e->token_id, e->labels, sizeof(e->labels));
+	if (q < 0)
+		return q;
+	add_labels(e->labels, sizeof(e->labels), e->facts.labels);
+	e->row.labels = e->labels;
+	r = put(e, b, store);
+	return r < 0 || !token.is_ephemeral ? r : b->identity->mark_ephemeral(store, e->row.id);
 }
 
 /* A copy's identity of its own: somebody has to approve it. */
@@ -182,7 +222,7 @@ compare_host(const struct host_row *row, void *ctx)
 	if (memcmp(row->pin, similar->pin, sizeof(row->pin)) == 0) {
 		similar->is_known = true;
 		memcpy(similar->id, row->id, sizeof(similar->id));
-	} else if (row->status != HOST_REVOKED && ds_log_pass(&rate, 10)) {
+	} else if (row->status != HOST_REVOKED && !row->is_ephemeral && ds_log_pass(&rate, 10)) {
 		ds_log(WARN,
 		    "a machine enrols that is enrolled already; was its agent installed anew, or is it a copy?",
 		    "host=\"%s\" other=\"%s\" machine=\"%s\"", similar->hostname, row->name,

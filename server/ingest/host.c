@@ -116,6 +116,7 @@ host_get(struct worker *w, const struct host_row *row)
 	h->number = row->number;
 	h->name = name;
 	h->generation = row->generation;
+	h->is_ephemeral = row->is_ephemeral;
 	memcpy(h->id, row->id, sizeof(h->id));
 	r = load_cursors(w, h);
 	if (r == 0)

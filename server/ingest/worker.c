@@ -216,6 +216,15 @@ refresh_pki(struct worker *w)
 		worker_tell_tls(w->ingest);
 }
 
+/* Who comes and goes is forgotten when it is not seen for an hour. */
+static void
+see_ephemeral(struct worker *w)
+{
+	for (struct session *s = w->sessions; s; s = s->next)
+		if (s->state == SESSION_OPEN && s->host && s->host->is_ephemeral)
+			enrol_update_host(s, NULL);
+}
+
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -228,6 +237,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	copy_tick(w, ds_clock_monotonic_ms());
 	deliver_tick(w);
 	publish(w);
+	if (w->ticks % 600 == 1)
+		see_ephemeral(w);
 	if (w->index == 0)
 		trust_tick(w);
 	if (w->index == 0 && w->ticks % 3600 == 1)

@@ -295,7 +295,7 @@ def tokens(site):
     ok("token" not in site.all("enrolment-tokens")[0], "and is told once")
     ok(site.request("DELETE", "enrolment-tokens/" + t["id"])["status"] == "revoked", "and revoked")
     many = site.post("enrolment-tokens/batch", {"count": 300, "label": "rack", "cidr": "192.0.2.0/24"})["items"]
-    ok(len({t["token"] for t in many}) == 300 and {t["label"] for t in many} == {f"rack-{n + 1}" for n in range(300)} and
+    ok(len({t["token"] for t in many}) == 300 and {t["label"] for t in many} == {"rack"} and
        len([t for t in site.all("enrolment-tokens") if t["cidr"] == "192.0.2.0/24"]) == 300, "300 are made at once, each its own")
     before = len(site.all("enrolment-tokens"))
     ok(problem(lambda: site.post("enrolment-tokens/batch", {"count": 10001}), 400, "count") and
