@@ -16,6 +16,8 @@ read_messages(const uint8_t *data, size_t len)
 		struct ds_enrol enrol;
 		struct ds_certificate certificate;
 		struct ds_renew renew;
+		struct ds_trust trust;
+		struct ds_trusts trusts;
 	} m;
 	int n = 0;
 
@@ -27,6 +29,8 @@ read_messages(const uint8_t *data, size_t len)
 	n += ds_enrol_get(data, len, &m.enrol) == 0;
 	n += ds_certificate_get(data, len, &m.certificate) == 0;
 	n += ds_renew_get(data, len, &m.renew) == 0;
+	n += ds_trust_get(data, len, &m.trust) == 0;
+	n += ds_trusts_get(data, len, &m.trusts) == 0;
 	(void)n;
 }
 

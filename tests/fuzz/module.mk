@@ -79,6 +79,14 @@ tests_fuzz_fuzz_token_SOURCES = tests/fuzz/fuzz_token.c
 tests_fuzz_fuzz_token_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_token_LDADD = $(DS_NET_LIBS) lib/libds.a
 EXTRA_DIST += tests/fuzz/seeds/token/token tests/fuzz/seeds/token/id tests/fuzz/seeds/token/certificate
+fuzz_replays += tests/fuzz/replay_trust
+tests_fuzz_replay_trust_SOURCES = tests/fuzz/fuzz_trust.c tests/fuzz/replay.c
+tests_fuzz_replay_trust_LDADD = $(DS_NET_LIBS) $(DS_BATCH_LIBS) lib/libds.a
+fuzz_targets += tests/fuzz/fuzz_trust
+tests_fuzz_fuzz_trust_SOURCES = tests/fuzz/fuzz_trust.c
+tests_fuzz_fuzz_trust_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_trust_LDADD = $(DS_NET_LIBS) $(DS_BATCH_LIBS) lib/libds.a
+EXTRA_DIST += tests/fuzz/seeds/trust/one tests/fuzz/seeds/trust/two tests/fuzz/seeds/trust/pins
 fuzz_replays_agent += tests/fuzz/replay_spool
 tests_fuzz_replay_spool_SOURCES = tests/fuzz/fuzz_spool.c tests/fuzz/replay.c
 tests_fuzz_replay_spool_LDADD = agent/uplink/libuplink.a $(DS_BATCH_LIBS) lib/libds.a
