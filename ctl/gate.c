@@ -13,6 +13,7 @@
 #include "lib/conf.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,31 @@
 #define SINCE_LIMIT 40
 
 const char *const gate_severities[4] = { "low", "medium", "high", "critical" };
+
+static volatile sig_atomic_t cancelled;
+
+static void
+on_cancel(int signal)
+{
+	cancelled = signal;
+}
+
+bool
+gate_is_cancelled(void)
+{
+	return cancelled != 0;
+}
+
+/* What a cancelled pipeline sends; the agent and the host of this run would stay otherwise. */
+static void
+catch_cancel(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	const struct sigaction action = { .sa_handler = on_cancel };
+
+	for (size_t i = 0; i < DS_LEN(signals); i++)
+		(void)sigaction(signals[i], &action, NULL); /* which cannot fail */
+}
 
 uint64_t
 gate_now_ms(void)
@@ -83,7 +109,7 @@ settle(const struct gate *g, const char *host, json_t **ret)
 		now = json_integer_value(json_object_get(*ret, "behaviours"));
 		quiet = now == before ? quiet + 1 : 0;
 		before = now;
-		if (r != EXIT_OK || quiet >= QUIET)
+		if (r != EXIT_OK || quiet >= QUIET || gate_is_cancelled())
 			return r;
 		json_decref(*ret);
 		*ret = NULL;
@@ -98,6 +124,7 @@ try_out(const struct gate *g, json_t **ret)
 	const char *host = g->host;
 	int r = EXIT_OK;
 
+	catch_cancel();
 	if (host == NULL) {
 		r = gate_agent_start(&agent, g);
 		host = agent.host;
@@ -109,7 +136,7 @@ try_out(const struct gate *g, json_t **ret)
 	if (r == EXIT_OK)
 		r = g->host == NULL ? ask(g, host, ret) : settle(g, host, ret);
 	gate_agent_stop(&agent, g);
-	return r;
+	return r == EXIT_OK && gate_is_cancelled() ? EXIT_CONFLICT : r;
 }
 
 static int

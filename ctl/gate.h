@@ -38,6 +38,8 @@ extern const char *const gate_severities[4]; /* low to critical */
 /* Milliseconds since some time ago. */
 uint64_t gate_now_ms(void);
 void gate_rest(unsigned ms);
+/* Whether the pipeline was cancelled: who waits gives up, and puts away what was begun. */
+bool gate_is_cancelled(void);
 
 /* Starts an agent that watches the candidate only, and waits until it is connected and sees.  An
  * exit code, with a sentence on stderr. */

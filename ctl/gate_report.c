@@ -192,21 +192,36 @@ struct sarif {
 	json_t *results;
 };
 
+/* A reference as RFC 3986 has it: a name with a colon, as containers have, is no scheme. */
+static void
+put_uri(const char *path, char *ret, size_t size)
+{
+	static const char plain[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+	size_t n = 0;
+
+	for (; *path != '\0' && n + 4 < size; path++)
+		n += (size_t)snprintf(ret + n, size - n, strchr(plain, *path) ? "%c" : "%%%02X",
+		    (unsigned char)*path);
+	ret[n] = '\0';
+}
+
 static void
 add_result(const json_t *one, void *ctx)
 {
 	static const char *const levels[4] = { "note", "warning", "error", "error" };
 	struct sarif *s = ctx;
-	char kind[40], text[TEXT_MAX], id[80];
+	char kind[40], text[TEXT_MAX], id[80], uri[TEXT_MAX];
 
+	put_uri(s->gate->location != NULL ? s->gate->location : s->gate->daemon, uri, sizeof(uri));
 	print_text(one, "kind", kind, sizeof(kind));
 	print_text(one, "reason", text, sizeof(text));
 	print_text(one, "id", id, sizeof(id));
 	json_array_append_new(s->results,
-	    json_pack("{s:s, s:s, s:{s:s}, s:{s:s}, s:[{s:{s:{s:s}}, s:[{s:s, s:s}]}]}", "ruleId",
-		kind, "level", levels[rank_of(one)], "message", "text", text, "partialFingerprints",
-		"daemonsec/v1", id, "locations", "physicalLocation", "artifactLocation", "uri",
-		s->gate->location != NULL ? s->gate->location : s->gate->daemon, "logicalLocations",
+	    json_pack("{s:s, s:s, s:{s:s}, s:{s:s}, s:[{s:{s:{s:s}, s:{s:i}}, s:[{s:s, s:s}]}]}",
+		"ruleId", kind, "level", levels[rank_of(one)], "message", "text", text,
+		"partialFingerprints", "daemonsec/v1", id, "locations", "physicalLocation",
+		"artifactLocation", "uri", uri, "region", "startLine", 1, "logicalLocations",
 		"name", s->gate->daemon, "kind", "process"));
 }
 

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@
 #define END_MS     10000u /* a process that was asked to end */
 #define POLL_MS    200u
 #define SHELL      "/bin/sh"
+#define CANCELLED  "cancelled"
 
 static int
 fail(const char *what)
@@ -46,7 +48,8 @@ start(const char *const argv[], const char *log)
 
 	if (pid != 0)
 		return pid;
-	(void)setpgid(0, 0); /* then it is ended alone */
+	(void)setpgid(0, 0);                    /* then it is ended alone */
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* or with us, should we be killed */
 	fd = log != NULL ? open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
 			 : STDERR_FILENO;
 	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || (log != NULL && dup2(fd, STDERR_FILENO) < 0))
@@ -151,7 +154,8 @@ make_place(struct gate_agent *a, const struct gate *g, const char *token)
 static int
 make_token(const struct gate *g, json_t **ret)
 {
-	json_t *body = json_pack("{s:i, s:s, s:s}", "uses", 1, "ttl", "15m", "label", "gate");
+	json_t *body = json_pack(
+	    "{s:i, s:s, s:s, s:b}", "uses", 1, "ttl", "15m", "label", "gate", "ephemeral", 1);
 	int r;
 
 	if (g->address != NULL)
@@ -211,7 +215,7 @@ wait_for_agent(struct gate_agent *a, const struct gate *g)
 	char query[160];
 	int status, r;
 
-	while (gate_now_ms() < end_ms) {
+	while (gate_now_ms() < end_ms && !gate_is_cancelled()) {
 		if (has_ended(a->pid, &status)) {
 			a->pid = -1;
 			return fail(
@@ -226,7 +230,9 @@ wait_for_agent(struct gate_agent *a, const struct gate *g)
 			return EXIT_OK;
 		gate_rest(POLL_MS);
 	}
-	return fail("the agent did not connect: is the port for agents open from here?");
+	return fail(gate_is_cancelled()
+			? CANCELLED
+			: "the agent did not connect: is the port for agents open from here?");
 }
 
 static void
@@ -313,6 +319,8 @@ gate_agent_end(struct gate_agent *a, const struct gate *g)
 	a->pid = -1;
 	snprintf(query, sizeof(query), "event.action:agent_stop and host.id:\"%s\"", a->host);
 	while (count_events(g, query) <= 0) {
+		if (gate_is_cancelled())
+			return fail(CANCELLED);
 		if (gate_now_ms() >= end_ms)
 			return fail(
 			    "the agent's last word did not arrive, so that there may be more");
@@ -353,7 +361,7 @@ wait_exercise(const struct gate *g, pid_t candidate, uint64_t end_ms)
 	bool ended = false;
 	int status = 0;
 
-	while (!ended && gate_now_ms() < end_ms) {
+	while (!ended && gate_now_ms() < end_ms && !gate_is_cancelled()) {
 		gate_rest(POLL_MS);
 		ended = pid > 0 ? has_ended(pid, &status)
 				: waitid(P_PID, (id_t)candidate, &info,
@@ -377,9 +385,11 @@ gate_candidate_run(const struct gate *g, const char *host)
 		return fail("cannot start the candidate");
 	/* Both begin at once: an exercise tries until the candidate answers anyway. */
 	passed = wait_exercise(g, pid, now_ms + g->for_ms);
-	while (!is_known(g, host) && gate_now_ms() < seen_ms)
+	while (!is_known(g, host) && gate_now_ms() < seen_ms && !gate_is_cancelled())
 		gate_rest(POLL_MS);
 	end(pid, -pid);
+	if (gate_is_cancelled())
+		return fail(CANCELLED);
 	if (!is_known(g, host))
 		return fail(
 		    "the candidate was not seen as this daemon: --daemon or --as must be the "

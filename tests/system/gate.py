@@ -2,16 +2,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The gate with a real nginx: the fleet learns it on one host; then the same nginx passes under an agent of the gate's own,
 and one that starts a shell, or connects elsewhere, fails with the reason, in every format."""
+import glob
 import json
 import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import urllib.request
 import xml.etree.ElementTree
 
+from forms import junit_flaws, sarif_flaws
 from harness import Site, done, isolate, need, ok, program, say, skip_all, wait
 
 PERL_MODULE = "/usr/lib/nginx/modules/ngx_http_perl_module.so"
@@ -59,6 +62,21 @@ def gate(site, command, *args):
                            "--address", f"127.0.0.1:{site.port}", *args], env=env, capture_output=True, text=True, timeout=240)
 
 
+def cancelled(site):
+    """A pipeline that is stopped in the middle leaves nothing."""
+    env = dict(os.environ, DAEMONSEC_GENERAL_UPLINK=program("daemonsec-uplink"), DAEMONSEC_GENERAL_USER="root")
+    before = set(glob.glob("/tmp/daemonsec-gate.*"))
+    p = subprocess.Popen([program("daemonsec-ctl"), "--server", "unix:" + site.socket, "gate", "--daemon", "nginx", "--run", good, "--for",
+                          "10m", "--agent", program("daemonsec-agent"), "--address", f"127.0.0.1:{site.port}"], env=env,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    ok(wait(lambda: answers() and site.connected(), 60), "while a candidate runs")
+    p.send_signal(signal.SIGTERM)
+    out, error = p.communicate(timeout=120)
+    if not ok(p.returncode == 6 and "cancelled" in error and not site.connected() and not answers() and
+              set(glob.glob("/tmp/daemonsec-gate.*")) == before, "the pipeline is cancelled: agent, candidate and host are gone"):
+        say(error)
+
+
 def told(r):
     say(f"exit {r.returncode}")
     say(r.stdout[-3000:] + r.stderr[-3000:])
@@ -95,16 +113,20 @@ with Site({"detect.learning_min": "5s"}) as site:
     r = gate(site, good)
     if not ok(r.returncode == 0 and "passed: nginx, 0 departures from 1 host" in r.stdout, "the same nginx passes"):
         told(r)
-    r = gate(site, bad, "--format", "sarif")
+    r = gate(site, bad, "--format", "sarif", "--location", "Docker file")
     doc = json.loads(r.stdout) if r.returncode == 1 else {}
+    ok(doc and not sarif_flaws(doc), "what SARIF has is as its schema says")
+    say("\n".join(sarif_flaws(doc)))
     results = doc["runs"][0]["results"] if doc else []
     if not ok([x for x in results if x["ruleId"] == "new_destination" and x["level"] == "error" and f"port {PORT}" in x["message"]["text"]] and
-              {x["ruleId"] for x in results} <= {x["id"] for x in doc["runs"][0]["tool"]["driver"]["rules"]},
-              "one that connects elsewhere fails, in SARIF"):
+              results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "Docker%20file", "one that connects elsewhere fails, in SARIF"):
         told(r)
-    hosts = site.get("hosts")["items"]
-    ok(len(hosts) == 3 and sum(h["status"] == "revoked" for h in hosts) == 2 and not site.connected(),
-       "the hosts of the gate are out of the fleet again")
+    hosts = site.all("hosts", q="status:revoked")
+    ok(len(site.all("hosts")) == 1 and len(hosts) == 2 and all(h["ephemeral"] and "gate" in h["labels"] for h in hosts) and
+       not site.connected(), "the hosts of the gate are out of the fleet again")
+    mine = {h["id"] for h in hosts}
+    ok(not [a for a in site.alerts() if a["host"]["id"] in mine and (a["status"] != "closed" or a["kind"] == "agent_silent")],
+       "nothing is left open about them, nor told of their going")
 
     def again(*args):
         return site.ctl("gate", "--daemon", "nginx", "--host", hosts[-1]["id"], "--since", "1h", *args, check=False)
@@ -117,9 +139,12 @@ with Site({"detect.learning_min": "5s"}) as site:
               "one that starts a shell fails, with what, how often elsewhere, and what is normal"):
         told(r)
     r = again("--format", "junit")
-    suite = xml.etree.ElementTree.fromstring(r.stdout).find("testsuite") if r.returncode == 1 else None
+    root = xml.etree.ElementTree.fromstring(r.stdout) if r.returncode == 1 else None
+    suite = root.find("testsuite") if root is not None else None
+    ok(suite is not None and not junit_flaws(root), "what JUnit has is as its schema says")
     ok(suite is not None and int(suite.get("failures")) == len(suite.findall("testcase/failure")) >= 2 and
        int(suite.get("tests")) == len(suite.findall("testcase")), "what an agent saw is judged afterwards too, in JUnit")
+    cancelled(site)
     worst = any(x["severity"] == "critical" for x in doc["departures"] + doc["alerts"])
     ok(again("--fail-on", "critical").returncode == worst and again("--fail-on", "high").returncode == 1,
        "less grave things pass where that is wanted")
