@@ -57,6 +57,7 @@ int verb_expectations(struct ctl *c);
 int verb_deploy(struct ctl *c);
 int verb_import(struct ctl *c);
 int verb_gate(struct ctl *c);
+int verb_hooks(struct ctl *c);
 int verb_rules(struct ctl *c);
 int verb_tokens(struct ctl *c);
 int verb_api_tokens(struct ctl *c);

@@ -31,6 +31,9 @@ const struct verb verb_table[] = {
 	{ "deploy", "[begin --daemon D [--host H | --label L] [--ttl 30m] [--note T] | end ID]",
 	    "say that a daemon is about to change: what it does then is learnt",
 	    "begin end --daemon --host --label --ttl --note", verb_deploy },
+	{ "hooks", "[rotate NAME [--secret-file FILE] [--overlap 1h | --now]]",
+	    "forges that tell of changes, and their secrets",
+	    "rotate --secret-file --overlap --now", verb_hooks },
 	{ "gate",
 	    "--daemon D [--as NAME] [--host H | --label L] [--since 10m] [--run COMMAND [--exercise COMMAND]] [--for 30s] "
 	    "[--fail-on low] [--format text|json|junit|sarif] [--location FILE] [--agent PATH] [--address HOST:PORT]",
@@ -45,10 +48,10 @@ const struct verb verb_table[] = {
 	    "rules below the models: ours, and Sigma rules that were imported", "import remove",
 	    verb_rules },
 	{ "tokens",
-	    "[create [--count N] [--uses N] [--ttl 1h] [--cidr NET,...] [--label L] [--address HOST:PORT] [--require-approval] | "
-	    "revoke T]",
+	    "[create [--count N] [--uses N] [--ttl 1h] [--cidr NET,...] [--label L] [--address HOST:PORT] [--require-approval] "
+	    "[--ephemeral] | revoke T]",
 	    "tokens that let hosts in",
-	    "create revoke --count --uses --ttl --cidr --label --address --require-approval",
+	    "create revoke --count --uses --ttl --cidr --label --address --require-approval --ephemeral",
 	    verb_tokens },
 	{ "ca", "[status | rotate [--force]]",
 	    "the authority of the agents' certificates, and letting another take over",

@@ -130,7 +130,7 @@ const struct ds_conf_option server_options[] = {
 	    "whose deliveries these are" },
 	{ "hook.", "secret_file", DS_CONF_STRING, HOOK(secret_file), "", 0, 0, NULL, false,
 	    "file with the webhook's secret, 16 characters or more; of gitlab: its signing token (whsec_...), or "
-	    "the plain secret token of older versions" },
+	    "the plain secret token of older versions; empty: the one that daemonsec-ctl hooks rotate made" },
 	{ "hook.", "events", DS_CONF_LIST, HOOK(events), "deployment,release", 0, 0, NULL, false,
 	    "which deliveries count: " HOOK_EVENTS },
 	{ "hook.", "repositories", DS_CONF_LIST, HOOK(repositories), "", 0, 0, NULL, false,

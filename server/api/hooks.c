@@ -12,6 +12,7 @@
 #include "lib/map.h"
 #include "server/api/caller.h"
 #include "server/api/hook.h"
+#include "server/api/hook_secrets.h"
 #include "server/api/routes.h"
 #include "server/api/signin.h"
 #include "server/api/state.h"
@@ -52,7 +53,7 @@ hooks_new(const struct ds_conf_named *sections, char *why, size_t size)
 	h->secrets = calloc(sections->len + 1, sizeof(*h->secrets));
 	for (size_t i = 0; h->secrets != NULL && i < sections->len; i++) {
 		const struct hook_config *cfg = sections->items[i].value;
-		int r = hook_secret_read(cfg->secret_file, h->secrets[i]);
+		int r = *cfg->secret_file ? hook_secret_read(cfg->secret_file, h->secrets[i]) : 0;
 
 		if (r == 0)
 			continue;
@@ -256,26 +257,44 @@ answer(struct taking *t)
 	ds_json_end(j);
 }
 
+/* Whether one of the secrets that are taken for a section made the signature. */
+static bool
+is_signed_for(const struct taking *t, size_t i, enum hook_type type, const struct hook_headers *h,
+    const json_t *all, uint8_t ret_digest[HOOK_DIGEST_SIZE])
+{
+	const struct hooks *hooks = api_hooks(t->c->worker->api);
+	const char *secrets[HOOK_SECRETS_TAKEN];
+	size_t len = hook_secrets_taken(
+	    all, hooks->sections->items[i].name, hooks->secrets[i], t->now_us, secrets);
+	uint8_t digest[HOOK_DIGEST_SIZE];
+
+	for (size_t n = 0; n < len; n++)
+		if (hook_is_signed(type, secrets[n], h, t->c->raw, t->c->raw_size,
+			t->now_us / 1000000, digest)) {
+			memcpy(ret_digest, digest, sizeof(digest));
+			return true;
+		}
+	return false;
+}
+
 /* Whether any section's secret made the signature; which want it is in t->taken. */
 static bool
 is_believed(struct taking *t, enum hook_type type, const struct hook_headers *h,
     uint8_t ret_digest[HOOK_DIGEST_SIZE])
 {
 	const struct hooks *hooks = api_hooks(t->c->worker->api);
-	uint8_t digest[HOOK_DIGEST_SIZE];
+	json_t *all = hook_secrets_read(t->c);
 	bool believed = false;
 
-	for (size_t i = 0; i < hooks->sections->len && i < DS_CONF_NAMED_MAX; i++) {
+	for (size_t i = 0; all != NULL && i < hooks->sections->len && i < DS_CONF_NAMED_MAX; i++) {
 		const struct hook_config *cfg = hooks->sections->items[i].value;
 
-		if (cfg->type != (int64_t)type ||
-		    !hook_is_signed(type, hooks->secrets[i], h, t->c->raw, t->c->raw_size,
-			t->now_us / 1000000, digest))
+		if (cfg->type != (int64_t)type || !is_signed_for(t, i, type, h, all, ret_digest))
 			continue;
 		believed = true;
-		memcpy(ret_digest, digest, sizeof(digest));
 		t->taken[i] = hook_wants(cfg, &t->event);
 	}
+	json_decref(all);
 	return believed;
 }
 

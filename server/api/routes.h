@@ -53,6 +53,8 @@ void deployments_list(struct call *c);
 void deployments_begin(struct call *c);
 void deployments_end(struct call *c);
 void hooks_deploy(struct call *c);
+void hooks_list(struct call *c);
+void hooks_rotate(struct call *c);
 void rules_list(struct call *c);
 void rules_import(struct call *c);
 void rules_remove(struct call *c);

@@ -87,6 +87,33 @@ def of_gitlab(site):
        "once, and with the right one")
 
 
+def listed(site, name):
+    return next(h for h in site.all("hooks") if h["id"] == name)
+
+
+def rotated(site):
+    """Secrets that the server makes, or is given, and one taking over from another."""
+    ok(listed(site, "made")["secret_from"] == "nowhere" and github("deployment", deployment(20), "r0", "nobody has this secret")[0] in (403, 429),
+       "a hook without a secret takes nothing")
+    made = site.ctl("hooks", "rotate", "made").stdout.strip()
+    status, doc = github("deployment", deployment(21), "r1", made)
+    ok(len(made) == 64 and status == 200 and doc["hooks"] == ["made"], "the one that the server made for it is told, and taken")
+    new = site.ctl("hooks", "rotate", "web", "--overlap", "1h").stdout.strip()
+    ok([github("deployment", deployment(n), f"r{n}", s)[0] for n, s in ((22, new), (23, SECRET))] == [200, 200] and
+       listed(site, "web")["previous_until"] > time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()), "while one takes over both are taken")
+    given = os.path.join(site.dir, "given")
+    with open(given, "w") as f:
+        f.write("whsec_" + base64.b64encode(bytes(range(1, 33))).decode() + "\n")
+    out = site.ctl("hooks", "rotate", "web", "--now", "--secret-file", given)
+    ok("whsec_" not in out.stdout + out.stderr and listed(site, "web")["secret_from"] == "server" and
+       not {github("deployment", deployment(n), f"r{n}", s)[0] for n, s in ((24, SECRET), (25, new))} - {403, 429},
+       "or the new one at once, which the forge may have made")
+    ok(site.ctl("hooks", "rotate", "web", "--now", check=False).returncode == 0 and
+       site.ctl("hooks", "rotate", "nobody", check=False).returncode == 3, "of a hook that there is")
+    seen = json.dumps(site.all("audit")) + json.dumps(site.all("hooks")) + json.dumps(site.get("settings")) + site.process.text()
+    ok(made not in seen and new not in seen and "POST hooks/{id}/rotate" in seen, "who did it is written down, without secrets")
+
+
 def refused(site):
     before = len(site.all("deployments"))
     ok(post({}, {})[0] == 401 and github("deployment", deployment(3), "e1", "another secret 123")[0] in (403, 429),
@@ -147,6 +174,7 @@ def main():
         for name, more in {"web": "daemons = nginx,app\nlabels = web\nenvironments = prod*\nsettle = 1m",
                            "signed": "type = gitlab\ndaemons = app", "plain": "type = gitlab\ndaemons = app"}.items():
             f.write(f"[hook.{name}]\nsecret_file = {os.path.join(site.dir, name)}\n{more}\n")
+        f.write("[hook.made]\ndaemons = other\n")
     with site:
         of_github(site)
         of_gitlab(site)
@@ -156,6 +184,7 @@ def main():
         if shutil.which("git"):
             by_git(site)
         refused(site)
+        rotated(site)
     done()
 
 

@@ -219,7 +219,6 @@ a_section_that_lacks_something_says_what(void **state)
 	static const struct {
 		const char *text, *why;
 	} cases[] = {
-		{ "daemons = nginx\n", "secret_file" },
 		{ "secret_file = /s\n", "daemons" },
 		{ "secret_file = /s\ndaemons = nginx\nevents = deployment,merge\n", "events" },
 		{ "secret_file = /s\ndaemons = a,b,c,d,e,f,g,h,i\nlabels = 1,2,3,4,5,6,7,8\n",
