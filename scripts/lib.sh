@@ -19,7 +19,7 @@ ubuntu_build="${debian_build/bpftool/linux-tools-common linux-tools-generic}"
 debian_test="wrk python3-aiosmtpd binutils curl jq openssl sqlite3 iproute2 procps util-linux mandoc xz-utils libclang-rt-14-dev
  nginx-light libnginx-mod-http-perl fcgiwrap spawn-fcgi openssh-server openssh-client sshpass cron postgresql
  rsyslog rsyslog-openssl prometheus logrotate debootstrap nftables docker.io
- python3-yaml python3-jsonschema php-fpm rpm chromium fonts-dejavu-core"
+ python3-yaml python3-jinja2 python3-jsonschema php-fpm rpm chromium fonts-dejavu-core"
 # What `check --packages` wants on top.
 debian_packages="dpkg-dev debhelper lintian ansible-core ansible-lint openssh-client rpm rpmlint"
 fedora_packages="rpm-build rpmlint ansible-core ansible-lint openssh-clients"
@@ -28,7 +28,7 @@ fedora_build="gcc make autoconf autoconf-archive automake pkgconf clang llvm bpf
  jansson-devel pcre2-devel libyaml-devel libmaxminddb-devel nettle-devel gmp-devel libnftnl-devel libmnl-devel libcmocka-devel libseccomp-devel systemd-devel libcurl-devel libxcrypt-devel python3"
 fedora_test="binutils curl jq openssl sqlite iproute procps-ng util-linux mandoc xz nginx nginx-mod-http-perl fcgiwrap
  spawn-fcgi openssh-server openssh-clients sshpass cronie postgresql-server rsyslog rsyslog-openssl prometheus logrotate debootstrap nftables
- python3-pyyaml python3-jsonschema php-fpm rpm-build chromium dejavu-sans-fonts"
+ python3-pyyaml python3-jinja2 python3-jsonschema php-fpm rpm-build chromium dejavu-sans-fonts"
 
 # The packages of a list that are not installed.
 missing_debian() {

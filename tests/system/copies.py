@@ -46,8 +46,22 @@ def starts(site, id):
     return len(site.events(f"host.id:{id} and event.action:agent_start"))
 
 
+def labelled(site):
+    """An agent whose token has labels, beside its own; modes for a label are its modes."""
+    site.post("modes", {"mode": "active", "label": "rack-7"})
+    one = site.agent("one", start=False, options={"reaction.ceiling": "block_ip", "general.labels": "web, eu"})
+    with open(one.token, "w") as f:
+        f.write(site.ctl("tokens", "create", "--label=rack-7,web").stdout)
+    one.start()
+    ok(wait(lambda: one.sessions() and site.connected(), LONG) and host(site, one.host())["labels"] == ["rack-7", "web", "eu"],
+       "a token's labels are its host's, beside its own")
+    ok("rack-7" in site.ctl("hosts").stdout and [h["id"] for h in site.all("hosts", q="labels:*rack-7*")] == [one.host()],
+       "which people see, and search for")
+    return one
+
+
 def both_at_once(site):
-    one = site.agent("one", options={"reaction.ceiling": "block_ip"})
+    one = labelled(site)
     mine = one.host()
     ok(wait(lambda: starts(site, mine) == 1, LONG), "a machine has an agent")
     two = copy_of(site, one, "two").start()

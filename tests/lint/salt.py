@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The Salt formula as Salt would render it. There is no Salt in Debian: its templates are rendered by Jinja with the functions
+that they call, for every pillar that is documented; states are checked for what Salt refuses, and the configuration that they
+write is given to the programs themselves."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+BUILD = os.environ.get("top_builddir", os.getcwd())
+try:
+    import jinja2
+    import yaml
+except ImportError as missing:
+    print(f"1..0 # SKIP {missing}")
+    sys.exit(0)
+
+STATES = {"pkg.installed", "pkg.latest", "pkg.purged", "file.managed", "cmd.run", "service.running", "salt.state", "salt.function"}
+REQUISITES = ("require", "watch", "onchanges", "watch_in", "require_in")
+count = failed = 0
+
+
+def ok(condition, name):
+    global count, failed
+    count += 1
+    failed += not condition
+    print(f"{'ok' if condition else 'not ok'} {count} - {name}")
+    return condition
+
+
+class Loader(yaml.SafeLoader):
+    """Salt refuses an id that is there twice; YAML takes the last."""
+
+
+def mapping(loader, node):
+    loader.flatten_mapping(node)
+    keys = [loader.construct_object(k) for k, _ in node.value]
+    twice = {k for k in keys if keys.count(k) > 1}
+    if twice:
+        raise yaml.YAMLError(f"twice: {twice}")
+    return loader.construct_mapping(node, deep=True)
+
+
+Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
+
+
+def merge(a, b):
+    return {**a, **{k: merge(a[k], v) if isinstance(v, dict) and isinstance(a.get(k), dict) else v for k, v in b.items()}}
+
+
+class Answer(dict):
+    __getattr__ = dict.__getitem__
+
+
+def render(path, pillar, **context):
+    functions = {
+        "pillar.get": lambda key, default, merge=False: (globals()["merge"](default, pillar.get(key, {})) if merge else pillar.get(key, default)),
+        "slsutil.merge": merge,
+        "saltutil.cmd": lambda target, what, args: {
+            "file.file_exists": {"web1": Answer(ret=False), "web2": Answer(ret=True)},
+            "grains.get": {"web1": Answer(ret="web1")},
+            "cmd.run_stdout": {target: Answer(ret="dse1.token")}}[what],
+    }
+    env = jinja2.Environment(loader=jinja2.FileSystemLoader(os.path.join(TOP, "salt")), undefined=jinja2.StrictUndefined,
+                             extensions=["jinja2.ext.do"], keep_trailing_newline=True)
+    env.filters["json"] = json.dumps
+    env.globals.update(salt=functions, pillar=pillar)
+    return env.get_template(path).render(**context)
+
+
+def flaws(text, more=()):
+    """What Salt would refuse of a file of states."""
+    try:
+        states = yaml.load(text, Loader) or {}
+    except yaml.YAMLError as e:
+        return [str(e).replace("\n", " ")]
+    included = {f"{k.split('.')[0]}:{i}" for s in (states, *more) for i, body in s.items() if i != "include" for k in body}
+    wrong = []
+    for name, body in states.items():
+        if name == "include":
+            continue
+        for state, args in body.items():
+            if state not in STATES:
+                wrong.append(f"{name}: {state}")
+            for arg in args:
+                for requisite in REQUISITES:
+                    wrong += [f"{name}: {requisite} {k}: {v}" for one in arg.get(requisite, []) if isinstance(arg, dict)
+                              for k, v in one.items() if f"{k}:{v}" not in included]
+    return wrong
+
+
+def named(text, suffix):
+    return next(b for i, b in yaml.load(text, Loader).items() if i.endswith(suffix))
+
+
+def written(text, path):
+    """The file that a state writes."""
+    managed = yaml.load(text, Loader)[path]["file.managed"]
+    context = next(a["context"] for a in managed if "context" in a)
+    return render("daemonsec/files/conf.jinja", {}, **context)
+
+
+def accepted(program, conf):
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:
+        f.write(conf)
+        f.flush()
+        r = subprocess.run([os.path.join(BUILD, program), "--check-config", "-c", f.name], capture_output=True, text=True)
+        print("".join(f"# {line}\n" for line in (r.stdout + r.stderr).splitlines()), end="")
+        return r.returncode == 0
+
+
+with open(os.path.join(TOP, "salt", "pillar.example")) as f:
+    example = yaml.load(f, Loader)
+packages = {"daemonsec-agent": "salt://packages/daemonsec-agent.deb", "daemonsec-server": "salt://s.deb", "daemonsec-ctl": "salt://c.deb"}
+pillars = {
+    "nothing": {},
+    "the example": example,
+    "a number as ring, and a token": {"daemonsec": {"ring": 1, "token": "dse1.abc"}},
+    "packages, the latest ones": {"daemonsec": {"state": "latest", "packages": packages}},
+    "absent": {"daemonsec": {"state": "absent"}},
+}
+for what, pillar in pillars.items():
+    for sls in ("agent", "server"):
+        text = render(f"daemonsec/{sls}.sls", pillar)
+        wrong = flaws(text)
+        print("".join(f"# {w}\n" for w in wrong), end="")
+        ok(not wrong, f"{sls} with {what} is states that Salt takes")
+both = {s: yaml.load(render(f"daemonsec/{s}.sls", {}), Loader) for s in ("agent", "server")}
+ok(not set(both["agent"]) & set(both["server"]) and yaml.load(render("daemonsec/init.sls", {}), Loader)["include"] ==
+   ["daemonsec.server", "daemonsec.agent"], "both on one host have no id in common")
+agent = render("daemonsec/agent.sls", example)
+conf = written(agent, "/etc/daemonsec/conf.d/50-salt.conf")
+ok("labels = web,ring-0" in conf and "never_block = 192.0.2.0/24" in conf, "labels and the ring are in the agent's configuration")
+ok(accepted("agent/daemonsec-agent", conf), "which the agent takes")
+ok(accepted("server/daemonsec-server", written(render("daemonsec/server.sls", example), "/etc/daemonsec/server.conf.d/50-salt.conf")),
+   "and the server its own")
+token = yaml.load(render("daemonsec/agent.sls", pillars["a number as ring, and a token"]), Loader)["/etc/daemonsec/enrolment-token"]["file.managed"]
+ok({"mode": "0600"} in token and {"show_changes": False} in token and {"contents": "dse1.abc"} in token, "a token is root's alone, and not shown")
+text = render("daemonsec/orch/agents.sls", {"server": "ds1", "target": "web*", "ring": "0"})
+states = yaml.load(text, Loader)
+own = {m: next(a["pillar"]["daemonsec"] for a in states[f"agent-{m}"]["salt.state"] if "pillar" in a) for m in ("web1", "web2")}
+ok(not flaws(text) and own == {"web1": {"ring": "0", "token": "dse1.token"}, "web2": {"ring": "0"}},
+   "the roll-out gives a token to whom has none yet, and to nobody else")
+text = render("daemonsec/orch/remove.sls", {"server": "ds1", "target": "web1"})
+ok(not flaws(text) and list(yaml.load(text, Loader)) == ["revoke-web1", "remove-web1"], "who is removed is revoked first")
+print(f"1..{count}")
+sys.exit(1 if failed else 0)
