@@ -490,14 +490,15 @@ static void
 put_options(struct ctl *c, json_t *body)
 {
 	static const char *const texts[] = { "label", "address", "cidr" };
-	const char *uses = ctl_option(c, "uses");
+	const char *uses = ctl_option(c, "uses"), *text;
 
 	if (uses != NULL)
 		json_object_set_new(
 		    body, "uses", json_integer((json_int_t)strtoll(uses, NULL, 10)));
+	/* Once: an option that was read is gone. */
 	for (size_t i = 0; i < DS_LEN(texts); i++)
-		if (ctl_option(c, texts[i]) != NULL)
-			json_object_set_new(body, texts[i], json_string(ctl_option(c, texts[i])));
+		if ((text = ctl_option(c, texts[i])) != NULL)
+			json_object_set_new(body, texts[i], json_string(text));
 	if (ctl_flag(c, "require-approval"))
 		json_object_set_new(body, "require_approval", json_true());
 	if (ctl_flag(c, "ephemeral"))

@@ -26,9 +26,11 @@ def copies(site):
     return [h for h in site.all("hosts") if h.get("copy_of")]
 
 
-def blocked(site, id, address):
-    """Whether an order for a host is carried out by it, and by nobody else."""
-    made = site.post("reactions", {"kind": "block_ip", "host": id, "address": address, "ttl": "10m"})["id"]
+def blocked(site, id, address, label=None):
+    """Whether an order for a host, or for the only one with a label, is carried out by it."""
+    where = {"label": label} if label else {"host": id}
+    made = site.post("reactions", {"kind": "block_ip", "address": address, "ttl": "10m", **where})
+    made = made.get("items", [made])[0]["id"]
     return wait(lambda: site.get("reactions/" + made)["status"] == "verified", LONG) and site.get("reactions/" + made)["host"]["id"] == id
 
 
@@ -37,7 +39,7 @@ def orders_of_its_own(site, one, two, mine, other):
     ok(wait(lambda: [r for r in site.all("reactions") if r["kind"] == "rebind" and r["host"]["id"] == other and r["status"] == "verified"],
             LONG), "its guard is told whom it takes orders for")
     ok(blocked(site, other, "203.0.113.7"), "and takes them")
-    ok(blocked(site, mine, "203.0.113.8") and not one.said("kind=rebind") and one.said("kind=block_ip outcome=done") == 1 and
+    ok(blocked(site, mine, "203.0.113.8", "rack-7") and not one.said("kind=rebind") and one.said("kind=block_ip outcome=done") == 1 and
        two.said("kind=block_ip outcome=done") == 1, "the first goes on with its own, and each does its own only")
 
 
@@ -47,11 +49,13 @@ def starts(site, id):
 
 
 def labelled(site):
-    """An agent whose token has labels, beside its own; modes for a label are its modes."""
-    site.post("modes", {"mode": "active", "label": "rack-7"})
+    """An agent whose token has labels, beside its own."""
     one = site.agent("one", start=False, options={"reaction.ceiling": "block_ip", "general.labels": "web, eu"})
     with open(one.token, "w") as f:
-        f.write(site.ctl("tokens", "create", "--label=rack-7,web").stdout)
+        f.write(site.ctl("tokens", "create", "--label=rack-7,web", "--cidr", "127.0.0.0/8", "--address", f"127.0.0.1:{site.port}").stdout)
+    token = site.all("enrolment-tokens")[0]
+    ok(token["label"] == "rack-7,web" and token["cidr"] == "127.0.0.0/8" and "rack-7" in site.ctl("tokens").stdout,
+       "a token is made as it was asked for")
     one.start()
     ok(wait(lambda: one.sessions() and site.connected(), LONG) and host(site, one.host())["labels"] == ["rack-7", "web", "eu"],
        "a token's labels are its host's, beside its own")
