@@ -238,7 +238,7 @@ refuse(struct call *c, const struct promotion *p)
 	ds_json_put_string(&c->json, "title", "Conflict");
 	ds_json_put_uint(&c->json, "status", 409);
 	ds_json_put_string(&c->json, "detail",
-	    "automation is not ready for this; \"force\": true overrides what is listed");
+	    "automation is not ready for this; force overrides what is listed");
 	put_blockers(c, "blockers", p->blockers);
 	ds_json_end(&c->json);
 }

@@ -394,7 +394,8 @@ parse(struct parser *p)
 			return r;
 	}
 	if (p->depth > 0)
-		return fail(p, p->end, "expected ')'");
+		return fail(p, p->end,
+		    p->have_operand ? "expected ')'" : "expected a term, and then ')'");
 	if (!p->have_operand && p->pending_len > 0)
 		return fail(p, p->end, "expected a term after \"%s\"",
 		    p->pending[p->pending_len - 1] == QUERY_OP_NOT   ? "not"

@@ -20,6 +20,8 @@ ctl() { "$dir/a/bin/daemonsec-ctl" --server "unix:$dir/a/run/api.sock" "$@"; }
 chmod 755 "$dir"
 check "up --detach returns once server and agent answer, on ports of our choice" \
 	up --prefix "$dir/a" --detach --set detect.learning_min=5s --set server.listen=127.0.0.1:17443 --set api.listen=127.0.0.1:17480
+cp "$dir/out" "$dir/said"
+check "it prints the address that we chose" grep -q "dashboard  *http://127.0.0.1:17480/ " "$dir/said"
 check "the server answers on the socket" ctl status
 check "this host is there and connected" sh -c "'$dir/a/bin/daemonsec-ctl' --server unix:$dir/a/run/api.sock -o json hosts | grep -q '\"connected\": *true'"
 check "the variable that up prints says where it is" env DAEMONSEC_API="unix:$dir/a/run/api.sock" "$dir/a/bin/daemonsec-ctl" status

@@ -388,6 +388,7 @@ an_error_says_the_column_and_what_was_expected(void **state)
 	expect_error("event.action:exec and", 22, "expected a term after \"and\"");
 	expect_error("or x", 1, "expected a term before \"or\"");
 	expect_error("(a or b", 8, "expected ')'");
+	expect_error("a and (", 8, "expected a term, and then ')'");
 	expect_error("a )", 3, "has no '('");
 	expect_error("a () b", 4, "expected a term before ')'");
 	expect_error("file.path:", 11, "file.path: expected a value");
