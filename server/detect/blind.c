@@ -126,7 +126,8 @@ tell_start(struct turn *t, const struct sighting *s)
 	t->host->stopped = false;
 	if (!known)
 		return 0;
-	add_blind(t, away);
+	/* Also when its clock went back: what processes did before is cut off here. */
+	add_blind(t, DS_MAX(away, 1u));
 	if (stopped)
 		return tell_back(t, s);
 	explain_duration(away, age, sizeof(age));

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define FADE      0.5f
@@ -66,6 +67,7 @@ double
 burst_add(struct burst *b, uint64_t edge, double count, uint64_t time_us)
 {
 	uint64_t tick = time_us / BURST_TICK_US;
+	bool is_late = tick + 1 < b->tick;
 	double now, mean, over;
 
 	if (b->tick == 0) {
@@ -77,9 +79,11 @@ burst_add(struct burst *b, uint64_t edge, double count, uint64_t time_us)
 	for (unsigned row = 0; row < BURST_ROWS; row++) {
 		uint32_t at = cell(edge, row);
 
-		b->now[at] += (float)count;
+		b->now[at] += is_late ? 0 : (float)count;
 		b->ever[at] += (float)count;
 	}
+	if (is_late)
+		return 0;
 	burst_look(b, edge, &now, &mean);
 	over = now - mean;
 	if (over <= 0 || b->ticks < 2)

@@ -25,7 +25,8 @@ struct burst {
 
 DS_MUST_CHECK int burst_init(struct burst *b);
 void burst_done(struct burst *b);
-/* Counts; the score, 0 when the edge is no busier than usual.  Clocks that go back count as now. */
+/* Counts; the score, 0 when the edge is no busier than usual.  What comes late, as a backlog does
+ * or what a clock that went back stamps, is no part of the present minute: it has no score. */
 double burst_add(struct burst *b, uint64_t edge, double count, uint64_t time_us);
 /* What the present minute of the edge is, and its mean minute. */
 void burst_look(const struct burst *b, uint64_t edge, double *ret_now, double *ret_mean);

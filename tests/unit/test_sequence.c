@@ -271,6 +271,46 @@ a_destination_that_is_suddenly_busy_is_found(void **s)
 }
 
 static void
+a_backlog_is_no_burst(void **s)
+{
+	struct fixture *f = *s;
+
+	begin(f);
+	live(f, 1000);
+	usual(f);
+	assert_int_equal(fixture_send(f), 0);
+	f->now_us -= 3600 * S;
+	for (unsigned i = 0; i < 50; i++)
+		reach(f, 2, 400);
+	(void)fixture_send(f);
+	/* That there is so much of it is another matter. */
+	assert_null(fused_finding(f, "rate_burst"));
+}
+
+static void
+a_start_of_the_agent_cuts_processes_off_also_when_the_clock_went_back(void **s)
+{
+	struct fixture *f = *s;
+
+	begin(f);
+	live(f, 600);
+	usual(f);
+	assert_int_equal(fixture_send(f), 0);
+	for (unsigned i = 0; i < 12; i++) {
+		struct ds_event ev = fixture_event(f, DS_EVENT_AGENT_STOP, "");
+
+		fixture_add(f, &ev);
+		f->now_us -= i % 2 * 3600 * S; /* every other time */
+		ev = fixture_event(f, DS_EVENT_AGENT_START, "");
+		fixture_add(f, &ev);
+		/* The same process again, as if there had been nothing in between. */
+		start(f, programs[i * 5 % 6], 5);
+	}
+	(void)fixture_send(f);
+	assert_null(fused_finding(f, "window_outlier"));
+}
+
+static void
 what_a_gap_cuts_through_is_not_scored(void **s)
 {
 	struct fixture *f = *s;
@@ -480,6 +520,11 @@ main(void)
 		    what_follows_a_strange_login_is_in_its_alert, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 		    nobody_hides_behind_failing_logins, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_backlog_is_no_burst, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_start_of_the_agent_cuts_processes_off_also_when_the_clock_went_back,
+		    fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 		    what_a_gap_cuts_through_is_not_scored, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
