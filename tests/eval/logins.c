@@ -39,6 +39,7 @@ struct one {
 
 struct source {
 	uint64_t first_us, flagged_us;
+	enum login_finding first_by; /* what flagged it */
 	bool hostile;
 };
 
@@ -338,8 +339,10 @@ tell(const struct login_found *found, void *ctx)
 	struct source *src = found->source[0] != '\0' ? source_of(s, found->source) : NULL;
 
 	if (src != NULL && src->hostile) {
-		if (src->flagged_us == 0)
+		if (src->flagged_us == 0) {
 			src->flagged_us = found->time_us;
+			src->first_by = found->what;
+		}
 		return;
 	}
 	if (found->what == LOGIN_BURST && s->begin_us != 0)
@@ -396,6 +399,7 @@ run_stream(struct stream *s)
 
 struct tally {
 	double hostile, flagged, in_a_minute;
+	double first_by[LOGIN_FINDINGS];
 };
 
 static int
@@ -409,7 +413,10 @@ count_source(const void *key, size_t len, void *value, void *ctx)
 	if (!src->hostile)
 		return 0;
 	t->hostile++;
-	t->flagged += src->flagged_us != 0 && src->flagged_us <= src->first_us + DAY_US;
+	if (src->flagged_us != 0 && src->flagged_us <= src->first_us + DAY_US) {
+		t->flagged++;
+		t->first_by[src->first_by]++;
+	}
 	t->in_a_minute += src->flagged_us != 0 && src->flagged_us <= src->first_us + 60 * S_US;
 	return 0;
 }
@@ -422,11 +429,21 @@ stream_done(struct stream *s)
 	*s = (struct stream){ 0 };
 }
 
+/* What flags sources that try: which of them comes first. */
+static const struct {
+	enum login_finding what;
+	const char *name;
+} rules[] = { { LOGIN_GUESSING, "guessing" }, { LOGIN_SPRAYING, "spraying" },
+	{ LOGIN_TOGETHER, "together" }, { LOGIN_PROBING, "probing" },
+	{ LOGIN_AFTER, "after_guessing" }, { LOGIN_FROM, "new_network" },
+	{ LOGIN_FIRST, "first_ever_user" } };
+
 static int
 measure(const char *name, struct stream *s)
 {
 	unsigned before = 14, days;
 	struct tally t = { 0 };
+	char metric[64];
 	double months;
 	struct stream alone = { 0 };
 	int r;
@@ -441,6 +458,10 @@ measure(const char *name, struct stream *s)
 	eval_print(name, "hostile_sources", t.hostile);
 	eval_print(name, "flagged_24h", t.flagged / t.hostile);
 	eval_print(name, "flagged_60s", t.in_a_minute / t.hostile);
+	for (size_t i = 0; i < DS_LEN(rules); i++) {
+		snprintf(metric, sizeof(metric), "flagged_24h_first_by_%s", rules[i].name);
+		eval_print(name, metric, t.first_by[rules[i].what] / t.hostile);
+	}
 	months = (double)days * HOSTS / 30.4;
 	eval_print(name, "host_months", months);
 	eval_print(name, "false_per_host_month", (double)s->false_alerts / months);

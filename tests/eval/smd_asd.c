@@ -174,8 +174,10 @@ take_machine(const char *train, double step_s, struct sums *sums)
 	struct machine m = { .labels = NULL };
 	int r = read_machine(train, step_s, &m);
 
-	if (r < 0)
-		printf("# %s: %s, left out\n", train, strerror(-r));
+	if (r == -EBADMSG)
+		printf("# %s: train, test and label do not fit together, left out\n", train);
+	else if (r < 0)
+		printf("# %s: test or label: %s, left out\n", train, strerror(-r));
 	else
 		r = measure(&m, sums);
 	eval_table_free(&m.train);
