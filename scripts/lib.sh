@@ -13,7 +13,7 @@ need_root() { [ "$(id -u)" = 0 ] || die "needs root: sudo $0"; }
 
 # Packages by family: what the build needs, then what the tests need beside it.
 debian_build="gcc make autoconf autoconf-archive automake pkg-config clang llvm bpftool libbpf-dev libelf-dev
- libevent-dev libssl-dev libsqlite3-dev libmicrohttpd-dev zlib1g-dev libdeflate-dev libjansson-dev libpcre2-dev libyaml-dev libmaxminddb-dev nettle-dev libgmp-dev
+ libevent-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libgnutls28-dev zlib1g-dev libdeflate-dev libjansson-dev libpcre2-dev libyaml-dev libmaxminddb-dev nettle-dev libgmp-dev
  libnftnl-dev libmnl-dev  libcmocka-dev libseccomp-dev libsystemd-dev libcurl4-openssl-dev libcrypt-dev python3 ca-certificates"
 ubuntu_build="${debian_build/bpftool/linux-tools-common linux-tools-generic}"
 debian_test="wrk python3-aiosmtpd binutils curl jq openssl sqlite3 iproute2 procps util-linux mandoc xz-utils libclang-rt-14-dev
@@ -24,7 +24,7 @@ debian_test="wrk python3-aiosmtpd binutils curl jq openssl sqlite3 iproute2 proc
 debian_packages="dpkg-dev debhelper lintian ansible-core ansible-lint openssh-client rpm rpmlint"
 fedora_packages="rpm-build rpmlint ansible-core ansible-lint openssh-clients"
 fedora_build="gcc make autoconf autoconf-archive automake pkgconf clang llvm bpftool libbpf-devel
- elfutils-libelf-devel libevent-devel openssl-devel sqlite-devel libmicrohttpd-devel zlib-devel libdeflate-devel
+ elfutils-libelf-devel libevent-devel openssl-devel sqlite-devel libmicrohttpd-devel gnutls-devel zlib-devel libdeflate-devel
  jansson-devel pcre2-devel libyaml-devel libmaxminddb-devel nettle-devel gmp-devel libnftnl-devel libmnl-devel libcmocka-devel libseccomp-devel systemd-devel libcurl-devel libxcrypt-devel python3"
 fedora_test="binutils curl jq openssl sqlite iproute procps-ng util-linux mandoc xz nginx nginx-mod-http-perl fcgiwrap
  spawn-fcgi openssh-server openssh-clients sshpass cronie postgresql-server rsyslog rsyslog-openssl prometheus logrotate debootstrap nftables

@@ -493,6 +493,7 @@ reload(struct server *s)
 	struct server_config cfg;
 	struct react_settings settings;
 	struct detect_config detect;
+	char why[WHY_SIZE];
 	bool failed;
 
 	ds_systemd_reloading();
@@ -508,6 +509,10 @@ reload(struct server *s)
 		react_configure(s->react, &settings);
 		fleet_set_silent_after(s->fleet, cfg.silent_after_ms * 1000);
 		ds_log(INFO, "configuration read again", "file=\"%s\"", s->file);
+		failed = api_reload(s->api, &cfg, why, sizeof(why)) < 0;
+		if (failed)
+			ds_log(ERROR, "the API's certificate is refused, the old one stays",
+			    "why=\"%s\"", why);
 	}
 	ds_conf_free(server_options, &cfg);
 	api_set_reload_failed(s->api, failed);

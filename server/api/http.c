@@ -10,6 +10,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "server/api/call.h"
+#include "server/api/cert.h"
 #include "server/api/listen.h"
 #include "server/api/pace.h"
 #include "server/api/pool.h"
@@ -52,8 +53,8 @@ struct http {
 	_Atomic bool stopping;
 	_Atomic unsigned in_flight;
 	unsigned port;
-	char *tls_cert, *tls_key; /* PEM */
-	struct web *web;          /* the dashboard; NULL: none is installed */
+	bool has_tls;    /* the TCP listener speaks it */
+	struct web *web; /* the dashboard; NULL: none is installed */
 };
 
 /* ---- connections */
@@ -284,7 +285,7 @@ bind_all(struct http *h, char *why, size_t size)
 		add_listener(h, fd, true);
 	}
 	if (c->api_listen[0]) {
-		fd = listen_tcp(c->api_listen, c->api_tls_cert[0] != '\0', &h->port, why, size);
+		fd = listen_tcp(c->api_listen, h->has_tls, &h->port, why, size);
 		if (fd < 0)
 			return fd;
 		add_listener(h, fd, false);
@@ -298,12 +299,12 @@ serve(struct http *h, struct listener *l)
 	unsigned flags =
 	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 	struct MHD_OptionItem tls[] = {
-		{ MHD_OPTION_HTTPS_MEM_CERT, 0, h->tls_cert },
-		{ MHD_OPTION_HTTPS_MEM_KEY, 0, h->tls_key },
+		{ MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)(intptr_t)cert_retrieve },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)CERT_PRIORITIES },
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
-	if (!l->is_unix && h->tls_cert != NULL)
+	if (!l->is_unix && h->has_tls)
 		flags |= MHD_USE_TLS;
 	else
 		tls[0].option = MHD_OPTION_END;
@@ -330,7 +331,7 @@ http_serve(struct http *h, struct follow *follow, char *why, size_t size)
 			continue;
 		snprintf(why, size, "cannot serve %s%s",
 		    h->listeners[i].is_unix ? c->api_unix : c->api_listen,
-		    h->tls_cert != NULL ? " with [api] tls_cert and tls_key" : "");
+		    h->has_tls ? " with [api] tls_cert and tls_key" : "");
 		return r;
 	}
 	return 0;
@@ -370,10 +371,9 @@ http_new(const struct http_config *cfg, char *why, size_t size)
 	if (h == NULL)
 		return NULL;
 	h->cfg = *cfg;
-	if (c->api_tls_cert[0])
-		r = listen_read_pem(c->api_tls_cert, &h->tls_cert, why, size);
-	if (r == 0 && c->api_tls_cert[0])
-		r = listen_read_pem(c->api_tls_key, &h->tls_key, why, size);
+	h->has_tls = c->api_listen[0] && c->api_tls_cert[0];
+	if (h->has_tls)
+		r = cert_load(c->api_tls_cert, c->api_tls_key, why, size);
 	if (r == 0)
 		r = load_web(h, why, size);
 	if (r == 0)
@@ -385,6 +385,20 @@ http_new(const struct http_config *cfg, char *why, size_t size)
 		return NULL;
 	}
 	return h;
+}
+
+int
+http_reload(struct http *h, const struct server_config *c, char *why, size_t size)
+{
+	bool wants_tls = c->api_listen[0] && c->api_tls_cert[0];
+
+	if (wants_tls != h->has_tls) {
+		snprintf(why, size,
+		    "[api] tls_cert: the API begins or ends to speak TLS after a "
+		    "restart");
+		return -EBUSY;
+	}
+	return wants_tls ? cert_load(c->api_tls_cert, c->api_tls_key, why, size) : 0;
 }
 
 static bool
@@ -415,10 +429,7 @@ http_stop(struct http *h)
 	if (h->listeners_len > 0 && h->listeners[0].is_unix)
 		listen_remove(h->cfg.cfg->server->api_unix);
 	web_free(h->web);
-	free(h->tls_cert);
-	if (h->tls_key != NULL)
-		explicit_bzero(h->tls_key, strlen(h->tls_key));
-	free(h->tls_key);
+	cert_forget();
 	free(h);
 }
 

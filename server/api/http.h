@@ -17,6 +17,7 @@
 
 struct follow;
 struct http;
+struct server_config;
 
 struct http_stats {
 	_Atomic uint64_t requests, refused, failed, timeouts;
@@ -35,6 +36,10 @@ struct http_config {
 struct http *http_new(const struct http_config *cfg, char *ret_why, size_t why_size);
 /* Starts the listeners; follow is borrowed until http_stop().  0, or -errno and a sentence. */
 DS_MUST_CHECK int http_serve(struct http *h, struct follow *follow, char *ret_why, size_t why_size);
+/* Takes the certificate that the files hold now; connections that are open go on.  0, or -errno and
+ * a sentence: the one from before stays. */
+DS_MUST_CHECK int http_reload(
+    struct http *h, const struct server_config *c, char *ret_why, size_t why_size);
 /* Refuses new requests and answers those under way; the pool's threads are gone afterwards. */
 void http_quiesce(struct http *h);
 /* Closes every connection and frees; the followers must have been stopped. */

@@ -2,8 +2,6 @@
 /* listen - called by http.c when the server starts; the descriptors are libmicrohttpd's then. */
 #include "server/api/listen.h"
 
-#include "lib/file.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +14,6 @@
 #include <unistd.h>
 
 #define BACKLOG 128
-#define PEM_MAX (256u << 10) /* bytes */
 
 static int
 fail(char *why, size_t size, const char *what, const char *where)
@@ -145,15 +142,4 @@ listen_tcp(const char *text, bool has_tls, unsigned *ret_port, char *why, size_t
 	*ret_port = ntohs(a.ss_family == AF_INET ? ((struct sockaddr_in *)&a)->sin_port
 						 : ((struct sockaddr_in6 *)&a)->sin6_port);
 	return fd;
-}
-
-int
-listen_read_pem(const char *path, char **ret, char *why, size_t size)
-{
-	size_t len;
-	int r = ds_file_read(path, PEM_MAX, ret, &len);
-
-	if (r < 0)
-		snprintf(why, size, "cannot read %s: %s", path, strerror(-r));
-	return r;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* listen - sockets for the API's listeners, and the files of its certificate. */
+/* listen - sockets for the API's listeners. */
 #ifndef SERVER_API_LISTEN_H
 #define SERVER_API_LISTEN_H
 
@@ -15,6 +15,5 @@ DS_MUST_CHECK int listen_unix(const char *path, char *ret_why, size_t size);
 DS_MUST_CHECK int listen_tcp(
     const char *text, bool has_tls, unsigned *ret_port, char *ret_why, size_t size);
 void listen_remove(const char *path);
-DS_MUST_CHECK int listen_read_pem(const char *path, char **ret, char *ret_why, size_t size);
 
 #endif

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -490,12 +491,13 @@ def stream(site, token):
         c.close()
 
 
-def certificate(dir):
-    """One for 127.0.0.1, signed by an authority of its own: paths of the authority's, of its own, and of its key."""
-    ca, cert, key = (os.path.join(dir, n) for n in ("ca.pem", "cert.pem", "key.pem"))
+def certificate(dir, name=""):
+    """One for 127.0.0.1, signed by the authority of the directory: paths of the authority's, of its own, and of its key."""
+    ca, cert, key = (os.path.join(dir, n) for n in ("ca.pem", name + "cert.pem", name + "key.pem"))
     run = lambda *args: subprocess.run(["openssl", *args], check=True, capture_output=True)
-    run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=authority",
-        "-days", "2", "-keyout", dir + "/ca.key", "-out", ca)
+    if not os.path.exists(ca):
+        run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=authority",
+            "-days", "2", "-keyout", dir + "/ca.key", "-out", ca)
     run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=127.0.0.1",
         "-keyout", key, "-out", dir + "/cert.csr")
     with open(dir + "/ext", "w") as f:
@@ -511,9 +513,59 @@ def over_tls(port, token, **trust):
     return json.loads(c.getresponse().read())
 
 
+def renewed(site, ca, cert, key, other):
+    """The certificate is replaced below a server that people talk to: they go on, who comes gets the new one, and files
+    that are no good change nothing."""
+    def curl():
+        r = subprocess.run(["curl", "-sS", "--cacert", ca, "https://127.0.0.1:7580/healthz"], capture_output=True, text=True)
+        return r.returncode == 0 and r.stdout
+
+    def shown():
+        r = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:7580", "-CAfile", ca, "-verify_return_error"],
+                           input="", capture_output=True, text=True)
+        r = subprocess.run(["openssl", "x509", "-noout", "-serial"], input=r.stdout, capture_output=True, text=True)
+        return r.stdout
+
+    def hang_up(said):
+        before = site.process.text().count(said)
+        site.process.p.send_signal(signal.SIGHUP)
+        return wait(lambda: site.process.text().count(said) > before)
+
+    def serial_of(path):
+        return subprocess.run(["openssl", "x509", "-noout", "-serial", "-in", path], capture_output=True, text=True).stdout
+
+    first, second = serial_of(cert), serial_of(other[1])
+    ok(curl() and shown() == first, "curl and openssl are content with the certificate")
+    open_ = http.client.HTTPSConnection("127.0.0.1", 7580, timeout=60, context=ssl.create_default_context(cafile=ca))
+    open_.request("GET", "/healthz")
+    open_.getresponse().read()
+    sock = open_.sock
+    with open(cert, "w") as f:
+        f.write(open(other[1]).read())
+    ok(hang_up("is not the key of the certificate") and shown() == first and curl(),
+       "a certificate whose key has not come yet is refused, and the old pair serves on")
+    ok(site.get("status")["health"]["store"]["status"] == "degraded", "status says that a change was refused")
+    with open(key, "w") as f:
+        f.write(open(other[2]).read())
+    ok(hang_up("configuration read again") and wait(lambda: shown() == second) and curl(), "with its key the new one is taken")
+    ok(site.get("status")["health"]["store"]["status"] == "ok", "and all is well again")
+    open_.request("GET", "/healthz")
+    ok(open_.getresponse().read() and open_.sock is sock, "a connection from before goes on")
+    for text, says in (("not a certificate", "holds no certificate"), ("", "holds no certificate")):
+        with open(cert, "w") as f:
+            f.write(text)
+        ok(hang_up(says) and shown() == second, f"{text or 'nothing at all'} is refused with a reason")
+    os.unlink(cert)
+    ok(hang_up("cannot read") and shown() == second, "so is a file that is not there")
+    old = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:7580", "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"],
+                         input="", capture_output=True, text=True)
+    ok(old.returncode != 0 and "Cipher is (NONE)" in old.stdout, "nobody speaks TLS 1.1")
+
+
 def https():
     dir = tempfile.mkdtemp(prefix="daemonsec-https.")
     ca, cert, key = certificate(dir)
+    other = certificate(dir, "other-")
     with Site({"api.tls_cert": cert, "api.tls_key": key}, port=7543, api_port=7580) as site:
         token = site.post("api-tokens", {"name": "tls", "scopes": ["*:read"]})["token"]
         doc = over_tls(7580, token, cafile=ca)
@@ -526,6 +578,7 @@ def https():
         ok(status_of(raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 2, ("127.0.0.1", 7580))) in (0, 400),
            "and plain HTTP gets no answer there")
         ok(over_tls(7580, token, cafile=ca)["version"], "which harms nobody")
+        renewed(site, ca, cert, key, other)
     shutil.rmtree(dir)
 
 
