@@ -2,7 +2,7 @@
 EXTRA_DIST += doc/architecture.md doc/benchmarks.md doc/detection.md doc/install.md doc/style.md
 EXTRA_DIST += doc/reactions.md doc/enrolment.md doc/containers.md doc/siem.md doc/prometheus.md doc/honeypot.md doc/examples/siem_pull.py doc/deploys.md doc/fail2ban.md \
 	doc/examples/post-receive doc/examples/github-actions.yml doc/examples/gitlab-ci.yml
-EXTRA_DIST += doc/concepts.md doc/alerts.md doc/tuning.md doc/notify.md doc/threats.md doc/comparison.md doc/runbook.md \
+EXTRA_DIST += doc/access.md doc/concepts.md doc/alerts.md doc/tuning.md doc/notify.md doc/threats.md doc/comparison.md doc/runbook.md \
 	doc/promises.md
 dist_man_MANS += doc/daemonsec-sim.8
 EXTRA_DIST += doc/daemonsec.conf.5.in doc/daemonsec-server.conf.5.in

@@ -140,22 +140,35 @@ find_session(const struct people *p, const uint8_t hash[ACCESS_HASH_SIZE], uint6
 	return 0;
 }
 
-int
-access_session(struct access *a, const char *secret, uint64_t now_us, struct caller *ret)
+static int
+session_of(
+    struct access *a, const uint8_t hash[ACCESS_HASH_SIZE], uint64_t now_us, struct caller *ret)
 {
-	struct ds_version *v;
-	uint8_t hash[ACCESS_HASH_SIZE];
+	struct ds_version *v = ds_snapshot_acquire(a->people);
 	int r;
 
-	if (secret == NULL || strlen(secret) != ACCESS_SECRET_TEXT - 1)
-		return -EACCES;
-	SHA256((const unsigned char *)secret, ACCESS_SECRET_TEXT - 1, hash);
-	v = ds_snapshot_acquire(a->people);
 	if (v == NULL)
 		return -EACCES;
 	r = find_session(ds_version_value(v), hash, now_us, ret);
 	ds_version_release(v);
 	return r;
+}
+
+int
+access_session(struct access *a, const char *secret, uint64_t now_us, struct caller *ret)
+{
+	uint8_t hash[ACCESS_HASH_SIZE];
+
+	if (secret == NULL || strlen(secret) != ACCESS_SECRET_TEXT - 1)
+		return -EACCES;
+	SHA256((const unsigned char *)secret, ACCESS_SECRET_TEXT - 1, hash);
+	return session_of(a, hash, now_us, ret);
+}
+
+int
+access_again(struct access *a, const struct caller *caller, uint64_t now_us, struct caller *ret)
+{
+	return session_of(a, caller->session, now_us, ret);
 }
 
 bool

@@ -40,6 +40,9 @@ DS_MUST_CHECK int access_read(
 /* Whose session the cookie's secret is.  0, or -EACCES. */
 DS_MUST_CHECK int access_session(
     struct access *a, const char *secret, uint64_t now_us, struct caller *ret);
+/* The same for somebody who was let in by it before. */
+DS_MUST_CHECK int access_again(
+    struct access *a, const struct caller *caller, uint64_t now_us, struct caller *ret);
 /* False: no such user. */
 bool access_user(struct access *a, const char *name, struct access_user *ret);
 /* Users with the role admin that are not disabled. */

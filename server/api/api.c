@@ -10,6 +10,7 @@
 #include "server/api/auth.h"
 #include "server/api/bodies.h"
 #include "server/api/follow.h"
+#include "server/api/gate.h"
 #include "server/api/hooks.h"
 #include "server/api/signin.h"
 #include "server/api/state.h"
@@ -64,6 +65,15 @@ tick(void *ctx)
 	api->events_per_10s =
 	    ms ? (api->sample_events[now] - api->sample_events[old]) * 10000 / ms : 0;
 	api->samples++;
+}
+
+static bool
+may_stay(void *ctx, const struct caller *caller, const char *scope)
+{
+	struct api *api = ctx;
+	struct gate gate = { api->auth, api->access };
+
+	return gate_still(&gate, caller, scope);
 }
 
 /* ---- start and stop */
@@ -133,7 +143,7 @@ start(struct api *api, char *why, size_t size)
 	if (api->http == NULL)
 		return -EIO;
 	name_url(api);
-	api->follow = follow_start(&api->cfg, tick, api);
+	api->follow = follow_start(&api->cfg, tick, may_stay, api);
 	if (api->follow == NULL) {
 		snprintf(why, size, "cannot start the followers' thread");
 		return -ENOMEM;
@@ -179,6 +189,12 @@ unsigned
 api_port(const struct api *api)
 {
 	return http_port(api->http);
+}
+
+int
+api_reload(struct api *api, const struct server_config *c, char *why, size_t size)
+{
+	return http_reload(api->http, c, why, size);
 }
 
 void

@@ -38,6 +38,10 @@ struct api *api_start(const struct api_config *cfg, char *ret_why, size_t why_si
 void api_stop(struct api *api);
 /* The port of the HTTP listener (for port 0 in tests); 0: none. */
 unsigned api_port(const struct api *api);
+/* Reads what may have changed beside the configuration: the certificate.  0, or -errno and a
+ * sentence: all stays as it is. */
+DS_MUST_CHECK int api_reload(
+    struct api *api, const struct server_config *c, char *ret_why, size_t why_size);
 /* Any thread: the last reload of the configuration failed (NULL: it did not); /readyz tells. */
 void api_set_reload_failed(struct api *api, bool failed);
 

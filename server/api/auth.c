@@ -181,6 +181,12 @@ auth_is_scope(const char *text)
 	return false;
 }
 
+static void
+name_of(const struct token *t, char ret[CALLER_NAME_MAX])
+{
+	snprintf(ret, CALLER_NAME_MAX, "token:%s", t->id);
+}
+
 static int
 find_token(const struct tokens *t, const uint8_t hash[32], uint64_t now_us, struct caller *ret)
 {
@@ -193,7 +199,7 @@ find_token(const struct tokens *t, const uint8_t hash[32], uint64_t now_us, stru
 	if (found == NULL || (found->expires_us != 0 && now_us >= found->expires_us))
 		return -EACCES;
 	*ret = (struct caller){ .kind = CALLER_TOKEN, .scopes_len = found->scopes_len };
-	snprintf(ret->name, sizeof(ret->name), "token:%s", found->id);
+	name_of(found, ret->name);
 	memcpy(ret->principal, found->owner, sizeof(ret->principal));
 	memcpy(ret->scopes, found->scopes, sizeof(ret->scopes));
 	return 0;
@@ -218,6 +224,23 @@ auth_token(struct auth *a, const char *authorization, uint64_t now_us, struct ca
 	r = find_token(ds_version_value(v), hash, now_us, ret);
 	ds_version_release(v);
 	return r;
+}
+
+bool
+auth_has(struct auth *a, const struct caller *caller, uint64_t now_us)
+{
+	struct ds_version *v = ds_snapshot_acquire(a->tokens);
+	const struct tokens *t = v != NULL ? ds_version_value(v) : NULL;
+	char name[CALLER_NAME_MAX];
+	bool found = false;
+
+	for (size_t i = 0; t != NULL && i < t->len; i++) {
+		name_of(&t->items[i], name);
+		found |= strcmp(name, caller->name) == 0 &&
+			 (t->items[i].expires_us == 0 || now_us < t->items[i].expires_us);
+	}
+	ds_version_release(v);
+	return found;
 }
 
 int

@@ -36,6 +36,8 @@ bool auth_peer_is_admin(int fd);
  */
 DS_MUST_CHECK int auth_token(
     struct auth *a, const char *authorization, uint64_t now_us, struct caller *ret);
+/* Whether the token of somebody who was let in is still there and not expired. */
+bool auth_has(struct auth *a, const struct caller *caller, uint64_t now_us);
 /* A fresh token and its hash as 64 hexadecimal digits. */
 DS_MUST_CHECK int auth_make(char token[AUTH_TOKEN_TEXT], char hash[65]);
 /* Whether the text is a scope: "*", "events:read", "events:*", "*:read". */

@@ -75,6 +75,7 @@ struct follow {
 	bool started;
 	uint64_t commits;
 	void (*tick)(void *ctx);
+	bool (*may_stay)(void *ctx, const struct caller *caller, const char *scope);
 	void *tick_ctx;
 	uint64_t tick_ms;
 };
@@ -284,9 +285,22 @@ turn(struct follow *f)
 	committed = stats.commits != f->commits;
 	f->commits = stats.commits;
 	for (unsigned i = 0; i < f->len; i++) {
+		if (f->followers[i]->ended)
+			continue;
 		if (committed || f->followers[i]->behind)
 			advance(f, f->followers[i]);
 		beat(f->followers[i]);
+	}
+}
+
+static void
+end_those_who_may_not(struct follow *f)
+{
+	for (unsigned i = 0; i < f->len; i++) {
+		struct follower *w = f->followers[i];
+
+		if (!w->ended && !f->may_stay(f->tick_ctx, &w->request->caller, w->request->scope))
+			end(w);
 	}
 }
 
@@ -302,6 +316,7 @@ follow_main(void *arg)
 		if (ds_clock_monotonic_ms() - f->tick_ms < 1000)
 			continue;
 		f->tick_ms = ds_clock_monotonic_ms();
+		end_those_who_may_not(f);
 		f->tick(f->tick_ctx);
 	}
 	take_added(f, ds_mailbox_take(f->added));
@@ -317,7 +332,8 @@ follow_main(void *arg)
 /* ---- other threads */
 
 struct follow *
-follow_start(const struct api_config *cfg, void (*tick)(void *ctx), void *ctx)
+follow_start(const struct api_config *cfg, void (*tick)(void *ctx),
+    bool (*may_stay)(void *ctx, const struct caller *caller, const char *scope), void *ctx)
 {
 	struct follow *f = calloc(1, sizeof(*f));
 
@@ -325,6 +341,7 @@ follow_start(const struct api_config *cfg, void (*tick)(void *ctx), void *ctx)
 		return NULL;
 	f->cfg = cfg;
 	f->tick = tick;
+	f->may_stay = may_stay;
 	f->tick_ctx = ctx;
 	f->added = ds_mailbox_new(FOLLOWERS_MAX);
 	if (f->added != NULL && cfg->backend->reader_open(cfg->store, &f->reader) == 0)

@@ -11,13 +11,14 @@
 #define SERVER_API_FOLLOW_H
 
 #include "lib/mailbox.h"
+#include "server/api/caller.h"
 #include "server/api/query.h"
 #include "server/store/store.h"
 
 #include <sys/types.h>
 
 #define FOLLOWERS_MAX        1024u /* of changes; */
-#define FOLLOWERS_EVENTS_MAX 32u  /* of events, which cost a search each */
+#define FOLLOWERS_EVENTS_MAX 32u   /* of events, which cost a search each */
 
 struct api_config;
 struct follow;
@@ -29,10 +30,14 @@ struct follow_request {
 	struct query *query;           /* events: taken */
 	struct segment_position after; /* begins behind it */
 	uint64_t time_min_us;          /* not what happened before; 0: open */
+	struct caller caller;          /* who follows */
+	const char *scope;             /* what that needs, static */
 };
 
-/* `tick` is called on the thread about once a second, for whoever else has little to do. */
-struct follow *follow_start(const struct api_config *cfg, void (*tick)(void *ctx), void *ctx);
+/* About once a second, on the thread: `tick`, for whoever else has little to do, and `may_stay` for
+ * each follower.  Whose token was revoked or whose session ended hears no more. */
+struct follow *follow_start(const struct api_config *cfg, void (*tick)(void *ctx),
+    bool (*may_stay)(void *ctx, const struct caller *caller, const char *scope), void *ctx);
 /* Ends every stream; the thread is gone afterwards.  Then, when no follower is left, free it. */
 void follow_stop(struct follow *f);
 void follow_free(struct follow *f);

@@ -13,17 +13,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* What is so far-reaching that a person gives the password again, unless that was just now. */
-static const struct {
-	const char *method, *path;
-} confirmed[] = {
-	{ "POST", "users" },
-	{ "PATCH", "users/{id}" },
-	{ "DELETE", "users/{id}" },
-	{ "POST", "api-tokens" },
-	{ "POST", "session/totp" },
-};
-
 static const char *
 header(const struct request *r, const char *name)
 {
@@ -103,17 +92,26 @@ identify(const struct gate *g, struct request *r, bool is_unix)
 	    "\"daemonsec-ctl api-tokens create\"");
 }
 
+/* Only a session can be somebody else's browser: a token does what it was made for, and who is root
+ * at the socket needs no password of ours. */
 static bool
 is_confirmed(const struct request *r, const struct route *route)
 {
-	if (r->caller.kind != CALLER_SESSION ||
-	    ds_clock_wall_us() < r->caller.confirmed_us + ACCESS_CONFIRM_US)
-		return true;
-	for (size_t i = 0; i < DS_LEN(confirmed); i++)
-		if (strcmp(route->method, confirmed[i].method) == 0 &&
-		    strcmp(route->path, confirmed[i].path) == 0)
-			return false;
-	return true;
+	return r->caller.kind != CALLER_SESSION || !route_wants_confirm(route) ||
+	       ds_clock_wall_us() < r->caller.confirmed_us + ACCESS_CONFIRM_US;
+}
+
+bool
+gate_still(const struct gate *g, const struct caller *caller, const char *scope)
+{
+	uint64_t now_us = ds_clock_wall_us();
+	struct caller now = *caller;
+
+	if (caller->kind == CALLER_TOKEN)
+		return auth_has(g->auth, caller, now_us);
+	if (caller->kind == CALLER_SESSION && access_again(g->access, caller, now_us, &now) < 0)
+		return false;
+	return caller_may(&now, scope);
 }
 
 bool

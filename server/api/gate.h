@@ -23,6 +23,8 @@ struct gate {
 	struct access *access;
 };
 
+/* Whether somebody who was let in still would be. */
+bool gate_still(const struct gate *g, const struct caller *caller, const char *scope);
 /* Fills r->caller.  False: a problem was written. */
 bool gate_check(const struct gate *g, struct request *r, const struct route *route, bool is_unix);
 

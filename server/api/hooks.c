@@ -9,7 +9,6 @@
 #include "server/api/hooks.h"
 
 #include "lib/clock.h"
-#include "lib/map.h"
 #include "server/api/caller.h"
 #include "server/api/hook.h"
 #include "server/api/hook_secrets.h"
@@ -212,7 +211,7 @@ refuse(struct taking *t, unsigned status, const char *type, const char *text)
 {
 	struct call *c = t->c;
 	struct throttle *throttle = &api_signin(c->worker->api)->throttle;
-	uint64_t key = ds_hash(c->peer, strlen(c->peer)) ^ 1, now_ms = ds_clock_monotonic_ms();
+	uint64_t key = throttle_key(c->peer, ":hooks"), now_ms = ds_clock_monotonic_ms();
 	uint64_t wait_ms = throttle_wait(throttle, key, now_ms);
 
 	if (wait_ms > 0) {
@@ -221,7 +220,7 @@ refuse(struct taking *t, unsigned status, const char *type, const char *text)
 		    c->retry_after_s);
 		return;
 	}
-	throttle_failed(throttle, key, now_ms);
+	throttle_failed(throttle, &throttle_user, key, now_ms);
 	/* The refusal is no less one when the disk is full. */
 	(void)write_down(t, type, nothing);
 	call_problem(c, status, type, "%s", text);

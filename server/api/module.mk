@@ -9,7 +9,7 @@ server_libdsserver_a_SOURCES += server/api/alerts.c server/api/alerts.h server/a
 	server/api/status.c server/api/tokens.c server/api/authority.c server/api/daemons.h server/api/profile_versions.c server/api/plane.c server/api/plane.h server/api/windows.c server/api/web.c server/api/web.h
 server_libdsserver_a_SOURCES += server/api/access.c server/api/access.h server/api/audit_list.c server/api/channels.c server/api/caller.c \
 	server/api/caller.h server/api/gate.c server/api/gate.h server/api/password.c server/api/password.h \
-	server/api/session.c server/api/signin.h server/api/stream.c server/api/stream.h server/api/throttle.c server/api/throttle.h server/api/users.c \
+	server/api/cert.c server/api/cert.h server/api/session.c server/api/signin.h server/api/stream.c server/api/stream.h server/api/throttle.c server/api/throttle.h server/api/users.c \
 	server/api/users.h
 server_libdsserver_a_SOURCES += server/api/modes.c server/api/reactions.c server/api/reactions.h server/api/reactions_change.c \
 	server/api/reactions_simulate.c

@@ -300,6 +300,8 @@ request_work(struct request *r, struct call_worker *worker, struct follow *follo
 	memcpy(r->set_cookie, c.set_cookie, sizeof(r->set_cookie));
 	if (c.follow == NULL)
 		return;
+	c.follow->caller = r->caller;
+	c.follow->scope = r->route->scope;
 	r->follower = follow_add(follow, c.follow, resume, r);
 	if (r->follower == NULL)
 		request_problem(r, 503, "busy", "too many followers already");

@@ -120,6 +120,36 @@ const struct route route_table[] = {
 	{ NULL, NULL, NULL, NULL, NULL },
 };
 
+/* What acts on hosts, lets somebody in or keeps them out, or changes what is judged and by what. */
+static const struct {
+	const char *method, *path;
+} confirmed[] = {
+	{ "POST", "hosts/{id}/revoke" },
+	{ "POST", "daemons/{id}/rollback" },
+	{ "POST", "rules" },
+	{ "DELETE", "rules/{id}" },
+	{ "POST", "reactions" },
+	{ "POST", "reactions/undo" },
+	{ "POST", "reactions/pause" },
+	{ "POST", "reactions/resume" },
+	{ "POST", "reactions/{id}/approve" },
+	{ "POST", "modes" },
+	{ "POST", "models/import" },
+	{ "POST", "models/forget" },
+	{ "POST", "models/{id}/activate" },
+	{ "POST", "enrolment-tokens" },
+	{ "POST", "enrolment-tokens/batch" },
+	{ "DELETE", "enrolment-tokens/{id}" },
+	{ "POST", "authority/rotate" },
+	{ "POST", "hooks/{id}/rotate" },
+	{ "POST", "api-tokens" },
+	{ "DELETE", "api-tokens/{id}" },
+	{ "POST", "session/totp" },
+	{ "POST", "users" },
+	{ "PATCH", "users/{id}" },
+	{ "DELETE", "users/{id}" },
+};
+
 static bool
 path_matches(const char *pattern, const char *url, char *ret_id, size_t size)
 {
@@ -171,4 +201,14 @@ route_is_ordered(const struct route *r)
 {
 	return strcmp(r->method, "GET") != 0 && r->answer != session_create &&
 	       r->answer != session_confirm;
+}
+
+bool
+route_wants_confirm(const struct route *r)
+{
+	for (size_t i = 0; i < DS_LEN(confirmed); i++)
+		if (strcmp(r->method, confirmed[i].method) == 0 &&
+		    strcmp(r->path, confirmed[i].path) == 0)
+			return true;
+	return false;
 }

@@ -24,6 +24,9 @@ const struct route *route_find(const char *method, const char *url, char *ret_id
  * in, which takes long and changes nothing that others change. */
 bool route_is_ordered(const struct route *r);
 
+/* Whether a person who signed in must have given the password in the last ACCESS_CONFIRM_US. */
+bool route_wants_confirm(const struct route *r);
+
 void status_show(struct call *c);
 void hosts_list(struct call *c);
 void hosts_show(struct call *c);

@@ -7,7 +7,6 @@
  * (HttpOnly, SameSite=Strict) and the page gets the token that goes into X-CSRF-Token.
  */
 #include "lib/clock.h"
-#include "lib/map.h"
 #include "lib/tls.h"
 #include "server/api/gate.h"
 #include "server/api/routes.h"
@@ -111,9 +110,11 @@ put_session(struct call *c, const struct caller *who, const char *secret)
 /* ---- whether a password is right */
 
 static bool
-wait_first(struct call *c, struct signin *s, uint64_t key)
+wait_first(struct call *c, struct signin *s, const char *name)
 {
-	uint64_t ms = throttle_wait(&s->throttle, key, ds_clock_monotonic_ms());
+	uint64_t now_ms = ds_clock_monotonic_ms();
+	uint64_t ms = DS_MAX(throttle_wait(&s->throttle, throttle_key(c->peer, name), now_ms),
+	    throttle_wait(&s->throttle, throttle_key(c->peer, NULL), now_ms));
 
 	if (ms == 0 && atomic_fetch_add(&s->checks, 1) < CHECKS_MAX)
 		return true;
@@ -126,27 +127,31 @@ wait_first(struct call *c, struct signin *s, uint64_t key)
 	return false;
 }
 
+static void
+count_failure(struct call *c, struct signin *s, const char *name)
+{
+	uint64_t now_ms = ds_clock_monotonic_ms();
+
+	throttle_failed(&s->throttle, &throttle_user, throttle_key(c->peer, name), now_ms);
+	throttle_failed(&s->throttle, &throttle_address, throttle_key(c->peer, NULL), now_ms);
+}
+
 /* The password, and the code where the user has a second factor; on success *ret_user has the
  * code's step.  False: a problem was written. */
 static bool
 prove(struct call *c, const char *name, const char *password, struct access_user *ret_user)
 {
 	struct signin *s = api_signin(c->worker->api);
-	char who[256];
 	const char *code;
 	bool known = access_user(api_access(c->worker->api), name, ret_user), right;
-	uint64_t key, step;
+	uint64_t step;
 
-	if (!call_text(c, "totp", "", 16, &code))
-		return false;
-	snprintf(who, sizeof(who), "%s %s", c->peer, name);
-	key = ds_hash(who, strlen(who));
-	if (!wait_first(c, s, key))
+	if (!call_text(c, "totp", "", 16, &code) || !wait_first(c, s, name))
 		return false;
 	right = password_check(password, known && !ret_user->disabled ? ret_user->password : "");
 	atomic_fetch_sub(&s->checks, 1);
 	if (!right) {
-		throttle_failed(&s->throttle, key, ds_clock_monotonic_ms());
+		count_failure(c, s, name);
 		call_problem(c, 401, "password", "user or password is wrong");
 		return false;
 	}
@@ -157,13 +162,13 @@ prove(struct call *c, const char *name, const char *password, struct access_user
 		}
 		step = totp_check(ret_user->totp, code, ds_clock_wall_us(), ret_user->totp_step);
 		if (step == 0) {
-			throttle_failed(&s->throttle, key, ds_clock_monotonic_ms());
+			count_failure(c, s, name);
 			call_problem(c, 401, "totp", "the code is wrong, or was used already");
 			return false;
 		}
 		ret_user->totp_step = step;
 	}
-	throttle_passed(&s->throttle, key);
+	throttle_passed(&s->throttle, throttle_key(c->peer, name));
 	return true;
 }
 

@@ -13,7 +13,7 @@ import struct
 import subprocess
 import time
 
-from harness import Site, done, isolate, ok, program
+from harness import Site, done, hold_to_contract, isolate, ok, program
 from person import HTTP, Person
 
 NEW = "tulip sofa 42"
@@ -98,12 +98,89 @@ def second_factor(admin):
 
 
 def waiting():
-    p = Person()
-    for _ in range(6):
-        answer = p.sign_in("nobody", "guess guess guess")
-    ok(answer[0] == 401 and kind(p.sign_in("nobody", "guess guess guess")) == (429, "too-many") and
-       int(p.retry_after) >= 1, "who guesses waits, and is told how long")
-    ok(Person().sign_in("admin", NEW)[0] == 201, "which keeps nobody else out")
+    p = Person("127.0.0.9")
+    answers = [kind(p.sign_in("admin", "guess guess guess")) for _ in range(6)]
+    ok(answers == [(401, "password")] * 6 and kind(p.sign_in("admin", NEW)) == (429, "too-many") and
+       int(p.retry_after) >= 1, f"who guesses waits, with the right password too, and is told how long {answers}")
+    ok(Person().sign_in("admin", NEW)[0] == 201, "which keeps nobody out who comes from elsewhere")
+    for i in range(30):
+        answer = kind(p.sign_in(f"name{i}", "guess guess guess"))
+    ok(answer == (429, "too-many"), "one password for many names is guessing, too")
+    ok(Person().sign_in("operator", "open sesame operator")[0] == 201, "and keeps out nobody else either")
+
+
+class Listener:
+    """Somebody who follows the stream until it ends."""
+
+    def __init__(self, headers):
+        self.c = http.client.HTTPConnection(*HTTP, timeout=60)
+        self.c.request("GET", "/api/v1/stream", headers=headers)
+        self.r = self.c.getresponse()
+
+    def ends(self):
+        """Whether the server ends it, and does not only say nothing."""
+        try:
+            while self.r.read1(65536):
+                pass
+            return True
+        except OSError:
+            return False
+
+
+def ended(site, admin):
+    """What does not count any more opens nothing, and who listens by it hears no more."""
+    def bearer(token):
+        return {"Authorization": "Bearer " + token["token"]}
+
+    def asks(token):
+        c = http.client.HTTPConnection(*HTTP, timeout=20)
+        c.request("GET", "/api/v1/status", headers=bearer(token))
+        r = c.getresponse()
+        return r.status, json.loads(r.read()).get("type", "").rpartition(":")[2]
+
+    lasting, short, other = (site.post("api-tokens", {"scopes": ["*:read"], **ttl}) for ttl in ({}, {"ttl": "3s"}, {}))
+    by_token, by_short, by_other = (Listener(bearer(t)) for t in (lasting, short, other))
+    person = Person()
+    person.sign_in("analyst", "open sesame analyst")
+    by_session = Listener({"Cookie": person.cookie})
+    ok(all(x.r.status == 200 for x in (by_token, by_short, by_other, by_session)), "tokens and a session open a stream")
+    ok(by_short.ends() and asks(short) == (401, "token"), "an expired token is told so, and its stream has ended")
+    admin.ask("DELETE", "api-tokens/" + lasting["id"])
+    ok(asks(lasting) == (401, "token") and by_token.ends(), "so is a revoked one, at once")
+    person.ask("DELETE", "session")
+    ok(by_session.ends() and person.ask("GET", "status")[0] == 401, "who signs out hears no more")
+    by_other.c.sock.settimeout(3)
+    ok(not by_other.ends() and asks(other)[0] == 200, "the others do")
+
+
+def step_up(site, contract, admin):
+    """What reaches far asks a person for the password again once that was a while ago; a token and root it does not."""
+    site.process.stop()
+    db = sqlite3.connect(os.path.join(site.state, "control.db"))
+    db.execute("UPDATE session SET confirmed_us = confirmed_us - 901 * 1000000")
+    db.commit()
+    db.close()
+    site.start()
+    far = [(m, p) for m, p, o, _ in contract.operations() if o.get("x-confirm")]
+
+    def asked(who, method, path):
+        return kind(who.ask(method, path.strip("/").replace("{id}", "nothing"), {} if method != "DELETE" else None)) == (403, "confirm")
+
+    ok(len(far) >= 20 and [x for x in far if not asked(admin, *x)] == [], f"{len(far)} changes ask for the password again")
+    near = [("POST", "/alerts/{id}/ack"), ("POST", "/alerts/{id}/verdict"), ("POST", "/reactions/{id}/undo"), ("POST", "/hosts/{id}/approve")]
+    ok(not any(asked(admin, *x) for x in near), "those of every minute do not")
+    ok(admin.ask("GET", "users")[0] == 200, "nor does looking")
+    token = site.post("api-tokens", {"scopes": ["*"]})["token"]
+    c = Person()
+    c.ask = lambda m, p, b=None: Person.ask(c, m, p, b, Authorization="Bearer " + token)
+    some = [(m, p) for m, p in far if "{id}" in p]
+    ok(len(some) > 5 and not any(asked(c, *x) for x in some), "a token does what its scopes say")
+    ok(ctl(site, "reactions", "pause").returncode == 0 and ctl(site, "reactions", "resume").returncode == 0,
+       "so does root at the socket")
+    ok(kind(admin.ask("POST", "session/confirm", {"password": "wrong wrong wrong"})) == (401, "password") and
+       asked(admin, "POST", "/reactions/pause"), "a wrong password confirms nothing, and ends no session")
+    ok(admin.ask("POST", "session/confirm", {"password": NEW})[0] == 200 and admin.ask("POST", "reactions/pause", {})[0] == 200 and
+       admin.ask("POST", "reactions/resume", {})[0] == 200, "the right one does, for all of them")
 
 
 def ctl(site, *args):
@@ -134,11 +211,14 @@ def audit(site, admin):
 
 
 isolate()
+contract = hold_to_contract()
 with Site() as site:
     admin = first_admin(site)
     forged(admin)
     roles(admin)
     second_factor(admin)
     waiting()
+    ended(site, admin)
+    step_up(site, contract, admin)
     audit(site, admin)
 done()

@@ -6,13 +6,14 @@ HTTP = ("127.0.0.1", 7480)
 
 
 class Person:
-    """A browser: keeps the cookie and the token against forgery."""
+    """A browser: keeps the cookie and the token against forgery. `source` is the address that it comes from."""
 
-    def __init__(self):
+    def __init__(self, source="127.0.0.1"):
         self.cookie = self.csrf = None
+        self.source = source
 
     def ask(self, method, path, body=None, **headers):
-        c = http.client.HTTPConnection(*HTTP, timeout=20)
+        c = http.client.HTTPConnection(*HTTP, timeout=60, source_address=(self.source, 0))
         h = {k.replace("_", "-"): v for k, v in headers.items() if v is not None}
         if self.cookie:
             h["Cookie"] = self.cookie

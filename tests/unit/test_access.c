@@ -142,26 +142,55 @@ who_fails_again_and_again_waits_longer_and_longer(void **state)
 	uint64_t now = 1000, first, second;
 
 	(void)state;
-	for (unsigned i = 0; i < THROTTLE_FREE; i++)
-		throttle_failed(t, 7, now);
+	for (unsigned i = 0; i < throttle_user.free; i++)
+		throttle_failed(t, &throttle_user, 7, now);
 	assert_int_equal(throttle_wait(t, 7, now), 0);
-	throttle_failed(t, 7, now);
+	throttle_failed(t, &throttle_user, 7, now);
 	first = throttle_wait(t, 7, now);
 	assert_true(first > 0);
 	assert_int_equal(throttle_wait(t, 8, now), 0);
 	now += first;
 	assert_int_equal(throttle_wait(t, 7, now), 0);
-	throttle_failed(t, 7, now);
+	throttle_failed(t, &throttle_user, 7, now);
 	second = throttle_wait(t, 7, now);
 	assert_int_equal(second, 2 * first);
 	for (unsigned i = 0; i < 100; i++)
-		throttle_failed(t, 7, now);
-	assert_int_equal(throttle_wait(t, 7, now), THROTTLE_MAX_MS);
+		throttle_failed(t, &throttle_user, 7, now);
+	assert_int_equal(throttle_wait(t, 7, now), throttle_user.max_ms);
 	throttle_passed(t, 7);
-	now += THROTTLE_MAX_MS;
-	throttle_failed(t, 7, now);
+	now += throttle_user.max_ms;
+	throttle_failed(t, &throttle_user, 7, now);
 	assert_int_equal(throttle_wait(t, 7, now), 0);
 	free(t);
+}
+
+static void
+names_tried_from_one_address_are_counted_together_and_forgiven_sooner(void **state)
+{
+	struct throttle *t = calloc(1, sizeof(*t));
+	uint64_t one = throttle_key("192.0.2.1", NULL);
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++)
+		throttle_failed(t, &throttle_address, one, 1000);
+	assert_int_equal(throttle_wait(t, one, 1000), throttle_address.max_ms);
+	assert_true(throttle_address.max_ms < throttle_user.max_ms);
+	assert_int_equal(throttle_wait(t, throttle_key("192.0.2.2", NULL), 1000), 0);
+	free(t);
+}
+
+static void
+an_address_of_ipv6_is_its_network(void **state)
+{
+	uint64_t key = throttle_key("2001:db8:1:2::1", "ada");
+
+	(void)state;
+	assert_true(throttle_key("2001:db8:1:2:ffff::9", "ada") == key);
+	assert_true(throttle_key("2001:db8:1:3::1", "ada") != key);
+	assert_true(throttle_key("2001:db8:1:2::1", "bob") != key);
+	assert_true(
+	    throttle_key("::ffff:192.0.2.1", "ada") != throttle_key("::ffff:192.0.2.2", "ada"));
+	assert_true(throttle_key("192.0.2.1", "ada") != throttle_key("192.0.2.2", "ada"));
 }
 
 static void
@@ -194,6 +223,9 @@ main(void)
 		cmocka_unit_test(each_role_may_what_the_one_before_may_and_more),
 		cmocka_unit_test(a_one_time_password_opens_nothing_but_its_own_change),
 		cmocka_unit_test(who_fails_again_and_again_waits_longer_and_longer),
+		cmocka_unit_test(
+		    names_tried_from_one_address_are_counted_together_and_forgiven_sooner),
+		cmocka_unit_test(an_address_of_ipv6_is_its_network),
 		cmocka_unit_test(a_session_secret_makes_its_own_token_against_forgery),
 	};
 

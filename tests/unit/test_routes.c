@@ -121,6 +121,20 @@ described(json_t *doc, const struct route *r)
 	    "operationId");
 }
 
+static bool
+says_confirm(json_t *doc, const struct route *r)
+{
+	char path[100], method[10];
+
+	snprintf(path, sizeof(path), "/%s", r->path);
+	snprintf(method, sizeof(method), "%s", r->method);
+	for (char *p = method; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return json_is_true(json_object_get(
+	    json_object_get(json_object_get(json_object_get(doc, "paths"), path), method),
+	    "x-confirm"));
+}
+
 static void
 the_description_has_every_route_and_no_other(void **state)
 {
@@ -138,6 +152,8 @@ the_description_has_every_route_and_no_other(void **state)
 	for (const struct route *r = route_table; r->method != NULL; r++, routes++) {
 		if (described(doc, r) == NULL)
 			fail_msg("%s %s is not in schema/api.yaml", r->method, r->path);
+		if (says_confirm(doc, r) != route_wants_confirm(r))
+			fail_msg("%s %s: x-confirm in schema/api.yaml", r->method, r->path);
 	}
 	json_object_foreach(json_object_get(doc, "paths"), path, methods)
 	{
@@ -148,6 +164,65 @@ the_description_has_every_route_and_no_other(void **state)
 	}
 	assert_int_equal(routes, operations);
 	json_decref(doc);
+}
+
+/* What changes something and asks for no password: each is here because somebody thought so. */
+static const char *const unconfirmed[] = {
+	"POST hosts/{id}/approve", /* what is let in was sent with a token that was confirmed */
+	"POST hosts/{id}/label",   /* words */
+	"POST hosts/{id}/email",   /* one more who is told */
+	"POST alerts/{id}/ack",    /* alerts: work of every minute, all of it can be taken back */
+	"POST alerts/{id}/close", "POST alerts/{id}/assign", "POST alerts/{id}/note",
+	"POST alerts/{id}/verdict", "POST expectations/{id}/undo", /* strange again */
+	"POST deployments",                                        /* ends by itself */
+	"POST deployments/{id}/end", "POST hooks/deploy",          /* signed */
+	"POST reactions/{id}/undo", /* one, which is how a mistake ends */
+	"POST models/train",        /* a gate judges what comes of it */
+	"POST channels/{id}/test", "POST messages/{id}/retry",
+	"POST session",                           /* has the password */
+	"DELETE session", "POST session/confirm", /* has the password */
+	"POST session/password",                  /* has the password */
+};
+
+static bool
+is_unconfirmed(const struct route *r)
+{
+	char text[120];
+
+	snprintf(text, sizeof(text), "%s %s", r->method, r->path);
+	for (size_t i = 0; i < DS_LEN(unconfirmed); i++)
+		if (strcmp(unconfirmed[i], text) == 0)
+			return true;
+	return false;
+}
+
+static void
+every_change_asks_for_the_password_or_somebody_thought_it_need_not(void **state)
+{
+	static const char *const far[] = { "POST /api/v1/reactions", "POST /api/v1/modes",
+		"POST /api/v1/reactions/pause", "POST /api/v1/reactions/undo",
+		"POST /api/v1/hosts/x/revoke", "POST /api/v1/models/forget",
+		"POST /api/v1/models/x/activate", "POST /api/v1/models/import",
+		"POST /api/v1/authority/rotate", "DELETE /api/v1/api-tokens/x",
+		"POST /api/v1/api-tokens", "POST /api/v1/users", "DELETE /api/v1/users/x" };
+	char id[32], method[10];
+
+	(void)state;
+	for (const struct route *r = route_table; r->method != NULL; r++) {
+		bool reads = strcmp(r->method, "GET") == 0;
+
+		if (reads ? route_wants_confirm(r) : route_wants_confirm(r) == is_unconfirmed(r))
+			fail_msg(
+			    "%s %s: is it a row of confirmed[] in routes.c, or of unconfirmed[] "
+			    "here?",
+			    r->method, r->path);
+	}
+	for (size_t i = 0; i < DS_LEN(far); i++) {
+		size_t len = strcspn(far[i], " ");
+
+		snprintf(method, sizeof(method), "%.*s", (int)len, far[i]);
+		assert_true(route_wants_confirm(find(method, far[i] + len + 1, id)));
+	}
 }
 
 /* 0, -EACCES: no such token, -EPERM: not this scope. */
@@ -198,6 +273,8 @@ main(void)
 		cmocka_unit_test(another_method_is_told_which_would_do),
 		cmocka_unit_test(every_route_that_is_not_open_has_a_scope_that_exists),
 		cmocka_unit_test(the_description_has_every_route_and_no_other),
+		cmocka_unit_test(
+		    every_change_asks_for_the_password_or_somebody_thought_it_need_not),
 		cmocka_unit_test(tokens_open_what_their_scopes_say_and_until_their_time),
 	};
 

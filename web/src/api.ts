@@ -64,9 +64,11 @@ export async function raw(path: string, init: RequestInit = {}): Promise<Respons
     throw new ApiError(0, t.error.offline);
   }
   online.value = true;
-  if (r.status === 401 && signedIn.value !== "asking") signOutHere();
-  if (!r.ok) throw await problemOf(r);
-  return r;
+  if (r.ok) return r;
+  const problem = await problemOf(r);
+  // A password that was mistyped ends no session: only who is not known any more has to sign in.
+  if (r.status === 401 && signedIn.value !== "asking" && (problem.problem.type ?? "").endsWith(":token")) signOutHere();
+  throw problem;
 }
 
 // Far-reaching changes want the password again: whoever shows the question resolves this with whether it was given.
