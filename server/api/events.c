@@ -8,6 +8,7 @@
 #include "server/api/ecs.h"
 #include "server/api/follow.h"
 #include "server/api/routes.h"
+#include "server/store/bookmark.h"
 #include "server/store/writer.h"
 
 #include <errno.h>
@@ -18,9 +19,11 @@
 #define SEARCH_BYTES (2u << 30) /* packed, of one page */
 #define ANSWER_STOP  (CALL_ANSWER_MAX / 2)
 #define BUCKETS_MAX  500u
-#define PAGE_MS      60000u /* from a page to the next: so long its segments stay as they are */
-#define BUCKETS      60u
-#define SPAN_US      (UINT64_C(3600) * 1000000) /* of a histogram without since */
+#define KEEP_MS \
+	1000u /* that segments stay as they are for a search; longer for one that is made anew */
+#define TRIES   3u /* of a search over segments that were merged meanwhile */
+#define BUCKETS 60u
+#define SPAN_US (UINT64_C(3600) * 1000000) /* of a histogram without since */
 
 static int
 write_hit(void *ctx, const struct search_hit *hit)
@@ -41,6 +44,15 @@ is_cancelled(void *ctx)
 	return c->out->len > ANSWER_STOP || c->is_gone(c->request);
 }
 
+/* Whether what is shown follows the page before without repeating any of it. */
+static bool
+follows(struct call *c, const struct search_cursor *after)
+{
+	struct bookmarks *b = writer_bookmarks(c->cfg->writer);
+
+	return after->at.day == 0 || bookmarks_has(b, &after->at, ds_clock_monotonic_ms());
+}
+
 static void
 put_search(struct ds_json *j, const struct search_result *r)
 {
@@ -56,23 +68,57 @@ put_search(struct ds_json *j, const struct search_result *r)
 	ds_json_end(j);
 }
 
+/* {"items":[... : 0 or -errno. */
+static int
+search_once(struct call *c, struct search *what, struct search_result *ret)
+{
+	what->deadline_ms = ds_clock_monotonic_ms() + SEARCH_MS;
+	ds_buf_clear(c->out);
+	ds_json_init(&c->json, c->out);
+	ds_json_object(&c->json);
+	ds_json_key(&c->json, "items");
+	ds_json_array(&c->json);
+	return searcher_run(c->worker->searcher, what, ret);
+}
+
+/* The same, with a bookmark where it ends.  Segments that were merged between what was read and the
+ * bookmark would be read again: then all of it is, with merging held up for as long as it takes. */
+static int
+search_page(struct call *c, struct search *what, struct search_result *ret)
+{
+	struct bookmarks *b = writer_bookmarks(c->cfg->writer);
+	struct segment_position before = what->after.at;
+	uint64_t merges;
+	int r;
+
+	writer_keep_segments(c->cfg->writer, KEEP_MS);
+	for (unsigned i = 0;; i++) {
+		merges = b->merges;
+		r = search_once(c, what, ret);
+		if (r < 0 || ret->complete)
+			return r;
+		bookmarks_put(
+		    b, before.day != 0 ? &before : NULL, &ret->next.at, ds_clock_monotonic_ms());
+		if ((merges % 2 == 0 && b->merges == merges) || i + 1 == TRIES)
+			return 0;
+		before = ret->next.at;
+		writer_keep_segments(c->cfg->writer, SEARCH_MS);
+	}
+}
+
 static void
 search(struct call *c, struct search *what)
 {
+	bool exact = follows(c, &what->after);
 	struct search_result result;
 	char cursor[SEARCH_CURSOR_MAX];
 	int r;
 
-	what->deadline_ms = ds_clock_monotonic_ms() + SEARCH_MS;
 	what->bytes_max = SEARCH_BYTES;
 	what->call = write_hit;
 	what->is_cancelled = is_cancelled;
 	what->ctx = c;
-	writer_keep_segments(c->cfg->writer, PAGE_MS);
-	ds_json_object(&c->json);
-	ds_json_key(&c->json, "items");
-	ds_json_array(&c->json);
-	r = searcher_run(c->worker->searcher, what, &result);
+	r = search_page(c, what, &result);
 	if (r < 0) {
 		call_error(c, r, "the search failed");
 		return;
@@ -80,6 +126,7 @@ search(struct call *c, struct search *what)
 	ds_json_end(&c->json);
 	search_cursor_format(&result.next, cursor, sizeof(cursor));
 	ds_json_put_string(&c->json, "next_cursor", result.complete ? NULL : cursor);
+	ds_json_put_bool(&c->json, "exact", exact);
 	put_search(&c->json, &result);
 	ds_json_end(&c->json);
 }

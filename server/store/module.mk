@@ -25,7 +25,7 @@ server_libdsserver_a_SOURCES += server/store/access.h server/store/access_null.c
 	server/store/sqlite.c server/store/sqlite.h server/store/sqlite_control.h server/store/sqlite_db.c server/store/sqlite_db.h \
 	server/store/sqlite_control.c server/store/sqlite_control_read.c server/store/sqlite_days.c \
 	server/store/sqlite_events.c server/store/sqlite_scan.c server/store/sqlite_maintain.c \
-	server/store/sqlite_compact.c server/store/writer.c server/store/writer.h server/store/rows.h \
+	server/store/sqlite_compact.c server/store/bookmark.c server/store/bookmark.h server/store/writer.c server/store/writer.h server/store/rows.h \
 	server/store/reactions.h server/store/sqlite_reactions.c server/store/null_reactions.c \
 	server/store/model_state.h server/store/sqlite_model_state.c \
 	server/store/learning.h server/store/sqlite_learning.c server/store/null_learning.c

@@ -13,11 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bookmarks;
+
 struct store_config {
 	const char *dir;         /* state directory; ":memory:" has no meaning, give a directory */
 	uint64_t retention_us;   /* age at which a day's events go */
 	uint64_t max_bytes;      /* of the event plane: oldest days go first */
 	uint64_t (*clock)(void); /* wall clock, us; NULL: ds_clock_wall_us.  For tests */
+	struct bookmarks *bookmarks; /* borrowed; NULL: nobody reads by pages */
 };
 
 enum host_status { HOST_PENDING = 0, HOST_APPROVED = 1, HOST_REVOKED = 2 };

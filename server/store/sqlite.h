@@ -28,7 +28,8 @@ struct compacted {
 /* Merging of one day file, a step at a time. */
 struct compactor {
 	struct db db;
-	uint64_t day;  /* 0: none open */
+	struct bookmarks *bookmarks; /* or NULL */
+	uint64_t day;                /* 0: none open */
 	uint64_t done; /* days up to this one need nothing more (they are closed and merged) */
 	struct day_sums sums; /* when the work was planned */
 	uint64_t begin, end;  /* numbers of the minutes, hour or day in work; begin 0: none */

@@ -13,6 +13,7 @@
  */
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "server/store/bookmark.h"
 #include "server/store/segment.h"
 #include "server/store/sqlite.h"
 
@@ -97,6 +98,17 @@ list_parts(struct merge *m, uint32_t host)
 	return r < 0 ? r : 0;
 }
 
+/* Whether somebody who reads page after page is between a part and the first one in the builder. */
+static bool
+is_divided(const struct merge *m, uint64_t number)
+{
+	const struct compactor *c = m->compactor;
+
+	return m->next > m->first &&
+	       bookmarks_divide(c->bookmarks, c->day, m->parts[m->first].number, number,
+		   ds_clock_monotonic_ms());
+}
+
 static int
 replace_parts(struct merge *m, const struct segment_row *row)
 {
@@ -124,7 +136,22 @@ replace_parts(struct merge *m, const struct segment_row *row)
 	return r;
 }
 
-/* Writes what the builder has, if it is more than one segment. */
+/* 0; 1: a bookmark came between its parts, so it comes again. */
+static int
+replace_unless_divided(struct merge *m, const struct segment_row *row)
+{
+	struct bookmarks *b = m->compactor->bookmarks;
+	int r;
+
+	if (b == NULL)
+		return replace_parts(m, row);
+	b->merges++;
+	r = is_divided(m, m->parts[m->next - 1].number) ? 1 : replace_parts(m, row);
+	b->merges++;
+	return r;
+}
+
+/* Writes what the builder has, if it is more than one segment: 0, or 1 when that comes again. */
 static int
 flush_merge(struct merge *m)
 {
@@ -135,7 +162,7 @@ flush_merge(struct merge *m)
 		row.received_us = m->parts[m->first].received_us;
 		r = segment_make(&m->maker, LEVEL, &row);
 		if (r == 0)
-			r = replace_parts(m, &row);
+			r = replace_unless_divided(m, &row);
 		m->has_merged = r == 0;
 	}
 	ds_batch_builder_clear(m->maker.builder);
@@ -190,8 +217,14 @@ merge_part(struct merge *m)
 {
 	static struct ds_log_rate rate;
 	uint64_t number = m->parts[m->next].number;
-	int r = add_part(m, number);
+	int r;
 
+	if (is_divided(m, number)) {
+		r = flush_merge(m);
+		if (r != 0)
+			return r;
+	}
+	r = add_part(m, number);
 	if (r == 0) {
 		m->next++;
 		if (ds_batch_builder_len(m->maker.builder) >= TARGET_LEN ||
@@ -208,7 +241,7 @@ merge_part(struct merge *m)
 	r = rebuild(m);
 	if (r == 0)
 		r = flush_merge(m);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	/* Alone it fits, or it is damaged: either way it stays as it is. */
 	m->first = ++m->next;
@@ -451,6 +484,7 @@ compact_step(struct store *s, uint64_t now_us, uint64_t deadline_ms)
 	struct compactor *c = &s->compactor;
 	int r = 1;
 
+	c->bookmarks = s->cfg.bookmarks;
 	while (r > 0 && ds_clock_monotonic_ms() < deadline_ms)
 		r = step(s, now_us, deadline_ms);
 	if (r < 0) {

@@ -3,6 +3,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/zip.h"
+#include "server/store/bookmark.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -16,13 +17,14 @@
 #define GROUP_MAX       1024 /* requests in one transaction */
 #define GROUP_MS        200  /* a transaction that has run so long is committed */
 #define MAINTAIN_MS     5000
-#define MAINTAIN_BUDGET 10      /* ms; the mail waits meanwhile */
-#define KEEP_MAX_MS     600000u /* that segments are kept as they are at a stretch */
-#define MAINTAIN_MORE   20      /* ms until the next step when there is more to do */
+#define MAINTAIN_BUDGET 10     /* ms; the mail waits meanwhile */
+#define KEEP_MAX_MS     60000u /* that segments are kept as they are at a stretch */
+#define MAINTAIN_MORE   20     /* ms until the next step when there is more to do */
 
 struct writer {
 	const struct store_backend *backend;
 	struct store_config cfg;
+	struct bookmarks bookmarks;
 	struct ds_mailbox *mailbox;
 	struct store *store;
 	pthread_t thread;
@@ -168,6 +170,12 @@ writer_keep_segments(struct writer *w, uint64_t ms)
 	w->keep_until_ms = ds_clock_monotonic_ms() + ms;
 }
 
+struct bookmarks *
+writer_bookmarks(struct writer *w)
+{
+	return &w->bookmarks;
+}
+
 static int
 maintain(struct writer *w, uint64_t now_ms)
 {
@@ -237,6 +245,7 @@ writer_start(const struct store_backend *backend, const struct store_config *cfg
 		return NULL;
 	w->backend = backend;
 	w->cfg = *cfg;
+	w->cfg.bookmarks = &w->bookmarks;
 	if (!w->cfg.clock)
 		w->cfg.clock = ds_clock_wall_us;
 	w->why = ret_why;

@@ -38,9 +38,12 @@ DS_MUST_CHECK int writer_post(struct writer *w, struct write_request *req);
 DS_MUST_CHECK int writer_run(struct writer *w, struct ds_mailbox *replies,
     int (*run)(const struct store_backend *backend, struct store *store, void *ctx), void *ctx);
 
-/* Any thread: for the next `ms`, segments stay as they are, so that who reads page after page is
- * shown each event once.  Not without end: housekeeping gets its turn. */
+/* Any thread: for the next `ms`, segments stay as they are, so that a search sees them so from its
+ * beginning to its bookmark.  Not without end: housekeeping gets its turn. */
 void writer_keep_segments(struct writer *w, uint64_t ms);
+
+/* Any thread: where those who read page after page go on; the writer's. */
+struct bookmarks *writer_bookmarks(struct writer *w);
 
 struct writer_stats {
 	uint64_t commits, commit_us_total, commit_us_max, batches, events, failures, backlog;

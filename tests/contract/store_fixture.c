@@ -45,7 +45,7 @@ fixture_setup(void **state)
 	snprintf(f->dir, sizeof(f->dir), "%s/ds-store-XXXXXX",
 	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	assert_non_null(mkdtemp(f->dir));
-	f->cfg = (struct store_config){ f->dir, 3 * 86400000000ull, 1ull << 30, now };
+	f->cfg = (struct store_config){ f->dir, 3 * 86400000000ull, 1ull << 30, now, NULL };
 	open_store(f);
 	*state = f;
 	return 0;

@@ -382,6 +382,11 @@ tests_unit_test_search_SOURCES = tests/unit/test_search.c
 tests_unit_test_search_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_search_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
+unit_tests_server += tests/unit/test_pages
+tests_unit_test_pages_SOURCES = tests/unit/test_pages.c tests/contract/store_fixture.c
+tests_unit_test_pages_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_pages_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
+
 unit_tests_server += tests/unit/test_plane
 tests_unit_test_plane_SOURCES = tests/unit/test_plane.c
 tests_unit_test_plane_CFLAGS = $(TEST_CFLAGS)
