@@ -16,6 +16,7 @@ SQLITE_SCHEMA += schema/sqlite/018_control.sql
 SQLITE_SCHEMA += schema/sqlite/019_control.sql
 SQLITE_SCHEMA += schema/sqlite/020_control.sql
 SQLITE_SCHEMA += schema/sqlite/022_control.sql
+SQLITE_SCHEMA += schema/sqlite/026_control.sql
 SQLITE_SCHEMA += schema/sqlite/029_control.sql
 SQLITE_SCHEMA += schema/sqlite/001_events.sql
 

@@ -43,21 +43,40 @@ prune(struct store *s, uint64_t before_us)
 	return db_do(&s->control, sql, "u", before_us);
 }
 
+/* What is said first is what an index begins with; the rest is looked at row by row. */
+#define LIST(first)                                                                         \
+	"SELECT " COLUMNS " FROM message WHERE " first " AND (?1 IS NULL OR +channel = ?1)" \
+	" AND (?2 IS NULL OR +status = ?2) AND (?3 IS NULL OR +alert_id = ?3)"              \
+	" AND (?4 = 0 OR +due_us <= ?4)"
+#define UP(first)   LIST(first) " AND number > ?6 ORDER BY number LIMIT ?5"
+#define DOWN(first) LIST(first) " AND number < ?6 ORDER BY number DESC LIMIT ?5"
+#define BOTH(first)                    \
+	{                              \
+		UP(first), DOWN(first) \
+	}
+
+static const char *
+list_of(const struct message_filter *f)
+{
+	static const char of_all[2][700] = BOTH("1"), of_alert[2][700] = BOTH("alert_id = ?3"),
+			  of_channel[2][700] = BOTH("channel = ?1"),
+			  of_status[2][700] = BOTH("status = ?2"),
+			  of_two[2][700] = BOTH("channel = ?1 AND status = ?2");
+	bool down = f->before != 0;
+
+	if (f->alert_id != NULL)
+		return of_alert[down];
+	if (f->channel != NULL)
+		return f->status != NULL ? of_two[down] : of_channel[down];
+	return f->status != NULL ? of_status[down] : of_all[down];
+}
+
 static int
 each(struct reader *r, const struct message_filter *f,
     int (*call)(const struct message_row *row, void *ctx), void *ctx)
 {
-#define WHERE                                                                              \
-	" FROM message WHERE (?1 IS NULL OR channel = ?1) AND (?2 IS NULL OR status = ?2)" \
-	" AND (?3 IS NULL OR alert_id = ?3) AND (?4 = 0 OR due_us <= ?4)"
-	static const char up[] = "SELECT " COLUMNS WHERE " ORDER BY number LIMIT ?5",
-			  down[] = "SELECT " COLUMNS WHERE
-				   " AND number < ?6 ORDER BY number DESC LIMIT ?5";
-	sqlite3_stmt *st = f->before == 0
-			       ? db_query(&r->control, up, "nnnuu", f->channel, f->status,
-				     f->alert_id, f->due_us, (uint64_t)f->limit)
-			       : db_query(&r->control, down, "nnnuuu", f->channel, f->status,
-				     f->alert_id, f->due_us, (uint64_t)f->limit, f->before);
+	sqlite3_stmt *st = db_query(&r->control, list_of(f), "nnnuuu", f->channel, f->status,
+	    f->alert_id, f->due_us, (uint64_t)f->limit, f->before);
 	int result = 0;
 
 	while (db_next(&r->control, st, &result)) {
@@ -85,10 +104,12 @@ each(struct reader *r, const struct message_filter *f,
 static int
 count(struct reader *r, const char *channel, struct message_counts *ret)
 {
-	static const char sql[] =
-	    "SELECT ifnull(sum(status = 'waiting'), 0),"
-	    " ifnull(sum(status = 'held'), 0), ifnull(sum(status = 'sent'), 0),"
-	    " ifnull(sum(status = 'dead'), 0) FROM message WHERE channel = ?";
+	static const char sql[] = "SELECT"
+				  " ifnull(sum(n) FILTER (WHERE state = ?1 || ' waiting'), 0),"
+				  " ifnull(sum(n) FILTER (WHERE state = ?1 || ' held'), 0),"
+				  " ifnull(sum(n) FILTER (WHERE state = ?1 || ' sent'), 0),"
+				  " ifnull(sum(n) FILTER (WHERE state = ?1 || ' dead'), 0)"
+				  " FROM tally WHERE what = 'message'";
 	sqlite3_stmt *st = db_query(&r->control, sql, "t", channel);
 	int result = db_step(&r->control, st);
 

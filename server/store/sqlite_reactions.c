@@ -47,12 +47,16 @@ static const char reaction_count[] =
     " ifnull(sum(n) FILTER (WHERE state LIKE 'failed%'), 0),"
     " ifnull(sum(n) FILTER (WHERE state LIKE 'expired%'), 0),"
     " ifnull(sum(n) FILTER (WHERE state LIKE 'undone%'), 0) FROM tally WHERE what = 'reaction'";
-static const char reactions[] =
-    "SELECT " REACTION_COLUMNS
-    " FROM reaction WHERE (?1 = '' OR status = ?1) AND (?2 = '' OR id < ?2)"
-    " AND (?3 = 0 OR host = ?3) AND created_us >= ?4 AND (?6 = '' OR kind = ?6) ORDER BY id DESC LIMIT ?5";
-static const char reactions_of_alert[] =
-    "SELECT " REACTION_COLUMNS " FROM reaction WHERE alert_id = ? ORDER BY id DESC LIMIT ?";
+/* What is said first is what an index begins with; the rest is looked at row by row. */
+#define LIST_OF(first)                                                                      \
+	"SELECT " REACTION_COLUMNS " FROM reaction WHERE " first                            \
+	" AND (?1 = '' OR +status = ?1) AND (?3 = 0 OR +host = ?3)"                         \
+	" AND created_us >= ?4 AND (?6 = '' OR +kind = ?6) AND (?7 = '' OR +alert_id = ?7)" \
+	" AND id < ?2 ORDER BY id DESC LIMIT ?5"
+static const char reactions[] = LIST_OF("1");
+static const char reactions_of_alert[] = LIST_OF("alert_id = ?7");
+static const char reactions_of_host[] = LIST_OF("host = ?3");
+static const char reactions_of_status[] = LIST_OF("status = ?1");
 static const char reactions_over[] =
     "SELECT " REACTION_COLUMNS
     " FROM reaction WHERE status IN ('applied', 'verified') AND expires_us > 0"
@@ -258,16 +262,18 @@ prune(struct store *s, uint64_t before_us, unsigned limit)
 static int
 each(struct reader *r, const struct reaction_filter *f, reaction_call call, void *ctx)
 {
-	uint64_t max = f->limit ? f->limit : INT64_MAX;
-	struct db *db = &r->control;
-	sqlite3_stmt *st;
+	bool has_status = f->status != NULL && f->status[0];
+	const char *sql = f->alert_id != NULL ? reactions_of_alert
+			  : f->host != 0      ? reactions_of_host
+			  : has_status        ? reactions_of_status
+					      : reactions;
+	/* Above every id. */
+	const char *before = f->before_id != NULL && f->before_id[0] ? f->before_id : "~";
+	sqlite3_stmt *st =
+	    db_query(&r->control, sql, "ttuuutt", f->status, before, (uint64_t)f->host, f->since_us,
+		(uint64_t)(f->limit ? f->limit : INT64_MAX), f->kind, f->alert_id);
 
-	if (f->alert_id)
-		st = db_query(db, reactions_of_alert, "tu", f->alert_id, max);
-	else
-		st = db_query(db, reactions, "ttuuut", f->status, f->before_id, (uint64_t)f->host,
-		    f->since_us, max, f->kind);
-	return all_reactions(db, st, call, ctx);
+	return all_reactions(&r->control, st, call, ctx);
 }
 
 static int

@@ -4,12 +4,17 @@
  * functions, for bench_api.py.
  *
  *   fleet_store STATE_DIR HOSTS EVENTS ALERTS
+ *   fleet_store STATE_DIR HOSTS 0 0 ROWS         only what comes after alerts
  *
  * Four daemons a host; segments of SEGMENT_EVENTS events, in turns over the hosts, over the last
- * SPAN_US; alerts of the documents that a detector writes, one in ten closed.
+ * SPAN_US; alerts of the documents that a detector writes, one in ten closed; as many reactions,
+ * messages and rows of the audit log.
  */
 #include "lib/batch.h"
 #include "lib/clock.h"
+#include "server/store/audit.h"
+#include "server/store/messages.h"
+#include "server/store/reactions.h"
 #include "server/store/segment.h"
 #include "server/store/store.h"
 
@@ -165,6 +170,93 @@ put_alert(unsigned n, unsigned hosts)
 }
 
 static void
+put_reaction(unsigned n, unsigned hosts)
+{
+	static const char *const kinds[] = { "block_ip", "kill", "freeze", "restore_file" };
+	static const char *const states[] = { "dry_run", "verified", "expired", "undone" };
+	char id[40], alert[40], target[40];
+	uint64_t at = now_us - SPAN_US / 50000 * (n % 50000);
+	struct reaction_row row = { .id = id,
+		.kind = n % 10000 == 7 ? "isolate" : kinds[n % 4],
+		.host = 1 + n % hosts,
+		.daemon = daemons[n % DAEMONS],
+		.alert_id = alert,
+		.target = target,
+		.args = "{\"address\":\"203.0.113.9\",\"port\":22,\"protocol\":\"tcp\"}",
+		.mode = n % 4 ? "applied" : "dry_run",
+		.status = n % 5000 == 3 ? "failed" : states[n % 4],
+		.rule = "guessing",
+		.reason =
+		    "sshd had 12 wrong passwords of 203.0.113.9 in a minute; the usual is none",
+		.by = "policy",
+		.approved_by = "",
+		.principal = "",
+		.created_us = at,
+		.updated_us = at,
+		.sent_us = at,
+		.applied_us = at,
+		.expires_us = n % 2 ? at + 600000000 : 0,
+		.result =
+		    "{\"readback\":\"element is in the set\",\"evidence\":{\"packets\":12}}" };
+
+	snprintf(id, sizeof(id), "rct_%026u", n);
+	snprintf(alert, sizeof(alert), "alr_%026u", n);
+	snprintf(target, sizeof(target), "ip:203.%u.%u.%u", n >> 16, n >> 8 & 255, n & 255);
+	check(backend->reactions->put(store, &row), "reaction");
+}
+
+static void
+put_message(unsigned n)
+{
+	static const char *const channels[] = { "mail", "chat", "siem" };
+	char alert[40];
+	uint64_t at = now_us - SPAN_US / 50000 * (n % 50000);
+	struct message_row row = { .channel = channels[n % 3],
+		.event = "new",
+		.alert_id = alert,
+		.status = n % 5000 == 3 ? "dead" : "sent",
+		.severity = "high",
+		.count = 1,
+		.body = "{\"title\":\"nginx started /bin/sh\",\"host\":\"host-00001\",\"reason\":"
+			"\"nginx has never started /bin/sh in 7 days on this host\"}",
+		.created_us = at,
+		.due_us = at,
+		.sent_us = at,
+		.tries = 1,
+		.error = "" };
+
+	snprintf(alert, sizeof(alert), "alr_%026u", n);
+	check(backend->messages->put(store, &row), "message");
+}
+
+static void
+put_audit(unsigned n)
+{
+	char subject[40];
+	struct audit_row row = { .time_us = now_us - SPAN_US / 50000 * (50000 - n % 50000),
+		.actor = n % 3 ? "ada" : "token:apt_0123456789abcdef",
+		.action = "POST alerts/{id}/ack",
+		.subject = subject,
+		.detail = "{\"note\":\"seen, the backup does this on Sundays\"}" };
+
+	snprintf(subject, sizeof(subject), "alr_%026u", n);
+	check(audit_append(backend, store, &row), "audit");
+}
+
+static void
+put_rest(unsigned rows, unsigned hosts)
+{
+	for (unsigned n = 0; n < rows; n++) {
+		step(n);
+		put_reaction(n, hosts);
+		put_message(n);
+		put_audit(n);
+	}
+	if (rows > 0)
+		check(backend->commit(store), "commit");
+}
+
+static void
 put_events(unsigned hosts, uint64_t events)
 {
 	struct segment_maker m;
@@ -190,7 +282,7 @@ main(int argc, char **argv)
 	unsigned hosts, alerts;
 	char why[256];
 
-	if (argc != 5)
+	if (argc != 5 && argc != 6)
 		return 2;
 	cfg.dir = argv[1];
 	hosts = (unsigned)strtoul(argv[2], NULL, 10);
@@ -198,6 +290,11 @@ main(int argc, char **argv)
 	now_us = ds_clock_wall_us();
 	backend = store_lookup("sqlite");
 	check(backend->open(&cfg, &store, why, sizeof(why)), "open");
+	if (argc == 6) {
+		put_rest((unsigned)strtoul(argv[5], NULL, 10), hosts);
+		backend->close(store);
+		return 0;
+	}
 	for (unsigned n = 0; n < hosts; n++) {
 		step(n);
 		(void)put_host(n);
@@ -208,6 +305,7 @@ main(int argc, char **argv)
 		put_alert(n, hosts);
 	}
 	check(backend->commit(store), "commit");
+	put_rest(alerts, hosts);
 	put_events(hosts, strtoull(argv[3], NULL, 10));
 	backend->close(store);
 	return 0;
