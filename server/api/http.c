@@ -9,7 +9,6 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "server/api/call.h"
 #include "server/api/cert.h"
 #include "server/api/listen.h"
 #include "server/api/pace.h"

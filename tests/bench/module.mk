@@ -37,7 +37,7 @@ endif
 tests_bench_bench_store_SOURCES = tests/bench/bench_store.c sim/stream.c
 tests_bench_bench_store_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(SQLITE_LIBS) -lpthread -lm
 tests_bench_fleet_store_SOURCES = tests/bench/fleet_store.c
-tests_bench_fleet_store_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(SQLITE_LIBS) -lpthread -lm
+tests_bench_fleet_store_LDADD = server/libdsserver.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) lib/libds.a $(SQLITE_LIBS) -lpthread -lm
 
 # END OF LIST: add above
 EXTRA_PROGRAMS += $(bench_programs)
