@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The dashboard in a real browser: a server with a fleet of the simulator under attack, and hosts, daemons and command
 lines that are called what a browser would run. What is clicked and looked at is in dashboard.mjs."""
-import os, sys, threading
+import os, sqlite3, sys, threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from harness import *
 
@@ -17,6 +17,19 @@ def attacked(site):
     alerts = site.alerts(status="open")
     titles = [a["title"] for a in alerts if a["host"]["name"].startswith("sim-")]
     return len(set(titles)) >= 3 and len(titles) > len(set(titles))
+
+
+def please(site, line):
+    """What the browser asks for: the server stops, starts, or comes back a while after passwords were given."""
+    if "start" not in line:
+        site.process.stop()
+    if "forget" in line:
+        db = sqlite3.connect(os.path.join(site.state, "control.db"))
+        db.execute("UPDATE session SET confirmed_us = confirmed_us - 901 * 1000000")
+        db.commit()
+        db.close()
+    if "stop" not in line:
+        site.start()
 
 
 def main():
@@ -65,7 +78,7 @@ def main():
             if line.startswith(("ok ", "not ok ")):
                 ok(line.startswith("ok "), line.strip().partition(" - ")[2])
             elif line.startswith("# please: "):
-                site.process.stop() if "stop" in line else site.start()
+                please(site, line)
                 browser.stdin.write("done\n")
                 browser.stdin.flush()
             else:

@@ -126,7 +126,7 @@ const remember = (on: boolean) => {
     else localStorage.removeItem(hint);
   } catch { /* then one is asked to sign in again */ }
 };
-const remembered = () => { try { return localStorage.getItem(hint) !== null; } catch { return false; } };
+export const remembered = () => { try { return localStorage.getItem(hint) !== null; } catch { return false; } };
 
 function take(s: Session) {
   session.value = s;

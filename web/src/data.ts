@@ -36,6 +36,19 @@ function told(name: string) {
   }, PAUSE);
 }
 
+// What the first screen will ask for, asked for while it is still found out who asks; a refusal is asked again.
+const early = new Map<string, Promise<unknown>>();
+export function begin(key: string, ask: () => Promise<unknown>) {
+  const answer = ask();
+  answer.catch(() => undefined);
+  early.set(key, answer);
+}
+async function begun<T>(key: string, ask: () => Promise<T>): Promise<T> {
+  const answer = early.get(key) as Promise<T> | undefined;
+  early.delete(key);
+  return answer ? answer.catch(ask) : ask();
+}
+
 export type Options = { every?: number; on?: string[]; skip?: boolean };
 
 // Asks at once, when a key or a topic changes, and every so many seconds while the page is visible.
@@ -54,7 +67,7 @@ export function useData<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
     if (state.peek().key !== key) state.value = { key, data: undefined, error: "", why: undefined, unavailable: false, loading: true, at: 0 };
     const once = async () => {
       try {
-        const data = await latest.current(abort.signal);
+        const data = await begun(key, () => latest.current(abort.signal));
         if (!ended) state.value = { key, data, error: "", why: undefined, unavailable: false, loading: false, at: Date.now() };
       } catch (e) {
         if (ended || (e as Error).name === "AbortError") return;

@@ -2,8 +2,8 @@
 import { Component, render, type ComponentChildren, type ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 import { signal, useSignal } from "@preact/signals";
-import { get, resume, session, signedIn } from "./api";
-import { startStream, useData } from "./data";
+import { get, remembered, resume, session, signedIn } from "./api";
+import { begin, startStream, useData } from "./data";
 import { status, type Status } from "./state";
 import { t } from "./text";
 import "./theme";
@@ -11,8 +11,7 @@ import { parts } from "./url";
 import { Button, Note } from "./ui/basic";
 import { Shell } from "./ui/shell";
 import { ChoosePassword, Login } from "./screens/login";
-import { Alerts } from "./screens/alerts";
-import { Overview } from "./screens/overview";
+import { Overview, summary } from "./screens/overview";
 
 // Screens are read when they are first looked at; a screen is a row.
 type Screen = ComponentType<{ id: string }>;
@@ -26,10 +25,11 @@ const later = (load: () => Promise<Screen>): Screen => {
     return Loaded ? <Loaded id={id} /> : <div class="waiting" role="status" />;
   };
 };
+const alerts = () => import("./screens/alerts");
 const table: Record<string, Screen> = {
   "": Overview,
   overview: Overview,
-  alerts: Alerts,
+  alerts: later(() => alerts().then((m) => m.Alerts)),
   events: later(() => import("./screens/events").then((m) => m.Events)),
   fleet: later(() => import("./screens/fleet").then((m) => m.Fleet)),
   hosts: later(() => import("./screens/host").then((m) => m.Host)),
@@ -71,5 +71,12 @@ function App() {
   if (signedIn.value === "no") return <Login />;
   return session.value?.must_change ? <ChoosePassword /> : <Screens />;
 }
+
+if (remembered()) {
+  begin("status", () => get<Status>("status"));
+  if (["", "overview"].includes(parts.peek()[0] ?? "")) begin("overview 24", () => summary("24"));
+}
+// Where one goes next is there by then.
+window.setTimeout(() => void alerts().catch(() => undefined), 3000);
 
 render(<App />, document.getElementById("app")!);

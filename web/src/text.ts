@@ -85,7 +85,7 @@ export const t = {
     judged: "Marked. The same behaviour will not raise this alert again where the mark holds.", realDone: "Marked as real.",
     nothingToUndo: "There is nothing to undo: nothing was changed.",
     what: "What DaemonSec did", did: "Nothing. In monitor mode it tells and changes nothing.", didNot: "Nothing so far.",
-    why: "Why this is not normal", feature: "What", baseline: "Normal", observed: "Seen", weight: "Weight",
+    why: "Why this is not normal", later: (k: number) => `What came later added (${k})`, feature: "What", baseline: "Normal", observed: "Seen", weight: "Weight",
     peers: (seen: number, of: number, daemon: string) => of === 0 ? `No other host runs ${daemon || "this daemon"}, so there is nobody to compare with.`
       : seen === 0 ? `0 of ${of.toLocaleString()} other hosts with ${daemon || "this daemon"} have ever done this.`
         : `${seen.toLocaleString()} of ${of.toLocaleString()} other hosts with ${daemon || "this daemon"} have done this too.`,
@@ -212,7 +212,7 @@ export const t = {
     title: "Rollout", wizard: "Let hosts in", uses: "How many hosts", ttl: "Good for", label: "Label for these hosts", approval: "Each host waits for my approval", address: "Address of this server, as the hosts reach it", addressHint: "Leave empty for what the server thinks.",
     make: "Make a token", made: "This is shown once. Run this on each host where daemonsec-agent is installed:", how: { shell: "Shell", ansible: "Ansible", cloud: "cloud-init" } as Record<string, string>,
     token: "The token itself", label2: "Label", pending: "Waiting for approval", noPending: "No host waits.", tokens: "Tokens", noTokens: "No tokens.", certificates: "Certificates that end soon", noCertificates: "None ends within 10 days; agents renew theirs at two thirds of their life.",
-    revoke: "Revoke", revoked: "Revoked.", status: { valid: "Valid", used: "Used up", expired: "Expired", revoked: "Revoked" } as Record<string, string>, used: "Used", expires: "Expires", another: "Make another", hours: (h: number) => n(h, "hour", "hours"), days: (d: number) => n(d, "day", "days"),
+    refuse: "Refuse", ended: "Ended", revoke: "Revoke", revoked: "Revoked.", status: { valid: "Valid", used: "Used up", expired: "Expired", revoked: "Revoked" } as Record<string, string>, used: "Used", expires: "Expires", another: "Make another", hours: (h: number) => n(h, "hour", "hours"), days: (d: number) => n(d, "day", "days"),
     copyOf: "copied from",
     sure: "Revoke this token? Hosts that are in stay in.",
   },

@@ -39,6 +39,8 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
   const undoable = a.reactions.filter(canUndo);
   const write = may("alerts:write");
   const open = a.status !== "closed";
+  // A finding that joined the alert says of the same things what was true by then.
+  const added = a.explanation.filter((x, i, all) => all.findIndex((y) => y.feature === x.feature) !== i);
   const doUndo = () => { if (undoable.length) void undo(undoable); };
   useKeys({
     e: () => { if (write && a.status === "open") void acknowledge([a]); },
@@ -85,17 +87,10 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
       </section>
 
       <section><h3>{t.alerts.why}</h3>
-        <div class="table-wrap">
-          <table class="explain">
-            <thead><tr><th>{t.alerts.feature}</th><th>{t.alerts.baseline}</th><th>{t.alerts.observed}</th><th>{t.alerts.weight}</th></tr></thead>
-            <tbody>{a.explanation.map((x, i) => (
-              <tr key={i}><th scope="row"><Told text={x.feature} /></th><td data-label={t.alerts.baseline}><Told text={show(x.baseline)} /></td><td class="seen" data-label={t.alerts.observed}><Told text={show(x.observed)} /></td>
-                <td data-label={t.alerts.weight}><Meter value={x.weight ?? 0} label={`${Math.round((x.weight ?? 0) * 100)} %`} /></td></tr>
-            ))}</tbody>
-          </table>
-        </div>
+        <Explanation list={a.explanation.filter((x, i, all) => all.findIndex((y) => y.feature === x.feature) === i)} />
         <p class="peers"><strong>{t.alerts.peers(a.peers.seen ?? 0, a.peers.of ?? 0, plain(a.daemon?.name))}</strong></p>
         {a.record?.clears && <p class="muted">{t.alerts.clears}: <Told text={a.record.clears} />.</p>}
+        {added.length > 0 && <details><summary>{t.alerts.later(added.length)}</summary><Explanation list={added} /></details>}
       </section>
 
       <Around a={a} />
@@ -132,6 +127,20 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
 }
 
 const show = (v: unknown) => (typeof v === "string" || typeof v === "number" ? v : v === null || v === undefined ? "–" : JSON.stringify(v));
+
+function Explanation({ list }: { list: Alert["explanation"] }) {
+  return (
+    <div class="table-wrap">
+      <table class="explain">
+        <thead><tr><th>{t.alerts.feature}</th><th>{t.alerts.baseline}</th><th>{t.alerts.observed}</th><th>{t.alerts.weight}</th></tr></thead>
+        <tbody>{list.map((x, i) => (
+          <tr key={i}><th scope="row"><Told text={x.feature} /></th><td data-label={t.alerts.baseline}><Told text={show(x.baseline)} /></td><td class="seen" data-label={t.alerts.observed}><Told text={show(x.observed)} /></td>
+            <td data-label={t.alerts.weight}><Meter value={x.weight ?? 0} label={`${Math.round((x.weight ?? 0) * 100)} %`} /></td></tr>
+        ))}</tbody>
+      </table>
+    </div>
+  );
+}
 
 // The events from a minute before to two minutes after, as a tree and as a list.
 function Around({ a }: { a: Alert }) {

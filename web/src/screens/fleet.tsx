@@ -38,7 +38,7 @@ export function Fleet() {
   const risk = (h: Host) => { const g = by.get(h.id); return g ? Math.round(worth(g.score, Date.now() - ms(g.last_seen))) : 0; };
   const columns: Column<Host>[] = [
     { id: "name", title: t.fleet.name, width: "15%", sort: (h) => h.name, cell: (h) => <a href={link.host(h.id)}><Told text={h.name} /></a> },
-    { id: "state", title: t.fleet.state, width: "118px", sort: (h) => hostState(h), cell: (h) => <HostState h={h} /> },
+    { id: "state", title: t.fleet.state, width: "152px", sort: (h) => hostState(h), cell: (h) => <HostState h={h} /> },
     { id: "alerts", title: t.fleet.alerts, width: "84px", sort: (h) => -(by.get(h.id)?.alerts ?? 0), cell: (h) => { const e = by.get(h.id); return e ? <a class="row tight nowrap" href={link.alerts(`host.name:${quoted(h.name)}`)}><Severity of={e.severity} short /><span class="badge hot">{count(e.alerts)}</span></a> : <span class="muted">–</span>; } },
     { id: "risk", title: t.fleet.risk, width: "106px", sort: (h) => -risk(h), cell: (h) => { const v = risk(h); return v ? <span class="row tight nowrap"><span class="meter narrow" aria-hidden="true"><span class={`risk-${by.get(h.id)!.severity}`} style={{ width: `${v}%` }} /></span>{v}</span> : <span class="muted">0</span>; } },
     ...(offers("GET", "/modes") ? [{ id: "mode", title: t.fleet.modeOf, width: "80px", sort: (h: Host) => modeOf(h, modes.data?.items ?? []), cell: (h: Host) => { const m = modeOf(h, modes.data?.items ?? []); return <span class={m === "monitor" ? "muted" : ""}>{(t.mode as Record<string, string>)[m] ?? m}</span>; } }] : []),

@@ -1,5 +1,5 @@
 // overview - whether anything is wrong, what DaemonSec did about it, and how to undo it.
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { get, may, offers, post, type PageOf } from "../api";
 import type { AlertGroup, AlertSummary } from "../api.gen";
@@ -16,11 +16,16 @@ import { Icon } from "../ui/icon";
 const parts: [string, string][] = ["low", "medium", "high", "critical"].map((s) => [s, t.severity[s]!.toLowerCase()]);
 const HOSTS = 600, CELLS = 600, CAUSES = 6;
 
+export const summary = (hours: string, signal?: AbortSignal) => get<AlertSummary>("alerts/summary", { hours }, signal);
+
 export function Overview() {
   const s = status.value;
   const hours = useSignal("24");
-  const sum = useData(`overview ${hours.value}`, (x) => get<AlertSummary>("alerts/summary", { hours: hours.value }, x), { every: 15, on: ["alerts"] });
-  const hosts = useData("overview hosts", (x) => get<PageOf<Host>>("hosts", { limit: HOSTS }, x), { every: 30, on: ["hosts"] });
+  const sum = useData(`overview ${hours.value}`, (x) => summary(hours.value, x), { every: 15, on: ["alerts"] });
+  // What needs somebody comes first; the fleet after it.
+  const seen = useRef(false);
+  const hosts = useData("overview hosts", (x) => get<PageOf<Host>>("hosts", { limit: HOSTS }, x), { every: 30, on: ["hosts"], skip: !sum.data && !sum.error && !seen.current });
+  if (sum.data) seen.current = true;
   // Another range leaves what is shown until it is there.
   const last = useSignal<AlertSummary | undefined>(undefined);
   useEffect(() => { if (sum.data) last.value = sum.data; }, [sum.data]);

@@ -28,15 +28,15 @@ export function Reactions({ id }: { id: string }) {
   const open = useSignal(id);
   const simulating = useSignal(false);
   const columns: Column<Reaction>[] = [
-    { id: "state", title: t.reactions.state, width: "158px", sort: (r) => r.status, cell: (r) => <ReactionState r={r} /> },
+    { id: "state", title: t.reactions.state, width: "140px", sort: (r) => r.status, cell: (r) => <ReactionState r={r} /> },
     { id: "what", title: t.reactions.what, width: "118px", sort: kindOf, cell: (r) => <strong>{kindOf(r)}</strong> },
-    { id: "target", title: t.reactions.target, width: "21%", sort: targetOf, cell: (r) => <Told text={targetOf(r) || daemonOf(r)} mono /> },
+    { id: "target", title: t.reactions.target, width: "17%", sort: targetOf, cell: (r) => <Told text={targetOf(r) || daemonOf(r)} mono /> },
     { id: "host", title: t.reactions.host, width: "11%", sort: (r) => r.host?.name ?? "", cell: (r) => (r.host?.id ? <a href={link.host(r.host.id)}><Told text={r.host.name} /></a> : <Told text={r.host?.name ?? ""} />) },
     { id: "why", title: t.reactions.why, cell: (r) => <Told text={r.reason ?? ""} /> },
-    { id: "by", title: t.reactions.by, width: "84px", sort: (r) => r.by ?? "", cell: (r) => <Told text={r.by ?? r.rule ?? ""} /> },
-    { id: "ends", title: t.reactions.ends, width: "112px", sort: (r) => r.expires ?? "", cell: (r) => <Ends r={r} /> },
+    { id: "by", title: t.reactions.by, width: "72px", sort: (r) => r.by ?? "", cell: (r) => <Told text={r.by ?? r.rule ?? ""} /> },
+    { id: "ends", title: t.reactions.ends, width: "96px", sort: (r) => r.expires ?? "", cell: (r) => <Ends r={r} /> },
     { id: "when", title: t.reactions.when, width: "98px", sort: (r) => r.created ?? "", cell: (r) => <Time at={r.created} /> },
-    { id: "undo", title: t.act.undo, width: "98px", cell: (r) => (waits(r) && may("reactions:write") ? <Button icon="check" onClick={() => void approve(r)}>{t.approve.button}</Button> : canUndo(r) && may("reactions:write") ? <Button icon="undo" onClick={() => void undo([r])}>{t.act.undo}</Button> : "") },
+    { id: "undo", title: t.act.undo, width: "92px", cell: (r) => (waits(r) && may("reactions:write") ? <Button icon="check" onClick={() => void approve(r)}>{t.approve.button}</Button> : canUndo(r) && may("reactions:write") ? <Button icon="undo" onClick={() => void undo([r])}>{t.act.undo}</Button> : "") },
   ];
   const items = list.data ?? [];
   const chosen = items.filter((r) => picked.value.has(r.id) && canUndo(r));

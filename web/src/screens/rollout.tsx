@@ -16,7 +16,7 @@ export function Rollout() {
   const hosts = useData("rollout hosts", (s) => all<Host>("hosts", {}, 10000, s), { every: 10, on: ["hosts"] });
   const tokens = useData("enrolment tokens", (s) => get<PageOf<EnrolmentToken>>("enrolment-tokens", undefined, s), { every: 30, on: ["tokens"] });
   const pending = (hosts.data ?? []).filter((h) => h.status === "pending");
-  const ending = (hosts.data ?? []).filter((h) => h.status === "approved" && ms(h.certificate?.expires) - Date.now() < SOON).sort((a, b) => ms(a.certificate?.expires) - ms(b.certificate?.expires));
+  const ending = (hosts.data ?? []).filter((h) => h.status === "approved" && ms(h.certificate?.expires) > 0 && ms(h.certificate?.expires) - Date.now() < SOON).sort((a, b) => ms(a.certificate?.expires) - ms(b.certificate?.expires));
   return (
     <div class="screen">
       <div class="screen-head"><h1>{t.rollout.title}</h1></div>
@@ -30,13 +30,13 @@ export function Rollout() {
             <Show of={hosts} what={t.rollout.pending}>{() => (pending.length === 0 ? <Empty>{t.rollout.noPending}</Empty> : (
               <ul class="lines padded">{pending.map((h) => (
                 <li key={h.id} class="row spread"><span class="grow"><a href={link.host(h.id)}><Told text={h.name} /></a> <small><Told text={h.os} />, <Time at={h.enrolled} />{h.copy_of && <>, {t.rollout.copyOf} <Told text={h.copy_of.name} /></>}</small></span>
-                  {may("hosts:write") && <span class="row tight"><Button icon="check" kind="primary" onClick={() => void decide([h], "approve")}>{t.fleet.approve}</Button><Button onClick={() => void decide([h], "revoke")}>{t.fleet.revoke}</Button></span>}</li>
+                  {may("hosts:write") && <span class="row tight"><Button icon="check" kind="primary" onClick={() => void decide([h], "approve")}>{t.fleet.approve}</Button><Button onClick={() => void decide([h], "revoke")}>{t.rollout.refuse}</Button></span>}</li>
               ))}</ul>
             ))}</Show>
           </Section>
           <Section title={t.rollout.certificates}>
             <Show of={hosts} what={t.rollout.certificates}>{() => (ending.length === 0 ? <Empty>{t.rollout.noCertificates}</Empty>
-              : <ul class="lines padded">{ending.slice(0, 40).map((h) => <li key={h.id} class="row spread"><a href={link.host(h.id)}><Told text={h.name} /></a><Time at={h.certificate?.expires} /></li>)}</ul>)}</Show>
+              : <ul class="lines padded">{ending.slice(0, 40).map((h) => <li key={h.id} class="row spread"><a href={link.host(h.id)}><Told text={h.name} /></a><span class="row tight">{ms(h.certificate?.expires) < Date.now() && <Chip kind="bad">{t.rollout.ended}</Chip>}<Time at={h.certificate?.expires} /></span></li>)}</ul>)}</Show>
           </Section>
         </div>
       </div>
@@ -122,11 +122,11 @@ function Tokens({ list }: { list: EnrolmentToken[] }) {
   if (list.length === 0) return <Empty icon="rollout">{t.rollout.noTokens}</Empty>;
   return (
     <div class="table-wrap" tabIndex={0} role="region" aria-label={t.rollout.tokens}>
-      <table>
+      <table class="stacked">
         <thead><tr><th>{t.rollout.label2}</th><th>{t.settings.about}</th><th class="num">{t.rollout.used}</th><th>{t.rollout.expires}</th><th><span class="unseen">{t.rollout.revoke}</span></th></tr></thead>
         <tbody>{[...list].sort((a, b) => ms(b.created) - ms(a.created)).map((k) => (
-          <tr key={k.id}><td><Told text={k.label || k.id} /></td><td><Chip kind={k.status === "valid" ? "good" : ""}>{t.rollout.status[k.status ?? ""] ?? k.status}</Chip></td>
-            <td class="num">{k.uses} / {k.uses_max}</td><td><Time at={k.expires} /></td>
+          <tr key={k.id}><td><Told text={k.label || k.id} /></td><td data-label={t.settings.about}><Chip kind={k.status === "valid" ? "good" : ""}>{t.rollout.status[k.status ?? ""] ?? k.status}</Chip></td>
+            <td class="num" data-label={t.rollout.used}>{k.uses} / {k.uses_max}</td><td data-label={t.rollout.expires}><Time at={k.expires} /></td>
             <td>{k.status === "valid" && may("enrolment:write") && <Button onClick={() => { sure.value = k; }}>{t.rollout.revoke}</Button>}</td></tr>
         ))}</tbody>
       </table>
