@@ -2,10 +2,12 @@
 /*
  * decoy_talk - one row a service: what it says at first, and what it makes of a line or a packet.
  *
- * The answers follow RFC 4253 (ssh's identification), 854 (telnet), 959 (ftp), 5321 (smtp), 9110
+ * The answers follow RFC 4253 (ssh, in decoy_ssh.c), 854 (telnet), 959 (ftp), 5321 (smtp), 9110
  * (http), redis' RESP, MySQL's protocol 10 and PostgreSQL's protocol 3.
  */
 #include "agent/uplink/decoy_talk.h"
+
+#include "agent/uplink/decoy_ssh.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +21,7 @@ struct decoy_service {
 	unsigned port;
 	const char *greeting;
 	size_t greeting_len;
+	unsigned turns_max;
 	/* One turn from t->in: how many bytes it took; 0: not complete yet. */
 	size_t (*turn)(struct decoy_talk *t, struct ds_buf *out, int *r);
 };
@@ -84,19 +87,20 @@ after_word(const char *line, size_t len, const char *word, size_t *ret_len)
 
 /* ---- lines */
 
+/* All that is there: lines and packets are known there. */
 static size_t
 turn_ssh(struct decoy_talk *t, struct ds_buf *out, int *r)
 {
-	size_t len, taken;
+	struct decoy_heard heard;
 
-	(void)out;
-	*r = 0;
-	if (!line_of(t, &len, &taken))
-		return 0;
-	/* The client's own name; it would begin to exchange keys now. */
-	hear(t, (const char *)t->in, len);
-	t->is_over = true;
-	return taken;
+	*r = decoy_ssh_take(t->ssh, t->in, t->len, out, &heard);
+	explicit_bzero(t->in, t->len);
+	if (heard.user[0] != '\0')
+		hear_user(t, heard.user, strlen(heard.user));
+	if (heard.said[0] != '\0')
+		hear(t, heard.said, strlen(heard.said));
+	t->is_over |= heard.is_over;
+	return t->len;
 }
 
 static size_t
@@ -293,12 +297,12 @@ turn_postgresql(struct decoy_talk *t, struct ds_buf *out, int *r)
 #define SAYS(text) text, sizeof(text) - 1
 
 static const struct decoy_service services[] = {
-	{ "ssh", 2222, SAYS("SSH-2.0-OpenSSH_9.2p1\r\n"), turn_ssh },
-	{ "telnet", 23, SAYS("login: "), turn_telnet },
-	{ "ftp", 21, SAYS("220 (vsFTPd 3.0.3)\r\n"), turn_ftp },
-	{ "smtp", 2525, SAYS("220 mail ESMTP Postfix\r\n"), turn_smtp },
-	{ "http", 8080, NULL, 0, turn_http },
-	{ "redis", 6379, NULL, 0, turn_redis },
+	{ "ssh", 2222, NULL, 0, DECOY_PIECES, turn_ssh },
+	{ "telnet", 23, SAYS("login: "), DECOY_TURNS, turn_telnet },
+	{ "ftp", 21, SAYS("220 (vsFTPd 3.0.3)\r\n"), DECOY_TURNS, turn_ftp },
+	{ "smtp", 2525, SAYS("220 mail ESMTP Postfix\r\n"), DECOY_TURNS, turn_smtp },
+	{ "http", 8080, NULL, 0, DECOY_TURNS, turn_http },
+	{ "redis", 6379, NULL, 0, DECOY_TURNS, turn_redis },
 	{ "mysql", 3306,
 	    SAYS("\x4a\x00\x00\x00\x0a"
 		 "8.0.36\0\x0b\x00\x00\x00"
@@ -306,8 +310,8 @@ static const struct decoy_service services[] = {
 		 "\xff\xf7\x21\x02\x00\xff\xc1\x15\0\0\0\0\0\0\0\0\0\0"
 		 "decoy-scra-3\0"
 		 "mysql_native_password\0"),
-	    turn_mysql },
-	{ "postgresql", 5432, NULL, 0, turn_postgresql },
+	    DECOY_TURNS, turn_mysql },
+	{ "postgresql", 5432, NULL, 0, DECOY_TURNS, turn_postgresql },
 };
 
 const struct decoy_service *
@@ -346,7 +350,18 @@ int
 decoy_talk_begin(struct decoy_talk *t, const struct decoy_service *s, struct ds_buf *out)
 {
 	*t = (struct decoy_talk){ .service = s };
+	if (s->turn == turn_ssh) {
+		t->ssh = decoy_ssh_new();
+		return t->ssh != NULL ? decoy_ssh_begin(t->ssh, out) : -ENOMEM;
+	}
 	return s->greeting_len > 0 ? ds_buf_put(out, s->greeting, s->greeting_len) : 0;
+}
+
+void
+decoy_talk_done(struct decoy_talk *t)
+{
+	decoy_ssh_free(t->ssh);
+	t->ssh = NULL;
 }
 
 int
@@ -366,7 +381,7 @@ decoy_talk_take(struct decoy_talk *t, const uint8_t *data, size_t len, struct ds
 			break;
 		t->len -= taken;
 		memmove(t->in, t->in + taken, t->len);
-		t->is_over |= ++t->turns >= DECOY_TURNS;
+		t->is_over |= ++t->turns >= t->service->turns_max;
 	}
 	return r;
 }

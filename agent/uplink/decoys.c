@@ -154,6 +154,7 @@ leave(struct visit *v)
 {
 	if (v->readable != NULL)
 		event_free(v->readable);
+	decoy_talk_done(&v->talk);
 	if (v->fd >= 0)
 		(void)close(v->fd); /* nothing is owed to a visitor */
 	v->readable = NULL;

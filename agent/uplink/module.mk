@@ -12,7 +12,8 @@ agent_uplink_libdslink_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 
 noinst_LIBRARIES += agent/uplink/libuplink.a
 agent_uplink_libuplink_a_SOURCES = agent/uplink/batcher.c agent/uplink/batcher.h agent/uplink/courier.c agent/uplink/courier.h \
-	agent/uplink/decoy_talk.c agent/uplink/decoy_talk.h \
+	agent/uplink/decoy_talk.c agent/uplink/decoy_talk.h agent/uplink/decoy_ssh.c agent/uplink/decoy_ssh.h \
+	agent/uplink/decoy_ssh_crypt.c agent/uplink/decoy_ssh_crypt.h \
 	agent/uplink/health.c agent/uplink/health.h agent/uplink/priv.c agent/uplink/priv.h agent/uplink/slim.c agent/uplink/slim.h \
 	agent/uplink/spool.c agent/uplink/spool.h agent/uplink/spool_file.c agent/uplink/spool_file.h \
 	agent/uplink/spool_impl.h agent/uplink/spool_open.c agent/uplink/spool_read.c $(uplink_logs)

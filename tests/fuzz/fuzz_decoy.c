@@ -20,12 +20,13 @@ visit(const char *name, size_t step, const uint8_t *data, size_t len)
 	r = decoy_talk_begin(&t, s, &out);
 	for (size_t i = 0; i < len && r == 0 && !t.is_over; i += step)
 		r = decoy_talk_take(&t, data + i, DS_MIN(step, len - i), &out);
-	if (r < 0 || t.len > sizeof(t.in) || t.turns > DECOY_TURNS || strlen(t.user) > 64 ||
+	if (r < 0 || t.len > sizeof(t.in) || t.turns > DECOY_PIECES || strlen(t.user) > 64 ||
 	    strlen(t.said) > DECOY_TEXT_MAX)
 		abort();
 	for (const char *c = t.said; *c != '\0'; c++)
 		if (*c < ' ' || *c > '~')
 			abort();
+	decoy_talk_done(&t);
 	ds_buf_done(&out);
 }
 

@@ -130,12 +130,12 @@ tests_fuzz_fuzz_login_LDADD = agent/uplink/libuplink.a lib/libds.a
 EXTRA_DIST += tests/fuzz/seeds/login/mixed
 fuzz_replays_agent += tests/fuzz/replay_decoy
 tests_fuzz_replay_decoy_SOURCES = tests/fuzz/fuzz_decoy.c tests/fuzz/replay.c
-tests_fuzz_replay_decoy_LDADD = agent/uplink/libuplink.a lib/libds.a
+tests_fuzz_replay_decoy_LDADD = agent/uplink/libuplink.a lib/libds.a $(SSL_LIBS)
 fuzz_targets_agent += tests/fuzz/fuzz_decoy
 tests_fuzz_fuzz_decoy_SOURCES = tests/fuzz/fuzz_decoy.c
 tests_fuzz_fuzz_decoy_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
-tests_fuzz_fuzz_decoy_LDADD = agent/uplink/libuplink.a lib/libds.a
-EXTRA_DIST += tests/fuzz/seeds/decoy/telnet tests/fuzz/seeds/decoy/redis tests/fuzz/seeds/decoy/mysql tests/fuzz/seeds/decoy/postgresql
+tests_fuzz_fuzz_decoy_LDADD = agent/uplink/libuplink.a lib/libds.a $(SSL_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/decoy/telnet tests/fuzz/seeds/decoy/ssh tests/fuzz/seeds/decoy/redis tests/fuzz/seeds/decoy/mysql tests/fuzz/seeds/decoy/postgresql
 
 fuzz_replays_server += tests/fuzz/replay_http
 tests_fuzz_replay_http_SOURCES = tests/fuzz/fuzz_http.c tests/fuzz/replay.c

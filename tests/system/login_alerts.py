@@ -47,7 +47,7 @@ def visit(port, source, text, expect):
 for address in ("198.51.100.7", "198.51.100.8", "198.51.100.9"):
     subprocess.run(["ip", "addr", "add", address + "/32", "dev", "lo"], check=True)
 with Site() as site:
-    agent = site.agent(monitor="sshd", options={"honeypot.listen": "redis, ftp, http:8081, postgresql, gopher"})
+    agent = site.agent(monitor="sshd", options={"honeypot.listen": "redis, ftp, http:8081, postgresql, ssh:2222, gopher"})
     ok(wait(lambda: site.events("event.action:agent_start"), 20), "the agent has started")
     # People first: a slip, a forgotten password, a second person in the same office.
     fails("ann", "10.1.1.5", 3)
@@ -91,6 +91,14 @@ with Site() as site:
     if shutil.which("psql"):
         r = subprocess.run(["psql", "-h", "127.0.0.1", "-U", "mallory", "-c", "SELECT 1"], capture_output=True, text=True)
         ok("password authentication failed" in r.stderr, f"a real psql is refused: {r.stderr.strip()[:120]}")
+    if shutil.which("sshpass"):
+        r = subprocess.run(["sshpass", "-p", "Xc3511-secret", "ssh", "-b", "198.51.100.9", "-p", "2222", "-o", "StrictHostKeyChecking=no",
+                            "-o", "UserKnownHostsFile=/dev/null", "-o", "NumberOfPasswordPrompts=1", "-o", "PreferredAuthentications=password",
+                            "-F", "none", "mallory@127.0.0.1", "id"], capture_output=True, text=True, timeout=90)
+        heard = wait(lambda: [e for e in site.events("event.action:decoy and source.ip:198.51.100.9") if "password" in (e.get("message") or "")], 20)
+        ok(r.returncode != 0 and "Permission denied" in r.stderr and not r.stdout and heard and heard[0]["user"]["name"] == "mallory" and
+           heard[0]["message"] == "a password of 13 lower upper digits other", "a real ssh client gets no further than its password, which is measured")
+        ok(not any("3511" in json.dumps(e) for e in site.events("event.action:decoy")), "and not kept")
     events = wait(lambda: (lambda e: e if len(e) >= 5 else None)(site.events("event.action:decoy")), 20) or []
     ok({"CONFIG SET dir /root/.ssh..", "GET /.env HTTP/1.1"} <= {e.get("message") for e in events}, "what they wanted is an event")
     ok(not any("x@y" in json.dumps(e) for e in events), "a password is not kept")

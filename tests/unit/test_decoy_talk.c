@@ -20,6 +20,7 @@ begin(const char *name)
 	const struct decoy_service *s = decoy_service_find(name, strlen(name));
 
 	assert_non_null(s);
+	decoy_talk_done(&talk);
 	ds_buf_done(&out);
 	ds_buf_init(&out, 4096);
 	assert_int_equal(decoy_talk_begin(&talk, s, &out), 0);
@@ -123,6 +124,118 @@ what_a_stranger_says_is_kept_printable_bounded_and_not_for_long(void **state)
 	assert_true(talk.is_over);
 }
 
+/* ---- ssh, whose other half a real client speaks in tests/system/login_alerts.py */
+
+static void
+add_text(struct ds_buf *b, const char *text)
+{
+	assert_int_equal(ds_buf_put_u32(b, (uint32_t)strlen(text)), 0);
+	assert_int_equal(ds_buf_put(b, text, strlen(text)), 0);
+}
+
+static void
+say_packet(const struct ds_buf *payload)
+{
+	static const uint8_t zeros[16];
+	size_t pad = 8 - (5 + payload->len) % 8 + 8;
+	struct ds_buf b;
+
+	ds_buf_init(&b, 4096);
+	assert_int_equal(ds_buf_put_u32(&b, (uint32_t)(1 + payload->len + pad)), 0);
+	assert_int_equal(ds_buf_put_u8(&b, (uint8_t)pad), 0);
+	assert_int_equal(ds_buf_put(&b, payload->data, payload->len), 0);
+	assert_int_equal(ds_buf_put(&b, zeros, pad), 0);
+	say_bytes(b.data, b.len);
+	ds_buf_done(&b);
+}
+
+/* A client's proposals: with this way of agreeing on keys, and whether it guesses that. */
+static void
+propose(const char *way, uint8_t guesses)
+{
+	const char *const lists[] = { way, "ssh-rsa,ssh-ed25519", "aes256-ctr,aes128-ctr",
+		"aes128-ctr", "hmac-sha2-256", "hmac-sha2-256", "zlib,none", "none", "", "" };
+	static const uint8_t cookie[17] = { 20 };
+	struct ds_buf b;
+
+	begin("ssh");
+	say("SSH-2.0-test\r\n");
+	ds_buf_init(&b, 1024);
+	assert_int_equal(ds_buf_put(&b, cookie, sizeof(cookie)), 0);
+	for (size_t i = 0; i < DS_LEN(lists); i++)
+		add_text(&b, lists[i]);
+	assert_int_equal(ds_buf_put_u8(&b, guesses), 0);
+	assert_int_equal(ds_buf_put_u32(&b, 0), 0);
+	say_packet(&b);
+	ds_buf_done(&b);
+}
+
+static void
+give_half(uint8_t first)
+{
+	const uint8_t half[32] = { first };
+	struct ds_buf b;
+
+	ds_buf_init(&b, 64);
+	assert_int_equal(ds_buf_put_u8(&b, 30), 0);
+	assert_int_equal(ds_buf_put_u32(&b, sizeof(half)), 0);
+	assert_int_equal(ds_buf_put(&b, half, sizeof(half)), 0);
+	say_packet(&b);
+	ds_buf_done(&b);
+}
+
+static void
+an_ssh_client_is_answered_until_keys_are_agreed_on(void **state)
+{
+	size_t len;
+
+	(void)state;
+	propose("curve25519-sha256", 0);
+	assert_true(answered("hmac-sha2-256"));
+	assert_false(talk.is_over);
+	give_half(9);
+	assert_false(talk.is_over);
+	assert_true(answered("ssh-ed25519"));
+	/* What it guessed wrongly does not count. */
+	propose("ecdh-sha2-nistp256,curve25519-sha256", 1);
+	len = out.len;
+	give_half(9);
+	assert_int_equal(out.len, len);
+	give_half(9);
+	assert_true(out.len > len && !talk.is_over);
+}
+
+static void
+what_does_not_keep_to_ssh_ends_the_visit(void **state)
+{
+	static const uint8_t huge[] = { 0xff, 0xff, 0xff, 0xff, 4, 20, 0, 0 };
+	static const uint8_t tiny[] = { 0, 0, 0, 4, 4, 20, 0, 0 };
+	char line[400];
+
+	(void)state;
+	begin("ssh");
+	say("GET / HTTP/1.1\r\n");
+	assert_true(talk.is_over);
+	assert_string_equal(talk.said, "GET / HTTP/1.1");
+	memset(line, 'A', sizeof(line));
+	begin("ssh");
+	say_bytes(line, sizeof(line));
+	assert_true(talk.is_over);
+	begin("ssh");
+	say("SSH-2.0-x\r\n");
+	say_bytes(huge, sizeof(huge));
+	assert_true(talk.is_over);
+	begin("ssh");
+	say("SSH-2.0-x\r\n");
+	say_bytes(tiny, sizeof(tiny));
+	assert_true(talk.is_over);
+	propose("diffie-hellman-group1-sha1", 0);
+	assert_true(talk.is_over);
+	propose("curve25519-sha256", 0);
+	give_half(0); /* a point that makes every secret zero */
+	assert_true(talk.is_over);
+}
+
 static void
 a_line_that_comes_byte_by_byte_is_one_line(void **state)
 {
@@ -156,11 +269,14 @@ main(void)
 		cmocka_unit_test(who_comes_shows_whom_he_wants_to_be),
 		cmocka_unit_test(packets_of_databases_name_their_user),
 		cmocka_unit_test(what_a_stranger_says_is_kept_printable_bounded_and_not_for_long),
+		cmocka_unit_test(an_ssh_client_is_answered_until_keys_are_agreed_on),
+		cmocka_unit_test(what_does_not_keep_to_ssh_ends_the_visit),
 		cmocka_unit_test(a_line_that_comes_byte_by_byte_is_one_line),
 		cmocka_unit_test(services_have_names_and_ports),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
+	decoy_talk_done(&talk);
 	ds_buf_done(&out);
 	return failed;
 }
