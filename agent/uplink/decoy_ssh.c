@@ -91,17 +91,9 @@ decoy_ssh_begin(struct decoy_ssh *s, struct ds_buf *out)
 /* ---- what is said */
 
 static int
-put_string(struct ds_buf *b, const void *data, size_t len)
-{
-	int r = ds_buf_put_u32(b, (uint32_t)len);
-
-	return r < 0 ? r : ds_buf_put(b, data, len);
-}
-
-static int
 put_text(struct ds_buf *b, const char *text)
 {
-	return put_string(b, text, strlen(text));
+	return ssh_put_string(b, text, strlen(text));
 }
 
 /* One word of a message with one text, such as SERVICE_ACCEPT. */

@@ -64,8 +64,8 @@ ssh_crypt_free(struct ssh_crypt *c)
 
 /* ---- keys */
 
-static int
-put_string(struct ds_buf *b, const void *data, size_t len)
+int
+ssh_put_string(struct ds_buf *b, const void *data, size_t len)
 {
 	int r = ds_buf_put_u32(b, (uint32_t)len);
 
@@ -119,8 +119,8 @@ put_host_key(struct ds_buf *b)
 	int r = EVP_PKEY_get_raw_public_key(host_key, raw, &size) == 1 ? 0 : -EIO;
 
 	if (r == 0)
-		r = put_string(b, KEY_TYPE, sizeof(KEY_TYPE) - 1);
-	return r < 0 ? r : put_string(b, raw, size);
+		r = ssh_put_string(b, KEY_TYPE, sizeof(KEY_TYPE) - 1);
+	return r < 0 ? r : ssh_put_string(b, raw, size);
 }
 
 static int
@@ -136,8 +136,8 @@ put_signature(struct ds_buf *b, const uint8_t hash[32])
 
 	EVP_MD_CTX_free(ctx);
 	if (r == 0)
-		r = put_string(b, KEY_TYPE, sizeof(KEY_TYPE) - 1);
-	return r < 0 ? r : put_string(b, raw, size);
+		r = ssh_put_string(b, KEY_TYPE, sizeof(KEY_TYPE) - 1);
+	return r < 0 ? r : ssh_put_string(b, raw, size);
 }
 
 static int
@@ -194,20 +194,20 @@ static int
 put_hashed(struct ds_buf *b, const struct ssh_names *n, const struct ds_buf *host,
     const uint8_t *theirs, const uint8_t *ours, const struct ds_buf *secret)
 {
-	int r = put_string(b, n->client->data, n->client->len);
+	int r = ssh_put_string(b, n->client->data, n->client->len);
 
 	if (r == 0)
-		r = put_string(b, n->server, strlen(n->server));
+		r = ssh_put_string(b, n->server, strlen(n->server));
 	if (r == 0)
-		r = put_string(b, n->client_init->data, n->client_init->len);
+		r = ssh_put_string(b, n->client_init->data, n->client_init->len);
 	if (r == 0)
-		r = put_string(b, n->server_init->data, n->server_init->len);
+		r = ssh_put_string(b, n->server_init->data, n->server_init->len);
 	if (r == 0)
-		r = put_string(b, host->data, host->len);
+		r = ssh_put_string(b, host->data, host->len);
 	if (r == 0)
-		r = put_string(b, theirs, SSH_HALF_SIZE);
+		r = ssh_put_string(b, theirs, SSH_HALF_SIZE);
 	if (r == 0)
-		r = put_string(b, ours, SSH_HALF_SIZE);
+		r = ssh_put_string(b, ours, SSH_HALF_SIZE);
 	return r < 0 ? r : ds_buf_put(b, secret->data, secret->len);
 }
 
@@ -215,15 +215,15 @@ static int
 put_reply(struct ds_buf *out, const struct ds_buf *host, const uint8_t *half, const uint8_t *hash)
 {
 	struct ds_buf signature;
-	int r = put_string(out, host->data, host->len);
+	int r = ssh_put_string(out, host->data, host->len);
 
 	ds_buf_init(&signature, 256);
 	if (r == 0)
-		r = put_string(out, half, SSH_HALF_SIZE);
+		r = ssh_put_string(out, half, SSH_HALF_SIZE);
 	if (r == 0)
 		r = put_signature(&signature, hash);
 	if (r == 0)
-		r = put_string(out, signature.data, signature.len);
+		r = ssh_put_string(out, signature.data, signature.len);
 	ds_buf_done(&signature);
 	return r;
 }

@@ -23,6 +23,8 @@ struct ssh_names {
 /* NULL: no memory, or no randomness. */
 struct ssh_crypt *ssh_crypt_new(void);
 void ssh_crypt_free(struct ssh_crypt *c);
+/* A length, then the bytes. */
+DS_MUST_CHECK int ssh_put_string(struct ds_buf *b, const void *data, size_t len);
 DS_MUST_CHECK int ssh_crypt_random(uint8_t *ret, size_t size);
 /* Appends what follows the type in KEX_ECDH_REPLY: host key, our half, signature.  Keys are made,
  * and used from ssh_crypt_seals() and ssh_crypt_opens() on. */
