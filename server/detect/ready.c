@@ -66,7 +66,8 @@ daemon_coverage(const struct profiles *p, const struct daemon_profile *d, uint64
 	for (size_t i = 0; i < DS_LEN(judged); i++) {
 		double unseen = daemon_unseen(p, d, judged[i], host_us);
 
-		if (unseen < 0)
+		/* Too little to say; of a daemon that is ready it was said before. */
+		if (unseen < 0 && !d->ready)
 			return 0;
 		if (unseen > worst)
 			worst = unseen;
