@@ -16,7 +16,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define BOOT_ID_LEN 36u
@@ -26,7 +25,7 @@ struct beat {
 	char boot_id[BOOT_ID_LEN + 1];
 };
 
-static int fd = -1;
+static int fd = -1; /* the only one: closing any other would give the lock away */
 static char boot_id[BOOT_ID_LEN + 1] = "-";
 static struct beat last; /* of the run that did not end well; wall_us 0: it did */
 static struct beat mark;
@@ -93,6 +92,20 @@ heartbeat_mark(void)
 	mark = (struct beat){ .wall_us = ds_clock_wall_us(), .boot_us = ds_clock_boot_us() };
 }
 
+/*
+ * Of the process, unlike flock(): a child that has not come to its exec, or never does, when its
+ * guard is killed keeps the next one out no longer than the guard itself.
+ */
+static int
+lock(void)
+{
+	const struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_SETLK, &all) == 0)
+		return 0;
+	return errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;
+}
+
 int
 heartbeat_open(const char *state_dir)
 {
@@ -103,8 +116,8 @@ heartbeat_open(const char *state_dir)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	r = lock();
+	if (r < 0) {
 		(void)close(fd);
 		fd = -1;
 		return r;

@@ -499,6 +499,11 @@ tests_unit_test_filter_SOURCES = tests/unit/test_filter.c
 tests_unit_test_filter_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_filter_LDADD = agent/uplink/libuplink.a $(TEST_LIBS) $(PCRE2_LIBS)
 
+unit_tests_agent += tests/unit/test_heartbeat
+tests_unit_test_heartbeat_SOURCES = tests/unit/test_heartbeat.c
+tests_unit_test_heartbeat_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_heartbeat_LDADD = $(GUARD_TEST_LIBS)
+
 # END OF LIST: add above
 all_unit_tests =
 if CMOCKA
