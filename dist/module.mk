@@ -32,12 +32,15 @@ dist/daemonsec-agent.service: dist/daemonsec-agent.service.in
 dist/daemonsec-server.service: dist/daemonsec-server.service.in
 dist/daemonsec-enrol-local.service: dist/daemonsec-enrol-local.service.in
 dist/enrol-local: dist/enrol-local.in
-# config.status writes its own values over a name between two signs, here as well.
-$(dist_made): Makefile
-	$(AM_V_GEN)$(MKDIR_P) dist && $(SED) -e 's#[@]bindir[@]#$(bindir)#g' -e 's#[@]sbindir[@]#$(sbindir)#g' \
+# config.status writes its own values over a name between two signs, here as well. Looked at each time: one build is
+# installed into several places (scripts/up), each of which has its own.
+dist-places:
+.PHONY: dist-places
+$(dist_made): Makefile dist-places
+	$(AM_V_at)$(MKDIR_P) dist && new=$@.$$$$.tmp && $(SED) -e 's#[@]bindir[@]#$(bindir)#g' -e 's#[@]sbindir[@]#$(sbindir)#g' \
 		-e 's#[@]pkglibexecdir[@]#$(pkglibexecdir)#g' -e 's#[@]sysconfdir[@]#$(sysconfdir)#g' \
-		-e 's#[@]localstatedir[@]#$(localstatedir)#g' -e 's#[@]runstatedir[@]#$(runstatedir)#g' $(srcdir)/$@.in >$@.tmp && \
-		mv $@.tmp $@
+		-e 's#[@]localstatedir[@]#$(localstatedir)#g' -e 's#[@]runstatedir[@]#$(runstatedir)#g' $(srcdir)/$@.in >$$new && \
+		if cmp -s $$new $@; then rm -f $$new; else mv $$new $@; fi
 
 # Packages: dpkg-buildpackage and rpmbuild take the released tarball as it is.
 EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debian/source/format debian/daemonsec.install debian/daemonsec.lintian-overrides debian/daemonsec-agent.lintian-overrides \
