@@ -27,13 +27,15 @@ int main(int argc, char **argv) {
 	(void)argc;
 	signal(SIGTERM, stop);
 	for (unsigned i = 0; !over; i++) {
-		struct timespec t;
+		struct timespec t, u;
 		clock_gettime(CLOCK_REALTIME, &t);
 		snprintf(path, sizeof path, "%s/%02u/file-%06u", argv[1], i % 100, i);
 		int fd = open(path, O_CREAT | O_WRONLY, 0600);
 		if (fd < 0) return 1;
 		close(fd);
-		printf("%s %lld\n", path, (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+		clock_gettime(CLOCK_REALTIME, &u);
+		printf("%s %lld %lld\n", path, (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000,
+			(long long)u.tv_sec * 1000000 + u.tv_nsec / 1000);
 		nanosleep(&pause, 0);
 	}
 	return 0;
@@ -50,8 +52,9 @@ def churn(site, name, program):
 
 
 def created(note):
+    """Path -> when: some time between these two."""
     note.seek(0)
-    return {path: int(t) for path, t in (line.split() for line in note)}
+    return {path: (int(t), int(u)) for path, t, u in (line.split() for line in note)}
 
 
 def stored(site, prefix):
@@ -122,17 +125,22 @@ class Victim:
             found.append((end - int(e["event"].get("duration", 0)) // 1000, end))
         return found
 
-    def check(self):
+    def look(self):
         """What was not seen, what of it no gap tells, what came twice, and how many gaps there are."""
         files = os.path.join(self.site.dir, self.name + "-files") + "/"
-        last = max(self.wanted, key=self.wanted.get)
-        wait(lambda: last in stored(self.site, files), 30, every=0.2)
         got, gaps = stored(self.site, files), self.gaps()
         unseen = set(self.wanted) - set(got)
-        uncovered = [f for f in unseen if not any(a - 50000 <= self.wanted[f] <= b + 50000 for a, b in gaps)]
-        if uncovered:
-            say(f"{self.name}: uncovered: {sorted(uncovered)[:5]} gaps: {gaps[:3]}")
-        return len(unseen), len(uncovered), len([f for f, n in got.items() if n != 1]), len(gaps)
+        uncovered = [f for f in unseen if not any(a - 50000 <= self.wanted[f][1] and self.wanted[f][0] <= b + 50000 for a, b in gaps)]
+        return unseen, uncovered, [f for f, n in got.items() if n != 1], gaps
+
+    def check(self):
+        """The same in numbers, once all of it has arrived."""
+        each = GUARD_KILLS // GUARDS
+        wait(lambda: (lambda unseen, uncovered, twice, gaps: not uncovered and len(gaps) >= each)(*self.look()), 30, every=0.5)
+        found = self.look()
+        if found[1]:
+            say(f"{self.name}: uncovered: {sorted(found[1])[:5]} gaps: {found[3][:3]}")
+        return [len(x) for x in found]
 
 
 def kill_guards(site):

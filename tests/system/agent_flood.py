@@ -10,7 +10,7 @@ isolate()
 SECONDS = 5 if SANITIZED else 15
 PATHS = 10000 if SANITIZED else 100000
 ADDRESSES = 2000 if SANITIZED else 20000
-QUIET_S = 5 if SANITIZED else 2
+QUIET_S = 20  # how busy the machine is has its part in it
 
 
 def quiet_start(site, quiet, n):

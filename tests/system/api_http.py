@@ -87,7 +87,7 @@ def too_often(site):
     t = site.post("api-tokens", {"name": "eager", "scopes": ["status:read"]})["token"]
     c = http.client.HTTPConnection(*HTTP, timeout=10)
     answers, wait_s = [], None
-    for _ in range(600):
+    for _ in range(100):
         c.request("GET", "/api/v1/openapi.json", headers={"Authorization": "Bearer " + t, "Accept-Encoding": "gzip"})
         r = c.getresponse()
         r.read()
@@ -95,7 +95,7 @@ def too_often(site):
         if r.status == 429:
             wait_s = int(r.headers["Retry-After"])
             break
-    ok(answers[-1] == 429 and wait_s >= 1 and len(answers) > 200, f"who asks too much is told to wait ({len(answers)} requests)")
+    ok(answers[-1] == 429 and wait_s >= 1 and len(answers) >= 25, f"who asks too much is told to wait ({len(answers)} requests)")
     ok(Client(None).ask("GET", "/healthz", root=True)[0] == 200, "and nobody else")
     ok(wait(lambda: Client(t).ask("GET", "/session")[0] == 200, 5, 0.2), "after that they are answered")
 
@@ -187,7 +187,7 @@ def main():
     if not os.path.exists(STORE_EVENTS):
         skip_all(f"{STORE_EVENTS} was not built")
     contract = hold_to_contract()
-    site = Site({"api.requests_per_second": "50"})
+    site = Site({"api.requests_per_second": "5"})
     subprocess.run([STORE_EVENTS, site.state, "40", "50"], check=True)
     site.own_dir = False
     with site:

@@ -251,14 +251,15 @@ def check_isolate(g):
 
 there = other_host()
 ip("route", "add", "default", "via", "10.7.0.254")
-with open("/tmp/resolv.test", "w") as f:
-    f.write("nameserver 10.99.0.1\n")
-subprocess.run(["mount", "--bind", "/tmp/resolv.test", os.path.realpath("/etc/resolv.conf")], check=True)
+resolver = tempfile.NamedTemporaryFile("w", prefix="daemonsec-resolver.")
+resolver.write("nameserver 10.99.0.1\n")
+resolver.flush()
+subprocess.run(["mount", "--bind", resolver.name, os.path.realpath("/etc/resolv.conf")], check=True)
 servers = [listen(80), listen(81)]
 with OrderGuard({"server.address": "198.51.100.7:7443", "reaction.never_block": "192.0.2.0/24"}) as g:
     for check in (check_block, check_never, check_keep, check_cut, check_port, check_daemon, check_isolate):
         timed(check, g)
 for p in servers + [there]:
     p.kill()
-os.unlink("/tmp/resolv.test")
+resolver.close()
 done()

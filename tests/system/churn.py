@@ -186,6 +186,6 @@ class Memory:
         return SANITIZED or max(self.most.values()) < mib << 20
 
 
-def watch(p, memory, seconds=120):
+def watch(p, memory, seconds=600):
     """Until p ends."""
     return wait(lambda: memory.look() or p.poll() is not None, seconds, 0.2)

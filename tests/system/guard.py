@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """guard - runs the guard alone, with sink.py in the place of the uplink, and a daemon for it to watch."""
-import json, os, shutil, signal, subprocess, sys, tempfile
+import json, os, re, shutil, signal, subprocess, sys, tempfile
 
 from harness import BUILD, TOP, Process, program, wait, write_conf
 
@@ -30,6 +30,12 @@ class Guard:
         if self.process:
             self.process.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+    def set(self, section, name, value):
+        """Another value of an option that it has, for the next start."""
+        text = open(self.conf).read()
+        with open(self.conf, "w") as f:
+            f.write(re.sub(rf"(?ms)(^\[{section}\]$.*?^{name} = )[^\n]*", lambda m: m[1] + value, text, count=1))
 
     def start(self):
         log = os.path.join(self.dir, "log")

@@ -10,7 +10,7 @@
 
 Nothing here sleeps to wait: wait() asks until the answer comes or the time is over.
 """
-import calendar, http.client, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.parse
+import calendar, copy, http.client, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.parse
 
 TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 BUILD = os.environ.get("top_builddir", os.getcwd())
@@ -274,10 +274,11 @@ class Site:
         self.state = os.path.join(self.dir, "server")
         os.makedirs(self.state, exist_ok=True)
         self.conf = os.path.join(self.dir, "server.conf")
-        write_conf(self.conf, {
+        self.sections = {
             "server": {"listen": f"127.0.0.1:{port}", "state_dir": self.state, "log_level": "debug"},
             "api": {"listen": f"127.0.0.1:{api_port}", "unix": self.socket},
-        }, options)
+        }
+        write_conf(self.conf, copy.deepcopy(self.sections), options)
         self.agents = []
         self.process = None
 
@@ -296,6 +297,15 @@ class Site:
         if not wait(lambda: self.get("status"), 20):
             raise RuntimeError("the server did not come up:\n" + self.process.tail())
         return self
+
+    def configure(self, options):
+        """Other options from now on, for the running server."""
+        read = lambda: self.process.text().count("configuration read again")
+        before = read()
+        write_conf(self.conf, copy.deepcopy(self.sections), options)
+        os.kill(self.process.pid, signal.SIGHUP)
+        if not wait(lambda: read() > before):
+            raise RuntimeError("the server did not take its configuration:\n" + self.process.tail())
 
     def close(self):
         running = [a for a in self.agents if a.process]

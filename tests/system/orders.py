@@ -45,7 +45,7 @@ def read_varint(b, at):
 
 
 def result_of(b):
-    ret, at = {"outcome": 0, "verified": 0, "by": b"", "evidence": b"", "text": b"", "until": 0}, 0
+    ret, at = {"outcome": 0, "verified": 0, "took": 0, "by": b"", "evidence": b"", "text": b"", "until": 0}, 0
     while at < len(b):
         key, at = read_varint(b, at)
         value, at = read_varint(b, at)

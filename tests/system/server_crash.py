@@ -95,7 +95,8 @@ def a_full_disk(top):
         ok(server.start(), "a server starts on a small disk")
         agents, batches, events = 4, 150 if SANITIZED else 600, 1000
         load = server.load(server.token(), agents, batches, events)
-        wait(lambda: os.path.exists(f"{disk}/agents/3/host.crt"), 60)
+        # Their own files are on that disk, too: certificates first.
+        ok(wait(lambda: all(os.path.exists(f"{disk}/agents/{n}/host.crt") for n in range(agents)), 60), "its agents are enrolled")
         with open(f"{disk}/ballast", "wb") as f:
             try:
                 while True:

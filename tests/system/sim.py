@@ -11,7 +11,7 @@ SIM = program("daemonsec-sim")
 
 def sim(site, *args, verb="load", state="sim", check=True):
     r = subprocess.run([SIM, verb, "-o", "json", "--quiet", "--token-file", site.dir + "/token", "--state-dir",
-                        f"{site.dir}/{state}", *args], capture_output=True, text=True, timeout=400)
+                        f"{site.dir}/{state}", "--drain", "200s", *args], capture_output=True, text=True, timeout=400)
     if check and r.returncode != 0:
         say(r.stdout + r.stderr)
     try:

@@ -70,7 +70,7 @@ def main():
         errors = open(site.dir + "/node.log", "w+")
         browser = subprocess.Popen(["node", os.path.join(TOP, "tests", "web", "dashboard.mjs")], env=env, text=True,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
-        timer = threading.Timer(240, browser.kill)
+        timer = threading.Timer(600, browser.kill)
         timer.start()
         last = ""
         for line in browser.stdout:
