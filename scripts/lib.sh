@@ -16,7 +16,7 @@ debian_build="gcc make autoconf autoconf-archive automake pkg-config clang llvm 
  libevent-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libgnutls28-dev zlib1g-dev libdeflate-dev libjansson-dev libpcre2-dev libyaml-dev libmaxminddb-dev nettle-dev libgmp-dev
  libnftnl-dev libmnl-dev  libcmocka-dev libseccomp-dev libsystemd-dev libcurl4-openssl-dev libcrypt-dev python3 ca-certificates"
 ubuntu_build="${debian_build/bpftool/linux-tools-common linux-tools-generic}"
-debian_test="wrk python3-aiosmtpd binutils curl jq openssl sqlite3 iproute2 procps util-linux mandoc xz-utils libclang-rt-14-dev
+debian_test="wrk python3-aiosmtpd binutils curl jq openssl sqlite3 iproute2 procps util-linux mandoc xz-utils libclang-rt-dev libclang-rt-14-dev
  nginx-light libnginx-mod-http-perl fcgiwrap spawn-fcgi openssh-server openssh-client sshpass cron postgresql
  rsyslog rsyslog-openssl prometheus logrotate debootstrap nftables docker.io
  python3-yaml python3-jinja2 python3-jsonschema php-fpm rpm chromium fonts-dejavu-core"
@@ -28,7 +28,7 @@ fedora_build="gcc make autoconf autoconf-archive automake pkgconf clang llvm bpf
  jansson-devel pcre2-devel libyaml-devel libmaxminddb-devel nettle-devel gmp-devel libnftnl-devel libmnl-devel libcmocka-devel libseccomp-devel systemd-devel libcurl-devel libxcrypt-devel python3"
 fedora_test="binutils curl jq openssl sqlite iproute procps-ng util-linux mandoc xz nginx nginx-mod-http-perl fcgiwrap
  spawn-fcgi openssh-server openssh-clients sshpass cronie postgresql-server rsyslog rsyslog-openssl prometheus logrotate debootstrap nftables
- python3-pyyaml python3-jinja2 python3-jsonschema php-fpm rpm-build chromium dejavu-sans-fonts"
+ python3-pyyaml python3-jinja2 python3-jsonschema php-fpm rpm-build compiler-rt chromium dejavu-sans-fonts"
 
 # The packages of a list that are not installed.
 missing_debian() {
@@ -44,9 +44,10 @@ missing_fedora() {
 
 # Packages that this release does not have are left out: configure and the tests say what they miss.
 known_debian() {
-	local p
+	local p known
+	known=$(apt-cache show --no-all-versions "$@" 2>/dev/null | sed -n 's/^Package: //p') || true
 	for p in "$@"; do
-		if apt-cache show --no-all-versions "$p" >/dev/null 2>&1; then echo "$p"; else note "no package $p here"; fi
+		if grep -qxF -e "$p" <<<"$known"; then echo "$p"; else note "no package $p here"; fi
 	done
 }
 
