@@ -12,7 +12,7 @@ server_daemonsec_server_LDADD = $(SERVER_LIBS)
 EXTRA_DIST += server/.may_include
 
 # Many small agents for tests of the server.
-check_PROGRAMS += tests/system/load_agent
+system_helpers += tests/system/load_agent
 tests_system_load_agent_SOURCES = tests/system/load_agent.c
 tests_system_load_agent_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS) $(SQLITE_CFLAGS)
 tests_system_load_agent_LDADD = server/libdsserver.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) lib/libds.a $(SQLITE_LIBS) -lpthread -lm

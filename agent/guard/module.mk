@@ -35,7 +35,7 @@ agent_guard_libattrib_a_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS)
 ATTRIB_LIBS = agent/guard/libattrib.a lib/libds.a $(NETTLE_LIBS)
 
 # Attribution and the fallback sensors on their own, for tests/system.
-check_PROGRAMS += tests/system/attrib_probe
+system_helpers += tests/system/attrib_probe
 tests_system_attrib_probe_SOURCES = tests/system/attrib_probe.c
 tests_system_attrib_probe_LDADD = $(ATTRIB_LIBS)
 

@@ -32,7 +32,7 @@ agent_uplink_daemonsec_uplink_LDADD = agent/uplink/libuplink.a agent/uplink/libd
 	lib/libds.a $(SECCOMP_LIBS) $(EVENT_HTTP_LIBS) $(PCRE2_LIBS)
 
 # The login sensor alone, for a test below a systemd.
-check_PROGRAMS += tests/system/logs_probe
+system_helpers += tests/system/logs_probe
 tests_system_logs_probe_SOURCES = tests/system/logs_probe.c
 tests_system_logs_probe_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS)
 tests_system_logs_probe_LDADD = agent/uplink/libuplink.a lib/libds.a $(EVENT_LIBS) $(SECCOMP_LIBS) $(PCRE2_LIBS)

@@ -25,6 +25,6 @@ CLEANFILES += server/api/openapi.inc
 EXTRA_DIST += server/api/.may_include schema/api.yaml schema/api.json
 
 # Known events in a state directory, for tests of the API.
-check_PROGRAMS += tests/system/store_events
+system_helpers += tests/system/store_events
 tests_system_store_events_SOURCES = tests/system/store_events.c
 tests_system_store_events_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(SQLITE_LIBS) -lpthread -lm

@@ -4,9 +4,9 @@ server_libdsserver_a_SOURCES += server/train/train.c server/train/train.h server
 EXTRA_DIST += server/train/.may_include
 
 # A host's history, for tests of what is learnt of it.
-check_PROGRAMS += tests/system/history
+system_helpers += tests/system/history
 tests_system_history_SOURCES = tests/system/history.c
 tests_system_history_LDADD = $(DS_BATCH_LIBS) lib/libds.a -lm
-check_PROGRAMS += tests/system/recording
+system_helpers += tests/system/recording
 tests_system_recording_SOURCES = tests/system/recording.c
 tests_system_recording_LDADD = $(DS_BATCH_LIBS) lib/libds.a -lm

@@ -2,10 +2,13 @@
 system_tests =
 # Those that also run in the sanitizer builds.
 sanitized_system_tests =
-# Those of both that have the machine for themselves: they measure how long something takes, or take all of it.
+# Those of them that are about programs with threads, which the guard is not: for the sanitizer that looks at these.
+threaded_system_tests = tests/system/access.py tests/system/agent_crash.py tests/system/api.py tests/system/logins.py \
+	tests/system/models.py tests/system/server_crash.py tests/system/tls.py
+# Those of all that have the machine for themselves: they measure how long something takes, or take all of it.
 alone_system_tests = tests/system/first_alert.py tests/system/agent_flood.py
 # Those that take longest, which begin first.
-long_system_tests = tests/system/agent_crash.py tests/system/react.py tests/system/novelty.py tests/system/notify.py \
+long_system_tests = tests/web/dashboard.py tests/system/agent_crash.py tests/system/react.py tests/system/novelty.py tests/system/notify.py \
 	tests/system/live/live.py tests/system/api.py tests/system/tls.py tests/system/sim.py tests/system/agent_clock.py \
 	tests/system/server_crash.py tests/system/sensors.py tests/system/silent.py
 
@@ -64,7 +67,7 @@ system_tests += tests/system/access.py
 sanitized_system_tests += tests/system/access.py
 system_tests += tests/system/integrity.py tests/system/restore.py tests/system/restored.py tests/system/plugins.py
 EXTRA_DIST += tests/system/orders.py tests/system/places.py
-check_PROGRAMS += tests/system/order_sign
+system_helpers += tests/system/order_sign
 tests_system_order_sign_SOURCES = tests/system/order_sign.c
 tests_system_order_sign_LDADD = $(DS_NET_LIBS) lib/libds.a
 system_tests += tests/system/reactions.py tests/system/blocks.py tests/system/hold.py
@@ -81,4 +84,5 @@ system_tests += tests/system/deploys.py tests/system/gate.py
 
 # END OF LIST: add above, to both where it is worth it
 EXTRA_DIST += $(system_tests)
+check_PROGRAMS += $(system_helpers)
 TESTS += $(system_tests)
