@@ -150,14 +150,14 @@ os.chmod(base, 0o755)
 os.mkdir(base + "/plugins", 0o755)
 os.mkdir(base + "/python", 0o755)
 shutil.copy(os.path.join(TOP, "plugins", "daemonsec_plugin.py"), base + "/python")
-options = {"plugins.dir": base + "/plugins", "plugins.python": base + "/python", "plugins.timeout": "60s",
+options = {"plugins.dir": base + "/plugins", "plugins.python": base + "/python", "plugins.timeout": "10s",
            "reaction.ceiling": "plugin,kill"}
 try:
     with OrderGuard(options) as g:
         g.base, g.plugins = base, base + "/plugins"
         check_ticket(g)
         check_telegram(g)
-        for check, timeout in ((check_bad, "3s"), (check_meanwhile, "60s")):
+        for check, timeout in ((check_bad, "3s"), (check_meanwhile, "10s")):
             g.kill()
             g.set("plugins", "timeout", timeout)
             g.start()
