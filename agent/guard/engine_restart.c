@@ -54,17 +54,28 @@ tool_of(enum container_engine engine)
 	return NULL;
 }
 
+static enum container_engine
+engine_of(const struct service *s)
+{
+	struct container_info info;
+	char cgroup[PROCESS_PATH_MAX];
+
+	if (container_find("", s->container, &info) == 0 ||
+	    (process_cgroup(s->pid, cgroup, sizeof(cgroup)) == 0 &&
+		container_find_named("", s->container, cgroup, &info) == 0))
+		return info.engine;
+	return CONTAINER_OTHER;
+}
+
 int
 engine_can_restart(const struct service *s, char *why, size_t size)
 {
-	struct container_info info;
+	enum container_engine engine = engine_of(s);
 
-	if (container_find("", s->container, &info) < 0)
-		info.engine = CONTAINER_OTHER;
-	if (tool_of(info.engine) != NULL ||
-	    (info.engine == CONTAINER_DOCKER && container_comes_back("", s->container)))
+	if (tool_of(engine) != NULL ||
+	    (engine == CONTAINER_DOCKER && container_comes_back("", s->container)))
 		return 0;
-	(void)snprintf(why, size, "%.200s is a container of %s", s->name, engines[info.engine]);
+	(void)snprintf(why, size, "%.200s is a container of %s", s->name, engines[engine]);
 	return -EOPNOTSUPP;
 }
 
@@ -140,16 +151,12 @@ end(const struct service *s)
 int
 engine_restart(const struct service *s, char *why, size_t size)
 {
-	struct container_info info;
 	const struct tool *t;
 	int r = engine_can_restart(s, why, size);
 
 	if (r < 0)
 		return r;
-	r = container_find("", s->container, &info);
-	if (r < 0)
-		return r;
-	t = tool_of(info.engine);
+	t = tool_of(engine_of(s));
 	if (t != NULL)
 		return run_tool(t, s, why, size);
 	end(s);

@@ -24,7 +24,8 @@
 #define MAPS_MAX  (512u << 10)
 
 struct search {
-	const char *exe; /* NULL: the file below */
+	const char *exe;       /* NULL: the file below */
+	const char *container; /* "": on the host, or anywhere */
 	uint64_t device, inode;
 	uint64_t since_ticks;
 	pid_t best;
@@ -52,6 +53,15 @@ is_program(pid_t pid, const struct search *search)
 	return process_exe(pid, exe, sizeof(exe), NULL) == 0 && strcmp(exe, search->exe) == 0;
 }
 
+/* Containers have programs of the same path. */
+static bool
+is_in_container(pid_t pid, const char *container)
+{
+	const struct daemon *d = container[0] != '\0' ? daemon_of_process(pid) : NULL;
+
+	return container[0] == '\0' || (d != NULL && strcmp(d->container, container) == 0);
+}
+
 /* The oldest process of that program is the main one: others are its children. */
 static int
 look(pid_t pid, void *ctx)
@@ -59,8 +69,8 @@ look(pid_t pid, void *ctx)
 	struct search *search = ctx;
 	struct process_stat st;
 
-	if (!is_program(pid, search) || process_stat(pid, &st) < 0 || st.zombie ||
-	    st.start_ticks < search->since_ticks)
+	if (!is_program(pid, search) || !is_in_container(pid, search->container) ||
+	    process_stat(pid, &st) < 0 || st.zombie || st.start_ticks < search->since_ticks)
 		return 0;
 	if (search->best == 0 || st.start_ticks < search->best_ticks ||
 	    (st.start_ticks == search->best_ticks && pid < search->best)) {
@@ -73,7 +83,9 @@ look(pid_t pid, void *ctx)
 pid_t
 service_find(const struct service *s, uint64_t since_ticks)
 {
-	struct search search = { .exe = s->exe, .since_ticks = since_ticks };
+	struct search search = {
+		.exe = s->exe, .container = s->container, .since_ticks = since_ticks
+	};
 
 	return process_each(look, &search) < 0 ? 0 : search.best;
 }
@@ -81,7 +93,7 @@ service_find(const struct service *s, uint64_t since_ticks)
 pid_t
 service_find_file(uint64_t device, uint64_t inode)
 {
-	struct search search = { .device = device, .inode = inode };
+	struct search search = { .container = "", .device = device, .inode = inode };
 
 	return process_each(look, &search) < 0 ? 0 : search.best;
 }

@@ -125,6 +125,7 @@ static int
 read_back(struct reaction_call *call)
 {
 	struct service *s = calloc(1, sizeof(*s));
+	const struct daemon *d;
 	const uint8_t *exe;
 	uint64_t before;
 	size_t len;
@@ -133,6 +134,9 @@ read_back(struct reaction_call *call)
 	if (r == 0)
 		r = ds_buf_get_bytes(&call->inverse, sizeof(s->exe) - 1, &exe, &len);
 	if (r == 0) {
+		d = daemon_get(number_of(call->order));
+		if (d != NULL)
+			memcpy(s->container, d->container, sizeof(s->container));
 		memcpy(s->exe, exe, len);
 		r = service_find(s, before + 1) != 0;
 	}
