@@ -70,6 +70,11 @@ def newest(q):
     return events[0] if events else {}
 
 
+def versions(name):
+    d = [d for d in site.all("daemons") if d["name"] == "container:" + name and d["host"]["id"] == host]
+    return site.get(f"daemons/{d[0]['id']}/versions")["items"] if d else []
+
+
 def check():
     e = newest('event.action:exec and process.executable:"/bin/sleep" and service.name:"container:web"')
     ok(e, "a program of a container that is started is told as container:web")
@@ -92,6 +97,12 @@ def check():
     other = docker("inspect", "-f", "{{.Image}}", "web").stdout.strip()
     ok(wait(lambda: [d for d in site.all("daemons") if d["name"] == "container:web" and d.get("image") == "shop:3@" + other], 60)
        and other != digest, "the same name with another image is told by its digest")
+    v = wait(lambda: [v for v in versions("web") if v["reason"] == "image" and v.get("image") == "shop:3@" + other])
+    ok(v and v[0].get("parent") and v[0].get("warm_until"), "as a deployment: its profile goes on from that of the image before")
+    chance = docker("run", "-d", "--rm", "--network", "none", "shop:3", "/bin/sleep", "1000").stdout.strip()
+    name = docker("inspect", "-f", "{{.Name}}", chance).stdout.strip().lstrip("/")
+    ok(wait(lambda: [v for v in versions(name) if v["reason"] == "sibling"]), "a container of that image under a name by chance takes over its profile")
+    docker("kill", chance)
     docker("exec", "old", "/bin/cp", "/bin/sleep", "/bin/other")
     e = newest('event.action:create and file.path:"/bin/other"')
     ok(e.get("service", {}).get("name") == "container:old", "a container that ran before the agent")

@@ -56,7 +56,7 @@ EXTRA_DIST += tests/system/churn.py
 system_tests += tests/system/agent_disk.py
 sanitized_system_tests += tests/system/agent_disk.py
 
-system_tests += tests/system/scope.py tests/system/fallback_agent.py tests/system/docker.py
+system_tests += tests/system/scope.py tests/system/fallback_agent.py tests/system/docker.py tests/system/engines.py
 system_tests += tests/system/agent_flood.py
 sanitized_system_tests += tests/system/agent_flood.py
 

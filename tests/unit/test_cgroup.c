@@ -179,6 +179,67 @@ the_hierarchy_that_names_units_is_chosen(void **state)
 	assert_int_equal(cgroup_select(long_one, small, sizeof(small)), -ENAMETOOLONG);
 }
 
+/* What an engine's container looks like where there is version 1, both, or version 2 only; with the
+ * engine's own cgroup driver and with systemd's. */
+static void
+containers_are_found_in_every_layout(void **state)
+{
+	static const char *const layouts[] = {
+		"12:pids:/docker/" ID "\n3:freezer:/docker/" ID "\n1:name=systemd:/docker/" ID "\n",
+		"12:pids:/docker/" ID "\n1:name=systemd:/docker/" ID "\n0::/docker/" ID "\n",
+		"0::/docker/" ID "\n",
+		"0::/system.slice/docker-" ID ".scope\n",
+		"9:name=systemd:/libpod_parent/libpod-" ID
+		"\n4:memory:/other\n0::/libpod_parent/libpod-" ID "\n",
+		"0::/machine.slice/libpod-" ID ".scope/container\n",
+		"1:name=systemd:/system.slice/web.service/libpod-payload-" ID "\n",
+		"0::/system.slice/nerdctl-" ID ".scope\n",
+		"0::/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod1.slice/"
+		"cri-containerd-" ID ".scope\n",
+		/* Without a hierarchy of systemd's, and none of version 2. */
+		"5:cpu,cpuacct:/docker/" ID "\n2:memory:/docker/" ID "\n1:devices:/\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
+		char text[512], path[256];
+		struct cgroup_name name;
+
+		memcpy(text, layouts[i], strlen(layouts[i]) + 1);
+		assert_int_equal(cgroup_select(text, path, sizeof(path)), 0);
+		cgroup_parse(path, &name);
+		if (name.kind != CGROUP_CONTAINER)
+			fail_msg("%s", layouts[i]);
+		assert_string_equal(name.container, ID);
+		assert_string_equal(name.leaf, "");
+	}
+}
+
+static void
+check_leaf(const char *path, const char *leaf)
+{
+	struct cgroup_name name;
+
+	cgroup_parse(path, &name);
+	assert_string_equal(name.leaf, leaf);
+}
+
+static void
+the_last_part_may_be_a_name_that_somebody_chose(void **state)
+{
+	(void)state;
+	check_leaf("/default/web", "web");
+	check_leaf("/tin", "tin");
+	check_leaf("/user.slice/user-0.slice/session-3.scope/tin", "tin");
+	check_leaf("/system.slice/foo.service", "");
+	check_leaf("/system.slice", "");
+	check_leaf("/user.slice/user-0.slice/session-3.scope", "");
+	check_leaf("/init.scope", "");
+	check_leaf("/", "");
+	check_leaf("/docker/" ID "/web", ""); /* in a container: its own business */
+	check_leaf("/lxc/web", "");
+}
+
 static void
 paths_are_taken_below_the_guards_own_root(void **state)
 {
@@ -201,6 +262,8 @@ main(void)
 		cmocka_unit_test(a_path_that_says_nothing_names_nothing),
 		cmocka_unit_test(what_is_too_long_names_nothing),
 		cmocka_unit_test(the_hierarchy_that_names_units_is_chosen),
+		cmocka_unit_test(containers_are_found_in_every_layout),
+		cmocka_unit_test(the_last_part_may_be_a_name_that_somebody_chose),
 		cmocka_unit_test(paths_are_taken_below_the_guards_own_root),
 	};
 

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,11 +233,29 @@ see_neighbour(pid_t pid, void *ctx)
 	       daemon_of_process(pid) != s->daemon;
 }
 
+/* The service manager may have taken that away from us. */
+static bool
+may_enter_networks(void)
+{
+	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	bool may = own >= 0 && setns(own, CLONE_NEWNET) == 0;
+
+	if (own >= 0)
+		(void)close(own);
+	return may;
+}
+
 /* 0, or 1 when it is not the daemon's alone. */
 static int
-find_network(struct search *s, char *ret, size_t size)
+find_network(struct reaction_call *call, struct search *s, char *ret, size_t size)
 {
 	char process[16];
+
+	if (!may_enter_networks())
+		return reaction_fail(call, -EOPNOTSUPP,
+		    "%.200s has a network of its own, which the agent's unit does not let it enter "
+		    "(RestrictNamespaces=)",
+		    s->daemon->name);
 
 	(void)snprintf(process, sizeof(process), "%d", s->pid);
 	namespace_of(process, "net", s->path);
@@ -311,7 +330,7 @@ group_find(struct reaction_call *call, const char *daemon, char *ret, size_t siz
 	if (s.pid == 0)
 		return reaction_fail(call, -ESRCH, "nothing of %.200s runs", daemon);
 	if (!is_in_our_network(s.pid))
-		return find_network(&s, ret, size);
+		return find_network(call, &s, ret, size);
 	if (!is_first_namespace())
 		return reaction_fail(
 		    call, -EOPNOTSUPP, "the agent is in a namespace of control groups");
