@@ -205,6 +205,18 @@ def check_reactions():
     check_kill(check_restart(pid))
 
 
+def check_release(agent):
+    """Before an agent is removed from a host."""
+    pid = pid_of("shop")
+    cable(far, pid)
+    r = apply("block_ip", "--address", FAR, "--daemon", "container:shop", "--reach", "daemon_only")
+    there = "daemonsec" in rules(pid)
+    agent.stop()
+    released = subprocess.run([program("daemonsec-agent"), "-c", agent.conf, "--release"], capture_output=True).returncode
+    ok(r["status"] == "verified" and there and released == 0 and "daemonsec" not in rules(pid) and reaches(5),
+       "an agent that goes for good leaves no rule in a container's network")
+
+
 def check_socket():
     """An agent that cannot read docker's files."""
     begun = time.monotonic()
@@ -245,11 +257,12 @@ try:
         skip_all("docker cannot run a container here: " + r.stderr.strip().splitlines()[-1])
     ok(made, "a container runs")
     with Site() as site:
-        site.agent(monitor="container:*")
+        agent = site.agent(monitor="container:*")
         host = site.all("hosts")[0]["id"]
         run("web")
         check()
         check_reactions()
+        check_release(agent)
         check_socket()
 finally:
     clean()
