@@ -55,12 +55,21 @@ scope_allows(const char *have, const char *want)
 	return strcmp(have_verb, ":*") == 0 || strcmp(have_verb, want_verb) == 0;
 }
 
+static bool
+role_allows(const struct role *role, const char *scope)
+{
+	for (unsigned i = 0; i < CALLER_SCOPES_MAX && role->scopes[i] != NULL; i++)
+		if (scope_allows(role->scopes[i], scope))
+			return true;
+	return false;
+}
+
 bool
 caller_may(const struct caller *c, const char *scope)
 {
 	if (c->kind != CALLER_NOBODY && strncmp(scope, "self:", 5) == 0)
 		return true;
-	if (c->must_change)
+	if (c->must_change || (c->bound != NULL && !role_allows(c->bound, scope)))
 		return false;
 	for (unsigned i = 0; i < c->scopes_len; i++)
 		if (scope_allows(c->scopes[i], scope))

@@ -16,6 +16,8 @@
 #define CALLER_SCOPES_MAX 8u
 #define CALLER_SCOPE_MAX  40u
 
+struct role;
+
 enum caller_kind {
 	CALLER_NOBODY,
 	CALLER_PEER,    /* of the unix socket: root or the server's own user */
@@ -30,6 +32,8 @@ struct caller {
 	 * socket and tokens made there; "": not known (a token of an older version). */
 	char principal[CALLER_NAME_MAX];
 	const char *role; /* static, or NULL: tokens */
+	/* Of the user who made a token: it may no more than its maker may now.  NULL: no bound. */
+	const struct role *bound;
 	char scopes[CALLER_SCOPES_MAX][CALLER_SCOPE_MAX];
 	unsigned scopes_len;
 	bool must_change;                  /* only "self" until the one-time password is changed */

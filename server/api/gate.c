@@ -67,6 +67,31 @@ is_peer(const struct request *r, struct caller *ret)
 	return true;
 }
 
+/* A token of somebody who may not sign in any more is nobody's. */
+static bool
+has_maker(const struct gate *g, struct caller *c)
+{
+	struct access_user maker;
+
+	if (c->principal[0] == '\0' || strcmp(c->principal, CALLER_LOCAL) == 0)
+		return true;
+	if (!access_user(g->access, c->principal, &maker) || maker.disabled)
+		return false;
+	c->bound = maker.role;
+	return true;
+}
+
+static bool
+has_token(const struct gate *g, const char *authorization, uint64_t now_us, struct caller *ret)
+{
+	struct caller c;
+
+	if (auth_token(g->auth, authorization, now_us, &c) < 0 || !has_maker(g, &c))
+		return false;
+	*ret = c;
+	return true;
+}
+
 static bool
 identify(const struct gate *g, struct request *r, bool is_unix)
 {
@@ -78,7 +103,7 @@ identify(const struct gate *g, struct request *r, bool is_unix)
 	if (is_unix && is_peer(r, &r->caller))
 		return true;
 	if (authorization != NULL)
-		return auth_token(g->auth, authorization, now_us, &r->caller) == 0 ||
+		return has_token(g, authorization, now_us, &r->caller) ||
 		       refuse(r, 401, "token", "this API token is unknown, revoked or expired");
 	if (cookie != NULL && access_session(g->access, cookie, now_us, &r->caller) == 0) {
 		snprintf(r->cookie, sizeof(r->cookie), "%s", cookie);
@@ -107,8 +132,9 @@ gate_still(const struct gate *g, const struct caller *caller, const char *scope)
 	uint64_t now_us = ds_clock_wall_us();
 	struct caller now = *caller;
 
-	if (caller->kind == CALLER_TOKEN)
-		return auth_has(g->auth, caller, now_us);
+	if (caller->kind == CALLER_TOKEN &&
+	    (!auth_has(g->auth, caller, now_us) || !has_maker(g, &now)))
+		return false;
 	if (caller->kind == CALLER_SESSION && access_again(g->access, caller, now_us, &now) < 0)
 		return false;
 	return caller_may(&now, scope);

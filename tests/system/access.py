@@ -153,6 +153,23 @@ def ended(site, admin):
     ok(not by_other.ends() and asks(other)[0] == 200, "the others do")
 
 
+def makers(admin):
+    """A token may no more than who made it may now."""
+    second = Person()
+    admin.ask("POST", "users", {"name": "second", "role": "admin", "password": "open sesame second"})
+    second.sign_in("second", "open sesame second")
+    token = second.ask("POST", "api-tokens", {"scopes": ["*"]})[1]["token"]
+
+    def by_token(path):
+        return kind(Person().ask("GET", path, Authorization="Bearer " + token))
+
+    ok(by_token("users")[0] == 200, "a token of an administrator's reads about people")
+    admin.ask("PATCH", "users/second", {"role": "viewer"})
+    ok(by_token("users") == (403, "scope") and by_token("alerts")[0] == 200, "not when its maker is a viewer")
+    admin.ask("PATCH", "users/second", {"disabled": True})
+    ok(by_token("alerts") == (401, "token"), "nor anything when its maker is locked out")
+
+
 def step_up(site, contract, admin):
     """What reaches far asks a person for the password again once that was a while ago; a token and root it does not."""
     site.process.stop()
@@ -219,6 +236,7 @@ with Site() as site:
     second_factor(admin)
     waiting()
     ended(site, admin)
+    makers(admin)
     step_up(site, contract, admin)
     audit(site, admin)
 done()
