@@ -4,6 +4,7 @@
  */
 #include "server/api/pool.h"
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/zip.h"
 #include "server/api/board.h"
@@ -35,6 +36,17 @@ struct pool {
 	struct worker workers[];
 };
 
+/* The first who asks for all open alerts does not wait until they are read. */
+static void
+read_ahead(struct call_worker *w)
+{
+	if (w->board != NULL)
+		return;
+	w->board = board_new(w->cfg->backend, w->reader);
+	if (w->board != NULL && board_refresh(w->board, ds_clock_wall_us()) < 0)
+		ds_log(DEBUG, "the open alerts cannot be read ahead; who asks is told", "%s", "");
+}
+
 static void *
 worker_main(void *arg)
 {
@@ -48,6 +60,8 @@ worker_main(void *arg)
 			ds_zip_thread_done();
 			return NULL;
 		}
+		if (m == NULL && !stop)
+			read_ahead(&w->call);
 		while (m != NULL) {
 			struct ds_mail *next = m->next;
 
