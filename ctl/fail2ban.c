@@ -21,6 +21,9 @@ struct import {
 	struct ds_buf out, value, regex; /* the file of filters; scratch */
 	char never[4000];                /* ignoreip, with commas */
 	unsigned filters, taken, left;
+	unsigned lines; /* of the filter, looked at together */
+	bool names;     /* hosts may be names */
+	bool prefix_has_host;
 };
 
 /* Every line of a value. */
@@ -35,16 +38,16 @@ leave(struct import *m, const char *filter, const char *what, const char *why)
 	fprintf(stderr, "left out  %-20s %s: %s\n", filter, what, why);
 }
 
-/* The expanded value, valid until the next call; "" for none. */
-static const char *
+/* The expanded value, the caller's; NULL when there is no memory, "" for none. */
+static char *
 expanded(struct import *m, const json_t *conf, const char *section, const char *key)
 {
 	const char *raw = fail2ban_get(conf, section, key);
 
 	if (raw == NULL || fail2ban_expand(conf, section, raw, &m->value) < 0 ||
 	    ds_buf_put(&m->value, "", 1) < 0)
-		return "";
-	return (const char *)m->value.data;
+		return strdup("");
+	return strdup((const char *)m->value.data);
 }
 
 static int
@@ -52,88 +55,228 @@ put(struct import *m, const char *word, const void *text, size_t len)
 {
 	int r = ds_buf_put(&m->out, word, strlen(word));
 
+	if (r == 0 && len > 0)
+		r = ds_buf_put(&m->out, " ", 1);
 	if (r == 0)
 		r = ds_buf_put(&m->out, text, len);
 	return r == 0 ? ds_buf_put(&m->out, "\n", 1) : r;
 }
 
-/* One word and its expressions, one a line; each is tried as the agent will read it. */
+/* Whether the agent will read the line that was put last; else it is taken back, and said. */
 static int
-put_regexes(
+check_last(struct import *m, const char *filter, const char *key, size_t start)
+{
+	char head[60], why[240];
+	struct filters *tried = NULL;
+	int r;
+
+	snprintf(head, sizeof(head), "filter x\nlines %u\n", m->lines);
+	ds_buf_clear(&m->value);
+	r = ds_buf_put(&m->value, head, strlen(head));
+	if (r == 0)
+		r = ds_buf_put(&m->value, m->out.data + start, m->out.len - start);
+	if (r == 0)
+		r = filters_parse(
+		    (const char *)m->value.data, m->value.len, &tried, why, sizeof(why));
+	filters_free(tried);
+	if (r == 0)
+		m->taken++;
+	else {
+		char line[200];
+
+		snprintf(line, sizeof(line), "%s \"%.*s\"", key,
+		    (int)DS_MIN(m->out.len - start - 1, (size_t)80),
+		    (const char *)m->out.data + start);
+		m->out.len = start;
+		leave(m, filter, line, why);
+	}
+	return r == -EINVAL ? 0 : r;
+}
+
+/* Whether an expression says who failed, or of which connection it is. */
+static bool
+has_host(const struct ds_buf *regex)
+{
+	static const char *const groups[] = { "(?<ip4>", "(?<ip6>", "(?<dns>", "(?<fid>",
+		"(?<mlfid>", "(?<alt_" };
+
+	for (size_t i = 0; i < DS_LEN(groups); i++)
+		if (memmem(regex->data, regex->len, groups[i], strlen(groups[i])) != NULL)
+			return true;
+	return false;
+}
+
+/* One word and the lines of a value; each is tried as the agent will read it. */
+static int
+put_lines(
     struct import *m, const char *filter, const char *word, const json_t *conf, const char *key)
 {
-	char *all = strdup(expanded(m, conf, "Definition", key)), why[240], line[200];
+	char *all = expanded(m, conf, "Definition", key);
+	bool is_regex = strcmp(word, "date") != 0;
 	size_t len;
 	int r = all != NULL ? 0 : -ENOMEM;
 
 	each_line(p, len, all != NULL ? all : "")
 	{
-		struct filters *tried = NULL;
 		size_t start = m->out.len;
-		int bad;
 
 		if (r < 0 || len == 0)
 			continue;
-		snprintf(line, sizeof(line), "%s \"%.*s\"", key, (int)DS_MIN(len, (size_t)80), p);
-		bad = fail2ban_regex(p, len, &m->regex);
-		if (bad < 0) {
-			leave(m, filter, line,
-			    bad == -ENOTSUP ? "over several lines" : "no expression");
+		if (is_regex)
+			r = fail2ban_regex(p, len, m->names, &m->regex);
+		if (r == -EINVAL || r == -ENOBUFS) {
+			leave(m, filter, key, "no expression, or one too long");
+			r = 0;
 			continue;
 		}
-		r = put(m, word, m->regex.data, m->regex.len);
-		if (r < 0)
-			break;
-		m->value.len = 0;
-		bad = ds_buf_put(&m->value, "filter x\n", 9);
-		if (bad == 0)
-			bad = ds_buf_put(&m->value, m->out.data + start, m->out.len - start);
-		if (bad == 0)
-			bad = filters_parse(
-			    (const char *)m->value.data, m->value.len, &tried, why, sizeof(why));
-		filters_free(tried);
-		if (bad == 0)
-			m->taken++;
-		else {
-			m->out.len = start;
-			leave(m, filter, line, why);
+		if (r == 0 && strcmp(word, "prefix") == 0)
+			m->prefix_has_host = has_host(&m->regex);
+		if (r == 0 && strcmp(word, "fail") == 0 && !m->prefix_has_host &&
+		    !has_host(&m->regex)) {
+			leave(m, filter, key, "an expression that says nothing of a host");
+			continue;
 		}
+		if (r == 0)
+			r = is_regex ? put(m, word, m->regex.data, m->regex.len)
+				     : put(m, word, p, len);
+		if (r == 0)
+			r = check_last(m, filter, key, start);
 	}
 	free(all);
 	return r;
 }
 
-/* "name[key=value, key=\"value\"]": the options become values of the filter. */
-static void
-take_options(json_t *conf, const char *options)
+static int
+put_encoding(struct import *m, const char *filter, const char *name)
 {
-	char key[60], value[400];
-	int n;
+	static const struct {
+		const char *python, *is;
+	} names[] = { { "utf-16", "utf-16" }, { "utf16", "utf-16" }, { "iso-8859", "latin1" },
+		{ "latin", "latin1" }, { "cp125", "latin1" }, { "utf-8", NULL }, { "utf8", NULL },
+		{ "auto", NULL }, { "ascii", NULL }, { "us-ascii", NULL } };
 
-	json_object_set_new(conf, "Definition",
-	    json_object_get(conf, "Definition") != NULL
-		? json_incref(json_object_get(conf, "Definition"))
-		: json_object());
-	while (sscanf(options, " %59[A-Za-z0-9_] = %n", key, &n) == 1) {
-		size_t len;
-		char quote = options[n] == '"' || options[n] == '\'' ? options[n++] : '\0';
-
-		options += n;
-		len = quote ? strcspn(options, quote == '"' ? "\"" : "'") : strcspn(options, ",]");
-		snprintf(value, sizeof(value), "%.*s", (int)len, options);
-		json_object_set_new(json_object_get(conf, "Definition"), key, json_string(value));
-		options += len + (quote && options[len] == quote);
-		options += strspn(options, " ,]\n[");
-	}
+	for (size_t i = 0; *name != '\0' && i < DS_LEN(names); i++)
+		if (strncasecmp(name, names[i].python, strlen(names[i].python)) == 0)
+			return names[i].is != NULL
+				   ? put(m, "encoding", names[i].is, strlen(names[i].is))
+				   : 0;
+	if (*name != '\0')
+		leave(m, filter, "logencoding", name);
+	return 0;
 }
 
-/* spec: "sshd", "sshd[mode=aggressive]"; logs: lines, or "". */
+/* "_SYSTEMD_UNIT=sshd.service + _COMM=sshd": each alternative is a line. */
 static int
-put_filter(struct import *m, const char *spec, const char *logs)
+put_journal(struct import *m, const char *matches)
 {
-	char name[NAME_LEN], dir[600];
-	size_t len = strcspn(spec, "["), n;
-	json_t *conf = json_object();
+	int r = *matches == '\0' ? put(m, "journal", "", 0) : 0;
+
+	while (r == 0 && *matches != '\0') {
+		const char *end = strstr(matches, " + ");
+		size_t len = end != NULL ? (size_t)(end - matches) : strcspn(matches, "\n");
+
+		while (len > 0 && (*matches == ' ' || *matches == '\n')) {
+			matches++;
+			len--;
+		}
+		if (len > 0)
+			r = put(m, "journal", matches, len);
+		matches += len + (end != NULL ? 3 : matches[len] == '\n');
+	}
+	return r;
+}
+
+static int
+put_logs(struct import *m, const char *logs)
+{
+	size_t n;
+	int r = 0;
+
+	each_line(p, n, logs)
+	{
+		if (r == 0 && p[0] == '/')
+			r = put(m, "log", p, strcspn(p, " \n"));
+	}
+	return r;
+}
+
+static int
+put_lines_max(struct import *m, const char *filter, const json_t *conf)
+{
+	char *text = expanded(m, conf, "Definition", "maxlines"), number[20];
+	unsigned long n = text != NULL ? strtoul(text, NULL, 10) : 0;
+
+	free(text);
+	if (n > FILTER_LINES_MAX)
+		leave(m, filter, "maxlines", "so many lines are not looked at together");
+	m->lines = n < 1 ? 1 : n > FILTER_LINES_MAX ? FILTER_LINES_MAX : (unsigned)n;
+	snprintf(number, sizeof(number), "%u", m->lines);
+	return m->lines > 1 ? put(m, "lines", number, strlen(number)) : 0;
+}
+
+static bool
+is_journal_type(struct import *m, const json_t *conf)
+{
+	char *text = expanded(m, conf, "Definition", "logtype");
+	bool is = text != NULL && strcmp(text, "journal") == 0;
+
+	free(text);
+	return is;
+}
+
+/* All that a filter says; where its lines come from is put already. */
+static int
+put_definition(struct import *m, const char *name, const json_t *conf)
+{
+	static const struct {
+		const char *word, *key;
+	} rows[] = { { "date", "datepattern" }, { "ignore", "ignoreregex" },
+		{ "prefix", "prefregex" }, { "fail", "failregex" } };
+	int r = put_lines_max(m, name, conf);
+
+	for (size_t i = 0; r == 0 && i < DS_LEN(rows); i++)
+		r = put_lines(m, name, rows[i].word, conf, rows[i].key);
+	return r;
+}
+
+/* What a jail says about its filter. */
+struct jail_says {
+	const char *logs, *encoding;
+	bool is_journal;
+	const char *journal; /* its own journalmatch, or "" */
+	const json_t *jails; /* NULL: there is no jail */
+	const char *name;
+};
+
+/* What a jail sets itself goes before what its filter says. */
+static int
+set_own(struct import *m, const struct jail_says *jail, json_t *conf)
+{
+	static const char *const keys[] = { "datepattern", "maxlines", "failregex", "ignoreregex",
+		"prefregex" };
+	const json_t *own = json_object_get(jail->jails, jail->name);
+
+	for (size_t i = 0; own != NULL && i < DS_LEN(keys); i++) {
+		char *text;
+
+		if (json_object_get(own, keys[i]) == NULL)
+			continue;
+		text = expanded(m, jail->jails, jail->name, keys[i]);
+		if (text == NULL)
+			return -ENOMEM;
+		if (*text != '\0')
+			fail2ban_set(conf, keys[i], text);
+		free(text);
+	}
+	return 0;
+}
+
+/* spec: "sshd", "sshd[mode=aggressive]". */
+static int
+put_filter(struct import *m, const char *spec, const struct jail_says *jail, json_t *conf)
+{
+	char name[NAME_LEN], dir[600], *text;
+	size_t len = strcspn(spec, "[");
 	int r;
 
 	snprintf(name, sizeof(name), "%.*s", (int)DS_MIN(len, (size_t)60), spec);
@@ -141,26 +284,30 @@ put_filter(struct import *m, const char *spec, const char *logs)
 	r = fail2ban_read(dir, name, conf);
 	if (r < 0) {
 		leave(m, name, "filter", strerror(-r));
-		json_decref(conf);
 		return 0;
 	}
-	if (spec[len] == '[')
-		take_options(conf, spec + len + 1);
-	r = put(m, "filter ", name, strlen(name));
-	each_line(p, n, logs)
-	{
-		if (r == 0 && p[0] == '/')
-			r = put(m, "log ", p, strcspn(p, " \n"));
-	}
-	if (r == 0)
-		r = put_regexes(m, name, "ignore ", conf, "ignoreregex");
-	if (r == 0)
-		r = put_regexes(m, name, "prefix ", conf, "prefregex");
-	if (r == 0)
-		r = put_regexes(m, name, "fail ", conf, "failregex");
 	m->filters++;
-	json_decref(conf);
-	return r;
+	m->prefix_has_host = false;
+	if (jail->is_journal)
+		fail2ban_set(conf, "logtype", "journal");
+	if (spec[len] == '[')
+		fail2ban_set_all(conf, spec + len + 1);
+	r = set_own(m, jail, conf);
+	if (r == 0)
+		r = put(m, "filter", name, strlen(name));
+	if (r == 0)
+		r = put_logs(m, jail->logs);
+	if (r == 0)
+		r = put_encoding(m, name, jail->encoding);
+	text = strdup(jail->journal);
+	if (text != NULL && *text == '\0') {
+		free(text);
+		text = expanded(m, conf, "Definition", "journalmatch");
+	}
+	if (r == 0 && (jail->is_journal || is_journal_type(m, conf)))
+		r = text != NULL ? put_journal(m, text) : -ENOMEM;
+	free(text);
+	return r == 0 ? put_definition(m, name, conf) : r;
 }
 
 /* ---- jails */
@@ -191,28 +338,53 @@ is_true(const char *text)
 	       strcasecmp(text, "on") == 0 || strcmp(text, "1") == 0;
 }
 
+enum of_jail {
+	OF_IGNORE,
+	OF_RETRY,
+	OF_FIND,
+	OF_BAN,
+	OF_LOGS,
+	OF_FILTER,
+	OF_BACKEND,
+	OF_MATCH,
+	OF_ENCODING,
+	OF_DNS,
+	OF_LEN
+};
+
 static int
 put_jail(struct import *m, const json_t *jails, const char *name)
 {
-	char *logs, *spec, counts[3][40];
-	static const char *const keys[] = { "maxretry", "findtime", "bantime" };
-	int r;
+	static const char *const keys[OF_LEN] = { "ignoreip", "maxretry", "findtime", "bantime",
+		"logpath", "filter", "backend", "journalmatch", "logencoding", "usedns" };
+	char *v[OF_LEN];
+	json_t *conf = json_object();
+	int r = 0;
 
-	take_never(m, expanded(m, jails, name, "ignoreip"));
-	for (size_t i = 0; i < 3; i++)
-		snprintf(counts[i], sizeof(counts[i]), "%.39s", expanded(m, jails, name, keys[i]));
-	logs = strdup(expanded(m, jails, name, "logpath"));
-	spec = strdup(expanded(m, jails, name, "filter"));
-	if (spec != NULL && *spec == '\0') {
-		free(spec);
-		spec = strdup(name);
+	for (size_t i = 0; i < OF_LEN; i++) {
+		v[i] = expanded(m, jails, name, keys[i]);
+		r = v[i] == NULL ? -ENOMEM : r;
 	}
-	r = logs != NULL && spec != NULL ? put_filter(m, spec, logs) : -ENOMEM;
-	fprintf(stderr,
-	    "jail      %-20s maxretry %s, findtime %s, bantime %s: how many are too many is learnt here\n",
-	    name, counts[0], counts[1], counts[2]);
-	free(logs);
-	free(spec);
+	if (r == 0) {
+		struct jail_says says = { .logs = v[OF_LOGS],
+			.encoding = v[OF_ENCODING],
+			.journal = v[OF_MATCH],
+			.jails = jails,
+			.name = name,
+			.is_journal = strncmp(v[OF_BACKEND], "systemd", 7) == 0 };
+
+		if (says.is_journal)
+			says.logs = "";
+		m->names = strcmp(v[OF_DNS], "no") != 0;
+		take_never(m, v[OF_IGNORE]);
+		r = put_filter(m, *v[OF_FILTER] != '\0' ? v[OF_FILTER] : name, &says, conf);
+		fprintf(stderr,
+		    "jail      %-20s maxretry %s, findtime %s, bantime %s: how many are too many is learnt here\n",
+		    name, v[OF_RETRY], v[OF_FIND], v[OF_BAN]);
+	}
+	for (size_t i = 0; i < OF_LEN; i++)
+		free(v[i]);
+	json_decref(conf);
 	return r;
 }
 
@@ -225,7 +397,8 @@ by_name(const struct dirent **a, const struct dirent **b)
 /* Every file of a directory that ends so. */
 static int
 each_file(const char *path, const char *ending,
-    int (*call)(struct import *m, const char *name, void *ctx), struct import *m, void *ctx)
+    int (*call)(struct import *m, const char *name, const char *ending, void *ctx),
+    struct import *m, void *ctx)
 {
 	struct dirent **all;
 	int n = scandir(path, &all, NULL, by_name), r = 0;
@@ -237,7 +410,7 @@ each_file(const char *path, const char *ending,
 		if (r == 0 && len > end && len - end < NAME_LEN &&
 		    strcmp(all[i]->d_name + len - end, ending) == 0) {
 			all[i]->d_name[len - end] = '\0';
-			r = call(m, all[i]->d_name, ctx);
+			r = call(m, all[i]->d_name, ending, ctx);
 		}
 		free(all[i]);
 	}
@@ -247,32 +420,46 @@ each_file(const char *path, const char *ending,
 }
 
 static int
-read_jail_file(struct import *m, const char *name, void *ctx)
+read_jail_file(struct import *m, const char *name, const char *ending, void *ctx)
 {
-	char dir[600];
+	char dir[600], file[NAME_LEN + 16];
 
 	snprintf(dir, sizeof(dir), "%s/jail.d", m->dir);
-	return fail2ban_read(dir, name, ctx);
+	snprintf(file, sizeof(file), "%s%s", name, ending);
+	return fail2ban_read_file(dir, file, ctx);
 }
 
+static bool
+is_enabled(struct import *m, const json_t *jails, const char *name)
+{
+	char *text = expanded(m, jails, name, "enabled");
+	bool is = text != NULL && is_true(text);
+
+	free(text);
+	return is;
+}
+
+/* jail.conf, jail.d's, then jail.local and jail.d's: what comes later is what counts. */
 static int
 put_jails(struct import *m)
 {
 	json_t *jails = json_object(), *values;
 	char dir[600];
 	const char *name;
-	int r = fail2ban_read(m->dir, "jail", jails);
+	int r = fail2ban_read_file(m->dir, "jail.conf", jails);
 
 	snprintf(dir, sizeof(dir), "%s/jail.d", m->dir);
-	/* It may not be there. */
-	if (r == 0)
+	/* The others may not be there. */
+	if (r == 0) {
 		(void)each_file(dir, ".conf", read_jail_file, m, jails);
-	if (r == 0)
+		r = fail2ban_read_file(m->dir, "jail.local", jails);
+		r = r == -ENOENT ? 0 : r;
 		(void)each_file(dir, ".local", read_jail_file, m, jails);
+	}
 	json_object_foreach(jails, name, values)
 	{
 		if (r == 0 && strcmp(name, "DEFAULT") != 0 && strcmp(name, "INCLUDES") != 0 &&
-		    is_true(expanded(m, jails, name, "enabled")))
+		    strcmp(name, "known") != 0 && is_enabled(m, jails, name))
 			r = put_jail(m, jails, name);
 	}
 	json_decref(jails);
@@ -280,10 +467,22 @@ put_jails(struct import *m)
 }
 
 static int
-put_any(struct import *m, const char *name, void *ctx)
+put_alone(struct import *m, const char *spec)
+{
+	static const struct jail_says nothing = { .logs = "", .encoding = "", .journal = "" };
+	json_t *conf = json_object();
+	int r = put_filter(m, spec, &nothing, conf);
+
+	json_decref(conf);
+	return r;
+}
+
+static int
+put_any(struct import *m, const char *name, const char *ending, void *ctx)
 {
 	(void)ctx;
-	return strstr(name, "common") != NULL ? 0 : put_filter(m, name, "");
+	(void)ending;
+	return strstr(name, "common") != NULL ? 0 : put_alone(m, name);
 }
 
 /* ---- the verb */
@@ -294,14 +493,16 @@ try_lines(const struct import *m)
 {
 	struct filters *f = NULL;
 	struct filter_hit hit;
-	char line[FILTER_LINE_MAX + 2], why[240];
+	char *line = NULL, why[240];
+	size_t room = 0;
+	ssize_t n;
 
 	if (filters_parse((const char *)m->out.data, m->out.len, &f, why, sizeof(why)) < 0) {
 		fprintf(stderr, "daemonsec-ctl: %s\n", why);
 		return EXIT_CONFLICT;
 	}
-	while (fgets(line, sizeof(line), stdin) != NULL) {
-		size_t len = strcspn(line, "\r\n");
+	while ((n = getline(&line, &room, stdin)) >= 0) {
+		size_t len = (size_t)n - (n > 0 && line[n - 1] == '\n');
 
 		if (filters_match(f, NULL, line, len, &hit))
 			printf("%s\t%s\t%s\n", hit.filter, hit.host, hit.user);
@@ -311,6 +512,7 @@ try_lines(const struct import *m)
 	if (filters_runaways(f) > 0)
 		fprintf(stderr, "%llu times an expression ran away and was stopped\n",
 		    (unsigned long long)filters_runaways(f));
+	free(line);
 	filters_free(f);
 	return EXIT_OK;
 }
@@ -343,7 +545,7 @@ verb_import(struct ctl *c)
 	const char *dir = ctl_option(c, "dir"), *to = ctl_option(c, "out"),
 		   *one = ctl_option(c, "filter");
 	bool all = ctl_flag(c, "all"), try = ctl_flag(c, "try");
-	struct import m = { .dir = dir != NULL ? dir : "/etc/fail2ban" };
+	struct import m = { .dir = dir != NULL ? dir : "/etc/fail2ban", .names = true };
 	char filters[600];
 	int r;
 
@@ -353,9 +555,9 @@ verb_import(struct ctl *c)
 		return ctl_usage(c);
 	ds_buf_init(&m.out, FILTER_FILE_MAX);
 	ds_buf_init(&m.value, 2 * FAIL2BAN_TEXT_MAX);
-	ds_buf_init(&m.regex, FAIL2BAN_TEXT_MAX);
+	ds_buf_init(&m.regex, 2 * FAIL2BAN_TEXT_MAX);
 	snprintf(filters, sizeof(filters), "%s/filter.d", m.dir);
-	r = one != NULL ? put_filter(&m, one, "")
+	r = one != NULL ? put_alone(&m, one)
 	    : all       ? each_file(filters, ".conf", put_any, &m, NULL)
 			: put_jails(&m);
 	if (r < 0)

@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#define LINE_MAX_  8192
 #define DEPTH_MAX  8   /* files that include files */
-#define ROUNDS_MAX 200 /* values that lead to values */
+#define ROUNDS_MAX 400 /* values that lead to values */
 #define NAME_MAX_  128
+#define FILE_MAX   (1u << 20) /* bytes */
 
 /* ---- files */
 
@@ -58,13 +59,26 @@ append(struct reading *r, const char *text)
 		json_object_set_new(s, r->key, all);
 }
 
+/* What is behind " ;" is a comment, everywhere. */
+static void
+cut_comment(char *line)
+{
+	for (char *p = strchr(line, ';'); p != NULL; p = strchr(p + 1, ';'))
+		if (p > line && isspace((unsigned char)p[-1])) {
+			*p = '\0';
+			return;
+		}
+}
+
 static void
 read_conf_line(struct reading *r, char *line)
 {
 	bool more = isspace((unsigned char)line[0]);
-	char *text = trim(line), *at;
+	char *text, *at;
 
-	if (*text == '\0' || (!more && (*text == '#' || *text == ';')) || (more && *text == '#'))
+	cut_comment(line);
+	text = trim(line);
+	if (*text == '\0' || *text == '#' || *text == ';')
 		return;
 	if (!more && *text == '[' && (at = strchr(text, ']')) != NULL) {
 		*at = '\0';
@@ -130,27 +144,58 @@ include(const char *dir, const json_t *own, const char *when, json_t *into, int 
 	}
 }
 
+static void
+take_text(const char *dir, char *text, json_t *into, int depth)
+{
+	struct reading r = { .into = into, .own = json_object() };
+
+	for (char *line = text, *end; *line != '\0'; line = end) {
+		end = line + strcspn(line, "\n");
+		if (*end != '\0')
+			*end++ = '\0';
+		if (strlen(line) <= FAIL2BAN_LINE_MAX)
+			read_conf_line(&r, line);
+	}
+	if (dir != NULL)
+		include(dir, r.own, "before", into, depth);
+	merge(into, r.own);
+	if (dir != NULL)
+		include(dir, r.own, "after", into, depth);
+	json_decref(r.own);
+}
+
+void
+fail2ban_take(const char *dir, char *text, json_t *into)
+{
+	take_text(dir, text, into, 0);
+}
+
 static int
 read_one(const char *dir, const char *file, json_t *into, int depth)
 {
-	struct reading r = { .into = into, .own = json_object() };
-	char path[600], line[LINE_MAX_];
+	char path[600], *text;
 	FILE *f;
+	size_t len;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
 	f = depth < DEPTH_MAX ? fopen(path, "re") : NULL;
-	if (f == NULL) {
-		json_decref(r.own);
+	if (f == NULL)
 		return depth < DEPTH_MAX ? -errno : -ELOOP;
-	}
-	while (fgets(line, sizeof(line), f) != NULL)
-		read_conf_line(&r, line);
+	text = malloc(FILE_MAX + 1);
+	len = text != NULL ? fread(text, 1, FILE_MAX, f) : 0;
 	fclose(f);
-	include(dir, r.own, "before", into, depth);
-	merge(into, r.own);
-	include(dir, r.own, "after", into, depth);
-	json_decref(r.own);
+	if (text == NULL)
+		return -ENOMEM;
+	text[len] = '\0';
+	take_text(dir, text, into, depth);
+	free(text);
 	return 0;
+}
+
+int
+fail2ban_read_file(const char *dir, const char *file, json_t *into)
+{
+	return read_one(dir, file, into, 0);
 }
 
 int
@@ -169,7 +214,7 @@ fail2ban_read(const char *dir, const char *name, json_t *into)
 const char *
 fail2ban_get(const json_t *conf, const char *section, const char *key)
 {
-	static const char *const others[] = { "Init", "Definition", "DEFAULT" };
+	static const char *const others[] = { "Definition", "Init", "DEFAULT" };
 	const char *v = json_string_value(json_object_get(json_object_get(conf, section), key));
 
 	for (size_t i = 0; v == NULL && i < DS_LEN(others); i++)
@@ -177,22 +222,62 @@ fail2ban_get(const json_t *conf, const char *section, const char *key)
 	return v;
 }
 
+void
+fail2ban_set(json_t *conf, const char *key, const char *value)
+{
+	static const char *const sections[] = { "Definition", "Init" };
+
+	for (size_t i = 0; i < DS_LEN(sections); i++)
+		json_object_set_new(section_of(conf, sections[i]), key, json_string(value));
+}
+
+void
+fail2ban_set_all(json_t *conf, const char *options)
+{
+	char key[60], value[2000];
+	int n;
+
+	while (sscanf(options, " %59[A-Za-z0-9_.-] = %n", key, &n) == 1) {
+		size_t len;
+		char quote = options[n] == '"' || options[n] == '\'' ? options[n++] : '\0';
+
+		options += n;
+		len = quote == '"' ? strcspn(options, "\"")
+		      : quote      ? strcspn(options, "'")
+				   : strcspn(options, ",]");
+		snprintf(
+		    value, sizeof(value), "%.*s", (int)DS_MIN(len, sizeof(value) - 1), options);
+		for (char *p = key; *p; p++)
+			*p = (char)tolower((unsigned char)*p);
+		fail2ban_set(conf, key, quote ? value : trim(value));
+		options += len + (quote && options[len] == quote);
+		options += strspn(options, " ,]\n\t[");
+	}
+}
+
 /* ---- interpolation */
 
-/* "name" or "section/name". */
+/* "name" or "section/name"; <name> prefers what is set in Init. */
 static const char *
-value_of(const json_t *conf, const char *section, const char *text, size_t len)
+value_of(const json_t *conf, const char *section, const char *text, size_t len, bool percent)
 {
 	char name[2 * NAME_MAX_], *slash;
+	const char *v = NULL;
 
 	snprintf(name, sizeof(name), "%.*s", (int)len, text);
+	if (strcmp(name, "__name__") == 0)
+		return section;
 	slash = strchr(name, '/');
 	if (slash != NULL)
 		*slash = '\0';
 	for (char *p = slash != NULL ? slash + 1 : name; *p; p++)
 		*p = (char)tolower((unsigned char)*p);
-	return slash != NULL ? fail2ban_get(conf, name, slash + 1)
-			     : fail2ban_get(conf, section, name);
+	if (slash != NULL)
+		return fail2ban_get(
+		    conf, strcasecmp(name, "known") == 0 ? "known" : name, slash + 1);
+	if (!percent)
+		v = json_string_value(json_object_get(json_object_get(conf, "Init"), name));
+	return v != NULL ? v : fail2ban_get(conf, section, name);
 }
 
 /* The next reference at or behind `from` whose name has no other in it: where it begins, its name,
@@ -229,7 +314,7 @@ fail2ban_expand(const json_t *conf, const char *section, const char *text, struc
 	int r = now != NULL ? 0 : -ENOMEM;
 
 	for (unsigned round = 0; r == 0 && find_reference(now, from, &at, &name, &len, &end);) {
-		const char *v = value_of(conf, section, now + name, len);
+		const char *v = value_of(conf, section, now + name, len, now[at] == '%');
 
 		/* fail2ban's own tags stay. */
 		if (v == NULL) {
@@ -253,84 +338,4 @@ fail2ban_expand(const json_t *conf, const char *section, const char *text, struc
 	}
 	free(now);
 	return r;
-}
-
-/* ---- expressions */
-
-#define IP4 "(?:::f{4,6}:)?(?<ip4>(?:\\d{1,3}\\.){3}\\d{1,3})"
-#define IP6 "(?<ip6>(?:[0-9a-fA-F]{1,4}::?|:){1,7}(?:[0-9a-fA-F]{1,4}|(?<=:):)?)"
-#define DNS "(?<dns>[\\w\\-.^_]*\\w)"
-
-static const struct {
-	const char *tag, *regex;
-} tags[] = {
-	{ "<HOST>", "(?:" IP4 "|\\[?" IP6 "\\]?|" DNS ")" },
-	{ "<ADDR>", "(?:" IP4 "|\\[?" IP6 "\\]?)" },
-	{ "<SUBNET>", "\\[?(?:" IP4 "|" IP6 ")(?:/\\d+)?\\]?" },
-	{ "<CIDR>", "(?:/\\d+)" },
-	{ "<IP4>", IP4 },
-	{ "<IP6>", "\\[?" IP6 "\\]?" },
-	{ "<DNS>", DNS },
-	{ "<F-HOST>", "(?<dns>" },
-	{ "<F-IP4>", "(?<ip4>" },
-	{ "<F-IP6>", "(?<ip6>" },
-	{ "<F-DNS>", "(?<dns>" },
-	{ "<F-PORT/>", "\\w+" },
-	{ "<F-ID/>", "\\S+" },
-	{ "<F-USER/>", "(?<user>\\S+)" },
-	{ "(?P<", "(?<" },
-	{ "(?iu)", "(?i)" },
-	{ "\\Z", "\\z" },
-};
-
-/* <F-NAME>: a group of that name, in small letters; </F-NAME> ends one.  How long it was, or 0. */
-static size_t
-put_group(const char *s, struct ds_buf *out, int *r)
-{
-	char name[40];
-	size_t len = strncmp(s, "<F-", 3) == 0 ? strcspn(s + 3, ">") : 0;
-
-	if (strncmp(s, "</F-", 4) == 0) {
-		*r = ds_buf_put(out, ")", 1);
-		return strcspn(s, ">") + 1;
-	}
-	if (len == 0 || len > 24 || s[3 + len] != '>')
-		return 0;
-	for (size_t i = 0; i < len; i++)
-		name[i] = (char)(isalnum((unsigned char)s[3 + i]) ? tolower((unsigned char)s[3 + i])
-								  : '_');
-	name[len] = '\0';
-	*r = ds_buf_put(out, "(?<", 3);
-	if (*r == 0)
-		*r = ds_buf_put(out, name, len);
-	if (*r == 0)
-		*r = ds_buf_put(out, ">", 1);
-	return len + 4;
-}
-
-int
-fail2ban_regex(const char *text, size_t len, struct ds_buf *out)
-{
-	char *s = strndup(text, len);
-	int r = s != NULL ? 0 : -ENOMEM;
-
-	ds_buf_clear(out);
-	if (r == 0 && strstr(s, "<SKIPLINES>") != NULL)
-		r = -ENOTSUP;
-	for (size_t i = 0; r == 0 && s[i] != '\0';) {
-		size_t n, t = 0;
-
-		while (t < DS_LEN(tags) && strncmp(s + i, tags[t].tag, strlen(tags[t].tag)) != 0)
-			t++;
-		if (t < DS_LEN(tags)) {
-			r = ds_buf_put(out, tags[t].regex, strlen(tags[t].regex));
-			n = strlen(tags[t].tag);
-		} else if ((n = put_group(s + i, out, &r)) == 0) {
-			r = ds_buf_put(out, s + i, 1);
-			n = 1;
-		}
-		i += n;
-	}
-	free(s);
-	return r == 0 && out->len == 0 ? -EINVAL : r;
 }

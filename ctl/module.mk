@@ -9,7 +9,8 @@ ctl_daemonsec_ctl_SOURCES += ctl/config_files.c
 ctl_daemonsec_ctl_SOURCES += ctl/config_files.h ctl/authority.c
 ctl_daemonsec_ctl_SOURCES += ctl/doctor.c
 ctl_daemonsec_ctl_SOURCES += ctl/events.c
-ctl_daemonsec_ctl_SOURCES += ctl/fail2ban.c ctl/fail2ban_conf.c ctl/fail2ban_conf.h agent/uplink/logs/filter.c
+ctl_daemonsec_ctl_SOURCES += ctl/fail2ban.c ctl/fail2ban_conf.c ctl/fail2ban_conf.h ctl/fail2ban_regex.c \
+	agent/uplink/logs/filter.c agent/uplink/logs/filter_date.c agent/uplink/logs/filter_match.c agent/uplink/logs/pattern.c
 ctl_daemonsec_ctl_SOURCES += ctl/gate.c ctl/gate.h ctl/gate_report.c ctl/gate_run.c ctl/hooks.c
 ctl_daemonsec_ctl_SOURCES += ctl/lists.c ctl/learning.c ctl/rules.c ctl/sigma.c ctl/sigma.h ctl/sigma_condition.c
 ctl_daemonsec_ctl_SOURCES += ctl/lists.h

@@ -17,7 +17,9 @@ agent_uplink_libuplink_a_SOURCES = agent/uplink/batcher.c agent/uplink/batcher.h
 	agent/uplink/health.c agent/uplink/health.h agent/uplink/priv.c agent/uplink/priv.h agent/uplink/slim.c agent/uplink/slim.h \
 	agent/uplink/spool.c agent/uplink/spool.h agent/uplink/spool_file.c agent/uplink/spool_file.h \
 	agent/uplink/spool_impl.h agent/uplink/spool_open.c agent/uplink/spool_read.c $(uplink_logs)
-uplink_logs = agent/uplink/logs/filter.c agent/uplink/logs/filter.h agent/uplink/logs/follow.c agent/uplink/logs/follow.h agent/uplink/logs/journal.c agent/uplink/logs/journal.h \
+uplink_filter = agent/uplink/logs/filter.c agent/uplink/logs/filter.h agent/uplink/logs/filter_date.c agent/uplink/logs/filter_date.h \
+	agent/uplink/logs/filter_impl.h agent/uplink/logs/filter_match.c agent/uplink/logs/pattern.c agent/uplink/logs/pattern.h
+uplink_logs = $(uplink_filter) agent/uplink/logs/follow.c agent/uplink/logs/follow.h agent/uplink/logs/journal.c agent/uplink/logs/journal.h \
 	agent/uplink/logs/line.c agent/uplink/logs/line.h agent/uplink/logs/login.c agent/uplink/logs/login.h \
 	agent/uplink/logs/login_ssh.c agent/uplink/logs/login_text.c agent/uplink/logs/login_text.h \
 	agent/uplink/logs/logs.c agent/uplink/logs/logs.h agent/uplink/logs/rotated.c agent/uplink/logs/rotated.h

@@ -119,7 +119,7 @@ fuzz_targets_agent += tests/fuzz/fuzz_filter
 tests_fuzz_fuzz_filter_SOURCES = tests/fuzz/fuzz_filter.c
 tests_fuzz_fuzz_filter_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_filter_LDADD = agent/uplink/libuplink.a lib/libds.a $(PCRE2_LIBS)
-EXTRA_DIST += tests/fuzz/seeds/filter/app
+EXTRA_DIST += tests/fuzz/seeds/filter/app tests/fuzz/seeds/filter/state
 fuzz_replays_agent += tests/fuzz/replay_login
 tests_fuzz_replay_login_SOURCES = tests/fuzz/fuzz_login.c tests/fuzz/replay.c
 tests_fuzz_replay_login_LDADD = agent/uplink/libuplink.a lib/libds.a
@@ -199,6 +199,18 @@ tests_fuzz_fuzz_starter_SOURCES = tests/fuzz/fuzz_starter.c
 tests_fuzz_fuzz_starter_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_starter_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS) -lm
 EXTRA_DIST += tests/fuzz/seeds/starter/nginx
+fuzz_fail2ban = tests/fuzz/fuzz_fail2ban.c ctl/fail2ban_conf.c ctl/fail2ban_conf.h ctl/fail2ban_regex.c \
+	agent/uplink/logs/filter_date.c agent/uplink/logs/pattern.c
+fuzz_replays_server += tests/fuzz/replay_fail2ban
+tests_fuzz_replay_fail2ban_SOURCES = $(fuzz_fail2ban) tests/fuzz/replay.c
+tests_fuzz_replay_fail2ban_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_replay_fail2ban_LDADD = lib/libds.a $(JANSSON_LIBS) $(PCRE2_LIBS)
+fuzz_targets_server += tests/fuzz/fuzz_fail2ban
+tests_fuzz_fuzz_fail2ban_SOURCES = $(fuzz_fail2ban)
+tests_fuzz_fuzz_fail2ban_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_fail2ban_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_fail2ban_LDADD = lib/libds.a $(JANSSON_LIBS) $(PCRE2_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/fail2ban/app tests/fuzz/seeds/fail2ban/dates tests/fuzz/seeds/fail2ban/loops
 
 # END OF LIST: add above
 all_fuzz_replays = $(fuzz_replays)

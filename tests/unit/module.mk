@@ -498,6 +498,15 @@ unit_tests_agent += tests/unit/test_filter
 tests_unit_test_filter_SOURCES = tests/unit/test_filter.c
 tests_unit_test_filter_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_filter_LDADD = agent/uplink/libuplink.a $(TEST_LIBS) $(PCRE2_LIBS)
+unit_tests_agent += tests/unit/test_filter_date
+tests_unit_test_filter_date_SOURCES = tests/unit/test_filter_date.c
+tests_unit_test_filter_date_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_filter_date_LDADD = agent/uplink/libuplink.a $(TEST_LIBS) $(PCRE2_LIBS)
+unit_tests_server += tests/unit/test_fail2ban
+tests_unit_test_fail2ban_SOURCES = tests/unit/test_fail2ban.c ctl/fail2ban_conf.c ctl/fail2ban_conf.h ctl/fail2ban_regex.c \
+	agent/uplink/logs/pattern.c
+tests_unit_test_fail2ban_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_fail2ban_LDADD = $(TEST_LIBS) $(JANSSON_LIBS) $(PCRE2_LIBS)
 
 unit_tests_agent += tests/unit/test_heartbeat
 tests_unit_test_heartbeat_SOURCES = tests/unit/test_heartbeat.c

@@ -98,6 +98,12 @@ a_file_that_is_none_is_refused_with_its_line(void **state)
 		{ "filter a\n\nfail (x\n", "line 3" },
 		{ "filter a\nlog relative\n", "line 2" },
 		{ "filter a\nwhat\n", "line 2" },
+		{ "filter a\ndate\n", "line 2" },
+		{ "filter a\ndate (%Y\n", "line 2" },
+		{ "filter a\nlines 0\n", "line 2" },
+		{ "filter a\nlines 99999999999999999999\n", "line 2" },
+		{ "filter a\nfail x\nlines 2\n", "line 3" },
+		{ "filter a\nencoding ebcdic\n", "line 2" },
 		{ "filter \n", "line 1" },
 	};
 	struct filters *f;
@@ -113,6 +119,134 @@ a_file_that_is_none_is_refused_with_its_line(void **state)
 	}
 }
 
+static void
+an_address_of_an_earlier_line_counts_for_its_connection(void **state)
+{
+	struct filters *f = made("filter app\nprefix ^app\\[(?<mlfid>\\d+)\\]: (?<content>.+)$\n"
+				 "fail ^(?<nofail>hello) from " IP "$\n"
+				 "fail ^bad password of (?<user>\\S+)$\n"
+				 "fail ^(?<mlfgained>welcome) (?<user>\\S+)$\n"
+				 "fail ^(?<mlfforget>bye)$\n");
+	struct filter_hit hit;
+
+	(void)state;
+	assert_false(finds(f, NULL, "app[1]: hello from 192.0.2.7", &hit));
+	assert_false(finds(f, NULL, "app[2]: hello from 192.0.2.8", &hit));
+	assert_true(finds(f, NULL, "app[1]: bad password of eve", &hit));
+	assert_string_equal(hit.host, "192.0.2.7");
+	assert_string_equal(hit.user, "eve");
+	/* Nobody knows where that came from. */
+	assert_false(finds(f, NULL, "app[3]: bad password of eve", &hit));
+	/* Who comes in under the only name that was tried is no failure; under another one it is.
+	 */
+	assert_false(finds(f, NULL, "app[2]: welcome ann", &hit));
+	assert_true(finds(f, NULL, "app[1]: welcome ann", &hit));
+	assert_string_equal(hit.host, "192.0.2.7");
+	(void)finds(f, NULL, "app[1]: bye", &hit);
+	assert_false(finds(f, NULL, "app[1]: bad password of eve", &hit));
+	filters_free(f);
+}
+
+static void
+connections_that_are_never_ended_make_room_for_others(void **state)
+{
+	struct filters *f = made("filter app\nfail ^(?<mlfid>\\d+) (?<nofail>hello) from " IP "$\n"
+				 "fail ^(?<mlfid>\\d+) bad$\n");
+	struct filter_hit hit;
+	char line[60];
+
+	(void)state;
+	for (unsigned i = 0; i <= FILTER_CONNECTIONS_MAX; i++) {
+		snprintf(line, sizeof(line), "%u hello from 192.0.2.7", i);
+		assert_false(finds(f, NULL, line, &hit));
+	}
+	assert_false(finds(f, NULL, "0 bad", &hit));
+	assert_true(finds(f, NULL, "200 bad", &hit));
+	filters_free(f);
+}
+
+static void
+lines_are_looked_at_together_once(void **state)
+{
+	struct filters *f =
+	    made("filter app\nlines 4\n"
+		 "fail ^connect from " IP "$\\n(?<skiplines0>(?:(?:.*\\n)*?))^bad password$\n");
+	struct filter_hit hit;
+
+	(void)state;
+	assert_false(finds(f, NULL, "connect from 192.0.2.7", &hit));
+	assert_false(finds(f, NULL, "connect from 192.0.2.8", &hit));
+	assert_true(finds(f, NULL, "bad password", &hit));
+	assert_string_equal(hit.host, "192.0.2.7");
+	/* The line between was not part of it. */
+	assert_true(finds(f, NULL, "bad password", &hit));
+	assert_string_equal(hit.host, "192.0.2.8");
+	assert_false(finds(f, NULL, "bad password", &hit));
+	/* What is too long ago is forgotten. */
+	assert_false(finds(f, NULL, "connect from 192.0.2.9", &hit));
+	for (int i = 0; i < 4; i++)
+		assert_false(finds(f, NULL, "something else", &hit));
+	assert_false(finds(f, NULL, "bad password", &hit));
+	filters_free(f);
+}
+
+static void
+text_of_any_encoding_is_read(void **state)
+{
+	static const char wide[] =
+	    "b\0a\0d\0 \0f\0r\0o\0m\0 \0001\0009\0002\0.\0000\0.\0002\0.\0007\0\r";
+	static const char half[] =
+	    "\0b\0a\0d\0 \0f\0r\0o\0m\0 \0001\0009\0002\0.\0000\0.\0002\0.\0007\0\r";
+	struct filters *f =
+	    made("filter a\nlog /a\nencoding latin1\nfail ^\xc3\xa9\\w+ from " IP "$\n"
+		 "filter b\nlog /b\nencoding utf-16\nfail ^bad from " IP "$\n"
+		 "filter c\nlog /c\nfail ^.\\S from " IP "$\n");
+	struct filter_hit hit;
+
+	(void)state;
+	assert_true(finds(f, "/a", "\xe9\xe8 from 192.0.2.7", &hit));
+	assert_true(filters_match(f, "/b", wide, sizeof(wide) - 1, &hit));
+	/* Each line but the first begins with the second half of the newline before it. */
+	assert_true(filters_match(f, "/b", half, sizeof(half) - 1, &hit));
+	assert_string_equal(hit.host, "192.0.2.7");
+	assert_true(finds(f, "/c", "\xc3\xa9\xe9 from 192.0.2.7", &hit));
+	assert_true(finds(f, "/c", "\xed\xa0 from 192.0.2.7", &hit));
+	assert_false(finds(f, "/c", "\xed\xa0\x80 from 192.0.2.7", &hit));
+	filters_free(f);
+}
+
+static void
+a_filter_of_the_journal_sees_no_files_and_no_times(void **state)
+{
+	struct filters *f =
+	    made("filter app\njournal _SYSTEMD_UNIT=app.service\n"
+		 "fail ^\\S+ app\\[\\d+\\]: 2026-01-31 12:00:01 bad from " IP "$\n");
+	const char *line = "host app[1]: 2026-01-31 12:00:01 bad from 192.0.2.7";
+	struct filter_hit hit;
+
+	(void)state;
+	assert_true(finds(f, "journal", line, &hit));
+	assert_false(finds(f, "/var/log/app.log", line, &hit));
+	filters_free(f);
+}
+
+static void
+a_name_or_a_number_is_the_host_where_there_is_no_address(void **state)
+{
+	struct filters *f =
+	    made("filter a\nfail ^bad from (?:" IP "|(?<dns>[\\w.]+))$\n"
+		 "fail ^bad id (?<fid>\\S+)(?: of (?<user>\\w+)| for (?<alt_user_1>\\w+))$\n");
+	struct filter_hit hit;
+
+	(void)state;
+	assert_true(finds(f, NULL, "bad from www.example.com", &hit));
+	assert_string_equal(hit.host, "www.example.com");
+	assert_true(finds(f, NULL, "bad id 4711 for eve", &hit));
+	assert_string_equal(hit.host, "4711");
+	assert_string_equal(hit.user, "eve");
+	filters_free(f);
+}
+
 int
 main(void)
 {
@@ -120,6 +254,12 @@ main(void)
 		cmocka_unit_test(a_failure_is_found_behind_its_date_and_prefix),
 		cmocka_unit_test(what_is_ignored_or_only_sets_the_scene_is_none),
 		cmocka_unit_test(an_expression_that_runs_away_is_stopped_and_counted),
+		cmocka_unit_test(an_address_of_an_earlier_line_counts_for_its_connection),
+		cmocka_unit_test(connections_that_are_never_ended_make_room_for_others),
+		cmocka_unit_test(lines_are_looked_at_together_once),
+		cmocka_unit_test(text_of_any_encoding_is_read),
+		cmocka_unit_test(a_filter_of_the_journal_sees_no_files_and_no_times),
+		cmocka_unit_test(a_name_or_a_number_is_the_host_where_there_is_no_address),
 		cmocka_unit_test(a_file_that_is_none_is_refused_with_its_line),
 	};
 

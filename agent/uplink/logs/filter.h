@@ -5,13 +5,17 @@
  * A file of filters is text, made by `daemonsec-ctl import fail2ban`; each line is a word and the
  * rest:
  *	filter NAME	begins one
- *	log PATH	where the daemon writes; any number
- *	prefix REGEX	must match first; its group F_CONTENT is what the others look at
- *	fail REGEX	a failure; groups ip4, ip6, dns, user; one with nofail only sets the scene
+ *	log PATH	where the daemon writes, a pattern of names too; any number
+ *	journal MATCH	or in the journal; MATCH as of journalctl, or nothing; any number
+ *	encoding NAME	of the log: utf-8, latin1 or utf-16
+ *	date PATTERN	how its times look (filter_date.h); any number, or else the usual ones
+ *	lines N		so many lines are looked at together
+ *	prefix REGEX	must match first; its group content is what the others look at
+ *	fail REGEX	a failure; groups ip4, ip6, dns, fid, user; with nofail it only sets the
+ *			scene for lines of the same connection (mlfid)
  *	ignore REGEX	none, whatever else matches
- * Expressions are PCRE2's, bounded in steps, depth and memory: one that runs away matches
- * nothing and is counted: a line costs so much and no more, and nobody can end a filter.  Pure but
- *for filters_load().
+ * Expressions are bounded (pattern.h): one that runs away matches nothing and is counted: a line
+ * costs so much and no more, and nobody can end a filter.  Pure but for filters_load().
  */
 #ifndef AGENT_UPLINK_LOGS_FILTER_H
 #define AGENT_UPLINK_LOGS_FILTER_H
@@ -22,13 +26,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FILTER_FILE_MAX (1u << 20) /* bytes */
-#define FILTERS_MAX     128u
-#define FILTER_REGEXES  128u /* of one filter */
-#define FILTER_LOGS     16u
-#define FILTER_STEPS    200000u
-#define FILTER_HEAP_KIB 1024u
-#define FILTER_LINE_MAX 4096u /* bytes of a line that are looked at */
+#define FILTER_FILE_MAX        (2u << 20) /* bytes */
+#define FILTERS_MAX            256u
+#define FILTER_REGEXES         128u /* of one filter */
+#define FILTER_LOGS            16u
+#define FILTER_LINE_MAX        4096u /* bytes of a line that are looked at */
+#define FILTER_LINES_MAX       50u   /* that are looked at together */
+#define FILTER_LINES_SIZE      (32u << 10)
+#define FILTER_CONNECTIONS_MAX 256u /* of one filter that are remembered */
 
 struct filters;
 
@@ -45,9 +50,13 @@ DS_MUST_CHECK int filters_load(
     const char *path, struct filters **ret, char *ret_why, size_t why_size);
 void filters_free(struct filters *f);
 size_t filters_len(const struct filters *f);
-/* The logs of all filters, each once, until call returns other than 0. */
+/* The logs of all filters, until call returns other than 0. */
 int filters_each_log(const struct filters *f, int (*call)(const char *path, void *ctx), void *ctx);
-/* Whether a line of the log (NULL: of any) tells of a failure; the first filter that says so. */
+/* The same for the journal's matches, "" for none. */
+int filters_each_journal(
+    const struct filters *f, int (*call)(const char *match, void *ctx), void *ctx);
+/* Whether a line of the log (NULL: of any; "journal") tells of a failure; the first filter that
+ * says so.  Lines of one connection, and those that are looked at together, are remembered. */
 bool filters_match(
     struct filters *f, const char *log, const char *line, size_t len, struct filter_hit *ret);
 /* Expressions that ran away, since the start. */

@@ -26,6 +26,7 @@
 	F(sd_journal_open)              \
 	F(sd_journal_close)             \
 	F(sd_journal_add_match)         \
+	F(sd_journal_add_disjunction)   \
 	F(sd_journal_seek_tail)         \
 	F(sd_journal_seek_cursor)       \
 	F(sd_journal_test_cursor)       \
@@ -73,9 +74,26 @@ load(struct journal *j, char *ret_why, size_t why_size)
 	return -ENOSYS;
 }
 
+/* Of one alternative all must be so. */
+static int
+add_alternative(struct journal *j, const char *match)
+{
+	int r = j->sd_journal_add_disjunction(j->handle);
+
+	while (r >= 0 && *(match += strspn(match, " ")) != '\0') {
+		size_t len = strcspn(match, " ");
+
+		/* What is none is left out: the others still count. */
+		if (memchr(match, '=', len) != NULL)
+			r = j->sd_journal_add_match(j->handle, match, len);
+		match += len;
+	}
+	return r;
+}
+
 /* Matches of one field are alternatives. */
 static int
-add_matches(struct journal *j)
+add_matches(struct journal *j, const struct journal_matches *matches)
 {
 	static const char *const facilities[] = { "SYSLOG_FACILITY=4", "SYSLOG_FACILITY=10",
 		"SYSLOG_FACILITY=2", "SYSLOG_FACILITY=11" }; /* auth, authpriv, mail, ftp */
@@ -83,11 +101,14 @@ add_matches(struct journal *j)
 
 	for (size_t i = 0; r >= 0 && i < DS_LEN(facilities); i++)
 		r = j->sd_journal_add_match(j->handle, facilities[i], 0);
+	for (size_t i = 0; r >= 0 && i < matches->len; i++)
+		r = add_alternative(j, matches->at[i]);
 	return r;
 }
 
 int
-journal_open(struct journal **ret, char *ret_why, size_t why_size)
+journal_open(
+    struct journal **ret, const struct journal_matches *matches, char *ret_why, size_t why_size)
 {
 	struct journal *j = calloc(1, sizeof(*j));
 	int r;
@@ -103,7 +124,7 @@ journal_open(struct journal **ret, char *ret_why, size_t why_size)
 	if (r >= 0)
 		r = j->sd_journal_set_data_threshold(j->handle, DATA_MAX);
 	if (r >= 0)
-		r = add_matches(j);
+		r = add_matches(j, matches);
 	if (r >= 0)
 		r = j->sd_journal_get_fd(j->handle); /* before seeking, so that nothing is missed */
 	if (r < 0) {
@@ -257,9 +278,11 @@ journal_is_here(void)
 }
 
 int
-journal_open(struct journal **ret, char *ret_why, size_t why_size)
+journal_open(
+    struct journal **ret, const struct journal_matches *matches, char *ret_why, size_t why_size)
 {
 	(void)ret;
+	(void)matches;
 	snprintf(ret_why, why_size, "built without libsystemd");
 	return -ENOSYS;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * journal - the journal's entries of the facilities that tell of logins, each once.
+ * journal - the journal's entries of the facilities that tell of logins, and of the daemons that
+ * filters are for, each once.
  *
  * libsystemd is loaded when there is a journal to read: where there is none, it costs nothing.
  */
@@ -13,15 +14,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JOURNAL_CURSOR_MAX 512u
+#define JOURNAL_CURSOR_MAX  512u
+#define JOURNAL_MATCHES_MAX 64u
 
 struct journal;
 struct log_line;
 
 /* Whether journald runs here and keeps files. */
 bool journal_is_here(void);
+/* What else is read beside logins: "_SYSTEMD_UNIT=nginx.service _COMM=nginx", any of them. */
+struct journal_matches {
+	const char *at[JOURNAL_MATCHES_MAX]; /* borrowed */
+	size_t len;
+};
+
 /* 0, -ENOSYS (built without), -errno; *ret_why says it. */
-DS_MUST_CHECK int journal_open(struct journal **ret, char *ret_why, size_t why_size);
+DS_MUST_CHECK int journal_open(
+    struct journal **ret, const struct journal_matches *matches, char *ret_why, size_t why_size);
 void journal_close(struct journal *j);
 /* Behind this entry, or at the end when it is "" or has gone (then 1 is returned: lines may have
  * been lost). */

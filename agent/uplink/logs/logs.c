@@ -16,13 +16,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#define FILES_MAX     16u
+#define FILES_MAX     32u
 #define TURN_BYTES    (256u << 10) /* of one file before others get their turn */
 #define TURN_LINES    1000u
 #define POLL_S        10 /* for file systems without inotify, and directories that came late */
@@ -141,6 +142,29 @@ on_text(const char *text, size_t len, void *ctx)
 	tell_runaways(l, before);
 }
 
+/* As fail2ban's users' expressions know it: "host sshd[123]: text". */
+static void
+on_journal_line(const struct log_line *line, void *ctx)
+{
+	struct logs *l = ctx;
+	struct filter_hit hit;
+	struct login login;
+	char text[FILTER_LINE_MAX];
+	uint64_t before;
+	int n;
+
+	on_log_line(line, ctx);
+	if (l->filters == NULL || login_parse(line, &login))
+		return;
+	n = snprintf(text, sizeof(text), "localhost %.*s[%llu]: %.*s", (int)line->program.len,
+	    line->program.ptr, (unsigned long long)line->pid,
+	    (int)DS_MIN(line->message.len, FILTER_LINE_MAX), line->message.ptr);
+	before = filters_runaways(l->filters);
+	if (filters_match(l->filters, l->source, text, DS_MIN((size_t)n, sizeof(text) - 1), &hit))
+		on_failure(l, line, &hit);
+	tell_runaways(l, before);
+}
+
 static void
 on_lost(const char *why, void *ctx)
 {
@@ -220,21 +244,35 @@ is_auto(const struct ds_conf_list *list)
 }
 
 /* Each log of a filter once; the journal has what is in the usual ones. */
+static void
+add_filter_file(struct logs *l, const char *path)
+{
+	for (size_t i = 0; l->wants_journal && i < DS_LEN(usual_files); i++)
+		if (strcmp(path, usual_files[i]) == 0)
+			return;
+	for (size_t i = 0; i < l->len; i++)
+		if (strcmp(path, l->files[i].follow.path) == 0)
+			return;
+	add_file(l, path);
+}
+
+/* Of a pattern, what is there when we start; what was rotated away is no log of its own. */
 static int
 add_filter_log(const char *path, void *ctx)
 {
-	struct logs *l = ctx;
+	glob_t found;
 
-	for (size_t i = 0; l->wants_journal && i < DS_LEN(usual_files); i++)
-		if (strcmp(path, usual_files[i]) == 0)
-			return 0;
-	for (size_t i = 0; i < l->len; i++)
-		if (strcmp(path, l->files[i].follow.path) == 0)
-			return 0;
-	if (strpbrk(path, "*?[") != NULL)
-		ds_log(WARN, "a log's name is a pattern, name it in log_files", "log=\"%s\"", path);
-	else
-		add_file(l, path);
+	if (strpbrk(path, "*?[") == NULL) {
+		add_filter_file(ctx, path);
+		return 0;
+	}
+	if (glob(path, 0, NULL, &found) != 0) {
+		ds_log(INFO, "no log has a name like this yet", "log=\"%s\"", path);
+		return 0;
+	}
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		add_filter_file(ctx, found.gl_pathv[i]);
+	globfree(&found);
 	return 0;
 }
 
@@ -353,7 +391,7 @@ on_journal(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	l->source = "journal";
-	r = journal_read(l->journal, TURN_LINES, on_log_line, l);
+	r = journal_read(l->journal, TURN_LINES, on_journal_line, l);
 	if (r < 0 && ds_log_pass(&rate, 5))
 		ds_log(WARN, "cannot read the journal", "error=\"%s\"", strerror(-r));
 	if (r == 1)
@@ -361,10 +399,28 @@ on_journal(evutil_socket_t fd, short what, void *ctx)
 }
 
 static int
+add_journal_match(const char *match, void *ctx)
+{
+	struct journal_matches *m = ctx;
+
+	for (size_t i = 0; i < m->len; i++)
+		if (strcmp(m->at[i], match) == 0)
+			return 0;
+	if (*match != '\0' && m->len < JOURNAL_MATCHES_MAX)
+		m->at[m->len++] = match;
+	return 0;
+}
+
+static int
 start_journal(struct logs *l, struct event_base *base, const char *cursor)
 {
+	struct journal_matches matches = { .len = 0 };
 	char why[256];
-	int r = journal_open(&l->journal, why, sizeof(why));
+	int r;
+
+	if (l->filters != NULL)
+		(void)filters_each_journal(l->filters, add_journal_match, &matches); /* 0 always */
+	r = journal_open(&l->journal, &matches, why, sizeof(why));
 
 	if (r < 0) {
 		ds_log(WARN, "there is a journal that cannot be read, so logins are not seen",
