@@ -43,9 +43,12 @@ static char *
 expanded(struct import *m, const json_t *conf, const char *section, const char *key)
 {
 	const char *raw = fail2ban_get(conf, section, key);
+	int r = raw != NULL ? fail2ban_expand(conf, section, raw, &m->value) : 0;
 
-	if (raw == NULL || fail2ban_expand(conf, section, raw, &m->value) < 0 ||
-	    ds_buf_put(&m->value, "", 1) < 0)
+	if (r < 0)
+		leave(m, section, key,
+		    r == -ELOOP ? "values that lead to each other without end" : strerror(-r));
+	if (raw == NULL || r < 0 || ds_buf_put(&m->value, "", 1) < 0)
 		return strdup("");
 	return strdup((const char *)m->value.data);
 }

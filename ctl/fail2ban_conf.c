@@ -272,9 +272,14 @@ value_of(const json_t *conf, const char *section, const char *text, size_t len, 
 		*slash = '\0';
 	for (char *p = slash != NULL ? slash + 1 : name; *p; p++)
 		*p = (char)tolower((unsigned char)*p);
+	if (slash != NULL && strcasecmp(name, "known") != 0) {
+		v = json_string_value(json_object_get(json_object_get(conf, name), slash + 1));
+		return v != NULL ? v
+				 : json_string_value(json_object_get(
+				       json_object_get(conf, "DEFAULT"), slash + 1));
+	}
 	if (slash != NULL)
-		return fail2ban_get(
-		    conf, strcasecmp(name, "known") == 0 ? "known" : name, slash + 1);
+		return fail2ban_get(conf, "known", slash + 1);
 	if (!percent)
 		v = json_string_value(json_object_get(json_object_get(conf, "Init"), name));
 	return v != NULL ? v : fail2ban_get(conf, section, name);
@@ -306,6 +311,35 @@ find_reference(
 	return false;
 }
 
+/* What a value of a section refers to by %(name)s is looked for in that section first: it becomes
+ * %(section/name)s.  The caller's; NULL: no memory. */
+static char *
+stay_in_section(const json_t *conf, const char *ref, size_t ref_len, const char *value)
+{
+	size_t len = strcspn(ref, "/"), at, name, name_len, end, from = 0;
+	char section[NAME_MAX_], key[NAME_MAX_], *now = strdup(value), *next;
+
+	if (len >= ref_len || len >= sizeof(section))
+		return now;
+	snprintf(section, sizeof(section), "%.*s", (int)len, ref);
+	while (now != NULL && strlen(now) < FAIL2BAN_TEXT_MAX &&
+	       find_reference(now, from, &at, &name, &name_len, &end)) {
+		snprintf(key, sizeof(key), "%.*s", (int)name_len, now + name);
+		for (char *p = key; *p; p++)
+			*p = (char)tolower((unsigned char)*p);
+		from = end;
+		if (now[at] != '%' || strchr(key, '/') != NULL ||
+		    json_object_get(json_object_get(conf, section), key) == NULL)
+			continue;
+		if (asprintf(&next, "%.*s%%(%s/%s)s%s", (int)at, now, section, key, now + end) < 0)
+			next = NULL;
+		from += len + 1;
+		free(now);
+		now = next;
+	}
+	return now;
+}
+
 int
 fail2ban_expand(const json_t *conf, const char *section, const char *text, struct ds_buf *out)
 {
@@ -314,14 +348,19 @@ fail2ban_expand(const json_t *conf, const char *section, const char *text, struc
 	int r = now != NULL ? 0 : -ENOMEM;
 
 	for (unsigned round = 0; r == 0 && find_reference(now, from, &at, &name, &len, &end);) {
-		const char *v = value_of(conf, section, now + name, len, now[at] == '%');
+		const char *raw = value_of(conf, section, now + name, len, now[at] == '%');
+
+		char *v;
 
 		/* fail2ban's own tags stay. */
-		if (v == NULL) {
+		if (raw == NULL) {
 			from = at + 1;
 			continue;
 		}
-		if (++round > ROUNDS_MAX || strlen(now) + strlen(v) > FAIL2BAN_TEXT_MAX)
+		v = stay_in_section(conf, now + name, len, raw);
+		if (v == NULL)
+			r = -ENOMEM;
+		else if (++round > ROUNDS_MAX || strlen(now) + strlen(v) > FAIL2BAN_TEXT_MAX)
 			r = round > ROUNDS_MAX ? -ELOOP : -EMSGSIZE;
 		else if (asprintf(&next, "%.*s%s%s", (int)at, now, v, now + end) < 0)
 			r = -ENOMEM;
@@ -330,6 +369,7 @@ fail2ban_expand(const json_t *conf, const char *section, const char *text, struc
 			now = next;
 			from = 0;
 		}
+		free(v);
 	}
 	ds_buf_clear(out);
 	for (const char *p = now; r == 0 && *p != '\0'; p++) {

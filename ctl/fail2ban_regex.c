@@ -139,7 +139,7 @@ take_tag(struct translation *t, size_t i, int *ret)
 	return done ? n + 2 : 0;
 }
 
-/* Python's spelling of flags, of the end of the text, and of characters by number. */
+/* Python's spelling of flags, of the end of the text, of characters by number, of "at most". */
 static size_t
 take_spelling(struct translation *t, size_t i, int *ret)
 {
@@ -154,6 +154,10 @@ take_spelling(struct translation *t, size_t i, int *ret)
 			return 6;
 		}
 		*ret = s[1] == 'Z' ? put(t, "\\z") : ds_buf_put(t->out, s, 2);
+		return 2;
+	}
+	if (left >= 4 && s[0] == '{' && s[1] == ',' && strspn(s + 2, "0123456789") > 0) {
+		*ret = put(t, "{0,");
 		return 2;
 	}
 	if (left < 4 || s[0] != '(' || s[1] != '?')

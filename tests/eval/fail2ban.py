@@ -126,7 +126,8 @@ def main():
     if not os.path.isdir(DATA):
         print(f"# fail2ban: {DATA} is not there, skipped")
         return
-    files = [os.path.join(DATA, n) for n in sorted(os.listdir(DATA)) if "." not in n and n != "README"]
+    files = [p for p in (os.path.join(DATA, n) for n in sorted(os.listdir(DATA)) if "." not in n and n != "README")
+             if os.path.isfile(p)]
     if not files or not os.path.isdir(CONF + "/filter.d"):
         print(f"# fail2ban: no {'logs in ' + DATA if not files else 'filters in ' + CONF}, skipped")
         return

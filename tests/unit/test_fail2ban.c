@@ -68,6 +68,18 @@ values_lead_to_values(void **state)
 }
 
 static void
+a_value_of_a_section_is_read_in_that_section(void **state)
+{
+	json_t *conf = conf_of("[DEFAULT]\nwho = all\nwhat = %(who)s\n[a]\nwho = a\nwhat = %(who)s\n"
+			       "[b]\nwhat = %(a/what)s\n[Definition]\nwho = me <b/who>\ntype = a\n"
+			       "failregex = <<type>/what> %(b/what)s <b/what> %(who)s <nothing/what>\n");
+
+	(void)state;
+	assert_string_equal(value(conf, "Definition", "failregex"), "a a a me all me all");
+	json_decref(conf);
+}
+
+static void
 what_a_file_overrides_stays_known(void **state)
 {
 	json_t *conf = conf_of("[Definition]\nfailregex = one\n");
@@ -192,6 +204,7 @@ tags_and_pythons_spelling_become_expressions(void **state)
 		{ "(?u:from) <IP4>", "from 192.0.2.7", "192.0.2.7" },
 		{ "^(?P<q>['\"])<IP4>(?P=q)$", "'192.0.2.7'", "192.0.2.7" },
 		{ "^\\u0041 <IP4>$", "A 192.0.2.7", "192.0.2.7" },
+		{ "^x{,3} [{,3}] <IP4>$", "xx , 192.0.2.7", "192.0.2.7" },
 		{ "^\\w+ <IP4>$", "\xc3\xa9t\xc3\xa9 192.0.2.7", "192.0.2.7" },
 		{ "^a<SKIPLINES><IP4>$", "a\nb\n192.0.2.7", "192.0.2.7" },
 	};
@@ -219,6 +232,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_lead_to_values),
+		cmocka_unit_test(a_value_of_a_section_is_read_in_that_section),
 		cmocka_unit_test(what_a_file_overrides_stays_known),
 		cmocka_unit_test(values_that_never_end_are_refused),
 		cmocka_unit_test(files_include_files_in_order),
