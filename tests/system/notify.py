@@ -9,13 +9,14 @@ import hmac
 import http.server
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
 import threading
 import warnings
 
-from harness import Site, done, isolate, ok, skip_all, wait
+from harness import Site, done, isolate, ok, program, skip_all, wait
 from notify_rows import put_alert, put_host
 
 warnings.simplefilter("ignore", DeprecationWarning)
@@ -107,6 +108,10 @@ def options(directory, cert):
         "few": {"type": "slack", "url": "http://127.0.0.1:8003/x", "labels": "database", **here},
         "storm": {"type": "webhook", "url": "http://127.0.0.1:8004/", "per_hour": "3", "digest": "1s",
                   "min_severity": "low", **here},
+        # Nobody listens; a certificate that nobody vouches for; one who takes the message and says nothing.
+        "gone": {"type": "webhook", "url": "http://127.0.0.1:8007/", "labels": "nobody", **here},
+        "false": {"type": "webhook", "url": "https://127.0.0.1:8005/", "labels": "nobody", **here},
+        "mute": {"type": "webhook", "url": "http://127.0.0.1:8006/", "labels": "nobody", **here},
         "inside": {"type": "webhook", "url": "http://127.0.0.1:8001/secret"},
     }
     return {f"notify.{s}.{k}": v for s, o in sections.items() for k, v in o.items()} | {
@@ -173,6 +178,34 @@ def bad_days(site, hook, chat):
     ok(len(site.get("messages", channel="few")["items"]) == 0, "a channel for other labels is told nothing")
 
 
+def other_ends(site, key, cert):
+    """Receivers that are not there, not who they should be, or never answer: nobody else waits for them."""
+    r = site.ctl("notify", "test", "gone", check=False)
+    ok(r.returncode == 1 and "onnect" in r.stderr + r.stdout, f"one who is not there is an error in words: {(r.stderr + r.stdout).strip()[:120]}")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    got = []
+    with socket.create_server(("127.0.0.1", 8005)) as listener, socket.create_server(("127.0.0.1", 8006)) as mute:
+        def impostor():
+            try:
+                with context.wrap_socket(listener.accept()[0], server_side=True) as c:
+                    got.append(c.recv(100))
+            except OSError:
+                pass  # the client went away, as it should
+        threading.Thread(target=impostor, daemon=True).start()
+        r = site.ctl("notify", "test", "false", check=False)
+        ok(r.returncode == 1 and "certificate" in r.stderr + r.stdout and not any(got),
+           f"one with a certificate that nobody vouches for hears nothing: {(r.stderr + r.stdout).strip()[:120]}")
+        waiting = subprocess.Popen([program("daemonsec-ctl"), "--server", "unix:" + site.socket, "notify", "test", "mute"],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        taken = mute.accept()[0]
+        ok(taken.recv(4) == b"POST" and site.ctl("notify", "test", "hook").stdout.strip() == "hook: sent" and waiting.poll() is None,
+           "while one takes a message and never answers, the others are told")
+        waiting.kill()
+        waiting.wait()
+        taken.close()
+
+
 def killed(site, box):
     before = len(box.mails)
     site.process.kill()
@@ -211,6 +244,7 @@ with site:
     own_address(site, box)
     refused(site)
     bad_days(site, hook, chat)
+    other_ends(site, key, cert)
     killed(site, box)
     storm(site, stormy)
 smtp.stop()
