@@ -15,10 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TURN_MS  50 /* how often the writer is asked whether it committed */
-#define LOOK_MS  1000
-#define PRUNE_MS (3600u * 1000)
-#define KEEP_US  (30 * 86400 * UINT64_C(1000000)) /* messages that were sent, or never will be */
+#define TURN_MS   50  /* how often the writer is asked whether it committed */
+#define DECIDE_MS 200 /* of one turn, before others get theirs */
+#define LOOK_MS   1000
+#define PRUNE_MS  (3600u * 1000)
+#define KEEP_US   (30 * 86400 * UINT64_C(1000000)) /* messages that were sent, or never will be */
 
 static int
 prune(const struct store_backend *backend, struct store *store, void *ctx)
@@ -41,7 +42,12 @@ turn(struct notify *n)
 		n->look_ms = now_ms + LOOK_MS;
 		do
 			r = decide_changes(n);
-		while (r > 0 && !n->stop);
+		while (r > 0 && !n->stop && ds_clock_monotonic_ms() < now_ms + DECIDE_MS);
+		/* A storm is told while it lasts: the rest of it is looked at in the next turn. */
+		if (r > 0) {
+			n->look_ms = 0;
+			r = 0;
+		}
 		if (r == 0)
 			r = deliver_digests(n, now_us);
 		if (r == 0)
