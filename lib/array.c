@@ -8,14 +8,14 @@
 void *
 ds_array_grow(void *items, size_t len, size_t *room, size_t size)
 {
-	size_t more = *room > 0 ? *room * 2 : FIRST;
+	size_t more = *room > 0 ? *room * 2 : FIRST, bytes;
 	void *grown;
 
 	if (len < *room)
 		return items;
-	if (more <= *room)
+	if (more <= *room || __builtin_mul_overflow(more, size, &bytes))
 		return NULL;
-	grown = reallocarray(items, more, size);
+	grown = realloc(items, bytes);
 	if (grown)
 		*room = more;
 	return grown;
