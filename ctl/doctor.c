@@ -174,6 +174,30 @@ check_store(struct doctor *d)
 		report(d, FAIL, "store", "look at the server's log and at its disk", "%s", text);
 }
 
+/* What an agent says that it cannot do. */
+static void
+check_abilities(struct doctor *d, const json_t *host)
+{
+	static const struct {
+		const char *text, *advice;
+	} lacks[] = {
+		{ "orders: none", "give the host a new token: daemonsec-ctl tokens create" },
+		{ "blocks: none",
+		    "load nf_tables there, or give the agent CAP_NET_ADMIN; nothing can be blocked there" },
+	};
+	char name[256], sensors[2048];
+	const char *at;
+
+	print_text(host, "sensors", sensors, sizeof(sensors));
+	for (size_t i = 0; i < DS_LEN(lacks); i++) {
+		at = strstr(sensors, lacks[i].text);
+		if (at != NULL)
+			report(d, WARN, "host", lacks[i].advice, "%s: %.*s",
+			    print_text(host, "name", name, sizeof(name)), (int)strcspn(at, ";"),
+			    at);
+	}
+}
+
 static void
 check_hosts(struct doctor *d)
 {
@@ -187,7 +211,8 @@ check_hosts(struct doctor *d)
 		char name[256];
 
 		if (json_is_true(json_object_get(item, "connected"))) {
-			connected++;
+			if (connected++ < 20)
+				check_abilities(d, item);
 			continue;
 		}
 		if (i < 20)

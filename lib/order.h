@@ -31,6 +31,7 @@ enum ds_order_mode {
 #define DS_ORDER_UNDO    "undo"    /* target: id of the order to undo */
 #define DS_ORDER_ANSWER  "answer"  /* target: id of the question; answer */
 #define DS_ORDER_PROFILE "profile" /* daemon; path: lines "+PROGRAM", "-PROGRAM" */
+#define DS_ORDER_SPARE   "spare"   /* path: lines "ADDRESS NAME": never blocked; all of them */
 #define DS_ORDER_KEY     "key"     /* key: orders are signed with it from now on */
 #define DS_ORDER_REBIND  "rebind"  /* target: the question; host_id: who the host is from now on */
 

@@ -27,30 +27,15 @@ reacting_settings(const struct server_config *cfg)
 	return s;
 }
 
-struct peers {
-	struct spared_peer *items;
-	size_t len, max;
-};
-
-static int
-see_peer(const struct session_info *info, void *ctx)
+static bool
+peer_of(void *arg, uint32_t host, char *ret, size_t size)
 {
-	struct peers *p = ctx;
+	struct session_info info;
 
-	if (p->len == p->max)
-		return 1;
-	p->items[p->len].host = info->host;
-	memcpy(p->items[p->len++].peer, info->peer, sizeof(info->peer));
-	return 0;
-}
-
-static size_t
-peers_of(void *arg, struct spared_peer *ret, size_t max)
-{
-	struct peers p = { ret, 0, max };
-
-	(void)ingest_each_session(arg, see_peer, &p); /* 1: so many are looked at */
-	return p.len;
+	if (!ingest_session(arg, host, &info))
+		return false;
+	snprintf(ret, size, "%s", info.peer);
+	return true;
 }
 
 static int
@@ -62,5 +47,5 @@ send_order(void *arg, uint32_t host, const void *data, size_t size)
 struct react_sessions
 reacting_sessions(struct ingest *ingest)
 {
-	return (struct react_sessions){ send_order, peers_of, ingest };
+	return (struct react_sessions){ send_order, ingest, { peer_of, ingest } };
 }

@@ -35,6 +35,9 @@ struct ledger_entry {
 	uint8_t *inverse;
 	uint8_t *result; /* the last one, packed */
 	uint32_t order_size, inverse_size, result_size;
+	/* Of an undo that failed: how often, and when it is tried again; not kept. */
+	unsigned failures;
+	uint64_t again_ms;
 };
 
 /* Reads what is there: 0 or -errno.  What is damaged is set aside as ledger.damaged, and counted.

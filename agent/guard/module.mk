@@ -53,7 +53,7 @@ guard_reactions = agent/guard/reactions/reactions.h agent/guard/reactions/kill.c
 	agent/guard/reactions/tree.c agent/guard/reactions/tree.h agent/guard/reactions/freezer.c \
 	agent/guard/reactions/freezer.h agent/guard/reactions/block_ip.c agent/guard/reactions/cut.c \
 	agent/guard/reactions/blocks.c agent/guard/reactions/blocks.h agent/guard/reactions/group.c \
-	agent/guard/reactions/group.h agent/guard/reactions/reach.c agent/guard/reactions/reach.h agent/guard/reactions/never.c \
+	agent/guard/reactions/group.h agent/guard/reactions/reach.c agent/guard/reactions/reach.h agent/guard/reactions/never.c agent/guard/reactions/spared.c agent/guard/reactions/spared.h \
 	agent/guard/reactions/never.h agent/guard/reactions/network.c agent/guard/reactions/network.h \
 	agent/guard/reactions/sockets.c agent/guard/reactions/sockets.h agent/guard/reactions/nft.c \
 	agent/guard/reactions/nft.h agent/guard/reactions/nft_part.h agent/guard/reactions/nft_rules.c agent/guard/reactions/nft_isolate.c agent/guard/reactions/hold_daemon.c \
@@ -80,7 +80,7 @@ agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard
 	agent/guard/program_table.c agent/guard/program_table.h agent/guard/path.c agent/guard/path.h \
 	agent/guard/heartbeat.c agent/guard/heartbeat.h \
 	agent/guard/order.c agent/guard/order.h agent/guard/order_job.h agent/guard/order_check.c agent/guard/order_kind.c agent/guard/rebind.c agent/guard/rebind.h agent/guard/order_settle.c \
-	agent/guard/order_life.c agent/guard/order_tell.c agent/guard/binding.c agent/guard/binding.h \
+	agent/guard/order_life.c agent/guard/order_recover.c agent/guard/order_tell.c agent/guard/binding.c agent/guard/binding.h \
 	agent/guard/ledger.c agent/guard/ledger.h agent/guard/ledger_file.c agent/guard/ledger_file.h \
 	agent/guard/reaction.c agent/guard/reaction.h agent/guard/target.c agent/guard/target.h \
 	agent/guard/evidence.c agent/guard/evidence.h $(guard_reactions) $(guard_services) \

@@ -9,7 +9,8 @@
 #include "agent/guard/evidence.h"
 #include "agent/guard/hold.h"
 #include "agent/guard/order_job.h"
-#include "agent/guard/reactions/never.h"
+#include "agent/guard/reactions/nft.h"
+#include "agent/guard/reactions/spared.h"
 #include "agent/guard/rebind.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -46,18 +47,19 @@ order_dir(const struct agent_config *c, char *ret, size_t size)
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
-static void
-job_free(struct order_job *job)
+void
+order_job_free(struct order_job *job)
 {
 	if (job == NULL)
 		return;
+	order_job_free(job->asked);
 	ds_buf_done(&job->call.inverse);
 	ds_buf_done(&job->evidence);
 	free(job);
 }
 
-static struct order_job *
-job_new(const struct ds_order *order)
+struct order_job *
+order_job_new(const struct agent_config *c, const struct ds_order *order)
 {
 	struct order_job *job = calloc(1, sizeof(*job));
 
@@ -69,7 +71,7 @@ job_new(const struct ds_order *order)
 	ds_json_init(&job->json, &job->evidence);
 	ds_json_object(&job->json);
 	job->call = (struct reaction_call){
-		.order = &job->order, .config = config, .evidence = &job->json, .exe_fd = -1
+		.order = &job->order, .config = c, .evidence = &job->json, .exe_fd = -1
 	};
 	ds_buf_init(&job->call.inverse, REACTION_INVERSE_MAX);
 	memcpy(job->result.order, order->id, sizeof(job->result.order));
@@ -144,8 +146,11 @@ static void
 read_back(struct order_job *job, int r)
 {
 	if (r < 0) {
-		set_outcome(
-		    job, r == -ESRCH || r == -ENOENT ? DS_OUTCOME_NOTHING : DS_OUTCOME_FAILED, r);
+		set_outcome(job,
+		    job->call.is_refused          ? DS_OUTCOME_REFUSED
+		    : r == -ESRCH || r == -ENOENT ? DS_OUTCOME_NOTHING
+						  : DS_OUTCOME_FAILED,
+		    r);
 		return;
 	}
 	job->call.inverse.pos = 0;
@@ -185,30 +190,59 @@ finish(struct order_job *job)
 static void
 done(struct order_job *job, int result)
 {
-	/* Other entries came and went meanwhile. */
-	job->entry = ledger_find(job->order.id);
 	read_back(job, result);
 	finish(job);
-	job_free(job);
+	order_job_free(job);
+}
+
+static int
+settle(struct order_job *job)
+{
+	return job->reaction->settle(&job->call);
+}
+
+static bool
+settled(struct order_job *job, int result)
+{
+	if (job->reaction->settled != NULL)
+		result = job->reaction->settled(&job->call, result);
+	if (result == -EAGAIN && job->call.round++ == 0)
+		return true;
+	/* Other entries came and went meanwhile. */
+	job->entry = ledger_find(job->order.id);
+	done(job, result);
+	return false;
+}
+
+void
+order_undone(struct order_job *asked, int result)
+{
+	asked->entry = ledger_find(asked->order.id);
+	done(asked, order_kind_say_undone(&asked->call, result));
 }
 
 /* Does it, or has it done beside the loop: then it is not ours any more. */
 static void
 carry_out(struct order_job *job)
 {
-	int r = 0;
+	int r;
 
-	if (job->result.outcome == 0) {
-		job->call.inverse.pos = 0;
-		r = job->reaction->apply(&job->call);
-		if (r == 0 && job->reaction->settle != NULL) {
-			order_settle(job);
-			return;
-		}
-		read_back(job, r);
+	if (job->result.outcome != 0) {
+		finish(job);
+		order_job_free(job);
+		return;
 	}
-	finish(job);
-	job_free(job);
+	job->call.inverse.pos = 0;
+	r = job->reaction->apply(&job->call);
+	if (r > 0)
+		return; /* an undo that takes long: order_undone() */
+	if (r < 0 || job->reaction->settle == NULL) {
+		done(job, r);
+		return;
+	}
+	job->work = settle;
+	job->worked = settled;
+	order_settle(job);
 }
 
 static void
@@ -248,7 +282,10 @@ put_off(void)
 void
 order_turn(void)
 {
-	if (order_settle_turn(done) > 0)
+	if (broken < 0)
+		return;
+	life_turn(config);
+	if (order_settle_turn() > 0)
 		sync_later();
 	order_run();
 }
@@ -274,7 +311,7 @@ order_run(void)
 		carry_out(jobs[i]);
 	}
 	jobs_len = late;
-	order_settle_turn(done);
+	(void)order_settle_turn();
 	sync_later();
 	/* Now and then is enough: it keeps clocks from going back for hours, not seconds. */
 	if (newest_us > binding_get()->newest_us + 60 * DS_US_PER_S &&
@@ -333,10 +370,13 @@ order_take(const void *data, size_t size)
 		order_run();
 	if (jobs_len == BATCH_MAX)
 		return 0; /* it will come again */
-	jobs[jobs_len] = job_new(&order);
+	jobs[jobs_len] = order_job_new(config, &order);
 	if (jobs[jobs_len] == NULL)
 		return 0; /* no memory: it will come again */
 	jobs_len++;
+	/* Orders after it are checked by what it says. */
+	if (strcmp(order.kind, DS_ORDER_SPARE) == 0)
+		order_run();
 	return 0;
 }
 
@@ -383,9 +423,26 @@ order_reload(void)
 {
 	if (broken < 0)
 		return;
-	never_forget();
 	life_reload(config);
 	sync_later();
+}
+
+/* Whether the kernel takes blocks, where this host allows any; "": it does. */
+static const char *
+block_status(void)
+{
+	static const char *const kinds[] = { "block_ip", "block_port", "isolate" };
+	static char text[128];
+	int r = 0;
+
+	for (size_t i = 0; i < DS_LEN(kinds) && r == 0; i++)
+		if (order_ceiling_allows(config, kinds[i]))
+			r = nft_look();
+	text[0] = '\0';
+	if (r < 0)
+		(void)snprintf(text, sizeof(text),
+		    "; blocks: none (this kernel has no nftables for us: %s)", strerror(-r));
+	return text;
 }
 
 const char *
@@ -401,9 +458,10 @@ order_status(void)
 		(void)snprintf(
 		    status, sizeof(status), "orders: none (those for another identity are taken)");
 	else if (order_is_paused())
-		(void)snprintf(status, sizeof(status), "orders: of operators only (paused here)");
+		(void)snprintf(status, sizeof(status), "orders: of operators only (paused here)%s",
+		    block_status());
 	else
-		(void)snprintf(status, sizeof(status), "orders: taken");
+		(void)snprintf(status, sizeof(status), "orders: taken%s", block_status());
 	return status;
 }
 
@@ -415,6 +473,8 @@ open_all(const struct agent_config *c, char *dir, size_t size, unsigned *ret_dam
 	config = c;
 	if (r == 0)
 		r = binding_open(dir);
+	if (r == 0)
+		r = spared_open(dir);
 	return r == 0 ? ledger_open(dir, ret_damaged) : r;
 }
 
@@ -435,6 +495,7 @@ order_release(const struct agent_config *c, size_t *ret_left)
 	if (r < 0)
 		ds_log(WARN, "what was ended is not in the ledger", "error=\"%s\"", strerror(-r));
 	hold_done();
+	spared_close();
 	ledger_close();
 	return (int)ended;
 }
@@ -467,10 +528,11 @@ void
 order_done(void)
 {
 	for (size_t i = 0; i < jobs_len; i++)
-		job_free(jobs[i]);
+		order_job_free(jobs[i]);
 	jobs_len = 0;
-	order_settle_end(job_free);
+	order_settle_end();
 	hold_done();
+	spared_close();
 	if (broken == 0)
 		sync_later();
 	ledger_close();

@@ -131,19 +131,18 @@ order_ceiling_allows(const struct agent_config *config, const char *kind)
 	return false;
 }
 
-static int
-check_allowed(struct order_job *job)
+int
+order_check_allowed(struct reaction_call *call)
 {
-	const struct ds_order *o = &job->order;
+	const struct ds_order *o = call->order;
 
 	if (order_kind_find(o->kind) != NULL)
 		return 0; /* undo, answer, key, rebind: always */
 	if (o->mode != DS_ORDER_OPERATOR && o->mode != DS_ORDER_DRY_RUN && order_is_paused())
 		return reaction_fail(
-		    &job->call, -EPERM, "automation is paused on this host: %.300s", pause_file);
-	if (!order_ceiling_allows(job->call.config, o->kind))
-		return reaction_fail(
-		    &job->call, -EPERM, "[reaction] ceiling does not have %s", o->kind);
+		    call, -EPERM, "automation is paused on this host: %.300s", pause_file);
+	if (!order_ceiling_allows(call->config, o->kind))
+		return reaction_fail(call, -EPERM, "[reaction] ceiling does not have %s", o->kind);
 	return 0;
 }
 
@@ -170,7 +169,7 @@ order_check(struct order_job *job)
 	if (job->reaction == NULL)
 		return reaction_fail(
 		    &job->call, -EOPNOTSUPP, "this agent knows no reaction \"%s\"", o->kind);
-	r = check_allowed(job);
+	r = order_check_allowed(&job->call);
 	if (r == 0)
 		r = job->reaction->check(&job->call);
 	/* Last but for the effect: what fails its own check does not count. */

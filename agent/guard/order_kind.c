@@ -8,6 +8,7 @@
 #include "agent/guard/hold.h"
 #include "agent/guard/hold_profile.h"
 #include "agent/guard/order_job.h"
+#include "agent/guard/reactions/spared.h"
 #include "agent/guard/rebind.h"
 
 #include <errno.h>
@@ -35,17 +36,25 @@ undo_prepare(struct reaction_call *call)
 	return e != NULL ? ledger_change(e, LEDGER_UNDOING, NULL) : -ENOENT;
 }
 
+int
+order_kind_say_undone(struct reaction_call *call, int r)
+{
+	if (r < 0)
+		return reaction_fail(call, r, "it could not be undone: %s", strerror(-r));
+	(void)reaction_fail(call, 0, "undone");
+	return r;
+}
+
 static int
 undo_apply(struct reaction_call *call)
 {
 	struct ledger_entry *e = ledger_find(call->order->target);
-	int r =
-	    e != NULL ? life_undo(call->config, e, call->order->id, "undone by order") : -ENOENT;
+	struct order_job *job = DS_CONTAINER(call, struct order_job, call);
+	int r = e != NULL ? life_undo(call->config, e, job, "undone by order") : -ENOENT;
 
-	if (r < 0)
-		return reaction_fail(call, r, "it could not be undone: %s", strerror(-r));
-	(void)reaction_fail(call, 0, "undone");
-	return 0;
+	if (r == -EAGAIN)
+		return reaction_fail(call, -ENOENT, "it is being undone already");
+	return order_kind_say_undone(call, r);
 }
 
 static int
@@ -148,7 +157,36 @@ profile_read_back(struct reaction_call *call)
 	return hold_profile_is(call->order->daemon, call->order->counter);
 }
 
+static int
+spare_apply(struct reaction_call *call)
+{
+	const struct ds_order *o = call->order;
+	int r = spared_set(o->counter, o->path);
+
+	if (r == -ESTALE)
+		return reaction_fail(call, r, "there is a newer list of who is spared");
+	if (r == -EINVAL)
+		return reaction_fail(call, r, "that is no list of addresses");
+	if (r < 0)
+		return reaction_fail(call, r, "the list cannot be kept: %s", strerror(-r));
+	life_spare(call->config);
+	(void)reaction_fail(call, 0, "%zu addresses are never blocked here", spared_len());
+	return 0;
+}
+
+static int
+spare_read_back(struct reaction_call *call)
+{
+	return spared_is(call->order->counter);
+}
+
 static const struct reaction kinds[] = {
+	{ .name = DS_ORDER_SPARE,
+	    .help = "whose addresses are never blocked",
+	    .check = nothing,
+	    .prepare = nothing,
+	    .apply = spare_apply,
+	    .read_back = spare_read_back },
 	{ .name = DS_ORDER_PROFILE,
 	    .help = "what a daemon may start while the server is away",
 	    .check = profile_check,

@@ -51,7 +51,7 @@ run(struct order_job *job, int out, pid_t guard)
 	(void)prctl(PR_SET_NAME, "daemonsec-work");
 	if (getppid() != guard)
 		_exit(1);
-	said.result = job->reaction->settle(&job->call);
+	said.result = job->work(job);
 	memcpy(said.why, job->call.why, sizeof(said.why));
 	_exit(write(out, &said, sizeof(said)) != (ssize_t)sizeof(said));
 }
@@ -113,7 +113,7 @@ leave(void)
 void
 order_settle(struct order_job *job)
 {
-	/* As many as one turn can bring; never more, see order_run(). */
+	/* There is room, see order_settle_is_full(). */
 	waiting[waiting_len++] = job;
 }
 
@@ -124,7 +124,7 @@ order_settle_is_full(size_t more)
 }
 
 unsigned
-order_settle_turn(void (*done)(struct order_job *job, int result))
+order_settle_turn(void)
 {
 	unsigned n = 0;
 
@@ -137,25 +137,22 @@ order_settle_turn(void (*done)(struct order_job *job, int result))
 		if (r == 0 && take(job, &r) == 0)
 			return n;
 		job->call.inverse.pos = 0;
-		if (job->reaction->settled != NULL)
-			r = job->reaction->settled(&job->call, r);
-		if (r == -EAGAIN && job->call.round++ == 0)
+		if (job->worked(job, r))
 			continue;
 		leave();
-		done(job, r);
 		n++;
 	}
 	return n;
 }
 
 void
-order_settle_end(void (*drop)(struct order_job *job))
+order_settle_end(void)
 {
 	supervise_end(&child, &fd);
 	while (waiting_len > 0) {
 		struct order_job *job = waiting[0];
 
 		leave();
-		drop(job);
+		order_job_free(job);
 	}
 }

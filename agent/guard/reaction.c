@@ -32,24 +32,18 @@ reaction_find(const char *name)
 }
 
 int
-reaction_do(const struct reaction *reaction, struct reaction_call *call)
+reaction_undo(const struct reaction *reaction, struct reaction_call *call)
 {
 	int r;
 
 	call->inverse.pos = 0;
-	r = reaction->apply(call);
-	while (r == 0 && reaction->settle != NULL) {
-		call->inverse.pos = 0;
-		r = reaction->settle(call);
-		call->inverse.pos = 0;
-		if (reaction->settled != NULL)
-			r = reaction->settled(call, r);
-		if (r != -EAGAIN)
-			break;
-		call->round++;
-		r = 0;
-	}
-	return r;
+	r = reaction->undo(call);
+	if (r < 0 || reaction->unsettle == NULL)
+		return r;
+	call->inverse.pos = 0;
+	r = reaction->unsettle(call);
+	call->inverse.pos = 0;
+	return reaction->unsettled != NULL ? reaction->unsettled(call, r) : r;
 }
 
 int

@@ -3,10 +3,10 @@
  * reaction - what an order can do on this host: one row, one file in reactions/ each.
  *
  * Order of a life: check, prepare, [ledger on disk], apply, read_back; later undo, read_back.  The
- * guard's only thread calls everything; nothing here may block for long
- * but settle, which has a process of its own.  All functions return 0 or
- * -errno and put a sentence into call->why on failure.  A reaction whose effect has no inverse
- * (kill) has no undo, and says so in help.
+ * guard's only thread calls everything; nothing here may block for long but settle and unsettle,
+ * which have a process of their own.  All functions return 0 or -errno and put a sentence into
+ * call->why on failure.  A reaction whose effect has no inverse (kill) has no undo, and says so in
+ * help.
  */
 #ifndef AGENT_GUARD_REACTION_H
 #define AGENT_GUARD_REACTION_H
@@ -26,6 +26,7 @@ struct reaction_call {
 	struct ds_buf inverse;
 	struct ds_json *evidence; /* prepare adds keys to the open object; NULL in undo */
 	unsigned round;           /* of settle */
+	bool is_refused;          /* by apply: it must not be, and nothing was done */
 	int kept;                 /* by settled, for a later round or read_back */
 	int exe_fd;        /* prepare may leave a program's file here: hashed after the effect */
 	uint64_t until_us; /* wall clock: end of the effect's life; 0: none */
@@ -58,6 +59,10 @@ struct reaction {
 	int (*read_back)(struct reaction_call *call);
 	/* Takes the effect away; 0 also when it is gone already.  NULL: cannot be undone. */
 	int (*undo)(struct reaction_call *call);
+	/* What of that takes long, after it: as settle; and as settled, before read_back.  Safe to
+	 * call twice, as undo is: a guard that ends meanwhile begins again. */
+	int (*unsettle)(struct reaction_call *call);
+	int (*unsettled)(struct reaction_call *call, int result);
 	/* After the guard's start, for an effect that should be there: puts it back if it is gone
 	 * (a reboot).  May be NULL: such an effect ends with a reboot.  -ENOENT, -ESRCH: it cannot
 	 * be. */
@@ -71,8 +76,8 @@ struct reaction {
 extern const struct reaction *const reactions[]; /* ends with NULL */
 const struct reaction *reaction_find(const char *name);
 
-/* apply and all that settles it, waiting for it: after a crash, before the loop.  0 or -errno. */
-DS_MUST_CHECK int reaction_do(const struct reaction *r, struct reaction_call *call);
+/* undo and all that belongs to it, waiting for it: for a guard without a loop.  0 or -errno. */
+DS_MUST_CHECK int reaction_undo(const struct reaction *r, struct reaction_call *call);
 
 /* A sentence into call->why; returns error. */
 DS_PRINTF(3, 4) int reaction_fail(struct reaction_call *call, int error, const char *format, ...);

@@ -209,7 +209,8 @@ respect_people(const struct store_backend *b, struct store *store, struct issue_
 	uint64_t n = 0;
 	int r;
 
-	if (p->order_mode == DS_ORDER_OPERATOR || p->is_dry_run)
+	if (p->order_mode == DS_ORDER_OPERATOR || p->is_dry_run ||
+	    (p->kind->is_ours && !p->kind->is_lasting))
 		return 0;
 	r = b->reactions->taken_back(
 	    store, p->kind->name, target, now_us - DS_MIN(now_us, RESPECT_US), &n);

@@ -32,6 +32,8 @@ const struct react_kind react_kinds[] = {
 	    "mode prevent: what a daemon may start, kept by the host for when this server is away" },
 	{ DS_ORDER_REBIND, REACT_NEEDS_QUESTION, false, false, false, true, false,
 	    "a copied machine that was approved takes orders for its own identity" },
+	{ DS_ORDER_SPARE, REACT_NEEDS_NOTHING, false, false, true, true, false,
+	    "whose addresses are never blocked ([react] never_block_labels), kept by the host" },
 	{ NULL, REACT_NEEDS_NOTHING, false, false, false, false, false, NULL },
 };
 

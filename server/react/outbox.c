@@ -172,6 +172,8 @@ outbox_result(struct react *r, struct react_mail *m)
 		rebind_answer(r, m->host, &result);
 		return;
 	}
+	if (strcmp(result.kind, DS_ORDER_SPARE) == 0)
+		spare_result(r, m->host);
 	w = react_write_new(r, run_result, m->size);
 	if (w == NULL)
 		return;

@@ -285,6 +285,7 @@ take_finding(struct react *r, struct react_mail *m)
 static void
 take_session(struct react *r, struct react_mail *m)
 {
+	spare_session(r, m->host);
 	outbox_send(r, m->host, true);
 }
 
@@ -365,24 +366,6 @@ take_all(struct react *r, struct ds_mail *mail)
 	}
 }
 
-/* Who is a load balancer now, and where. */
-static void
-look_at_peers(struct react *r, uint64_t now_ms)
-{
-	struct spared_peer *peers = NULL;
-	struct spared *spared;
-	size_t len = 0;
-
-	if (r->spared_labels[0] != '\0' && r->sessions.peers != NULL)
-		peers = calloc(SPARED_MAX, sizeof(*peers));
-	if (peers != NULL)
-		len = r->sessions.peers(r->sessions.arg, peers, SPARED_MAX);
-	spared = spared_new(r->hosts, r->spared_labels, peers, len, now_ms);
-	if (spared != NULL && ds_snapshot_publish(r->spared, spared) < 0)
-		spared_free(spared); /* the list of before stays */
-	free(peers);
-}
-
 static void *
 react_main(void *arg)
 {
@@ -403,7 +386,7 @@ react_main(void *arg)
 			continue;
 		round_ms = now_ms;
 		react_write_retry(r);
-		look_at_peers(r, now_ms);
+		spare_round(r, now_ms);
 		outbox_sweep(r, now_ms);
 		r->resting = breaker_resting(r->breaker, now_ms);
 	}
@@ -448,6 +431,8 @@ make_parts(struct react *r, struct react_settings *settings)
 	r->plugins = settings->plugins;
 	memcpy(r->spared_labels, settings->spared_labels, sizeof(r->spared_labels));
 	q = here_init(r, plugin_ended);
+	if (q == 0)
+		q = spare_init(r);
 	return q < 0 ? q : load(r);
 }
 
@@ -534,6 +519,7 @@ react_free(struct react *r)
 	ds_map_free(r->here_busy, NULL);
 	ds_map_free(r->held_now, NULL);
 	ds_map_free(r->profiles, NULL);
+	ds_map_free(r->spare_told, free);
 	if (r->reader != NULL)
 		r->cfg.backend->reader_close(r->reader);
 	free(r);

@@ -21,6 +21,7 @@
 #include "server/react/spared.h"
 
 #define REACT_PAUSED_SETTING "reactions_paused" /* JSON; "": not paused */
+#define SPARE_SETTING        "react_spared"     /* see spared_format() */
 
 struct react;
 struct writer;
@@ -46,12 +47,12 @@ struct react_settings {
 /* Reads modes and the pause.  NULL and a sentence on failure. */
 struct react *react_new(
     const struct react_config *cfg, struct react_settings *settings, char *ret_why, size_t size);
-/* What the thread needs of the sessions: `send` hands an order's bytes to a host's; `peers` tells
- * where they come from, at most so many (NULL: nobody knows). */
+/* What the thread needs of the sessions: `send` hands an order's bytes to a host's, `peers` tells
+ * where they come from. */
 struct react_sessions {
 	int (*send)(void *arg, uint32_t host, const void *data, size_t size);
-	size_t (*peers)(void *arg, struct spared_peer *ret, size_t max);
 	void *arg;
+	struct spared_sessions peers;
 };
 /* Starts the thread. */
 DS_MUST_CHECK int react_start(struct react *r, const struct react_sessions *sessions);

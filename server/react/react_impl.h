@@ -82,6 +82,9 @@ struct react {
 	struct react_sessions sessions;
 	struct ds_snapshot *spared; /* struct spared */
 	char spared_labels[512];
+	bool is_sparing;                 /* hosts were told of somebody, or are to be */
+	struct ds_map *spare_told;       /* host -> what it was told, see spare.c */
+	uint64_t spare_hash, spare_done; /* of what is kept; of what all were told */
 	pthread_t thread;
 	bool is_running, stop;
 	struct react_write *retry; /* could not be stored; tried again each round */
@@ -146,6 +149,12 @@ void away_send(struct react *r, const struct react_host *host, const char *daemo
 /* rebind.c: a guard that asks who it is. */
 bool rebind_is_asked(const struct ds_result *result);
 void rebind_answer(struct react *r, uint32_t host, const struct ds_result *result);
+/* spare.c: who is never blocked by a label of his, and that each host knows. */
+DS_MUST_CHECK int spare_init(struct react *r);
+void spare_round(struct react *r, uint64_t now_ms);
+void spare_session(struct react *r, uint32_t host);
+/* The host has answered. */
+void spare_result(struct react *r, uint32_t host);
 
 /* here.c: what the server does itself. */
 DS_MUST_CHECK int here_init(struct react *r, void (*done)(struct plugin_job *job, void *ctx));

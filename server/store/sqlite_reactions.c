@@ -35,10 +35,10 @@ static const char reaction_taken_back[] =
     "SELECT count(*) FROM reaction WHERE target = ?1 AND kind = ?2 AND updated_us >= ?3"
     " AND result LIKE '%\"undo_by\"%'";
 /* What still waits is never forgotten; what is in effect only long after its lifetime. */
-/* Answers to questions are many and small: a day is enough of them. */
+/* Answers to questions, and who is spared, are many: a day is enough of them. */
 static const char reaction_prune[] =
     "DELETE FROM reaction WHERE id IN (SELECT id FROM reaction WHERE"
-    " (updated_us < ?1 OR (kind = 'answer' AND updated_us < ?1 + 89 * 86400000000))"
+    " (updated_us < ?1 OR (kind IN ('answer', 'spare') AND updated_us < ?1 + 89 * 86400000000))"
     " AND expires_us < ?1 AND status NOT IN ('pending', 'sent') ORDER BY id LIMIT ?2)";
 static const char reaction_count[] =
     "SELECT ifnull(sum(n), 0), ifnull(sum(n) FILTER (WHERE state LIKE 'dry_run%'), 0),"

@@ -105,6 +105,33 @@ def check_never(g):
     ok(not rules(), "and nothing of that reached the kernel")
 
 
+def check_spare(g):
+    """Whom the server spares: a list of its own, signed and kept."""
+    r = g.do("block_ip", address=THERE4, lifetime_ms=600000)
+    s = g.do("spare", path=f"{OTHER4} proxy\n{THERE4} balancer\n")
+    u = g.result(r["order"], outcome="undone")
+    ok(s["outcome"] == "done" and s["verified"] and u and "balancer" in u["text"] and reaches() and not rules(),
+       f"who is spared from now on is let in: {s['text']}; {u and u['text']}")
+    g.kill()
+    g.start()
+    r = g.do("block_ip", address=THERE4, mode=ACTIVE)
+    ok(r["outcome"] == "refused" and reaches(), f"and is not blocked by a guard that was started anew: {r['text']}")
+    old, data = g.order("spare", counter=1, path="")
+    g.say(6, data)
+    r = g.result(old)
+    ok(r["outcome"] in ("refused", "failed"), f"an older list does not count: {r['text']}")
+    r = g.do("spare", path="")
+    b = g.do("block_ip", address=THERE4)
+    ok(r["outcome"] == b["outcome"] == "done" and not reaches(), f"a newer one does: {r['text']}")
+    conf = open(g.conf).read()
+    g.kill()
+    open(g.conf, "w").write(conf.replace("never_block = ", f"never_block = {THERE4},"))
+    g.start()
+    ok(wait(lambda: reaches(seconds=0.2), 60) and not rules(), "one that became allowed while the guard was away is let in")
+    open(g.conf, "w").write(conf)
+    os.kill(g.process.pid, signal.SIGHUP)
+
+
 def check_keep(g):
     r = g.do("block_ip", address=THERE4, lifetime_ms=600000)
     subprocess.run(["nft", "flush", "ruleset"], check=True)
@@ -249,6 +276,44 @@ def check_isolate(g):
     ok(back and "taken back" in back["text"], f"an isolation after which the server is not heard is taken back: {back and back['text']}")
 
 
+# What the guard is started by: a kernel that has no netfilter netlink at all, and one that refuses it.
+NO_NFT = """import ctypes, os, struct, sys
+nr = {"x86_64": 41, "aarch64": 198}[os.uname().machine]  # socket(AF_NETLINK, _, NETLINK_NETFILTER): EPROTONOSUPPORT
+code = b"".join(struct.pack("HBBI", *i) for i in ((0x20, 0, 0, 0), (0x15, 0, 4, nr), (0x20, 0, 0, 16), (0x15, 0, 2, 16),
+                (0x20, 0, 0, 32), (0x15, 1, 0, 12), (6, 0, 0, 0x7fff0000), (6, 0, 0, 0x50000 | 93)))
+buffer = ctypes.create_string_buffer(code)
+filter = ctypes.create_string_buffer(struct.pack("HxxxxxxP", 8, ctypes.addressof(buffer)))
+if ctypes.CDLL(None, use_errno=True).prctl(22, 2, filter):
+    raise OSError(ctypes.get_errno(), "no filter")
+os.execv(sys.argv[1], sys.argv[1:])"""
+NO_ADMIN = """import ctypes, os, sys
+if ctypes.CDLL(None, use_errno=True).prctl(24, 12):
+    raise OSError(ctypes.get_errno(), "CAP_NET_ADMIN stays")
+os.execv(sys.argv[1], sys.argv[1:])"""
+
+
+def check_without(g):
+    """A kernel without nftables, then one that does not let us have them."""
+    for code, name in ((NO_ADMIN, "a kernel that refuses nftables"), (NO_NFT, "a kernel without them")):
+        g.process.stop()
+        g.prefix = [sys.executable, "-c", code]
+        g.start()
+        ok(wait(lambda: "blocks: none (this kernel has no nftables for us" in g.sensors(), 60),
+           f"{name}: the status says so: {g.sensors().rpartition('; ')[2]}")
+        for r in (g.do("block_ip", address=THERE4), g.do("block_ip", address="10.7.0.2/31"), g.do("block_port", port=81)):
+            ok(r["outcome"] == "failed" and "no nftables for us" in r["text"] and not r["until"], f"a block fails, and says why: {r['text']}")
+        ok(reaches() and reaches(port=81) and not rules(), "nothing is blocked, nothing is left behind")
+    check_cut(g)
+    g.kill()
+    before = len(g.results())
+    g.prefix = []
+    g.start()
+    r = g.do("block_ip", address=THERE4)
+    ok(len(g.results()) == before + 1, "the next guard finds nothing to take back")
+    ok(r["outcome"] == "done" and not reaches() and "blocks: none" not in g.sensors(), "one with nftables blocks again")
+    g.do("undo", target=r["order"])
+
+
 there = other_host()
 ip("route", "add", "default", "via", "10.7.0.254")
 resolver = tempfile.NamedTemporaryFile("w", prefix="daemonsec-resolver.")
@@ -257,7 +322,7 @@ resolver.flush()
 subprocess.run(["mount", "--bind", resolver.name, os.path.realpath("/etc/resolv.conf")], check=True)
 servers = [listen(80), listen(81)]
 with OrderGuard({"server.address": "198.51.100.7:7443", "reaction.never_block": "192.0.2.0/24"}) as g:
-    for check in (check_block, check_never, check_keep, check_cut, check_port, check_daemon, check_isolate):
+    for check in (check_block, check_never, check_spare, check_keep, check_cut, check_port, check_daemon, check_without, check_isolate):
         timed(check, g)
 for p in servers + [there]:
     p.kill()

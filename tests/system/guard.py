@@ -22,6 +22,7 @@ class Guard:
         self.events = []
         self.read = 0
         self.process = None
+        self.prefix = []
 
     def __enter__(self):
         return self.start()
@@ -40,7 +41,7 @@ class Guard:
     def start(self):
         log = os.path.join(self.dir, "log")
         seen = log_text(log).count("uplink started")
-        self.process = Process([program("daemonsec-agent"), "-c", self.conf], log)
+        self.process = Process([*self.prefix, program("daemonsec-agent"), "-c", self.conf], log)
         wait(lambda: log_text(log).count("uplink started") > seen, 20)
         return self
 

@@ -102,18 +102,66 @@ def check_bad(g):
         ok(r["outcome"] == "refused", f'"{name}" is refused: {r["text"]}')
 
 
+def working():
+    """What the guard's child does takes its time just now."""
+    return [x for x in subprocess.run(["pgrep", "-x", "daemonsec-work"], capture_output=True, text=True).stdout.split() if alive(int(x))]
+
+
+def victim(g):
+    p = subprocess.Popen([g.watched, "/bin/sleep", "600"], cwd="/")
+    wait(lambda: os.readlink(f"/proc/{p.pid}/exe") == os.path.realpath("/bin/sleep"))
+    return p, {"pid": p.pid, "start": start_us(p.pid)}
+
+
+def check_undo_meanwhile(g):
+    """So is what is undone, also by a guard that finds it half done."""
+    go = base + "/gone"
+    put(g, "lingers", body("    return 'here'\n\n\n@plugin.undo\ndef back(order):\n"
+                           f"    while not os.path.exists({go!r}): time.sleep(0.02)\n    return 'gone'"))
+    r = g.do("plugin", data="lingers")
+    undo, data = g.order("undo", target=r["order"])
+    g.say(6, data)
+    wait(working)
+    g.say(6, data)
+    twice = g.order("undo", target=r["order"])
+    g.say(6, twice[1])
+    p, who = victim(g)
+    k = g.do("kill", 60, **who)
+    ok(k["outcome"] == "done" and p.wait(60) == -9 and not g.result(undo, 0),
+       f"a kill is done while an undo takes its time: {k['took']} us")
+    open(go, "w").close()
+    u = g.result(undo, 60)
+    back = g.result(r["order"], 60, outcome="undone", by=undo)
+    ok(u and u["outcome"] == "done" and back and "gone" in back["text"], f"whose result comes when it is over: {u and u['text']}; {back and back['text']}")
+    ok(g.result(twice[0], 60, outcome="nothing"), "a second undo finds nothing to do")
+    os.unlink(go)
+    r = g.do("plugin", data="lingers")
+    undo, data = g.order("undo", target=r["order"])
+    g.say(6, data)
+    wait(working)
+    g.kill()
+    wait(lambda: not working())
+    g.start()
+    wait(working)
+    p, who = victim(g)
+    k = g.do("kill", 60, **who)
+    ok(k["outcome"] == "done" and p.wait(60) == -9 and not g.result(r["order"], 0, outcome="undone"),
+       f"the next guard goes on with it beside its loop: {k['took']} us")
+    open(go, "w").close()
+    back = g.result(r["order"], 60, outcome="undone")
+    ok(back and back["verified"], f"until it is undone: {back and back['text']}")
+
+
 def check_meanwhile(g):
     """What takes long is done beside the guard's loop: a kill that comes meanwhile is done at once."""
     go = base + "/go"
     put(g, "slow", body(f"    while not os.path.exists({go!r}): time.sleep(0.02)\n    return 'at last'"))
-    p = subprocess.Popen([g.watched, "/bin/sleep", "600"], cwd="/")
-    wait(lambda: os.readlink(f"/proc/{p.pid}/exe") == os.path.realpath("/bin/sleep"))
-    who = {"pid": p.pid, "start": start_us(p.pid)}
+    p, who = victim(g)
     slow, data = g.order("plugin", data="slow")
     undo, undo_data = g.order("undo", target=slow)
     begun = time.monotonic()
     g.say(6, data)
-    wait(lambda: subprocess.run(["pgrep", "-x", "daemonsec-work"], capture_output=True).stdout)
+    wait(working)
     g.say(6, data)
     g.say(6, undo_data)
     r = g.do("kill", **who)
@@ -129,10 +177,9 @@ def check_meanwhile(g):
     os.unlink(go)
     slow, data = g.order("plugin", data="slow")
     g.say(6, data)
-    wait(lambda: [x for x in subprocess.run(["pgrep", "-x", "daemonsec-work"], capture_output=True, text=True).stdout.split() if alive(int(x))])
+    wait(working)
     g.kill()
-    ok(wait(lambda: not [x for x in subprocess.run(["pgrep", "-x", "daemonsec-work"], capture_output=True, text=True).stdout.split() if alive(int(x))]),
-       "a guard that dies takes it along")
+    ok(wait(lambda: not working()), "a guard that dies takes it along")
     g.start()
     e = g.wait("RESULT", ORDER=slow.hex())
     ok(e and e["RESULT"] in (1, 3), f"and the next guard says what came of it: {e and e['MESSAGE']}")
@@ -162,6 +209,7 @@ try:
             g.set("plugins", "timeout", timeout)
             g.start()
             check(g)
+        check_undo_meanwhile(g)
 finally:
     shutil.rmtree(base, ignore_errors=True)
 done()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Several hosts, each with a network of its own, and one server: who guesses passwords on one of them is banned on all,
-and the administrator is not; what many hosts are to do waits for another user; a connection that a host holds is answered
+and the administrator is not; who is a load balancer is blocked by none; what many hosts are to do waits for another user; a connection that a host holds is answered
 by the server."""
 import json, threading
 
@@ -58,6 +58,11 @@ def listen(ns, *ports):
 def reaches(to, port=8081, source=GUESSER):
     code = f"import socket; socket.create_connection(({to!r}, {port}), timeout=0.4, source_address=({source!r}, 0))"
     return subprocess.run(inside(far, sys.executable, "-c", code), stderr=subprocess.DEVNULL).returncode == 0
+
+
+def reaches_from_two():
+    code = f"import socket; socket.create_connection(({THREE!r}, 8081), timeout=0.4)"
+    return subprocess.run(inside(two, sys.executable, "-c", code), stderr=subprocess.DEVNULL).returncode == 0
 
 
 def rules(ns):
@@ -185,6 +190,34 @@ def check_bulk(site):
        not any(rules(ns) for ns, _ in HOSTS), "taken back at once, nothing is left on any host")
 
 
+# ---- a host that becomes a load balancer
+
+def apply_block(site, check=True):
+    r = site.ctl("-o", "json", "reactions", "apply", "block_ip", "--host", site.agents[2].host(), "--address", TWO, "--ttl",
+                 "5m", check=check)
+    return json.loads(r.stdout)["id"] if r.returncode == 0 else r
+
+
+def check_spare(site):
+    id = apply_block(site)
+    ok(all_are(site, [id], "verified") and TWO in rules(three) and not reaches_from_two(), "a host blocks another")
+    site.ctl("hosts", "label", site.agents[1].host(), "balancer")
+    ok(all_are(site, [id], "undone") and TWO not in rules(three) and reaches_from_two(),
+       "until that is labelled as a load balancer: its host lets it in, at once")
+    told = wait(lambda: "the server spares" in json.dumps(site.get(f"reactions/{id}")["result"]), 60)
+    ok(told, f"and says why: {site.get(f'reactions/{id}')['result']}")
+    r = apply_block(site, check=False)
+    ok(not isinstance(r, str) and r.returncode == 6 and "never_block_labels" in r.stderr, "nobody blocks it any more")
+    kept = os.path.join(site.agents[2].dir, "guard", "spared")
+    ok(wait(lambda: "".join(open(kept).readlines()[1:]) == f"{TWO} {site.get('hosts/' + site.agents[1].host())['name']}\n", 60),
+       "the host keeps the list, whatever becomes of the server")
+    site.ctl("hosts", "label", site.agents[1].host(), "web")
+    again = wait(lambda: (lambda r: isinstance(r, str) and r)(apply_block(site, check=False)), 60, 0.5)
+    ok(again and all_are(site, [again], "verified") and TWO in rules(three), "without the label it can be blocked again")
+    site.ctl("reactions", "undo", again)
+    all_are(site, [again], "undone")
+
+
 ip("link", "add", "switch", "type", "bridge")
 ip("addr", "add", HERE + "/24", "dev", "switch")
 ip("link", "set", "switch", "up")
@@ -193,7 +226,7 @@ HOSTS = ((None, HERE), (two, TWO), (three, THREE))
 log = sshd.start(dir)
 listeners = [listen(ns, 8081, 22222) for ns, _ in HOSTS] + [listen(far, 7001, 7002, 7003)]
 options = {"server.listen": HERE + ":7443", "server.hostnames": HERE, "detect.learning_min": "2s", "react.guessing.scope": "fleet",
-           "react.bulk_max": "1", "react.daemon_max": "100"}
+           "react.never_block_labels": "balancer", "react.bulk_max": "1", "react.daemon_max": "100"}
 with Site(options) as site:
     server = {"server.address": HERE + ":7443", "reaction.ceiling": "block_ip,block_port,isolate,kill"}
     for name, ns, monitor, more in (
@@ -203,6 +236,7 @@ with Site(options) as site:
     check_connection(site)
     site.ctl("protect", "--mode=active", "--force")
     check_ban(site)
+    check_spare(site)
     check_bulk(site)
 for p in listeners + [two, three, far]:
     p.kill()

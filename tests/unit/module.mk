@@ -50,6 +50,11 @@ tests_unit_test_react_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_react_LDADD = server/libdsserver.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) \
 	-lpthread -lm
 
+unit_tests_server += tests/unit/test_spare
+tests_unit_test_spare_SOURCES = tests/unit/test_spare.c tests/unit/react_fixture.c tests/unit/react_fixture.h tests/contract/store_fixture.c
+tests_unit_test_spare_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_spare_LDADD = $(tests_unit_test_react_LDADD)
+
 unit_tests_server += tests/unit/test_react_policy tests/unit/test_breaker tests/unit/test_server_plugin
 tests_unit_test_react_policy_SOURCES = tests/unit/test_react_policy.c
 tests_unit_test_react_policy_CFLAGS = $(TEST_CFLAGS)
@@ -479,7 +484,10 @@ tests_unit_test_starter_SOURCES = tests/unit/test_starter.c tests/unit/detect_fi
 tests_unit_test_starter_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_starter_LDADD = $(DETECT_TEST_LIBS)
 
-unit_tests_agent += tests/unit/test_hold_profile
+unit_tests_agent += tests/unit/test_hold_profile tests/unit/test_spared
+tests_unit_test_spared_SOURCES = tests/unit/test_spared.c
+tests_unit_test_spared_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_spared_LDADD = $(GUARD_TEST_LIBS)
 tests_unit_test_hold_profile_SOURCES = tests/unit/test_hold_profile.c
 tests_unit_test_hold_profile_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_hold_profile_LDADD = $(GUARD_TEST_LIBS)

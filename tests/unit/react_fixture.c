@@ -30,6 +30,17 @@ take_sent(void *arg, uint32_t host, const void *data, size_t size)
 	return 0;
 }
 
+static bool
+peer_of(void *arg, uint32_t host, char *ret, size_t size)
+{
+	struct world *w = arg;
+
+	if ((atomic_load(&w->sessions) >> host & 1) == 0)
+		return false;
+	snprintf(ret, size, "192.0.2.%u:4711", host);
+	return true;
+}
+
 /* ---- the store */
 
 struct put {
@@ -134,9 +145,12 @@ start(struct world *w, const char *text)
 		    (unsigned)w->cfg.react_share_max, w->cfg.react_rest_ms },
 		.order_ttl_us = w->cfg.react_order_ttl_ms * 1000,
 	};
+	snprintf(settings.spared_labels, sizeof(settings.spared_labels), "%s",
+	    w->cfg.react_never_block_labels);
 	w->react = react_new(&cfg, &settings, why, sizeof(why));
 	assert_non_null(w->react);
-	assert_int_equal(react_start(w->react, &(struct react_sessions){ take_sent, NULL, w }), 0);
+	assert_int_equal(
+	    react_start(w->react, &(struct react_sessions){ take_sent, w, { peer_of, w } }), 0);
 }
 
 static int

@@ -17,6 +17,7 @@
 #include "tests/contract/store_fixture.h"
 
 #include <semaphore.h>
+#include <stdatomic.h>
 
 #define HOSTS 6u
 
@@ -37,7 +38,8 @@ struct world {
 	/* what was sent, in order; the react thread fills, the test takes after the semaphore */
 	struct sent sent[512];
 	unsigned sent_len, taken;
-	bool deaf; /* sent into the void */
+	bool deaf;            /* sent into the void */
+	atomic_uint sessions; /* bits: host N's comes from 192.0.2.N */
 	sem_t is_sent;
 };
 

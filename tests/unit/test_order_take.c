@@ -30,8 +30,8 @@
 #include <unistd.h>
 
 static char dir[32], guard_dir[64], token_file[64], key_file[64];
-static char ceiling_word[] = "kill", freeze_word[] = "freeze";
-static char *words[] = { ceiling_word, freeze_word };
+static char ceiling_word[] = "kill", freeze_word[] = "freeze", block_word[] = "block_ip";
+static char *words[] = { ceiling_word, freeze_word, block_word };
 static char empty[] = "";
 static struct agent_config config;
 static struct ds_sign_key *key;
@@ -87,7 +87,7 @@ static int
 teardown(void **state)
 {
 	static const char *const files[] = { "guard/ledger", "guard/binding", "guard/known",
-		"guard/held", "guard/pause", "token", "key" };
+		"guard/held", "guard/pause", "guard/spared", "token", "key" };
 	char path[96];
 
 	(void)state;
@@ -437,6 +437,57 @@ what_was_only_begun_is_not_done_by_a_removal(void **state)
 	assert_int_equal(order_init(&config), 0);
 }
 
+static const char *
+text_of(const struct ds_order *o)
+{
+	static struct ds_result m;
+	const struct ledger_entry *e = ledger_find(o->id);
+
+	assert_non_null(e);
+	assert_int_equal(ds_result_get(e->result, e->result_size, &m), 0);
+	return m.text;
+}
+
+static struct ds_order
+block_of(const char *address)
+{
+	struct ds_order o = order_of("block_ip");
+
+	(void)snprintf(o.address, sizeof(o.address), "%s", address);
+	return o;
+}
+
+static void
+who_is_spared_is_not_blocked_whoever_asks_and_also_after_a_restart(void **state)
+{
+	static const char *const addresses[] = { "192.0.2.7", "::ffff:192.0.2.7", "192.0.2.0/24" };
+	struct ds_order spare = order_of(DS_ORDER_SPARE), older = order_of(DS_ORDER_SPARE);
+	uint64_t counter_of_older = older.counter;
+
+	(void)state;
+	(void)snprintf(spare.path, sizeof(spare.path), "192.0.2.7 lb\n");
+	older.counter = spare.counter;
+	spare.counter = counter_of_older;
+	config.ceiling.len = 3;
+	for (unsigned i = 0; i < 2 * DS_LEN(addresses); i++) {
+		struct ds_order block = block_of(addresses[i / 2]);
+
+		block.mode = i % 2 == 0 ? DS_ORDER_OPERATOR : DS_ORDER_ACTIVE;
+		if (i == 0)
+			assert_int_equal(take_only(&spare), 0); /* together with the first */
+		assert_int_equal(take(&block), 0);
+		assert_int_equal(outcome_of(&block), DS_OUTCOME_REFUSED);
+		assert_non_null(strstr(text_of(&block), "never blocked: 192.0.2.7 is lb"));
+		if (i == 2)
+			restart();
+	}
+	assert_int_equal(outcome_of(&spare), DS_OUTCOME_DONE);
+	assert_int_equal(take(&older), 0); /* an empty list, kept back by somebody between */
+	assert_int_equal(outcome_of(&older), DS_OUTCOME_FAILED);
+	assert_non_null(strstr(text_of(&older), "newer list"));
+	config.ceiling.len = 2;
+}
+
 /* Some of them twice. */
 static void
 of_ten_thousand_orders_at_once_each_is_answered_and_one_kills(void **state)
@@ -587,6 +638,7 @@ main(void)
 		T(an_order_for_another_host_leaves_no_trace),
 		T(a_dry_run_does_nothing),
 		T(of_ten_thousand_orders_at_once_each_is_answered_and_one_kills),
+		T(who_is_spared_is_not_blocked_whoever_asks_and_also_after_a_restart),
 		T(a_freeze_is_undone_by_order_and_once),
 		T(what_was_begun_before_a_crash_is_finished),
 		T(but_not_when_the_order_has_expired_meanwhile),

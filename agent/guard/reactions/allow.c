@@ -6,6 +6,7 @@
  * set: what is in a wider one is left out.
  */
 #include "agent/guard/reactions/allow.h"
+#include "agent/guard/reactions/blocks.h"
 #include "agent/guard/reactions/never.h"
 #include "agent/guard/reactions/nft.h"
 
@@ -51,7 +52,7 @@ push_all(struct reaction_call *call, unsigned group, struct pushed *pushed)
 			if (r == 0)
 				pushed->network[pushed->len++] = e.network;
 		}
-	return r < 0 ? reaction_fail(call, r, "nftables: %s", strerror(-r)) : 0;
+	return blocks_fail(call, r);
 }
 
 int
@@ -63,7 +64,7 @@ allow_fill(struct reaction_call *call, unsigned group)
 	pushed->len = 0;
 	if (r == 0)
 		r = nft_flush(NFT_SET_NEVER6, group);
-	return r < 0 ? reaction_fail(call, r, "nftables: %s", strerror(-r))
+	return r < 0 ? blocks_fail(call, r)
 		     : push_all(call, group, pushed);
 }
 

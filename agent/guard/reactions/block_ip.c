@@ -26,6 +26,8 @@ element_of(struct reaction_call *call, struct nft_element *ret)
 
 	*ret = (struct nft_element){ .port = (uint16_t)o->port,
 		.protocol = o->protocol != 0 ? o->protocol : IPPROTO_TCP };
+	if (o->port > UINT16_MAX)
+		return reaction_fail(call, -EINVAL, "%u is no port", o->port);
 	if (network_parse(o->address, &ret->network) < 0)
 		return reaction_fail(call, -EINVAL, "\"%s\" is no address", o->address);
 	if (ret->network.prefix < (ret->network.bits == 32 ? WIDEST4 : WIDEST6))
@@ -75,6 +77,11 @@ apply(struct reaction_call *call)
 	struct nft_element e;
 	int r = decided(call, &e);
 
+	/* Once more: of orders that came together, one before this may be about whom to spare. */
+	if (r == 0) {
+		r = never_check(call, &e.network);
+		call->is_refused = r < 0;
+	}
 	if (r == 0)
 		r = blocks_add(call, &e);
 	if (r == 0)
@@ -100,16 +107,17 @@ undo(struct reaction_call *call)
 	return r < 0 ? r : blocks_remove(call, &e);
 }
 
-/* After a restart; meanwhile the address may have become one that is never blocked. */
+/* After a restart; meanwhile the address may have become one that is never blocked, and the kernel
+ * may still block it. */
 static int
 restore(struct reaction_call *call)
 {
-	struct nft_element e;
-	int r = element_of(call, &e);
+	int r = apply(call);
 
-	if (r == 0)
-		r = never_check(call, &e.network);
-	return r < 0 ? r : apply(call);
+	if (r == 0 || !call->is_refused)
+		return r;
+	call->inverse.pos = 0;
+	return undo(call) < 0 ? r : -ENOENT;
 }
 
 const struct reaction reaction_block_ip = {

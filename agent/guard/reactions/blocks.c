@@ -6,6 +6,7 @@
  * an entry goes with the last of them.
  */
 #include "agent/guard/reactions/blocks.h"
+#include "agent/guard/ledger.h"
 #include "agent/guard/reactions/allow.h"
 #include "agent/guard/reactions/group.h"
 #include "agent/guard/reactions/never.h"
@@ -140,8 +141,8 @@ let_go(const struct nft_element *e, const struct ds_order *order)
 	return NULL;
 }
 
-static int
-fail(struct reaction_call *call, int r)
+int
+blocks_fail(struct reaction_call *call, int r)
 {
 	if (r == -EOPNOTSUPP || r == -EPERM)
 		return reaction_fail(
@@ -160,7 +161,24 @@ blocks_add(struct reaction_call *call, const struct nft_element *e)
 	r = nft_add(nft_set_of(e), e, timeout_ms(b));
 	if (r < 0)
 		(void)let_go(e, call->order);
-	return fail(call, r);
+	return blocks_fail(call, r);
+}
+
+static int
+find_other(struct ledger_entry *e, void *ctx)
+{
+	return (e->state == LEDGER_ACTIVE || e->state == LEDGER_INTENT) &&
+	       strncmp(e->kind, "block_", 6) == 0 && memcmp(e->id, ctx, sizeof(e->id)) != 0;
+}
+
+/* After a start some are not in the table yet. */
+static bool
+are_others_due(const struct ds_order *order)
+{
+	static uint8_t id[DS_ORDER_ID_SIZE];
+
+	memcpy(id, order->id, sizeof(id));
+	return blocks == NULL && ledger_each(find_other, id) != 0;
 }
 
 struct others {
@@ -183,13 +201,13 @@ count_other(const void *key, size_t len, void *value, void *ctx)
 
 /* Nothing of ours is left behind: not here, and not in the network of somebody else. */
 static int
-clean_up(const struct nft_element *e)
+clean_up(const struct reaction_call *call, const struct nft_element *e)
 {
 	struct others o = { .group = e->group };
 
 	if (blocks != NULL)
 		(void)ds_map_each(blocks, count_other, &o);
-	if (o.len > 0)
+	if (o.len > 0 || are_others_due(call->order))
 		return 0;
 	if (group_is_network(e->group))
 		return nft_destroy_of(e->group);
@@ -204,13 +222,13 @@ blocks_remove(struct reaction_call *call, const struct nft_element *e)
 
 	if (b != NULL) {
 		(void)reaction_fail(call, 0, "another order still blocks it");
-		return fail(call, nft_add(nft_set_of(e), e, timeout_ms(b)));
+		return blocks_fail(call, nft_add(nft_set_of(e), e, timeout_ms(b)));
 	}
 	r = nft_remove(nft_set_of(e), e);
 	r = r == -ENOENT || r == -EOPNOTSUPP ? 0 : r;
 	if (r == 0)
-		r = clean_up(e);
-	return fail(call, r);
+		r = clean_up(call, e);
+	return blocks_fail(call, r);
 }
 
 int

@@ -18,6 +18,8 @@ DS_MUST_CHECK int blocks_add(struct reaction_call *call, const struct nft_elemen
 DS_MUST_CHECK int blocks_remove(struct reaction_call *call, const struct nft_element *e);
 /* 1: it is blocked, for the order of the call; 0, -errno. */
 DS_MUST_CHECK int blocks_has(struct reaction_call *call, const struct nft_element *e);
+/* A sentence about what nftables said, if r is an error; returns it, else 0. */
+int blocks_fail(struct reaction_call *call, int r);
 /* 1: somebody else took the table away, and it is there again. */
 DS_MUST_CHECK int blocks_keep(struct reaction_call *call);
 

@@ -7,12 +7,12 @@
  * is heard afterwards, and refused when it is not heard before.
  */
 #include "agent/guard/reactions/allow.h"
+#include "agent/guard/reactions/blocks.h"
 #include "agent/guard/reactions/confirm.h"
 #include "agent/guard/reactions/nft.h"
 #include "agent/guard/reactions/reactions.h"
 
 #include <errno.h>
-#include <string.h>
 
 static struct confirm confirm;
 
@@ -35,9 +35,7 @@ prepare(struct reaction_call *call)
 static int
 switch_to(struct reaction_call *call, bool on)
 {
-	int r = nft_isolate(on);
-
-	return r < 0 ? reaction_fail(call, r, "nftables: %s", strerror(-r)) : 0;
+	return blocks_fail(call, nft_isolate(on));
 }
 
 static int

@@ -9,6 +9,7 @@
 #include "agent/guard/process.h"
 #include "agent/guard/program.h"
 #include "agent/guard/reactions/sockets.h"
+#include "agent/guard/reactions/spared.h"
 #include "agent/guard/target.h"
 #include "lib/clock.h"
 
@@ -287,8 +288,26 @@ add_sessions(const struct reaction_call *call)
 	add_connections(&o);
 }
 
+static void
+add_one_spared(const struct network *n, const char *name)
+{
+	char why[sizeof(list[0].why)];
+
+	(void)snprintf(why, sizeof(why), "%.60s, which the server spares", name);
+	add(n, why);
+}
+
+/* Load balancers, health checks: what the server said last. */
+static void
+add_spared(const struct reaction_call *call)
+{
+	(void)call;
+	spared_each(add_one_spared);
+}
+
 static void (*const sources[])(const struct reaction_call *call) = {
 	add_configured,
+	add_spared,
 	add_constant,
 	add_own,
 	add_server,

@@ -2,9 +2,9 @@
 /*
  * never - the addresses that are never cut off, as things are right now.
  *
- * The configured ones, this host's own, the server (configured, and what the uplink talks to), the
- * resolvers, the gateways, and who is logged in over ssh.  Looked at again when older than a
- * quarter of a second.
+ * The configured ones, those that the server spares by their labels, this host's own, the server
+ * (configured, and what the uplink talks to), the resolvers, the gateways, and who is logged in
+ * over ssh.  Looked at again when older than a quarter of a second.
  */
 #ifndef AGENT_GUARD_REACTIONS_NEVER_H
 #define AGENT_GUARD_REACTIONS_NEVER_H
@@ -12,7 +12,7 @@
 #include "agent/guard/reaction.h"
 #include "agent/guard/reactions/network.h"
 
-#define NEVER_MAX 512u
+#define NEVER_MAX 1024u
 
 struct never {
 	struct network network;

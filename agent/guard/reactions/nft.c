@@ -297,6 +297,22 @@ nft_destroy(void)
 	return r == -ENOENT ? 0 : r;
 }
 
+/* What a kernel says that has no nftables. */
+static int
+as_absent(int r)
+{
+	return r == -EPROTONOSUPPORT || r == -EINVAL || r == -EAGAIN ? -EOPNOTSUPP : r;
+}
+
+int
+nft_look(void)
+{
+	uint32_t now;
+	int r = ask_generation(&now);
+
+	return r < 0 ? as_absent(r) : 0;
+}
+
 int
 nft_destroy_of(unsigned group)
 {
@@ -328,7 +344,7 @@ nft_setup(void)
 			r = nft_batch_send(&b);
 	}
 	if (r < 0)
-		return r == -EPROTONOSUPPORT || r == -EINVAL || r == -EAGAIN ? -EOPNOTSUPP : r;
+		return as_absent(r);
 	r = ask_generation(&in->generation);
 	in->is_set_up = r == 0;
 	return r;

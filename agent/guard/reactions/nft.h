@@ -40,6 +40,8 @@ struct nft_element {
 
 /* Which set an element belongs in. */
 enum nft_set_id nft_set_of(const struct nft_element *e);
+/* Whether there are nftables for us: 0, -EOPNOTSUPP, -EPERM, -errno; changes nothing. */
+DS_MUST_CHECK int nft_look(void);
 /* Makes the table and all in it if it is not there: 0, -EOPNOTSUPP without nftables, -errno. */
 DS_MUST_CHECK int nft_setup(void);
 /* 1: this kernel can tell whose a socket is, 0: it cannot, -errno; nothing is left behind. */

@@ -3,9 +3,9 @@
  * plugin - what an executable in the plugin directory does.
  *
  * It gets one line of JSON and answers with lines of JSON; it runs as a user of its own, for a
- * limited time and with limited memory.  The guard waits for it: what takes long (a network that
- * does not answer) belongs to the server's side.  Only root may put a plugin there, and it is run
- * by the descriptor that was looked at.
+ * limited time and with limited memory, beside the guard's loop.  One runs after the other: what
+ * takes long (a network that does not answer) belongs to the server's side.  Only root may put a
+ * plugin there, and it is run by the descriptor that was looked at.
  */
 #include "agent/guard/container_json.h"
 #include "agent/guard/reactions/reactions.h"
@@ -244,7 +244,7 @@ look(struct reaction_call *call)
 
 /* All of it takes as long as the plugin likes. */
 static int
-apply(struct reaction_call *call)
+later(struct reaction_call *call)
 {
 	(void)call;
 	return 0;
@@ -275,12 +275,14 @@ read_back(struct reaction_call *call)
 }
 
 static int
-undo(struct reaction_call *call)
+unsettle(struct reaction_call *call)
 {
 	int r = run(call, "undo");
 
 	memcpy(undone, call->order->id, sizeof(undone));
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	return look(call) == 1 ? THERE : NOT_THERE;
 }
 
 const struct reaction reaction_plugin = {
@@ -289,9 +291,11 @@ const struct reaction reaction_plugin = {
 	.lifetime_ms = LIFE_MS,
 	.check = check,
 	.prepare = prepare,
-	.apply = apply,
+	.apply = later,
 	.settle = settle,
 	.settled = settled,
 	.read_back = read_back,
-	.undo = undo,
+	.undo = later,
+	.unsettle = unsettle,
+	.unsettled = settled,
 };

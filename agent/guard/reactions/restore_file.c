@@ -458,8 +458,31 @@ read_back(struct reaction_call *call)
 	return r;
 }
 
+/* After a crash what was there may be back already. */
 static int
 undo(struct reaction_call *call)
+{
+	const char *path = call->order->path;
+	struct plan *p;
+	int r;
+
+	p = plan_of(call, &r);
+	if (p == NULL)
+		return r;
+	if (replace_is(path, &p->after) == 1)
+		r = put_back(call, &p->before, p->aside);
+	else if (replace_is(path, &p->before) != 1)
+		(void)reaction_fail(
+		    call, 0, "%.300s was changed since, and is left as it is", path);
+	if (r == 0 && call->why[0] == '\0' && vault_remember(path, &p->before) < 0)
+		ds_log(WARN, "what was put back is not remembered", "path=\"%s\"", path);
+	free(p);
+	return r;
+}
+
+/* Whoever reads it reads what was asked for; what they say to that does not matter. */
+static int
+unsettle(struct reaction_call *call)
 {
 	const char *path = call->order->path;
 	struct users *u;
@@ -469,23 +492,13 @@ undo(struct reaction_call *call)
 	p = plan_of(call, &r);
 	if (p == NULL)
 		return r;
-	r = replace_is(path, &p->after);
-	if (r != 1) {
-		free(p);
-		(void)reaction_fail(
-		    call, 0, "%.300s was changed since, and is left as it is", path);
-		return 0;
-	}
-	u = users_of(path, 0, 0);
-	r = put_back(call, &p->before, p->aside);
-	for (size_t i = 0; r == 0 && u != NULL && i < u->len && integrity_is_config(path); i++)
-		if (service_reload(&u->service[i], call->why, sizeof(call->why)) < 0)
-			continue; /* the file is what was asked for */
-	if (r == 0 && vault_remember(path, &p->before) < 0)
-		ds_log(WARN, "what was put back is not remembered", "path=\"%s\"", path);
+	u = integrity_is_config(path) && replace_is(path, &p->before) == 1 ? users_of(path, 0, 0)
+									   : NULL;
+	if (u != NULL)
+		reload(call, u);
 	free(u);
 	free(p);
-	return r;
+	return 0;
 }
 
 const struct reaction reaction_restore_file = {
@@ -498,4 +511,5 @@ const struct reaction reaction_restore_file = {
 	.settled = settled,
 	.read_back = read_back,
 	.undo = undo,
+	.unsettle = unsettle,
 };
