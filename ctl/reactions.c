@@ -353,6 +353,10 @@ verb_protect(struct ctl *c)
 	    host, "label", label, "force", force);
 	r = client_request(c, "POST", "modes", body, &doc);
 	json_decref(body);
+	if (r == EXIT_CONFLICT && !force)
+		fprintf(stderr,
+		    "Nothing has changed. `daemonsec-ctl daemons` shows how far each daemon is; --force does "
+		    "it all the same.\n");
 	if (r != 0)
 		return r;
 	if (c->output != OUTPUT_TABLE) {

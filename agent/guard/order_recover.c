@@ -57,8 +57,9 @@ restore(const struct agent_config *config, struct ledger_entry *e)
 
 /* What became of an effect that was only begun: r as of read_back, or why it was not made. */
 static void
-tell_begun(struct ledger_entry *e, const struct ds_order *order, int r)
+tell_begun(struct ledger_entry *e, const struct reaction_call *call, int r)
 {
+	const struct ds_order *order = call->order;
 	const struct reaction *reaction = reaction_find(e->kind);
 
 	if (r == 1)
@@ -67,7 +68,9 @@ tell_begun(struct ledger_entry *e, const struct ds_order *order, int r)
 	else
 		tell(e, LEDGER_OVER, order,
 		    r == -ESRCH || r == -ENOENT ? DS_OUTCOME_NOTHING : DS_OUTCOME_FAILED,
-		    r < 0 ? r : -ECANCELED, "the agent ended before this was done");
+		    r < 0 ? r : -ECANCELED,
+		    r < 0 && call->why[0] != '\0' ? call->why
+						  : "the agent ended before this was done");
 }
 
 /* As far as it goes at once.  The host may allow less by now. */
@@ -106,7 +109,7 @@ finish_intent(const struct agent_config *config, struct ledger_entry *e)
 		if (r == 0)
 			r = reaction->read_back(&call);
 	}
-	tell_begun(e, &order, r);
+	tell_begun(e, &call, r);
 }
 
 /* ---- after the start, what takes long */
@@ -133,7 +136,7 @@ settled(struct order_job *job, int result)
 	if (result == 0)
 		result = job->reaction->read_back(&job->call);
 	if (e != NULL)
-		tell_begun(e, &job->order, result);
+		tell_begun(e, &job->call, result);
 	order_job_free(job);
 	return false;
 }
@@ -158,7 +161,7 @@ looked(struct order_job *job, int result)
 		}
 	}
 	if (e != NULL && e->state == LEDGER_INTENT)
-		tell_begun(e, &job->order, result);
+		tell_begun(e, &job->call, result);
 	else if (e != NULL && e->state == LEDGER_ACTIVE && result == 0)
 		tell(e, LEDGER_OVER, &job->order, DS_OUTCOME_UNDONE, 0,
 		    "the effect ended while the agent was away");

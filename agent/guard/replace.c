@@ -173,13 +173,27 @@ make_file(const struct place *p, const struct file_meta *want)
 	return r;
 }
 
+/* Given away is the link that was made: who may write the directory could have put another name's
+ * file in its place. */
 static int
 make_link(const struct place *p, const struct file_meta *want)
 {
+	struct stat st;
+	int fd, r = 0;
+
 	if (symlinkat(want->target, p->dir, p->passing) < 0)
 		return -errno;
-	return fchownat(p->dir, p->passing, want->uid, want->gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno
-											   : 0;
+	fd = openat(p->dir, p->passing, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0)
+		r = -errno;
+	else if (!S_ISLNK(st.st_mode) || st.st_nlink != 1)
+		r = -ESTALE;
+	else if (fchownat(fd, "", want->uid, want->gid, AT_EMPTY_PATH) < 0)
+		r = -errno;
+	(void)close(fd);
+	return r;
 }
 
 static int

@@ -129,6 +129,9 @@ def check_install(w):
        "bash completes")
     ok(w.good("systemctl enable --now daemonsec-agent"), "systemctl enable --now daemonsec-agent")
     ok(w.good("daemonsec-ctl train --days=7"), "daemonsec-ctl train --days=7")
+    r = w.sh("daemonsec-ctl protect --mode=active")
+    ok(r.returncode == 6 and "  - " in r.stderr and "--force" in r.stderr,
+       f"daemonsec-ctl protect --mode=active says on the first day what speaks against it: {r.stderr.strip()[:600]}")
 
 
 def check_service(w):

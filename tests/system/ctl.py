@@ -21,7 +21,7 @@ CASES = [
     (["alerts", "--status", "bogus"], 2, "acknowledged, closed"), (["alerts", "verdict", "x", "maybe"], 2, "true_positive"),
     (["events", "bogus:1"], 2, "no field"), (["events", "(("], 2, "expected ')'"),
     (["events", "exec", "--since", "1h", "--until", "now", "--limit", "1"], 0, ""),
-    (["protect", "--mode=active"], 6, "force"), (["protect", "--mode=bogus"], 2, "monitor, active, prevent"),
+    (["protect", "--mode=active"], 6, "--force"), (["protect", "--mode=bogus"], 2, "monitor, active, prevent"),
     (["train", "--wait"], 6, ""), (["models", "show", "x"], 3, "there is no model"),
     (["reactions", "apply", "kill", "--host", "nosuch", "--pid", "7"], 3, ""),
     (["tokens", "create", "--ttl", "x"], 2, "--ttl"), (["users", "create", "admin"], 6, "already"),

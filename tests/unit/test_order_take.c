@@ -159,6 +159,17 @@ outcome_of(const struct ds_order *o)
 	return m.outcome;
 }
 
+static const char *
+text_of(const struct ds_order *o)
+{
+	static struct ds_result m;
+	const struct ledger_entry *e = ledger_find(o->id);
+
+	assert_non_null(e);
+	assert_int_equal(ds_result_get(e->result, e->result_size, &m), 0);
+	return m.text;
+}
+
 static bool
 is_dead(void)
 {
@@ -329,6 +340,35 @@ but_not_when_the_order_has_expired_meanwhile(void **state)
 }
 
 static void
+nor_when_the_host_no_longer_allows_it(void **state)
+{
+	struct ds_order o = leave_intent(ds_clock_wall_us() + DS_US_PER_S * 60);
+
+	(void)state;
+	config.ceiling.len = 0;
+	restart();
+	config.ceiling.len = 2;
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_FAILED);
+	assert_non_null(strstr(text_of(&o), "ceiling"));
+	assert_false(is_dead());
+}
+
+static void
+what_the_ceiling_lost_ends_with_the_next_start(void **state)
+{
+	struct ds_order o = order_of("freeze");
+
+	(void)state;
+	assert_int_equal(take(&o), 0);
+	assert_true(stops());
+	config.ceiling.len = 1;
+	restart();
+	config.ceiling.len = 2;
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_UNDONE);
+	assert_false(is_stopped());
+}
+
+static void
 an_undo_that_was_begun_before_a_crash_is_finished(void **state)
 {
 	struct ds_order o = order_of("freeze");
@@ -435,17 +475,6 @@ what_was_only_begun_is_not_done_by_a_removal(void **state)
 	assert_int_equal(left, 0);
 	assert_false(is_dead());
 	assert_int_equal(order_init(&config), 0);
-}
-
-static const char *
-text_of(const struct ds_order *o)
-{
-	static struct ds_result m;
-	const struct ledger_entry *e = ledger_find(o->id);
-
-	assert_non_null(e);
-	assert_int_equal(ds_result_get(e->result, e->result_size, &m), 0);
-	return m.text;
 }
 
 static struct ds_order
@@ -642,6 +671,8 @@ main(void)
 		T(a_freeze_is_undone_by_order_and_once),
 		T(what_was_begun_before_a_crash_is_finished),
 		T(but_not_when_the_order_has_expired_meanwhile),
+		T(nor_when_the_host_no_longer_allows_it),
+		T(what_the_ceiling_lost_ends_with_the_next_start),
 		T(an_undo_that_was_begun_before_a_crash_is_finished),
 		T(an_order_that_came_before_a_restart_has_no_second_effect),
 		T(a_counter_below_what_was_forgotten_is_refused),

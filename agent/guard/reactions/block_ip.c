@@ -26,8 +26,6 @@ element_of(struct reaction_call *call, struct nft_element *ret)
 
 	*ret = (struct nft_element){ .port = (uint16_t)o->port,
 		.protocol = o->protocol != 0 ? o->protocol : IPPROTO_TCP };
-	if (o->port > UINT16_MAX)
-		return reaction_fail(call, -EINVAL, "%u is no port", o->port);
 	if (network_parse(o->address, &ret->network) < 0)
 		return reaction_fail(call, -EINVAL, "\"%s\" is no address", o->address);
 	if (ret->network.prefix < (ret->network.bits == 32 ? WIDEST4 : WIDEST6))

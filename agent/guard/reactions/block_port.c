@@ -88,8 +88,7 @@ check_port(struct reaction_call *call)
 	struct nft_element e = element_of(call->order);
 	struct listener l = { .port = e.port };
 
-	if (e.port == 0 || call->order->port > UINT16_MAX ||
-	    (e.protocol != IPPROTO_TCP && e.protocol != IPPROTO_UDP))
+	if (e.port == 0 || (e.protocol != IPPROTO_TCP && e.protocol != IPPROTO_UDP))
 		return reaction_fail(call, -EINVAL, "the order says not which port");
 	if (e.protocol == IPPROTO_UDP && (e.port == 68 || e.port == 546))
 		return reaction_fail(call, -EPERM, "port %u keeps this host's address", e.port);

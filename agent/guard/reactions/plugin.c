@@ -5,7 +5,7 @@
  * It gets one line of JSON and answers with lines of JSON; it runs as a user of its own, for a
  * limited time and with limited memory, beside the guard's loop.  One runs after the other: what
  * takes long (a network that does not answer) belongs to the server's side.  Only root may put a
- * plugin there, and it is run by the descriptor that was looked at.
+ * plugin there.
  */
 #include "agent/guard/container_json.h"
 #include "agent/guard/reactions/reactions.h"
