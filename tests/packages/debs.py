@@ -22,9 +22,10 @@ def built():
     top = os.path.join(BUILD, "packages")
     shutil.rmtree(top, ignore_errors=True)
     os.makedirs(top)
-    if not ok(run_here(["make", "-s", "dist", f"distdir={top}/daemonsec"], BUILD) and
-              glob.glob(top + "/daemonsec.tar.xz"), "there is a distribution"):
+    made = run_here(["make", "-s", "dist"], BUILD) and glob.glob(BUILD + "/daemonsec-*.tar.xz")
+    if not ok(made, "there is a distribution"):
         done()
+    shutil.move(made[0], top + "/daemonsec.tar.xz")
     subprocess.run(["tar", "-C", top, "-xf", top + "/daemonsec.tar.xz", "--strip-components=1", "--one-top-level=source"], check=True)
     if not ok(run_here(["dpkg-buildpackage", "-us", "-uc", "-b"], top + "/source", DEB_BUILD_OPTIONS="nocheck"), "packages are built"):
         done()
