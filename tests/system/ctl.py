@@ -19,7 +19,7 @@ CASES = [
     (["hosts", "-o", "xml"], 2, "table, json, jsonl or csv"), (["hosts", "show", "nosuch"], 3, "there is no host"),
     (["daemons", "show", "nosuch"], 3, "there is no daemon"), (["alerts", "show", "x"], 3, "there is no alert"),
     (["alerts", "--status", "bogus"], 2, "acknowledged, closed"), (["alerts", "verdict", "x", "maybe"], 2, "true_positive"),
-    (["events", "bogus:1"], 2, "no field"), (["events", "(("], 2, "expected ')'"),
+    (["events", "bogus:1"], 2, "no field"), (["events", "(("], 2, "expected a term"),
     (["events", "exec", "--since", "1h", "--until", "now", "--limit", "1"], 0, ""),
     (["protect", "--mode=active"], 6, "--force"), (["protect", "--mode=bogus"], 2, "monitor, active, prevent"),
     (["train", "--wait"], 6, ""), (["models", "show", "x"], 3, "there is no model"),
