@@ -103,9 +103,11 @@ def waiting():
     ok(answers == [(401, "password")] * 6 and kind(p.sign_in("admin", NEW)) == (429, "too-many") and
        int(p.retry_after) >= 1, f"who guesses waits, with the right password too, and is told how long {answers}")
     ok(Person().sign_in("admin", NEW)[0] == 201, "which keeps nobody out who comes from elsewhere")
-    for i in range(30):
+    for i in range(40):
         answer = kind(p.sign_in(f"name{i}", "guess guess guess"))
-    ok(answer == (429, "too-many"), "one password for many names is guessing, too")
+        if answer[0] != 401:
+            break
+    ok(answer == (429, "too-many") and i >= 20, f"one password for many names is guessing, too ({i} names)")
     ok(Person().sign_in("operator", "open sesame operator")[0] == 201, "and keeps out nobody else either")
 
 
@@ -149,7 +151,7 @@ def ended(site, admin):
     ok(asks(lasting) == (401, "token") and by_token.ends(), "so is a revoked one, at once")
     person.ask("DELETE", "session")
     ok(by_session.ends() and person.ask("GET", "status")[0] == 401, "who signs out hears no more")
-    by_other.c.sock.settimeout(3)
+    by_other.c.sock.settimeout(1)
     ok(not by_other.ends() and asks(other)[0] == 200, "the others do")
 
 
