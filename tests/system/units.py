@@ -29,7 +29,7 @@ def inside(*args):
 
 
 try:
-    r = subprocess.run(["flock", BUILD + "/.installing", "make", "-C", BUILD, "-s", "install-data", "install-exec", "DESTDIR=" + root], capture_output=True, text=True)
+    r = subprocess.run(["env", "-u", "MAKEFLAGS", "-u", "MFLAGS", "flock", BUILD + "/.installing", "make", "-C", BUILD, "-s", "install-data", "install-exec", "DESTDIR=" + root], capture_output=True, text=True)
     ok(r.returncode == 0, "make install")
     found = subprocess.run(["find", root + "/usr", "-name", "daemonsec*.service"], capture_output=True, text=True).stdout.split()
     units = {os.path.basename(f): f[len(root):] for f in found}
