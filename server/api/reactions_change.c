@@ -43,10 +43,26 @@ collect(const struct reaction_row *row, void *ctx)
 	return 0;
 }
 
+/* What nobody asked for is not taken back by the heap, nor is what is done once and for all. */
+static int
+collect_lasting(const struct reaction_row *row, void *ctx)
+{
+	const struct react_kind *kind = react_kind_find(row->kind);
+	bool is_waiting = strcmp(row->status, "pending") == 0;
+
+	if (kind != NULL && (kind->is_ours || !(kind->is_lasting || kind->is_here || is_waiting)))
+		return 0;
+	return collect(row, ctx);
+}
+
 int
 undo_collect(struct call *c, const struct reaction_filter *f, struct undo_list *ret)
 {
-	return c->cfg->backend->reactions->each(c->worker->reader, f, collect, ret);
+	/* Of one incident, or one kind, people are told also what cannot be undone. */
+	bool is_named = f->alert_id != NULL || f->kind != NULL;
+
+	return c->cfg->backend->reactions->each(
+	    c->worker->reader, f, is_named ? collect : collect_lasting, ret);
 }
 
 static bool
