@@ -49,6 +49,8 @@ end_session(struct link *l)
 	l->dial = NULL;
 	l->conn = NULL;
 	l->tls = NULL;
+	if (l->renewing)
+		l->renew_asked_ms = 0; /* the answer will not come: the next session asks */
 	l->renewing = false;
 	l->ping_us = 0;
 	l->status.is_up = false;

@@ -216,7 +216,8 @@ on_frame(struct ds_conn *c, const struct ds_frame *f, void *ctx)
 	if (f->type == DS_FRAME_RENEW) {
 		assert_int_equal(ds_renew_get(f->payload, f->size, &m), 0);
 		server.renewals++;
-		reply_certificate(m.csr, m.csr_size);
+		if (!server.no_renewal)
+			reply_certificate(m.csr, m.csr_size);
 	}
 	return 0;
 }

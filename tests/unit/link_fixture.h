@@ -44,7 +44,7 @@ struct fake_server {
 	/* what it does */
 	enum on_enrol on_enrol;
 	uint32_t error; /* enum ds_wire_error */
-	bool no_acks, no_welcome, wrong_host, is_copy;
+	bool no_acks, no_welcome, no_renewal, wrong_host, is_copy;
 	uint64_t renew_after_us, now_us;
 	struct ds_cursor cursor[DS_LANES];
 	/* what it saw */

@@ -256,6 +256,19 @@ the_certificate_is_renewed_with_a_fresh_key_while_the_session_goes_on(void **sta
 }
 
 static void
+a_renewal_whose_answer_was_lost_is_asked_for_again_in_the_next_session(void **state)
+{
+	(void)state;
+	server.now_us = server.renew_after_us = 1;
+	server.no_renewal = true;
+	start_enrolled();
+	RUN_UNTIL(server.renewals == 1);
+	server.no_renewal = false;
+	ds_conn_finish(server.conn);
+	RUN_UNTIL(server.renewals == 2 && !exists("agent.key.new"));
+}
+
+static void
 a_renewal_for_another_host_is_refused(void **state)
 {
 	struct ds_cert_info before, after;
@@ -436,6 +449,7 @@ main(void)
 		CASE(an_ack_for_what_was_never_sent_ends_the_session),
 		CASE(orders_and_results_pass_through),
 		CASE(the_certificate_is_renewed_with_a_fresh_key_while_the_session_goes_on),
+		CASE(a_renewal_whose_answer_was_lost_is_asked_for_again_in_the_next_session),
 		CASE(a_renewal_for_another_host_is_refused),
 		CASE(each_session_has_a_number_and_tells_those_before),
 		CASE(a_copy_asks_for_an_identity_of_its_own_with_a_fresh_key),
