@@ -338,6 +338,18 @@ count_forged(const char *why)
 	return forged > FORGED_MAX ? -EBADMSG : 0;
 }
 
+/* Orders after it are checked by what it says. */
+static bool
+changes_checks(const struct ds_order *order)
+{
+	static const char *const kinds[] = { DS_ORDER_SPARE, DS_ORDER_KEY, DS_ORDER_REBIND };
+
+	for (size_t i = 0; i < DS_LEN(kinds); i++)
+		if (strcmp(order->kind, kinds[i]) == 0)
+			return true;
+	return false;
+}
+
 int
 order_take(const void *data, size_t size)
 {
@@ -374,8 +386,7 @@ order_take(const void *data, size_t size)
 	if (jobs[jobs_len] == NULL)
 		return 0; /* no memory: it will come again */
 	jobs_len++;
-	/* Orders after it are checked by what it says. */
-	if (strcmp(order.kind, DS_ORDER_SPARE) == 0)
+	if (changes_checks(&order))
 		order_run();
 	return 0;
 }

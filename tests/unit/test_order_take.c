@@ -442,6 +442,27 @@ a_token_that_others_may_write_pins_nothing(void **state)
 }
 
 static void
+an_order_signed_with_the_next_key_may_come_right_behind_it(void **state)
+{
+	struct ds_order o = order_of(DS_ORDER_KEY), next = order_of("kill");
+	struct ds_sign_key *second;
+	char why[256], path[80];
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/next", dir);
+	second = ds_sign_key_open(path, true, why, sizeof(why));
+	assert_non_null(second);
+	ds_sign_key_public(second, o.key);
+	assert_int_equal(take_only(&o), 0);
+	ds_sign_key_free(key);
+	key = second;
+	assert_int_equal(take(&next), 0);
+	assert_int_equal(outcome_of(&next), DS_OUTCOME_DONE);
+	assert_true(dies());
+	assert_int_equal(unlink(path), 0);
+}
+
+static void
 what_lasts_is_ended_when_the_agent_is_removed(void **state)
 {
 	struct ds_order o = order_of("freeze");
@@ -669,6 +690,7 @@ main(void)
 		T(of_ten_thousand_orders_at_once_each_is_answered_and_one_kills),
 		T(who_is_spared_is_not_blocked_whoever_asks_and_also_after_a_restart),
 		T(a_freeze_is_undone_by_order_and_once),
+		T(an_order_signed_with_the_next_key_may_come_right_behind_it),
 		T(what_was_begun_before_a_crash_is_finished),
 		T(but_not_when_the_order_has_expired_meanwhile),
 		T(nor_when_the_host_no_longer_allows_it),
