@@ -47,7 +47,7 @@ restore(const struct agent_config *config, struct ledger_entry *e)
 	order_call_init(&call, config, &order, e);
 	r = reaction->restore != NULL ? reaction->restore(&call) : 0;
 	call.inverse.pos = 0;
-	if (r >= 0)
+	if (r == 0)
 		r = reaction->read_back(&call);
 	if (r == 1)
 		return;

@@ -64,8 +64,8 @@ struct reaction {
 	int (*unsettle)(struct reaction_call *call);
 	int (*unsettled)(struct reaction_call *call, int result);
 	/* After the guard's start, for an effect that should be there: puts it back if it is gone
-	 * (a reboot).  May be NULL: such an effect ends with a reboot.  -ENOENT, -ESRCH: it cannot
-	 * be. */
+	 * (a reboot).  May be NULL: such an effect ends with a reboot.  1: whom it is about does
+	 * not run yet, and it comes with them; -ENOENT, -ESRCH: it cannot be. */
 	int (*restore)(struct reaction_call *call);
 	/* About once a second while effects of it are active: looks whether they still are.  0; 1:
 	 * somebody took them away, they are put back; -ECANCELED: undo them all, why says why.  May

@@ -538,6 +538,31 @@ who_is_spared_is_not_blocked_whoever_asks_and_also_after_a_restart(void **state)
 	config.ceiling.len = 2;
 }
 
+/* As after a reboot: containers are started later than the agent. */
+static void
+a_block_in_the_network_of_a_container_waits_for_it_over_a_restart(void **state)
+{
+	struct ds_order o = block_of("192.0.2.9"), undo = order_of(DS_ORDER_UNDO);
+	struct ledger_entry *e;
+	struct ds_buf inverse;
+
+	(void)state;
+	config.ceiling.len = 3;
+	ds_buf_init(&inverse, 128);
+	assert_int_equal(ds_buf_put_u8(&inverse, 1), 0);
+	assert_int_equal(ds_buf_put_str(&inverse, "net:container:away"), 0);
+	assert_int_equal(
+	    ledger_add(&o, LEDGER_ACTIVE, ds_clock_wall_us() + 60 * DS_US_PER_S, &inverse, &e), 0);
+	assert_int_equal(ledger_sync(), 0);
+	ds_buf_done(&inverse);
+	restart();
+	assert_int_equal(ledger_find(o.id)->state, LEDGER_ACTIVE);
+	memcpy(undo.target, o.id, sizeof(undo.target));
+	assert_int_equal(take(&undo), 0);
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_UNDONE);
+	config.ceiling.len = 2;
+}
+
 /* Some of them twice. */
 static void
 of_ten_thousand_orders_at_once_each_is_answered_and_one_kills(void **state)
@@ -691,6 +716,7 @@ main(void)
 		T(who_is_spared_is_not_blocked_whoever_asks_and_also_after_a_restart),
 		T(a_freeze_is_undone_by_order_and_once),
 		T(an_order_signed_with_the_next_key_may_come_right_behind_it),
+		T(a_block_in_the_network_of_a_container_waits_for_it_over_a_restart),
 		T(what_was_begun_before_a_crash_is_finished),
 		T(but_not_when_the_order_has_expired_meanwhile),
 		T(nor_when_the_host_no_longer_allows_it),

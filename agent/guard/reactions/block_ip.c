@@ -69,17 +69,26 @@ decided(struct reaction_call *call, struct nft_element *ret)
 	return r < 0 ? r : reach_get(call, ret);
 }
 
+/* Who must not be blocked is looked at once more: of orders that came together, one before this may
+ * be about whom to spare. */
+static int
+decided_and_allowed(struct reaction_call *call, struct nft_element *ret)
+{
+	int r = decided(call, ret);
+
+	if (r == 0) {
+		r = never_check(call, &ret->network);
+		call->is_refused = r < 0;
+	}
+	return r;
+}
+
 static int
 apply(struct reaction_call *call)
 {
 	struct nft_element e;
-	int r = decided(call, &e);
+	int r = decided_and_allowed(call, &e);
 
-	/* Once more: of orders that came together, one before this may be about whom to spare. */
-	if (r == 0) {
-		r = never_check(call, &e.network);
-		call->is_refused = r < 0;
-	}
 	if (r == 0)
 		r = blocks_add(call, &e);
 	if (r == 0)
@@ -110,9 +119,14 @@ undo(struct reaction_call *call)
 static int
 restore(struct reaction_call *call)
 {
-	int r = apply(call);
+	struct nft_element e;
+	int r = decided_and_allowed(call, &e);
 
-	if (r == 0 || !call->is_refused)
+	if (r == 0)
+		r = blocks_await(call, &e);
+	if (r == 0)
+		r = apply(call);
+	if (!call->is_refused)
 		return r;
 	call->inverse.pos = 0;
 	return undo(call) < 0 ? r : -ENOENT;

@@ -161,9 +161,14 @@ undo(struct reaction_call *call)
 static int
 restore(struct reaction_call *call)
 {
-	int r = check_port(call);
+	struct nft_element e = element_of(call->order);
+	int r = reach_get(call, &e);
 
-	return r < 0 ? r : apply(call);
+	if (r == 0 && !group_is_network(e.group))
+		r = check_port(call);
+	if (r == 0)
+		r = blocks_await(call, &e);
+	return r != 0 ? r : apply(call);
 }
 
 static int

@@ -164,6 +164,17 @@ blocks_add(struct reaction_call *call, const struct nft_element *e)
 	return blocks_fail(call, r);
 }
 
+int
+blocks_await(struct reaction_call *call, const struct nft_element *e)
+{
+	int r;
+
+	if (!group_is_network(e->group) || group_runs(e->group))
+		return 0;
+	r = blocks_add(call, e);
+	return r < 0 ? r : 1;
+}
+
 static int
 find_other(struct ledger_entry *e, void *ctx)
 {

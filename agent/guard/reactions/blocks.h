@@ -16,6 +16,9 @@
 DS_MUST_CHECK int blocks_add(struct reaction_call *call, const struct nft_element *e);
 /* The order of the call wants it no more. */
 DS_MUST_CHECK int blocks_remove(struct reaction_call *call, const struct nft_element *e);
+/* For restore: 1: nothing of its daemon runs yet, so it is kept here and comes with it; 0: all of
+ * it is to be done; -errno. */
+DS_MUST_CHECK int blocks_await(struct reaction_call *call, const struct nft_element *e);
 /* 1: it is blocked, for the order of the call; 0, -errno. */
 DS_MUST_CHECK int blocks_has(struct reaction_call *call, const struct nft_element *e);
 /* A sentence about what nftables said, if r is an error; returns it, else 0. */

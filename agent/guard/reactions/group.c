@@ -308,6 +308,16 @@ group_open_network(unsigned number)
 	return -ESRCH;
 }
 
+bool
+group_runs(unsigned number)
+{
+	int fd = group_open_network(number);
+
+	if (fd >= 0)
+		(void)close(fd);
+	return fd != -ESRCH;
+}
+
 /* Whether groups are as deep here as for the kernel: its first namespace has a fixed number. */
 static bool
 is_first_namespace(void)

@@ -36,6 +36,8 @@ bool group_is_network(unsigned number);
 bool group_is_alive(unsigned number);
 /* The network namespace; an fd, or -ESRCH: nothing runs in it now. */
 DS_MUST_CHECK int group_open_network(unsigned number);
+/* Whether something runs in that network, looked for among all processes. */
+bool group_runs(unsigned number);
 /* How deep a path is. */
 unsigned group_level(const char *path);
 /* Looks whether it is still the same: 1: it has another id now (group_get()), 0. */
