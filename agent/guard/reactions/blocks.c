@@ -18,6 +18,7 @@
 #include <string.h>
 
 #define HOLDERS_MAX 64u
+#define ROUND_MAX   64u /* blocks in networks of others that are looked at in a tick */
 
 struct holder {
 	uint8_t order[DS_ORDER_ID_SIZE];
@@ -321,20 +322,53 @@ follow(struct reaction_call *call)
 			group_forget(f.group);
 }
 
-/* Who has a network of his own may be its administrator, too. */
+/* A round over the blocks in networks of others. */
+struct round {
+	struct reaction_call *call;
+	size_t skip, left, back; /* seen by rounds before; still to be seen; put back */
+	unsigned group;          /* whose */
+};
+
 static int
 look_there(const void *key, size_t len, void *value, void *ctx)
 {
 	const struct block *b = value;
-	struct following *f = ctx;
+	struct round *round = ctx;
 
 	(void)key;
 	(void)len;
-	if (!group_is_network(b->element.group) || timeout_ms(b) <= 1000 ||
-	    !group_is_alive(b->element.group) || nft_has(nft_set_of(&b->element), &b->element) != 0)
+	if (!group_is_network(b->element.group))
 		return 0;
-	f->group = b->element.group;
-	return put_there(b, f->call) == 0 ? 1 : 0;
+	if (round->skip > 0) {
+		round->skip--;
+		return 0;
+	}
+	if (round->left == 0)
+		return 1;
+	round->left--;
+	if (timeout_ms(b) > 1000 && group_is_alive(b->element.group) &&
+	    nft_has(nft_set_of(&b->element), &b->element) == 0 && put_there(b, round->call) == 0) {
+		round->group = b->element.group;
+		round->back++;
+	}
+	return 0;
+}
+
+/* Who has a network of his own may be its administrator, too.  Each look goes there and back, so
+ * that the loop has time for some of many. */
+static int
+keep_there(struct reaction_call *call)
+{
+	static size_t seen;
+	struct round round = { .call = call, .skip = seen, .left = ROUND_MAX };
+
+	(void)ds_map_each(blocks, look_there, &round);
+	seen = round.left > 0 ? 0 : seen + ROUND_MAX;
+	if (round.back == 0)
+		return 0;
+	(void)reaction_fail(call, 0, "somebody took away blocks in %.200s; %zu are there again",
+	    group_get(round.group)->path, round.back);
+	return 1;
 }
 
 static int
@@ -363,18 +397,13 @@ keep_here(struct reaction_call *call, size_t len)
 int
 blocks_keep(struct reaction_call *call)
 {
-	struct following f = { .call = call };
 	struct others here = { 0 };
 
 	if (blocks == NULL || ds_map_len(blocks) == 0)
 		return 0;
 	follow(call);
 	(void)ds_map_each(blocks, count_other, &here);
-	if (here.len < ds_map_len(blocks) && ds_map_each(blocks, look_there, &f) == 1) {
-		(void)reaction_fail(call, 0,
-		    "somebody took away a block in %.200s; it is there again",
-		    group_get(f.group)->path);
+	if (here.len < ds_map_len(blocks) && keep_there(call) == 1)
 		return 1;
-	}
 	return here.len > 0 ? keep_here(call, here.len) : 0;
 }
