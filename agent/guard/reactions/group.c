@@ -296,11 +296,15 @@ group_open_network(unsigned number)
 	d = daemon_find(s.name);
 	pid = d != NULL ? identity_pid(d->number) : 0;
 	/* After a start the main process is known a moment later. */
-	if ((pid <= 0 || daemon_of_process(pid) != d) && process_each(see_member, &s) == 0)
+	if ((pid <= 0 || daemon_of_process(pid) != d) && process_each(see_member, &s) == 0) {
 		pid = s.pid;
+		d = s.daemon;
+	}
 	fd = pid > 0 ? process_open(pid, "ns/net") : -ESRCH;
-	/* What is about to become a container is in our network for a moment. */
-	if (fd >= 0 && fstat(fd, &theirs) == 0 && stat("/proc/self/ns/net", &ours) == 0 &&
+	/* The number may be somebody else's by now; and what is about to become a container is in
+	 * our network for a moment. */
+	if (fd >= 0 && daemon_of_process(pid) == d && fstat(fd, &theirs) == 0 &&
+	    stat("/proc/self/ns/net", &ours) == 0 &&
 	    (theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev))
 		return fd;
 	if (fd >= 0)
