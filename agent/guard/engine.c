@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@
 #define CHILD_MS    5000u
 #define PATIENCE_S  2
 #define NOBODY      65534u
+#define ANSWER_FD   3 /* of the child */
 
 struct answer {
 	int32_t result;
@@ -126,12 +128,22 @@ open_socket(const char *path)
 	return -ENOENT;
 }
 
-/* What comes from now on is read by nobody. */
+/* The ledger, sensors and the uplink's socket are the guard's. */
+static int
+close_others(int out)
+{
+	if (out != ANSWER_FD && dup2(out, ANSWER_FD) < 0)
+		return -errno;
+	return syscall(SYS_close_range, ANSWER_FD + 1, ~0u, 0) < 0 ? -errno : 0;
+}
+
+/* What comes from now on is read by nobody.  Another user also lives on without its parent. */
 static int
 drop(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
-	    setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
+	    setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return -errno;
 	return 0;
 }
@@ -160,19 +172,18 @@ run(const char *id, int out, pid_t guard)
 	struct answer answer = { .result = -ENOENT };
 	int s[SOCKETS_MAX];
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_NAME, "daemonsec-ask");
 	(void)alarm(CHILD_MS / 1000);
-	if (getppid() != guard)
+	if (close_others(out) < 0)
 		_exit(1);
 	for (size_t i = 0; i < sockets_len; i++)
 		s[i] = open_socket(sockets[i]);
-	if (drop() < 0)
+	if (drop() < 0 || getppid() != guard)
 		_exit(1);
 	for (size_t i = 0; i < sockets_len && answer.result != 0; i++)
 		if (s[i] >= 0)
 			answer.result = talk(s[i], id, &answer.info);
-	_exit(write(out, &answer, sizeof(answer)) != (ssize_t)sizeof(answer));
+	_exit(write(ANSWER_FD, &answer, sizeof(answer)) != (ssize_t)sizeof(answer));
 }
 
 /* ---- the guard */

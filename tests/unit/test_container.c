@@ -9,12 +9,17 @@
 #include "agent/guard/container_json.h"
 #include "agent/guard/engine.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ID    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -255,6 +260,87 @@ an_engines_answer_is_read_and_anything_else_is_none(void **state)
 		assert_int_equal(engine_parse(good, len, &info), -EBADMSG);
 }
 
+/* ---- who asks an engine */
+
+/* How many descriptors a process has, and whose it is, as a name. */
+static void
+describe(pid_t pid, char *ret, size_t size)
+{
+	char path[64], line[128];
+	unsigned fds = 0, uid = 0;
+	DIR *d;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	d = opendir(path);
+	while (d != NULL && readdir(d) != NULL)
+		fds++;
+	if (d != NULL)
+		(void)closedir(d);
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "r");
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "Uid: %u", &uid) == 1)
+			break;
+	if (f != NULL)
+		(void)fclose(f);
+	(void)snprintf(ret, size, "uid.%u.fds.%u", uid, fds - 2);
+}
+
+/* One request, answered with what is seen of who made it. */
+static void
+serve(int s)
+{
+	char request[512], name[64], answer[256];
+	struct ucred who;
+	socklen_t size = sizeof(who);
+	int c = accept(s, NULL, NULL);
+
+	if (c < 0 || read(c, request, sizeof(request)) <= 0 ||
+	    getsockopt(c, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
+		_exit(1);
+	describe(who.pid, name, sizeof(name));
+	(void)snprintf(answer, sizeof(answer), "HTTP/1.0 200 OK\r\n\r\n{\"Name\":\"/%s\"}", name);
+	_exit(write(c, answer, strlen(answer)) != (ssize_t)strlen(answer));
+}
+
+static void
+who_asks_an_engine_has_nothing_of_the_guard(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct ds_conf_list list = { .len = 1 };
+	struct container_info info;
+	char id[80], *path = address.sun_path;
+	bool answered = false;
+	pid_t server;
+	int s, own[2];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* an engine's socket is root's */
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/engine", root);
+	s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(s >= 0 && bind(s, (struct sockaddr *)&address, sizeof(address)) == 0);
+	assert_int_equal(listen(s, 1), 0);
+	server = fork();
+	if (server == 0)
+		serve(s);
+	assert_int_equal(pipe(own), 0);
+	list.items = &path;
+	engine_configure(&list);
+	engine_ask(ID);
+	for (unsigned i = 0; i < 6000 && !answered; i++) {
+		answered = engine_tick(id, &info);
+		(void)poll(NULL, 0, 5);
+	}
+	assert_true(answered);
+	/* Its input and outputs, the pipe for what it learns, and the engine's socket. */
+	assert_string_equal(info.name, "uid.65534.fds.5");
+	engine_done();
+	assert_int_equal(waitpid(server, NULL, 0), server);
+	assert_int_equal(close(own[0]) + close(own[1]) + close(s), 0);
+}
+
 int
 main(void)
 {
@@ -269,6 +355,7 @@ main(void)
 		cmocka_unit_test(a_name_that_somebody_chose_is_believed_when_the_runtime_says_so),
 		cmocka_unit_test(json_that_is_cut_off_has_no_strings),
 		cmocka_unit_test(an_engines_answer_is_read_and_anything_else_is_none),
+		cmocka_unit_test(who_asks_an_engine_has_nothing_of_the_guard),
 	};
 	struct CMUnitTest with[DS_LEN(tests)];
 
