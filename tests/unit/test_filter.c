@@ -55,6 +55,34 @@ a_failure_is_found_behind_its_date_and_prefix(void **state)
 	filters_free(f);
 }
 
+/* Three lines of two bytes a character are too long together: cut between two, and within one. */
+static void
+a_content_that_is_too_long_ends_with_a_whole_character(void **state)
+{
+	(void)state;
+	for (unsigned odd = 0; odd < 2; odd++) {
+		struct filters *f = made("filter app\nlog /var/log/app.log\ndate {NONE}\nlines 9\n"
+					 "prefix (?s)^(?<content>.+)$\n"
+					 "fail ^from " IP "[b\\x{e9}\\n]{5000,}$\n");
+		struct filter_hit hit;
+		char line[4096];
+
+		for (unsigned i = 0; i < 3; i++) {
+			size_t len = i == 0 ? (size_t)snprintf(line, 16, "from 192.0.2.77")
+					    : (size_t)snprintf(line, 16, "%s", odd ? "b" : "");
+
+			for (; len + 2 <= sizeof(line); len += 2)
+				memcpy(line + len, "\xc3\xa9", 2);
+			while (len < sizeof(line))
+				line[len++] = 'b';
+			assert_int_equal(
+			    filters_match(f, "/var/log/app.log", line, len, &hit), i == 2);
+		}
+		assert_string_equal(hit.host, "192.0.2.77");
+		filters_free(f);
+	}
+}
+
 static void
 what_is_ignored_or_only_sets_the_scene_is_none(void **state)
 {
@@ -252,6 +280,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_failure_is_found_behind_its_date_and_prefix),
+		cmocka_unit_test(a_content_that_is_too_long_ends_with_a_whole_character),
 		cmocka_unit_test(what_is_ignored_or_only_sets_the_scene_is_none),
 		cmocka_unit_test(an_expression_that_runs_away_is_stopped_and_counted),
 		cmocka_unit_test(an_address_of_an_earlier_line_counts_for_its_connection),

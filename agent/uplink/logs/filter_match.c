@@ -80,6 +80,17 @@ clean_utf16(const unsigned char *s, size_t len, char *out)
 	return used;
 }
 
+/* How many bytes of a clean text of `len` fit into `max` without half a character. */
+static size_t
+whole_chars(const char *text, size_t len, size_t max)
+{
+	if (len <= max)
+		return len;
+	while (max > 0 && (text[max] & 0xc0) == 0x80)
+		max--;
+	return max;
+}
+
 /* Into CLEAN_MAX - 1 bytes of out; how many. */
 static size_t
 clean(enum filter_encoding encoding, const char *line, size_t len, char *out)
@@ -328,10 +339,10 @@ pass_prefix(struct look *k, const char **text, size_t *len, char *content)
 		take_facts(&k->facts, &m);
 		k->connection = m.group[PATTERN_CONNECTION];
 		if (m.group[PATTERN_CONTENT].len > 0) {
-			size_t n =
-			    DS_MIN((size_t)m.group[PATTERN_CONTENT].len, (size_t)CLEAN_MAX - 1);
+			const char *said = m.group[PATTERN_CONTENT].ptr;
+			size_t n = whole_chars(said, m.group[PATTERN_CONTENT].len, CLEAN_MAX - 1);
 
-			memcpy(content, m.group[PATTERN_CONTENT].ptr, n);
+			memcpy(content, said, n);
 			content[n] = '\n';
 			*text = content;
 			*len = n + 1;
