@@ -204,6 +204,7 @@ reload(void *ctx)
 	spool_set_max_size(u->spool, fresh.spool_max_size);
 	batcher_set_bulk_ms(u->batcher, (uint32_t)fresh.bulk_interval_ms);
 	link_set_address(u->link, fresh.address);
+	logs_look_again(u->logs);
 	ds_conf_free(agent_options, &fresh);
 	ds_log(INFO, "configuration read again", "file=%s", u->config_file);
 }

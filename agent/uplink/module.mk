@@ -22,7 +22,7 @@ uplink_filter = agent/uplink/logs/filter.c agent/uplink/logs/filter.h agent/upli
 uplink_logs = $(uplink_filter) agent/uplink/logs/follow.c agent/uplink/logs/follow.h agent/uplink/logs/journal.c agent/uplink/logs/journal.h \
 	agent/uplink/logs/line.c agent/uplink/logs/line.h agent/uplink/logs/login.c agent/uplink/logs/login.h \
 	agent/uplink/logs/login_ssh.c agent/uplink/logs/login_text.c agent/uplink/logs/login_text.h \
-	agent/uplink/logs/logs.c agent/uplink/logs/logs.h agent/uplink/logs/rotated.c agent/uplink/logs/rotated.h
+	agent/uplink/logs/logs.c agent/uplink/logs/logs.h agent/uplink/logs/logs_files.c agent/uplink/logs/logs_impl.h agent/uplink/logs/rotated.c agent/uplink/logs/rotated.h
 agent_uplink_libuplink_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(SECCOMP_CFLAGS) $(JOURNAL_CFLAGS)
 
 pkglibexec_PROGRAMS += agent/uplink/daemonsec-uplink

@@ -7,15 +7,25 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
+/* Some fields are so, others not. */
+static bool
+has_field(const char *match, size_t len, void *ctx)
+{
+	(void)ctx;
+	return match[len - 1] & 1;
+}
+
 static void
 run_lines(struct filters *f, const char *p, const char *end)
 {
 	for (unsigned n = 0; p < end && n < 16; n++) {
 		const char *newline = memchr(p, '\n', (size_t)(end - p));
 		const char *stop = newline != NULL ? newline : end;
+		const struct filter_entry entry = { has_field, NULL };
 		struct filter_hit hit;
 
-		if (filters_match(f, NULL, p, (size_t)(stop - p), &hit) &&
+		if ((filters_match(f, NULL, p, (size_t)(stop - p), &hit) ||
+			filters_match_entry(f, &entry, p, (size_t)(stop - p), &hit)) &&
 		    (hit.host[0] == '\0' || strlen(hit.host) >= sizeof(hit.host) ||
 			strlen(hit.user) >= sizeof(hit.user)))
 			abort();

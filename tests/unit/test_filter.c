@@ -32,6 +32,30 @@ finds(struct filters *f, const char *log, const char *line, struct filter_hit *r
 	return filters_match(f, log, line, strlen(line), ret);
 }
 
+/* fields: of the entry, "_COMM=app _SYSTEMD_UNIT=app.service". */
+static bool
+has_word(const char *match, size_t len, void *ctx)
+{
+	for (const char *p = ctx; *p != '\0'; p += strspn(p, " ")) {
+		size_t n = strcspn(p, " ");
+
+		if (n == len && memcmp(p, match, n) == 0)
+			return true;
+		p += n;
+	}
+	return false;
+}
+
+static bool
+finds_entry(struct filters *f, const char *fields, const char *line, struct filter_hit *ret)
+{
+	char has[200];
+	const struct filter_entry entry = { has_word, has };
+
+	snprintf(has, sizeof(has), "%s", fields);
+	return filters_match_entry(f, &entry, line, strlen(line), ret);
+}
+
 static void
 a_failure_is_found_behind_its_date_and_prefix(void **state)
 {
@@ -253,9 +277,54 @@ a_filter_of_the_journal_sees_no_files_and_no_times(void **state)
 	struct filter_hit hit;
 
 	(void)state;
-	assert_true(finds(f, "journal", line, &hit));
+	assert_true(finds_entry(f, "_SYSTEMD_UNIT=app.service", line, &hit));
 	assert_false(finds(f, "/var/log/app.log", line, &hit));
 	filters_free(f);
+}
+
+static void
+a_filter_of_the_journal_sees_what_its_match_says(void **state)
+{
+	static const struct {
+		const char *matches, *fields;
+		bool sees;
+	} rows[] = {
+		{ "journal _SYSTEMD_UNIT=app.service\n", "_SYSTEMD_UNIT=app.service", true },
+		{ "journal _SYSTEMD_UNIT=app.service\n", "_SYSTEMD_UNIT=ssh.service", false },
+		{ "journal _SYSTEMD_UNIT=app.service\n", "_SYSTEMD_UNIT=app.service2", false },
+		/* each field, */
+		{ "journal _SYSTEMD_UNIT=app.service _COMM=app\n", "_SYSTEMD_UNIT=app.service",
+		    false },
+		{ "journal _SYSTEMD_UNIT=app.service _COMM=app\n",
+		    "_COMM=app _SYSTEMD_UNIT=app.service", true },
+		/* any value of one, */
+		{ "journal _COMM=app _COMM=worker\n", "_COMM=worker", true },
+		{ "journal _COMM=app _SYSTEMD_UNIT=app.service _COMM=worker\n", "_COMM=worker",
+		    false },
+		/* any of several matches; */
+		{ "journal _SYSTEMD_UNIT=app.service\njournal _COMM=app\n", "_COMM=app", true },
+		/* what is none is left out, and nothing is everything, */
+		{ "journal app _COMM=app\n", "_COMM=app", true },
+		{ "journal app\n", "_COMM=app", false },
+		{ "journal\n", "_COMM=other", true },
+		/* but for a filter that does not read the journal. */
+		{ "", "_COMM=app", false },
+	};
+	struct filter_hit hit;
+	char text[300];
+
+	(void)state;
+	for (size_t i = 0; i < DS_LEN(rows); i++) {
+		struct filters *f;
+
+		snprintf(
+		    text, sizeof(text), "filter app\n%sfail bad from " IP "$\n", rows[i].matches);
+		f = made(text);
+		if (finds_entry(f, rows[i].fields, "host app[1]: bad from 192.0.2.7", &hit) !=
+		    rows[i].sees)
+			fail_msg("row %zu: %s", i, rows[i].fields);
+		filters_free(f);
+	}
 }
 
 static void
@@ -288,6 +357,7 @@ main(void)
 		cmocka_unit_test(lines_are_looked_at_together_once),
 		cmocka_unit_test(text_of_any_encoding_is_read),
 		cmocka_unit_test(a_filter_of_the_journal_sees_no_files_and_no_times),
+		cmocka_unit_test(a_filter_of_the_journal_sees_what_its_match_says),
 		cmocka_unit_test(a_name_or_a_number_is_the_host_where_there_is_no_address),
 		cmocka_unit_test(a_file_that_is_none_is_refused_with_its_line),
 	};

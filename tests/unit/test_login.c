@@ -231,6 +231,24 @@ what_sshd_writes_to_a_file_of_its_own_is_read_too(void **state)
 }
 
 static void
+a_filter_is_of_its_unit(const char *root)
+{
+	static const struct {
+		const char *filter, *unit, *daemon;
+	} wanted[] = { { "app", "web.service", "web.service" }, { "sshd", "", "ssh.service" },
+		{ "sshd-ddos", "session-3.scope", "ssh.service" }, { "ssh", "", "ssh.service" },
+		{ "sshguard", "", "sshguard" }, { "app-auth", ".service", "app-auth" } };
+	char daemon[64];
+
+	for (size_t i = 0; i < DS_LEN(wanted); i++) {
+		login_filter_daemon(root, wanted[i].filter, wanted[i].unit, daemon, sizeof(daemon));
+		assert_string_equal(daemon, wanted[i].daemon);
+	}
+	login_filter_daemon("/nowhere", "sshd-ddos", "", daemon, sizeof(daemon));
+	assert_string_equal(daemon, "sshd-ddos");
+}
+
+static void
 the_daemon_is_the_unit_where_systemd_runs(void **state)
 {
 	char root[] = "/tmp/test_login.XXXXXX", path[200], daemon[64];
@@ -249,6 +267,7 @@ the_daemon_is_the_unit_where_systemd_runs(void **state)
 	assert_string_equal(daemon, "ssh.service");
 	login_daemon(root, "sudo", daemon, sizeof(daemon));
 	assert_string_equal(daemon, "sudo");
+	a_filter_is_of_its_unit(root);
 	for (size_t i = DS_LEN(dirs); i > 0; i--) {
 		snprintf(path, sizeof(path), "%s%s", root, dirs[i - 1]);
 		rmdir(path);

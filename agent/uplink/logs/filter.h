@@ -55,10 +55,19 @@ int filters_each_log(const struct filters *f, int (*call)(const char *path, void
 /* The same for the journal's matches, "" for none. */
 int filters_each_journal(
     const struct filters *f, int (*call)(const char *match, void *ctx), void *ctx);
-/* Whether a line of the log (NULL: of any; "journal") tells of a failure; the first filter that
- * says so.  Lines of one connection, and those that are looked at together, are remembered. */
+/* An entry of the journal, by what is asked of its fields: "_COMM=nginx". */
+struct filter_entry {
+	bool (*has)(const char *match, size_t len, void *ctx);
+	void *ctx;
+};
+
+/* Whether a line of the log (NULL: of any) tells of a failure; the first filter that says so.
+ * Lines of one connection, and those that are looked at together, are remembered. */
 bool filters_match(
     struct filters *f, const char *log, const char *line, size_t len, struct filter_hit *ret);
+/* The same for a line made of an entry: of the filters whose matches it meets. */
+bool filters_match_entry(struct filters *f, const struct filter_entry *entry, const char *line,
+    size_t len, struct filter_hit *ret);
 /* Expressions that ran away, since the start. */
 uint64_t filters_runaways(const struct filters *f);
 

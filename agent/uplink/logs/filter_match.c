@@ -391,13 +391,47 @@ filter_match(struct look *k, struct filter_hit *ret)
 	return false;
 }
 
+/* Whether an entry has one of the values that a match asks for in the field of this word. */
 static bool
-is_of(const struct filter *f, const char *log)
+has_field(const struct filter_entry *entry, const char *match, const char *word, size_t len)
 {
-	if (log == NULL)
-		return true;
-	if (log[0] != '/')
-		return f->journals_len > 0;
+	size_t name = (size_t)((const char *)memchr(word, '=', len) - word) + 1, n;
+
+	for (; *(match += strspn(match, " ")) != '\0'; match += n) {
+		n = strcspn(match, " ");
+		if (n >= name && memcmp(match, word, name) == 0 && entry->has(match, n, entry->ctx))
+			return true;
+	}
+	return false;
+}
+
+/* As journald has it: values of one field are alternatives, of several fields each must be so;
+ * what is no match is left out, and nothing at all is of everything. */
+static bool
+meets(const struct filter_entry *entry, const char *match)
+{
+	bool any = match[strspn(match, " ")] == '\0';
+	size_t len;
+
+	for (const char *word = match; *(word += strspn(word, " ")) != '\0'; word += len) {
+		len = strcspn(word, " ");
+		if (memchr(word, '=', len) == NULL)
+			continue;
+		if (!has_field(entry, match, word, len))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+static bool
+is_of(const struct filter *f, const char *log, const struct filter_entry *entry)
+{
+	for (size_t i = 0; entry != NULL && i < f->journals_len; i++)
+		if (meets(entry, f->journals[i]))
+			return true;
+	if (entry != NULL || log == NULL)
+		return entry == NULL;
 	for (size_t i = 0; i < f->logs_len; i++)
 		if (fnmatch(f->logs[i], log, 0) == 0)
 			return true;
@@ -406,9 +440,9 @@ is_of(const struct filter *f, const char *log)
 
 /* A line of the journal has its time beside it. */
 static bool
-has_no_time(const struct filter *f, const char *log)
+has_no_time(const struct filter *f, const char *log, const struct filter_entry *entry)
 {
-	return log != NULL ? log[0] != '/' : f->journals_len > 0 && f->logs_len == 0;
+	return entry != NULL || (log == NULL && f->journals_len > 0 && f->logs_len == 0);
 }
 
 /* Cuts the time out, if dates is not NULL, and puts a newline behind. */
@@ -425,9 +459,9 @@ cut(struct filters *f, struct filter_dates *dates, char *text, size_t len)
 	return len;
 }
 
-bool
-filters_match(
-    struct filters *f, const char *log, const char *line, size_t len, struct filter_hit *ret)
+static bool
+match_first(struct filters *f, const char *log, const struct filter_entry *entry, const char *line,
+    size_t len, struct filter_hit *ret)
 {
 	char usual[CLEAN_MAX], own[CLEAN_MAX];
 	size_t usual_len = 0; /* 0: not yet */
@@ -436,12 +470,13 @@ filters_match(
 		struct filter *one = f->all[i];
 		struct look k = { .all = f, .one = one, .line = usual };
 
-		if (!is_of(one, log))
+		if (!is_of(one, log, entry))
 			continue;
-		if (one->dates != NULL || one->encoding != FILTER_UTF8 || has_no_time(one, log)) {
-			struct filter_dates *dates = has_no_time(one, log) ? NULL
-						     : one->dates != NULL  ? one->dates
-									   : f->dates;
+		if (one->dates != NULL || one->encoding != FILTER_UTF8 ||
+		    has_no_time(one, log, entry)) {
+			struct filter_dates *dates = has_no_time(one, log, entry) ? NULL
+						     : one->dates != NULL         ? one->dates
+										  : f->dates;
 
 			k.len = cut(f, dates, own, clean(one->encoding, line, len, own));
 			k.line = own;
@@ -455,4 +490,18 @@ filters_match(
 			return true;
 	}
 	return false;
+}
+
+bool
+filters_match(
+    struct filters *f, const char *log, const char *line, size_t len, struct filter_hit *ret)
+{
+	return match_first(f, log, NULL, line, len, ret);
+}
+
+bool
+filters_match_entry(struct filters *f, const struct filter_entry *entry, const char *line,
+    size_t len, struct filter_hit *ret)
+{
+	return match_first(f, NULL, entry, line, len, ret);
 }

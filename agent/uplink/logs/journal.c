@@ -19,7 +19,8 @@
 #include <dlfcn.h>
 #include <systemd/sd-journal.h>
 
-#define DATA_MAX 16384u /* bytes of a field that are read */
+#define DATA_MAX       16384u /* bytes of a field that are read */
+#define FIELD_NAME_MAX 64u    /* journald takes no longer ones */
 
 /* Just these functions, with the types that the header gives them. */
 #define FUNCTIONS(F)                    \
@@ -259,6 +260,30 @@ journal_read(struct journal *j, size_t budget, void (*line)(const struct log_lin
 	return 1;
 }
 
+bool
+journal_has(struct journal *j, const char *match, size_t len)
+{
+	const char *value = memchr(match, '=', len);
+	char name[FIELD_NAME_MAX + 1];
+	struct ds_str is;
+
+	if (value == NULL || (size_t)(value - match) > FIELD_NAME_MAX)
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)(value - match), match);
+	value++;
+	is = field(j, name);
+	return is.ptr != NULL && is.len == len - (size_t)(value - match) &&
+	       memcmp(is.ptr, value, is.len) == 0;
+}
+
+void
+journal_unit(struct journal *j, char *ret, size_t size)
+{
+	struct ds_str unit = field(j, "_SYSTEMD_UNIT");
+
+	snprintf(ret, size, "%.*s", (int)unit.len, unit.ptr != NULL ? unit.ptr : "");
+}
+
 const char *
 journal_cursor(const struct journal *j)
 {
@@ -317,6 +342,22 @@ journal_read(struct journal *j, size_t budget, void (*line)(const struct log_lin
 	(void)line;
 	(void)ctx;
 	return -ENOSYS;
+}
+
+bool
+journal_has(struct journal *j, const char *match, size_t len)
+{
+	(void)j;
+	(void)match;
+	(void)len;
+	return false;
+}
+
+void
+journal_unit(struct journal *j, char *ret, size_t size)
+{
+	(void)j;
+	snprintf(ret, size, "%s", "");
 }
 
 const char *

@@ -40,6 +40,10 @@ int journal_fd(const struct journal *j);
 /* Gives what is new: 1 when there is more than `budget` entries, 0, -errno. */
 DS_MUST_CHECK int journal_read(struct journal *j, size_t budget,
     void (*line)(const struct log_line *line, void *ctx), void *ctx);
+/* Of the entry that is being given: whether it has "_COMM=nginx", and the unit that wrote it (""
+ * when none did). */
+bool journal_has(struct journal *j, const char *match, size_t len);
+void journal_unit(struct journal *j, char *ret, size_t size);
 /* Of the last entry given; "" before the first. */
 const char *journal_cursor(const struct journal *j);
 

@@ -243,6 +243,12 @@ static const struct unit units[] = {
 	{ "postfix", "postfix@.service", "postfix@-.service" },
 	{ "postfix", "postfix.service", "postfix.service" },
 	{ "dovecot", "dovecot.service", "dovecot.service" },
+	{ "apache", "apache2.service", "apache2.service" },
+	{ "apache", "httpd.service", "httpd.service" },
+	{ "exim", "exim4.service", "exim4.service" },
+	{ "mysqld", "mariadb.service", "mariadb.service" },
+	{ "mysqld", "mysql.service", "mysql.service" },
+	{ "proftpd", "proftpd.service", "proftpd.service" },
 };
 
 static bool
@@ -260,18 +266,63 @@ unit_is_here(const char *root, const char *file)
 	return false;
 }
 
-void
-login_daemon(const char *root, const char *program, char *ret, size_t size)
+static bool
+runs_systemd(const char *root)
 {
 	char path[4096];
 
-	snprintf(ret, size, "%s", program);
 	snprintf(path, sizeof(path), "%s/run/systemd/system", root);
-	if (access(path, F_OK) < 0)
-		return;
+	return access(path, F_OK) == 0;
+}
+
+/* By the table. */
+static bool
+find_unit(const char *root, const char *program, char *ret, size_t size)
+{
 	for (size_t i = 0; i < DS_LEN(units); i++)
 		if (strcmp(units[i].program, program) == 0 && unit_is_here(root, units[i].file)) {
 			snprintf(ret, size, "%s", units[i].name);
+			return true;
+		}
+	return false;
+}
+
+void
+login_daemon(const char *root, const char *program, char *ret, size_t size)
+{
+	if (!runs_systemd(root) || !find_unit(root, program, ret, size))
+		snprintf(ret, size, "%s", program);
+}
+
+static bool
+is_service(const char *unit)
+{
+	static const char end[] = ".service";
+	size_t len = strlen(unit);
+
+	return len >= sizeof(end) && len <= DS_DAEMON_MAX &&
+	       strcmp(unit + len - (sizeof(end) - 1), end) == 0;
+}
+
+void
+login_filter_daemon(const char *root, const char *filter, const char *unit, char *ret, size_t size)
+{
+	char name[64], file[80], *dash = NULL;
+
+	snprintf(ret, size, "%s", is_service(unit) ? unit : filter);
+	if (is_service(unit) || !runs_systemd(root))
+		return;
+	snprintf(name, sizeof(name), "%s", filter);
+	do {
+		if (dash != NULL)
+			*dash = '\0';
+		snprintf(file, sizeof(file), "%s.service", name);
+		if (find_unit(root, name, ret, size))
+			return;
+		if (unit_is_here(root, file)) {
+			snprintf(ret, size, "%s", file);
 			return;
 		}
+		dash = strrchr(name, '-');
+	} while (dash != NULL);
 }

@@ -31,5 +31,10 @@ bool login_parse(const struct log_line *line, struct login *ret);
 /* The daemon that a program's logins belong to on this host: its unit where systemd runs and has
  * one, else its name.  root: "" or where to look, for tests. */
 void login_daemon(const char *root, const char *program, char *ret, size_t size);
+/* The same for a failure that a filter found: the service that wrote it where that is known (unit,
+ * or ""), else one that the filter is named after ("nginx" of "nginx-http-auth"), else the filter.
+ */
+void login_filter_daemon(
+    const char *root, const char *filter, const char *unit, char *ret, size_t size);
 
 #endif

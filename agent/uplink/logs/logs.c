@@ -2,12 +2,11 @@
 /*
  * logs - the login sensor: follows logs, makes LOGIN events of what tells of one.
  *
- * Called by main on the uplink's only thread.  Owns the inotify descriptor and the followed files.
+ * Called by main on the uplink's only thread.  Owns the inotify descriptor and the followed files
+ * (logs_files).
  */
-#include "agent/uplink/logs/logs.h"
+#include "agent/uplink/logs/logs_impl.h"
 
-#include "agent/uplink/logs/filter.h"
-#include "agent/uplink/logs/follow.h"
 #include "agent/uplink/logs/journal.h"
 #include "agent/uplink/logs/login.h"
 #include "lib/clock.h"
@@ -16,41 +15,18 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#define FILES_MAX     32u
 #define TURN_BYTES    (256u << 10) /* of one file before others get their turn */
 #define TURN_LINES    1000u
 #define POLL_S        10 /* for file systems without inotify, and directories that came late */
+#define POLLS_A_LOOK  6u /* at the patterns of names */
 #define MESSAGE_MAX   512u
 #define NOTES_VERSION 1u
-
-struct watched {
-	struct follow follow;
-	int wd, wd_before; /* of the file and the one before it; -1 for none */
-	bool is_refused;   /* told that it may not be read */
-};
-
-struct logs {
-	struct watched files[FILES_MAX];
-	size_t len;
-	int inotify;
-	struct journal *journal;
-	bool wants_journal;
-	struct event *readable, *poll, *again, *journal_readable;
-	const struct logs_ops *ops;
-	void *ctx;
-	const char *source;      /* of the line being read */
-	struct filters *filters; /* NULL: none */
-};
-
-static const char *const usual_files[] = { "/var/log/auth.log", "/var/log/secure",
-	"/var/log/mail.log", "/var/log/maillog", "/var/log/vsftpd.log" };
 
 static void
 set_str(struct ds_event *ev, enum ds_str_field field, struct ds_str s)
@@ -89,16 +65,19 @@ on_log_line(const struct log_line *line, void *ctx)
 
 /* A failure of any daemon that there is a filter for. */
 static void
-on_failure(struct logs *l, const struct log_line *line, const struct filter_hit *hit)
+on_failure(
+    struct logs *l, const struct log_line *line, const struct filter_hit *hit, const char *unit)
 {
 	struct ds_event ev = { .kind = DS_EVENT_LOGIN, .count = line->count };
+	char daemon[DS_DAEMON_MAX + 1];
 	uint8_t address[16];
 	size_t size = inet_pton(AF_INET, hit->host, address) == 1    ? 4
 		      : inet_pton(AF_INET6, hit->host, address) == 1 ? 16
 								     : 0;
 
 	ev.time_us = line->time_us != 0 ? line->time_us : ds_clock_wall_us();
-	ev.daemon = (struct ds_str){ hit->filter, (uint32_t)strlen(hit->filter) };
+	login_filter_daemon("", hit->filter, unit, daemon, sizeof(daemon));
+	ev.daemon = (struct ds_str){ daemon, (uint32_t)strlen(daemon) };
 	ev.num[DS_NUM_PID] = line->pid;
 	ev.num[DS_NUM_OUTCOME] = LOGIN_FAILURE;
 	ds_event_set_str(&ev, DS_STR_USER, hit->user[0] ? hit->user : NULL, strlen(hit->user));
@@ -138,8 +117,16 @@ on_text(const char *text, size_t len, void *ctx)
 		return;
 	before = filters_runaways(l->filters);
 	if (filters_match(l->filters, l->source, text, len, &hit))
-		on_failure(l, &line, &hit);
+		on_failure(l, &line, &hit, "");
 	tell_runaways(l, before);
+}
+
+static bool
+entry_has(const char *match, size_t len, void *ctx)
+{
+	struct logs *l = ctx;
+
+	return journal_has(l->journal, match, len);
 }
 
 /* As fail2ban's users' expressions know it: "host sshd[123]: text". */
@@ -147,9 +134,10 @@ static void
 on_journal_line(const struct log_line *line, void *ctx)
 {
 	struct logs *l = ctx;
+	const struct filter_entry entry = { entry_has, l };
 	struct filter_hit hit;
 	struct login login;
-	char text[FILTER_LINE_MAX];
+	char text[FILTER_LINE_MAX], unit[DS_DAEMON_MAX + 1];
 	uint64_t before;
 	int n;
 
@@ -160,8 +148,11 @@ on_journal_line(const struct log_line *line, void *ctx)
 	    line->program.ptr, (unsigned long long)line->pid,
 	    (int)DS_MIN(line->message.len, FILTER_LINE_MAX), line->message.ptr);
 	before = filters_runaways(l->filters);
-	if (filters_match(l->filters, l->source, text, DS_MIN((size_t)n, sizeof(text) - 1), &hit))
-		on_failure(l, line, &hit);
+	if (filters_match_entry(
+		l->filters, &entry, text, DS_MIN((size_t)n, sizeof(text) - 1), &hit)) {
+		journal_unit(l->journal, unit, sizeof(unit));
+		on_failure(l, line, &hit, unit);
+	}
 	tell_runaways(l, before);
 }
 
@@ -179,103 +170,6 @@ on_lost(const char *why, void *ctx)
 	l->ops->event(&ev, l->ctx);
 }
 
-/* It could be read before it was rotated: as root it can be again.  Once: a file that a root could
- * not hand down is left alone. */
-static void
-ask_for_restart(struct logs *l, struct watched *w)
-{
-	if (w->is_refused || follow_is_readable(&w->follow))
-		return;
-	w->is_refused = true;
-	if (w->follow.fd >= 0)
-		l->ops->restart(l->ctx);
-}
-
-/* The file that has the name now; a file that was read to its end is let go one rotation later. */
-static void
-watch_file(struct logs *l, struct watched *w)
-{
-	int wd;
-
-	if (l->inotify < 0)
-		return;
-	wd = inotify_add_watch(l->inotify, w->follow.path, IN_MODIFY);
-	if (wd < 0 && errno == EACCES && l->ops != NULL)
-		ask_for_restart(l, w);
-	if (wd < 0 || wd == w->wd)
-		return; /* not there, or not for us */
-	if (w->wd_before >= 0)
-		(void)inotify_rm_watch(l->inotify, w->wd_before); /* may be gone by itself */
-	w->wd_before = w->wd;
-	w->wd = wd;
-}
-
-static void
-watch_directory(struct logs *l, const char *path)
-{
-	char dir[FOLLOW_PATH];
-	const char *slash = strrchr(path, '/');
-
-	if (l->inotify < 0 || slash == NULL)
-		return;
-	snprintf(dir, sizeof(dir), "%.*s/", (int)(slash - path), path);
-	(void)inotify_add_watch(l->inotify, dir, IN_CREATE | IN_MOVED_TO); /* else the poll */
-}
-
-static void
-add_file(struct logs *l, const char *path)
-{
-	struct watched *w = &l->files[l->len];
-
-	if (l->len == FILES_MAX || follow_init(&w->follow, path) < 0) {
-		ds_log(WARN, "cannot follow this log, leaving it out", "log=\"%s\"", path);
-		return;
-	}
-	w->wd = w->wd_before = -1;
-	watch_directory(l, path);
-	watch_file(l, w);
-	l->len++;
-}
-
-static bool
-is_auto(const struct ds_conf_list *list)
-{
-	return list->len == 1 && strcmp(list->items[0], "auto") == 0;
-}
-
-/* Each log of a filter once; the journal has what is in the usual ones. */
-static void
-add_filter_file(struct logs *l, const char *path)
-{
-	for (size_t i = 0; l->wants_journal && i < DS_LEN(usual_files); i++)
-		if (strcmp(path, usual_files[i]) == 0)
-			return;
-	for (size_t i = 0; i < l->len; i++)
-		if (strcmp(path, l->files[i].follow.path) == 0)
-			return;
-	add_file(l, path);
-}
-
-/* Of a pattern, what is there when we start; what was rotated away is no log of its own. */
-static int
-add_filter_log(const char *path, void *ctx)
-{
-	glob_t found;
-
-	if (strpbrk(path, "*?[") == NULL) {
-		add_filter_file(ctx, path);
-		return 0;
-	}
-	if (glob(path, 0, NULL, &found) != 0) {
-		ds_log(INFO, "no log has a name like this yet", "log=\"%s\"", path);
-		return 0;
-	}
-	for (size_t i = 0; i < found.gl_pathc; i++)
-		add_filter_file(ctx, found.gl_pathv[i]);
-	globfree(&found);
-	return 0;
-}
-
 static void
 load_filters(struct logs *l, const char *path)
 {
@@ -287,7 +181,7 @@ load_filters(struct logs *l, const char *path)
 		ds_log(WARN, "the filters cannot be used", "file=\"%s\" why=\"%s\"", path, why);
 		return;
 	}
-	(void)filters_each_log(l->filters, add_filter_log, l); /* 0 always */
+	logs_find_files(l);
 	ds_log(INFO, "failures are found by filters", "filters=%zu", filters_len(l->filters));
 }
 
@@ -301,16 +195,12 @@ logs_new(const struct agent_config *cfg)
 	l->inotify = -1;
 	/* Files that were asked for by name are read instead of the journal: both would tell the
 	 * same logins twice. */
-	l->wants_journal = cfg->journal && is_auto(&cfg->log_files) && journal_is_here();
+	l->wants_journal = cfg->journal && logs_want_auto(cfg) && journal_is_here();
 	l->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (l->inotify < 0)
 		ds_log(WARN, "no inotify, looking at the logs every 10 s", "error=\"%s\"",
 		    strerror(errno));
-	for (size_t i = 0; i < DS_LEN(usual_files) && is_auto(&cfg->log_files) && !l->wants_journal;
-	     i++)
-		add_file(l, usual_files[i]);
-	for (size_t i = 0; i < cfg->log_files.len && !is_auto(&cfg->log_files); i++)
-		add_file(l, cfg->log_files.items[i]);
+	logs_add_files(l, cfg);
 	load_filters(l, cfg->log_filters);
 	return l;
 }
@@ -324,13 +214,14 @@ read_file(struct logs *l, struct watched *w)
 
 	l->source = w->follow.path;
 	r = follow_read(&w->follow, TURN_BYTES, &ops);
+	logs_keep_inode(w);
 	if (r >= 0)
 		return r;
 	if (!w->is_refused)
 		ds_log(WARN, "cannot read this log", "log=%s error=\"%s\"", w->follow.path,
 		    strerror(-r));
 	if (r == -EACCES)
-		ask_for_restart(l, w);
+		logs_ask_for_restart(l, w);
 	w->is_refused = true;
 	return 0;
 }
@@ -357,7 +248,7 @@ on_inotify(evutil_socket_t fd, short what, void *ctx)
 	while (read(fd, events, sizeof(events)) > 0)
 		;
 	for (size_t i = 0; i < l->len; i++)
-		watch_file(l, &l->files[i]);
+		logs_watch_file(l, &l->files[i]);
 	read_all(l);
 }
 
@@ -368,8 +259,10 @@ on_poll(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
+	if (++l->polls >= POLLS_A_LOOK)
+		logs_find_files(l);
 	for (size_t i = 0; i < l->len; i++)
-		watch_file(l, &l->files[i]);
+		logs_watch_file(l, &l->files[i]);
 	read_all(l);
 }
 
@@ -471,7 +364,7 @@ find_file(struct logs *l, const char *path)
 /* Notes that are damaged or from the future are as good as none. */
 static void
 read_notes(struct logs *l, const void *notes, size_t size, char cursor[JOURNAL_CURSOR_MAX],
-    bool has_place[FILES_MAX])
+    bool has_place[LOGS_FILES_MAX])
 {
 	const uint8_t *text;
 	uint8_t version, len;
@@ -503,14 +396,14 @@ logs_start(struct logs *l, struct event_base *base, const void *notes, size_t si
     const struct logs_ops *ops, void *ctx)
 {
 	char cursor[JOURNAL_CURSOR_MAX];
-	bool has_place[FILES_MAX] = { false };
+	bool has_place[LOGS_FILES_MAX] = { false };
 	int r;
 
 	l->ops = ops;
 	l->ctx = ctx;
 	read_notes(l, notes, size, cursor, has_place);
 	r = l->wants_journal ? start_journal(l, base, cursor) : 0;
-	if (r < 0 || (l->wants_journal && l->len == 0))
+	if (r < 0 || (l->wants_journal && l->len == 0 && !l->has_patterns))
 		return r;
 	for (size_t i = 0; i < l->len; i++) {
 		if (has_place[i])
@@ -521,6 +414,15 @@ logs_start(struct logs *l, struct event_base *base, const void *notes, size_t si
 			    l->files[i].follow.path, strerror(-r));
 	}
 	return start_files(l, base);
+}
+
+void
+logs_look_again(struct logs *l)
+{
+	if (l->again == NULL)
+		return; /* only the journal is read */
+	logs_find_files(l);
+	read_all(l);
 }
 
 int

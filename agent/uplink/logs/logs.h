@@ -33,6 +33,8 @@ void logs_free(struct logs *l);
 /* Begins to read, where the notes of an earlier run say, or at the end.  0 or -errno. */
 DS_MUST_CHECK int logs_start(struct logs *l, struct event_base *base, const void *notes,
     size_t size, const struct logs_ops *ops, void *ctx);
+/* Follows what has come of the filters' logs, as it does every minute. */
+void logs_look_again(struct logs *l);
 /* Appends where it stands: everything before was given to `event`. */
 DS_MUST_CHECK int logs_notes(const struct logs *l, struct ds_buf *b);
 /* "journal", "/var/log/auth.log, ..." or "" for none: for the status. */
