@@ -27,6 +27,7 @@
 #define COMMIT_US  (10 * UINT64_C(1000000))
 #define RECENT_US \
 	(60 * UINT64_C(1000000)) /* how long after a batch a reset means that it may be lost */
+#define UNREAD_US (2 * UINT64_C(1000000)) /* what was confirmed before has been read */
 
 struct siem {
 	struct notify_config cfg;
@@ -38,7 +39,9 @@ struct siem {
 	struct ds_mailbox *replies; /* of the writer */
 	struct ds_mailbox *wake;
 	struct ds_mail over;
-	struct siem_place place, before; /* before: that of the batch before */
+	/* Where to begin again after a reset: within this connection, and some time ago. */
+	struct siem_place place, before, middle;
+	uint64_t middle_us; /* when `middle` was where we are */
 	uint64_t commits, look_ms, retry_ms;
 	unsigned failures;
 	pthread_t thread;
@@ -81,7 +84,7 @@ read_place(struct siem *s)
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (r == 0 && siem_place_parse(text, &s->place) == 0) {
-		s->before = s->place;
+		s->before = s->middle = s->place;
 		return 0;
 	}
 	r = b->change_span(s->reader, &oldest, &newest);
@@ -90,7 +93,7 @@ read_place(struct siem *s)
 	s->place =
 	    (struct siem_place){ .change = newest, .time_us = ds_clock_wall_us() - COMMIT_US };
 	r = b->access->each_audit(s->reader, true, 0, 1, see_audit, &s->place.audit);
-	s->before = s->place;
+	s->before = s->middle = s->place;
 	return r < 0 ? r : 0;
 }
 
@@ -123,19 +126,42 @@ back_off(struct siem *s, const char *why)
 		say_error(s, why);
 }
 
-/* A connection that ended out of order may have taken records with it. */
+/* A connection that ended out of order may have taken records with it: not only those of its last
+ * batch, since the news of its end comes later than it. */
+static void
+roll_back(struct siem *s)
+{
+	if (siem_link_is_stream(s->link) && ds_clock_wall_us() - s->place.time_us < RECENT_US) {
+		s->before.sent = s->place.sent;
+		s->place = s->before;
+	}
+	siem_batch_forget(s->batch);
+}
+
 static void
 look_at_link(struct siem *s)
 {
 	bool broken;
 
-	if (siem_link_is_open(s->link, &broken) || !broken)
+	if (siem_link_is_open(s->link, &broken))
 		return;
-	if (ds_clock_wall_us() - s->place.time_us < RECENT_US) {
-		s->before.sent = s->place.sent;
-		s->place = s->before;
-		siem_batch_forget(s->batch);
+	if (broken)
+		roll_back(s);
+	s->before = s->middle = s->place; /* what the next connection begins with */
+}
+
+/* After a batch was confirmed. */
+static void
+move_on(struct siem *s, const struct siem_place *next)
+{
+	uint64_t now_us = ds_clock_wall_us();
+
+	if (now_us - s->middle_us >= UNREAD_US) {
+		s->before = s->middle;
+		s->middle = *next;
+		s->middle_us = now_us;
 	}
+	s->place = *next;
 }
 
 /* ---- sending */
@@ -162,7 +188,7 @@ forward(struct siem *s)
 
 	more = siem_batch_send(s->batch, &next, put_record, s, why, sizeof(why));
 	if (more < 0) {
-		siem_batch_forget(s->batch);
+		roll_back(s);
 		back_off(s, *why ? why : strerror(-more));
 		return 0;
 	}
@@ -171,7 +197,7 @@ forward(struct siem *s)
 	if (next.sent != s->place.sent) {
 		r = siem_link_confirm(s->link, why, sizeof(why));
 		if (r < 0) {
-			siem_batch_forget(s->batch);
+			roll_back(s);
 			back_off(s, why);
 			return 0;
 		}
@@ -179,8 +205,7 @@ forward(struct siem *s)
 		next.error[0] = '\0';
 	}
 	next.time_us = read_us;
-	s->before = s->place;
-	s->place = next;
+	move_on(s, &next);
 	r = writer_run(s->cfg.writer, s->replies, put_place, s);
 	if (r < 0) {
 		/* Sent, and not written down: sent again after a crash only. */

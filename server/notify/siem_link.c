@@ -304,6 +304,12 @@ siem_link_is_open(struct siem_link *l, bool *ret_broken)
 	return false;
 }
 
+bool
+siem_link_is_stream(const struct siem_link *l)
+{
+	return l->transport == SIEM_TLS || l->transport == SIEM_TCP;
+}
+
 /* ---- sending */
 
 static int
@@ -346,7 +352,7 @@ siem_link_put(struct siem_link *l, const void *data, size_t size, char *why, siz
 
 	if (l->transport == SIEM_UDP)
 		size = DS_MIN(size, (size_t)DATAGRAM_MAX);
-	if (l->transport == SIEM_TLS || l->transport == SIEM_TCP)
+	if (siem_link_is_stream(l))
 		snprintf(count, sizeof(count), "%zu ", size);
 	r = write_all(l, count, strlen(count), until_ms);
 	if (r == 0)

@@ -30,6 +30,8 @@ void siem_link_free(struct siem_link *l);
 DS_MUST_CHECK int siem_link_open(struct siem_link *l, char *ret_why, size_t why_size);
 /* Whether it is open and nobody closed it meanwhile; *ret_broken: it ended out of order. */
 bool siem_link_is_open(struct siem_link *l, bool *ret_broken);
+/* TCP or TLS: what was confirmed may be unread. */
+bool siem_link_is_stream(const struct siem_link *l);
 /* One message.  On failure the link is closed. */
 DS_MUST_CHECK int siem_link_put(
     struct siem_link *l, const void *data, size_t size, char *ret_why, size_t why_size);

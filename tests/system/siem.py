@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A SIEM is fed: a real rsyslog takes structured data over TLS with client certificates, CEF over TCP and OCSF over UDP;
-what was missed while it was away, and nothing else, is sent when it is back; and a file of JSON lines survives rotation."""
+what was missed while it was away, or was not who it should be, or after a connection broke in the middle of a message, and
+nothing else, is sent then; and a file of JSON lines survives rotation."""
 import json
 import os
 import re
+import socket
+import struct
 import subprocess
-import time
+import threading
 
 from harness import TOP, Process, Site, done, isolate, need, ok, say, wait
 from notify_rows import put_alert, put_host
@@ -29,6 +32,9 @@ def certificates(d):
             f.write(f"subjectAltName={alt}\n")
         run("openssl", "x509", "-req", "-in", f"{d}/{name}.csr", "-CA", f"{d}/ca.pem", "-CAkey", f"{d}/ca.key", "-days", "2",
             "-CAcreateserial", "-extfile", f"{d}/ext", "-out", f"{d}/{name}.pem")
+    # Somebody else with the same address, whom nobody vouches for.
+    run("openssl", "req", "-x509", *key, "-keyout", f"{d}/impostor.key", "-out", f"{d}/impostor.pem", "-days", "2", "-subj",
+        "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
 
 
 class Receiver:
@@ -56,8 +62,14 @@ class Receiver:
                 if name != "tls" or driver:
                     f.write(line + "\n")
 
-    def start(self):
-        self.process = Process(["rsyslogd", "-n", "-f", f"{self.dir}/rsyslog.conf", "-i", f"{self.dir}/pid"], f"{self.dir}/log")
+    def start(self, conf="rsyslog.conf"):
+        self.process = Process(["rsyslogd", "-n", "-f", f"{self.dir}/{conf}", "-i", f"{self.dir}/pid"], f"{self.dir}/log")
+
+    def start_impostor(self):
+        """The same, but for its certificate and the files that it writes."""
+        with open(f"{self.dir}/rsyslog.conf") as f, open(f"{self.dir}/impostor.conf", "w") as out:
+            out.write(re.sub(r"(tls|tcp|udp)\.out", r"\1.impostor.out", f.read()).replace("/receiver.", "/impostor."))
+        self.start("impostor.conf")
 
     def stop(self):
         self.process.stop()
@@ -68,6 +80,38 @@ class Receiver:
                 return [json.loads(line) for line in f]
         except (OSError, json.JSONDecodeError):  # not there, or just being written
             return []
+
+
+class Middle:
+    """Between us and a receiver: cut(N) lets N bytes of what comes next pass, and resets the connection."""
+
+    def __init__(self, port, to):
+        self.to, self.left, self.cuts = to, None, 0
+        self.listener = socket.create_server(("127.0.0.1", port))
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def cut(self, size):
+        self.left = size
+
+    def run(self):
+        while True:
+            taken = self.listener.accept()[0]
+            threading.Thread(target=self.carry, args=(taken,), daemon=True).start()
+
+    def carry(self, taken):
+        with taken, socket.socket() as onward:
+            try:
+                onward.connect(("127.0.0.1", self.to))
+                while data := taken.recv(65536):
+                    onward.sendall(data[:self.left])
+                    if self.left is not None:
+                        self.left = max(self.left - len(data), 0)
+                    if self.left == 0:
+                        self.left, self.cuts = None, self.cuts + 1
+                        break
+            except OSError:
+                pass  # the receiver is away
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def parameters(message):
@@ -112,22 +156,43 @@ def other_forms(site, receiver):
        doc["metadata"]["version"] == "1.3.0", "OCSF over UDP")
 
 
+def broken(site, receiver, middle):
+    """What was under way is sent again, whatever of it had left us."""
+    def told():
+        return [x for m in receiver.lines("tcp") for x in re.findall(r"externalId=(alr_00[5-9]\d)", m["msg"])]
+
+    middle.cut(60)  # in the middle of the first message, in its header
+    for i in range(50, 70):
+        put_alert(site, i)
+    want = [f"alr_{i:04}" for i in range(50, 70)]
+    ok(wait(lambda: set(told()) >= set(want), 40) and middle.cuts == 1 and sorted(told()) == want,
+       f"a connection that is reset in the middle of a message costs none, and sends none twice ({len(told())} of {len(want)})")
+
+
+def error(site, word=""):
+    return any(c["name"] == "siem" and c["error"] and word in c["error"] for c in site.get("channels")["items"])
+
+
 def missed(site, receiver):
     receiver.stop()
     for i in range(100, 140):
         put_alert(site, i)
-    ok(wait(lambda: [c["error"] for c in site.get("channels")["items"] if c["name"] == "siem"][0], 15),
-       "a receiver that is away is told of in /channels")
+    ok(wait(lambda: error(site), 15), "a receiver that is away is told of in /channels")
+    receiver.start_impostor()
+    ok(wait(lambda: error(site, "certificate"), 40), "and one with a certificate that nobody vouches for")
+    ok(not os.path.exists(f"{receiver.dir}/tls.impostor.out"), "which is sent nothing")
+    receiver.stop()
     site.process.kill()  # nor does the server's own crash matter
     put_alert(site, 140)
     site.start()
     receiver.start()
     want = [f"alr_{i:04}" for i in range(100, 141)]
-    wait(lambda: len(ids(receiver)) >= 2 + len(want), 40)
-    got = ids(receiver)[2:]
+    missed_of = lambda: [x for x in ids(receiver) if x >= want[0]]
+    wait(lambda: len(missed_of()) >= len(want), 40)
+    got = missed_of()
     ok(sorted(got) == want, f"exactly what it missed comes when it is back ({len(got)} of {len(want)})")
     state = wait(lambda: [c for c in site.get("channels")["items"] if c["name"] == "siem" and not c["error"]], 10)
-    ok(state and state[0]["sent"] >= 43, "and /channels says how much was sent")
+    ok(state and state[0]["sent"] >= 63, "and /channels says how much was sent")
 
 
 def audited(site, receiver):
@@ -157,7 +222,7 @@ def file_of_lines(site, path):
     ok(wait(lambda: [d["event"]["id"] for d in docs(path) if d["event"]["kind"] == "alert"] == ["alr_0200"], 10),
        "and goes on in a new one after rotation")
     everything = [d["event"]["id"] for d in docs(path + ".1") + docs(path) if d["daemonsec"]["event"] == "new"]
-    ok(len(set(everything)) == 43, f"nothing is lost ({len(everything) - len(set(everything))} twice, over a kill -9)")
+    ok(len(set(everything)) == 63, f"nothing is lost ({len(everything) - len(set(everything))} twice, over a kill -9)")
 
 
 def pulled(site):
@@ -182,12 +247,13 @@ d = site.dir
 certificates(d)
 receiver = Receiver(d)
 receiver.start()
+middle = Middle(6601, 601)
 tls = {"type": "syslog", "server": "tls://127.0.0.1:6514", "ca_file": f"{d}/ca.pem"}
 with open(site.conf, "a") as f:
     for name, options in {
         "siem": {**tls, "cert_file": f"{d}/sender.pem", "key_file": f"{d}/sender.key"},
         "stranger": {**tls, "cert_file": f"{d}/stranger.pem", "key_file": f"{d}/stranger.key", "kinds": "none"},
-        "cef": {"type": "syslog", "server": "tcp://127.0.0.1", "format": "cef", "content": "alerts"},
+        "cef": {"type": "syslog", "server": "tcp://127.0.0.1:6601", "format": "cef", "content": "alerts"},
         "ocsf": {"type": "syslog", "server": "udp://127.0.0.1", "format": "ocsf", "content": "alerts"},
         "lines": {"type": "file", "path": f"{d}/alerts.jsonl"},
     }.items():
@@ -198,6 +264,7 @@ with site:
     if receiver.has_tls:
         structured(site, receiver)
         other_forms(site, receiver)
+        broken(site, receiver, middle)
         missed(site, receiver)
         audited(site, receiver)
         file_of_lines(site, f"{d}/alerts.jsonl")
