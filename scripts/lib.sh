@@ -18,7 +18,7 @@ debian_build="gcc make autoconf autoconf-archive automake pkg-config clang llvm 
 ubuntu_build="${debian_build/bpftool/linux-tools-common linux-tools-generic}"
 debian_test="wrk python3-aiosmtpd binutils curl jq openssl sqlite3 iproute2 procps util-linux mandoc xz-utils libclang-rt-dev libclang-rt-14-dev
  nginx-light libnginx-mod-http-perl fcgiwrap spawn-fcgi openssh-server openssh-client sshpass cron postgresql
- rsyslog rsyslog-openssl prometheus logrotate debootstrap nftables docker.io
+ rsyslog rsyslog-openssl prometheus prometheus-alertmanager logrotate debootstrap nftables docker.io
  python3-yaml python3-jinja2 python3-jsonschema php-fpm rpm chromium fonts-dejavu-core"
 # What `check --packages` wants on top.
 debian_packages="dpkg-dev debhelper lintian ansible-core ansible-lint openssh-client rpm rpmlint"

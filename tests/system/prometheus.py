@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A real Prometheus scrapes server and agent; promtool approves of the metrics, of the rules and of their tests; and what the
-rules and the dashboard ask for exists."""
+rules and the dashboard ask for exists. A real Alertmanager takes our alerts, and their end."""
 import json
 import os
 import re
+import shutil
 import subprocess
 import urllib.request
 
 from harness import TOP, Process, Site, done, isolate, need, ok, say, wait
+from notify_rows import put_alert
 
 isolate()
 need("prometheus", "promtool")
@@ -40,9 +42,40 @@ def asked_for():
     return set(re.findall(r"\bdaemonsec_\w+", text))
 
 
+def alertmanager(site):
+    with open(os.path.join(site.dir, "alertmanager.yml"), "w") as f:
+        f.write("route: { receiver: nobody }\nreceivers: [ { name: nobody } ]\n")
+    return Process(["prometheus-alertmanager", f"--config.file={site.dir}/alertmanager.yml", f"--storage.path={site.dir}/am",
+                    "--web.listen-address=127.0.0.1:9093", "--cluster.listen-address="], os.path.join(site.dir, "alertmanager.log"))
+
+
+def managed(site):
+    """What people see there, by its labels."""
+    def active():
+        return {a["labels"].get("alert", a["labels"]["alertname"]): a for a in json.loads(fetch("http://127.0.0.1:9093/api/v2/alerts"))}
+
+    ok(wait(lambda: json.loads(fetch("http://127.0.0.1:9093/api/v2/status"))["versionInfo"]["version"], 30), "a real Alertmanager is up")
+    host = site.get("hosts")["items"][0]["name"]
+    put_alert(site, 1, title='nginx started "{{ .Labels }}"\n<b>')
+    put_alert(site, 2)
+    ok(wait(lambda: sorted(active()) == ["alr_0001", "alr_0002"], 30), "it takes our alerts")
+    a = active()["alr_0001"]
+    ok(a["labels"] == {"alertname": "DaemonSec", "alert": "alr_0001", "severity": "high", "kind": "new_child", "host": host,
+                       "daemon": "nginx"} and a["status"]["state"] == "active", f"with labels to route and group by {a['labels']}")
+    ok('nginx started "{{ .Labels }}"' in a["annotations"]["summary"] and a["annotations"]["description"] == "it never did",
+       "and says what and why, as it was")
+    put_alert(site, 2, status="closed")
+    ok(wait(lambda: sorted(active()) == ["alr_0001"], 30), "one that is closed ends there, the other goes on")
+    r = site.ctl("notify", "test", "manager")
+    ok(r.stdout.strip() == "manager: sent" and wait(lambda: "DaemonSecTest" in active(), 30), "daemonsec-ctl notify test arrives")
+
+
 ok(promtool("check", "rules", f"{DIST}/prometheus/daemonsec.rules.yml"), "promtool takes the rules")
 ok(promtool("test", "rules", f"{DIST}/prometheus/daemonsec.rules.test.yml"), "and their tests pass")
-with Site({"notify.hook.type": "webhook", "notify.hook.url": "https://example.org/"}) as site:
+with Site({"notify.hook.type": "webhook", "notify.hook.url": "https://example.org/", "notify.hook.kinds": "login",
+           "notify.manager.type": "alertmanager", "notify.manager.url": "http://127.0.0.1:9093/",
+           "notify.manager.allow_private": "true", "notify.manager.closed": "true", "notify.manager.kinds": "new_child"}) as site:
+    manager = alertmanager(site) if shutil.which("prometheus-alertmanager") else say("prometheus-alertmanager is not here")
     agent = site.agent(options={"exporters.prometheus": "true"})
     server, client = fetch(f"http://127.0.0.1:{site.api_port}/metrics"), fetch("http://127.0.0.1:9101/metrics")
     ok(promtool("check", "metrics", text=server), "promtool check metrics has nothing to say about the server's")
@@ -59,6 +92,7 @@ with Site({"notify.hook.type": "webhook", "notify.hook.url": "https://example.or
     conf = os.path.join(site.dir, "prometheus.yml")
     with open(conf, "w") as f:
         f.write(f"global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\n"
+                f"alerting: {{ alertmanagers: [ {{ static_configs: [ {{ targets: [ '127.0.0.1:9093' ] }} ] }} ] }}\n"
                 f"rule_files: [ {os.path.realpath(DIST)}/prometheus/daemonsec.rules.yml ]\nscrape_configs:\n"
                 f"  - {{ job_name: daemonsec, static_configs: [ {{ targets: [ '127.0.0.1:{site.api_port}' ] }} ] }}\n"
                 f"  - {{ job_name: agents, static_configs: [ {{ targets: [ '127.0.0.1:9101' ] }} ] }}\n")
@@ -71,5 +105,10 @@ with Site({"notify.hook.type": "webhook", "notify.hook.url": "https://example.or
 
     ok(wait(lambda: value("up") == {"daemonsec": "1", "agents": "1"}, 30), "a real Prometheus scrapes both")
     ok(wait(lambda: value('daemonsec_agents{state="connected"}') == {"daemonsec": "1"}, 10), "and knows that an agent is there")
+    if manager:
+        ok(wait(lambda: [m["url"] for m in json.loads(fetch("http://127.0.0.1:9090/api/v1/alertmanagers"))["data"]["activeAlertmanagers"]] ==
+                ["http://127.0.0.1:9093/api/v2/alerts"], 10), "Prometheus tells Alertmanager what its rules find")
+        managed(site)
+        manager.stop()
     prometheus.stop()
 done()
