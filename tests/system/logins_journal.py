@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Logins from a real journal, below a systemd of its own: found, of the right daemon, and each once over restarts."""
+"""Logins from a real journal, below a systemd of its own: found, of the right daemon, and each once over restarts; and failures
+that a filter finds in what its own unit writes."""
 import os, re, sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from sdhost import *
@@ -14,7 +15,7 @@ if not os.path.exists(PROBE):
 class LogsProbe:
     def __init__(self, host, out):
         self.out = out
-        self.p = subprocess.Popen([*host.enter(), "/logs_probe", "/notes"], stdin=subprocess.PIPE, stdout=open(out, "w"),
+        self.p = subprocess.Popen([*host.enter(), "/logs_probe", "/notes", "/filters"], stdin=subprocess.PIPE, stdout=open(out, "w"),
                                   stderr=subprocess.STDOUT)
         self.up = wait(lambda: "READING" in self.text(), 20)
 
@@ -42,6 +43,10 @@ try:
         if not os.path.exists(host.root + path):
             shutil.copy(os.path.realpath(path), host.root + path)
     host.write("/etc/systemd/system/console-getty.service", "")
+    for unit, user in (("app", "eve"), ("other", "nobody")):
+        host.write(f"/etc/systemd/system/{unit}.service", f"[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo bad {user} from 192.0.2.7'\n")
+    host.write("/filters", "filter app-auth\njournal _SYSTEMD_UNIT=app.service\nfail ]: bad (?<user>\\S+) from (?<ip4>192\\.0\\.2\\.7)\\s*$\n"
+               "filter other\njournal _SYSTEMD_UNIT=other.service\nfail ]: worse from (?<ip4>192\\.0\\.2\\.7)\\s*$\n")
     if not ok(host.boot(), "systemd comes up"):
         done()
     log(host, "before")
@@ -54,6 +59,10 @@ try:
     ok(wait(lambda: len(probe.logins()) == 1, 10), "a login is found")
     ok("LOGIN ssh.service 2 one password journal" in probe.text(), "with its user, method and the unit of sshd")
     ok("before" not in probe.text(), "what was there before we came is not news")
+    host.run("systemctl", "start", "other.service")
+    host.run("systemctl", "start", "app.service")
+    ok(wait(lambda: "LOGIN app.service 2 eve log journal" in probe.text(), 10) and "nobody" not in probe.text(),
+       "a filter sees what its unit writes, not what another one does, and its failures are that unit's")
     host.run("su", "-s", "/bin/true", "root")
     say(probe.text())
     probe.stop()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* logs_probe NOTES: the login sensor alone, under the uplink's filter of system calls.  Prints its
- * events as lines, keeps where it stands in a file after each, as the spool would, and reads on
- * from there; ends with its standard input. */
+/* logs_probe NOTES [FILTERS]: the login sensor alone, under the uplink's filter of system calls.
+ * Prints its events as lines, keeps where it stands in a file after each, as the spool would, and
+ * reads on from there; ends with its standard input. */
 #include "agent/uplink/logs/logs.h"
 #include "agent/uplink/priv.h"
 
@@ -75,12 +75,12 @@ main(int argc, char **argv)
 	char *items[] = { (char[]){ "auto" } }, *notes = NULL, text[256];
 	char none[] = "";
 	struct agent_config cfg = {
-		.journal = true, .log_files = { items, 1 }, .log_filters = none
+		.journal = true, .log_files = { items, 1 }, .log_filters = argc > 2 ? argv[2] : none
 	};
 	struct event *input;
 	size_t size = 0;
 
-	if (argc != 2)
+	if (argc < 2)
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	ds_log_init("logs_probe", DS_LOG_DEBUG);
