@@ -15,7 +15,7 @@ tests_bench_bench_profiles_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/lib
 tests_bench_bench_detect_SOURCES = tests/bench/bench_detect.c
 tests_bench_bench_detect_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS) -lm
 
-EXTRA_DIST += tests/bench/bench_restore.py
+EXTRA_DIST += tests/bench/bench_restore.py tests/bench/bench_storm.py
 if AGENT
 bench_programs += tests/bench/bench_ban
 endif
