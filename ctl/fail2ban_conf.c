@@ -235,9 +235,10 @@ void
 fail2ban_set_all(json_t *conf, const char *options)
 {
 	char key[60], value[2000];
-	int n;
+	int n = 0;
 
-	while (sscanf(options, " %59[A-Za-z0-9_.-] = %n", key, &n) == 1) {
+	/* n stays what it is where no value follows the key. */
+	for (; sscanf(options, " %59[A-Za-z0-9_.-] = %n", key, &n) == 1 && n > 0; n = 0) {
 		size_t len;
 		char quote = options[n] == '"' || options[n] == '\'' ? options[n++] : '\0';
 

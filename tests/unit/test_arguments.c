@@ -114,7 +114,7 @@ a_long_line_is_cut(void **state)
 
 	(void)state;
 	memset(line, ';', sizeof(line));
-	for (size_t i = 0; i < sizeof(line); i += 40)
+	for (size_t i = 0; i + 30 <= sizeof(line); i += 40)
 		memset(line + i, 'x', 30);
 	memcpy(line, "sh", 3);
 	memset(exe, 'y', sizeof(exe));
