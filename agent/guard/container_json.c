@@ -2,7 +2,7 @@
 /*
  * container_json - single texts out of the JSON that container engines write.
  *
- * Called by container and engine_ask.  Pure.
+ * Called by container and plugin.  Pure.
  */
 #include "agent/guard/container_json.h"
 

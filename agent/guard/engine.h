@@ -18,7 +18,7 @@
 /* Paths of sockets that speak Docker's API; copied.  Empty: nobody is asked. */
 void engine_configure(const struct ds_conf_list *sockets);
 void engine_done(void);
-/* Remembers to ask; what does not fit, or was asked lately, is left out. */
+/* Remembers to ask; what does not fit, or is to be asked already, is left out. */
 void engine_ask(const char *id);
 /* Takes an answer, asks the next one; never waits.  True: ret_id and ret are what was answered. */
 bool engine_tick(char ret_id[80], struct container_info *ret);
