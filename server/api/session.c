@@ -253,13 +253,13 @@ renewed(const struct call *c)
 }
 
 static void
-put_renewed(struct call *c, const struct session_row *session, bool must_change)
+put_renewed(struct call *c, const struct session_row *session, bool must_change, const char *secret)
 {
 	struct caller who = *c->caller;
 
 	who.confirmed_us = session->confirmed_us;
 	who.must_change = must_change;
-	put_session(c, &who, c->cookie);
+	put_session(c, &who, secret);
 }
 
 void
@@ -275,7 +275,31 @@ session_confirm(struct call *c)
 		return;
 	session = renewed(c);
 	if (apply(c, &x))
-		put_renewed(c, &session, user.must_change);
+		put_renewed(c, &session, user.must_change, c->cookie);
+}
+
+/* The session goes on by another secret, so whoever knows the one that it had is out, as are the
+ * user's other sessions.  False: a problem was written. */
+static bool
+change_password(struct call *c, const struct user_row *user)
+{
+	struct session_row session = renewed(c);
+	struct change x = { .user = user, .session = &session, .others_of = c->caller->name };
+	char secret[ACCESS_SECRET_TEXT];
+	bool ret = false;
+
+	if (access_make(secret, session.hash) < 0) {
+		call_error(c, -EIO, "no random numbers");
+	} else if (apply(c, &x)) {
+		put_cookie(c, secret,
+		    session.expires_us > session.confirmed_us
+			? (session.expires_us - session.confirmed_us) / 1000000
+			: 0);
+		put_renewed(c, &session, false, secret);
+		ret = true;
+	}
+	explicit_bzero(secret, sizeof(secret));
+	return ret;
 }
 
 void
@@ -283,8 +307,6 @@ session_password(struct call *c)
 {
 	struct access_user user;
 	struct user_row row;
-	struct session_row session;
-	struct change x = { .user = &row, .session = &session };
 	const char *current, *fresh, *flaw;
 	char file[4096];
 
@@ -306,15 +328,12 @@ session_password(struct call *c)
 	}
 	user.must_change = false;
 	row = access_row(&user);
-	session = renewed(c);
-	x.others_of = c->caller->name;
-	if (!apply(c, &x))
+	if (!change_password(c, &row))
 		return;
 	/* What the first start wrote down for the first administrator has served. */
 	snprintf(file, sizeof(file), "%s/" ACCESS_ADMIN_FILE, c->cfg->store->dir);
 	if (strcmp(user.name, "admin") == 0)
 		(void)unlink(file); /* usually gone */
-	put_renewed(c, &session, false);
 }
 
 /* ---- second factor: first a secret is offered, then it comes back with a code that proves it */

@@ -42,7 +42,12 @@ def first_admin(site):
        "the cookie is the browser's own")
     ok(kind(p.ask("GET", "status")) == (403, "password-change"), "it opens nothing before it is changed")
     ok(p.ask("POST", "session/password", {"current": password, "new": "short"})[0] == 400, "a weak one is refused")
+    other, stolen = Person(), Person()
+    other.sign_in("admin", password)
+    stolen.cookie, stolen.csrf = p.cookie, p.csrf
     ok(p.ask("POST", "session/password", {"current": password, "new": NEW})[0] == 200, "another one is chosen")
+    ok(p.cookie != stolen.cookie and kind(stolen.ask("GET", "session")) == (401, "token") and
+       kind(other.ask("GET", "session")) == (401, "token"), "which gives the session another secret, and ends the others")
     ok(p.ask("GET", "status")[0] == 200 and not os.path.exists(path), "then everything opens, and the note is gone")
     ok(Person().sign_in("admin", password)[0] == 401, "the one-time password counted once")
     return p

@@ -56,6 +56,7 @@ async function problemOf(r: Response): Promise<ApiError> {
 
 export async function raw(path: string, init: RequestInit = {}): Promise<Response> {
   let r: Response;
+  const asked = csrf;
   try {
     r = await fetch(prefix + path, { credentials: "same-origin", cache: "no-store", ...init });
   } catch (e) {
@@ -66,8 +67,9 @@ export async function raw(path: string, init: RequestInit = {}): Promise<Respons
   online.value = true;
   if (r.ok) return r;
   const problem = await problemOf(r);
-  // A password that was mistyped ends no session: only who is not known any more has to sign in.
-  if (r.status === 401 && signedIn.value !== "asking" && (problem.problem.type ?? "").endsWith(":token")) signOutHere();
+  // A password that was mistyped ends no session, nor does what was asked before the session got another secret: only who
+  // is not known any more has to sign in.
+  if (r.status === 401 && asked === csrf && signedIn.value !== "asking" && (problem.problem.type ?? "").endsWith(":token")) signOutHere();
   throw problem;
 }
 

@@ -1,4 +1,5 @@
 // login - a user and a password where the server has users, an API token otherwise.
+import type { ComponentChildren } from "preact";
 import { useSignal } from "@preact/signals";
 import { ApiError, choosePassword, hasSessions, session, signIn, signInWithToken, signOut } from "../api";
 import { t } from "../text";
@@ -52,8 +53,8 @@ export function Login() {
   );
 }
 
-// A one-time password is good for this only.
-export function ChoosePassword() {
+// The fields and the button of choosing another password; `more` stands below the button.
+export function PasswordForm({ onDone = () => {}, more, children }: { onDone?: () => void; more: ComponentChildren; children?: ComponentChildren }) {
   const failed = useSignal("");
   const busy = useSignal(false);
   const submit = async (e: Event) => {
@@ -64,26 +65,37 @@ export function ChoosePassword() {
     if (text("new") !== text("again")) { failed.value = t.login.differ; return; }
     busy.value = true;
     try {
-      await choosePassword(text("current"), text("new"), "");
+      await choosePassword(text("current"), text("new"), text("totp"));
+      onDone();
     } catch (x) {
       failed.value = (x as Error).message;
     }
     busy.value = false;
   };
   return (
+    <form class="stack" onSubmit={submit}>
+      {children}
+      <input type="text" name="user" autoComplete="username" value={session.value?.user ?? ""} hidden readOnly />
+      <Field label={session.value?.must_change ? t.login.current : t.login.password}><input name="current" type="password" autoComplete="current-password" required autoFocus /></Field>
+      <Field label={t.login.next} hint={t.login.nextHint}><input name="new" type="password" autoComplete="new-password" minLength={10} required /></Field>
+      <Field label={t.login.again}><input name="again" type="password" autoComplete="new-password" minLength={10} required /></Field>
+      {session.value?.totp && <Field label={t.login.code}><input name="totp" inputMode="numeric" autoComplete="one-time-code" maxLength={8} required /></Field>}
+      {failed.value && <div role="alert"><Note kind="bad">{failed.value}</Note></div>}
+      <Button type="submit" kind="primary" busy={busy.value}>{t.act.save}</Button>
+      {more}
+    </form>
+  );
+}
+
+// A one-time password is good for this only.
+export function ChoosePassword() {
+  return (
     <main class="login">
-      <form onSubmit={submit}>
+      <PasswordForm more={<Button kind="quiet" onClick={() => void signOut()}>{t.login.out}</Button>}>
         <span class="brand"><img src="/favicon.svg" alt="" />{t.name}</span>
         <h1>{t.login.choose}</h1>
         <p class="muted">{t.login.chooseWhy}</p>
-        <input type="text" name="user" autoComplete="username" value={session.value?.user ?? ""} hidden readOnly />
-        <Field label={t.login.current}><input name="current" type="password" autoComplete="current-password" required autoFocus /></Field>
-        <Field label={t.login.next} hint={t.login.nextHint}><input name="new" type="password" autoComplete="new-password" minLength={10} required /></Field>
-        <Field label={t.login.again}><input name="again" type="password" autoComplete="new-password" minLength={10} required /></Field>
-        {failed.value && <div role="alert"><Note kind="bad">{failed.value}</Note></div>}
-        <Button type="submit" kind="primary" busy={busy.value}>{t.act.save}</Button>
-        <Button kind="quiet" onClick={() => void signOut()}>{t.login.out}</Button>
-      </form>
+      </PasswordForm>
     </main>
   );
 }

@@ -7,7 +7,8 @@ import { bytes, count, dateTime } from "../format";
 import { status } from "../state";
 import { t } from "../text";
 import { link, param, setParams } from "../url";
-import { Button, Chip, Code, Dialog, doing, Empty, Facts, Field, Note, Section, Show, Tabs, Time, Told } from "../ui/basic";
+import { Button, Chip, Code, Dialog, doing, Empty, Facts, Field, Note, say, Section, Show, Tabs, Time, Told } from "../ui/basic";
+import { PasswordForm } from "./login";
 
 type Options = Record<string, Record<string, { value: string; default: string; help: string }>>;
 const tabs: [string, string, () => boolean][] = [
@@ -37,7 +38,9 @@ export function Settings() {
 
 function Storage() {
   const s = status.value, f = t.settings.fields;
+  const options = useData("settings", (x) => get<Options>("settings", undefined, x));
   if (!s) return null;
+  const set = options.data?.["storage"], kept = [set?.["retention"]?.value, set?.["max_size"]?.value].filter(Boolean);
   const h = s.health.store;
   return (
     <div class="cards">
@@ -46,6 +49,7 @@ function Storage() {
           {h.reason && <Note kind="bad"><Told text={h.reason} /></Note>}
           <Facts rows={[
             [f.events, count(h.events)], [f.bytes, bytes(h.bytes)], [f.segments, count(h.segments)], [f.days, count(h.days)], [f.control, bytes(h.control_bytes)], [f.oldest, dateTime(h.oldest)], [f.newest, dateTime(h.newest)],
+            ...(kept.length > 0 ? [[f.retention, <a href="/settings?tab=options"><Told text={kept.join(", ")} /></a>] as [string, preact.JSX.Element]] : []),
             [f.free, bytes(h.disk_free_bytes)], [f.commit, `${count(h.commit_ms)} ms, ${f.worst} ${count(h.commit_ms_max)} ms`], [f.backlog, count(h.backlog)], [f.failures, count(h.failures)],
           ]} />
         </div>
@@ -70,9 +74,10 @@ async function openapi() {
   }, t.act.done);
 }
 
-// One's own second factor.
+// One's own password and second factor.
 function Mine() {
   const offer = useSignal<{ secret: string; uri: string } | null>(null);
+  const choosing = useSignal(false);
   const s = session.value!;
   const start = () => void doing(async () => { offer.value = await post("session/totp"); }, t.settings.totpOffered);
   const remove = () => void doing(async () => { session.value = { ...s, ...await post<typeof s>("session/totp", { remove: true }) }; }, t.act.done);
@@ -91,8 +96,13 @@ function Mine() {
             <Field label={t.login.code}><input name="code" inputMode="numeric" autoComplete="one-time-code" required /></Field>
             <div class="actions"><Button type="submit" kind="primary">{t.act.save}</Button><Button onClick={() => { offer.value = null; }}>{t.act.cancel}</Button></div>
           </form>
-        ) : <div class="actions">{s.totp ? <Button onClick={remove}>{t.settings.totpRemove}</Button> : <Button onClick={start}>{t.settings.totpAdd}</Button>}</div>}
+        ) : <div class="actions"><Button onClick={() => { choosing.value = true; }}>{t.settings.password}</Button>{s.totp ? <Button onClick={remove}>{t.settings.totpRemove}</Button> : <Button onClick={start}>{t.settings.totpAdd}</Button>}</div>}
       </div>
+      {choosing.value && (
+        <Dialog title={t.settings.password} onClose={() => { choosing.value = false; }}>
+          <PasswordForm onDone={() => { choosing.value = false; say(t.settings.passwordDone); }} more={<Button onClick={() => { choosing.value = false; }}>{t.act.cancel}</Button>} />
+        </Dialog>
+      )}
     </Section>
   );
 }
