@@ -261,9 +261,13 @@ put_explanation(FILE *out, const json_t *alert)
 	fputs("<table><tr><th>What<th>Normal<th>Seen</tr>", out);
 	json_array_foreach((json_t *)(uintptr_t)list, i, e)
 	{
-		put(out, "<tr><td>", e, "feature", "");
-		put(out, "<td>", e, "baseline", "");
-		put(out, "<td><b>", e, "observed", "</b></tr>");
+		fputs("<tr><td>", out);
+		put(out, "", e, "feature", "");
+		fputs("<td>", out);
+		put(out, "", e, "baseline", "");
+		fputs("<td><b>", out);
+		put(out, "", e, "observed", "");
+		fputs("</b></tr>", out);
 	}
 	fputs("</table>", out);
 }
