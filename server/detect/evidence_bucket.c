@@ -18,6 +18,9 @@ _Static_assert(EVIDENCE_FAMILIES == DETECT_FAMILIES, "one name each");
 
 static const char *const family_names[EVIDENCE_FAMILIES] = { "novelty", "sequence", "level",
 	"change", "login" };
+/* As the reason says them. */
+static const char *const family_words[EVIDENCE_FAMILIES] = { "what is new", "the order of things",
+	"how much of each", "a sudden change", "who came in" };
 
 int
 evidence_family_find(const char *name)
@@ -276,10 +279,12 @@ say_reason(const struct bucket *b, const struct fused *f, char *ret, size_t size
 	len += (size_t)snprintf(ret, size,
 	    "%.150s on %.100s %s: five minutes like these come once in %s%s", b->daemon,
 	    b->host_name, t->model->what, often, f->p > 1e-6 ? "" : " or more");
+	/* One that is all of it has been said. */
 	for (int i = 0; i < EVIDENCE_FAMILIES && len < size - 60; i++)
-		if (f->term[i] != NULL && share(f, f->term[i]) >= 0.1)
+		if (f->term[i] != NULL && share(f, f->term[i]) >= 0.1 &&
+		    share(f, f->term[i]) < 0.995)
 			len += (size_t)snprintf(ret + len, size - len, "%s%s %.0f %%",
-			    others++ == 0 ? " (by " : ", ", family_names[i],
+			    others++ == 0 ? " (evidence: " : ", ", family_words[i],
 			    100 * share(f, f->term[i]));
 	if (others > 0 && len < size - 1)
 		snprintf(ret + len, size - len, ")");

@@ -115,6 +115,16 @@ explain_put_feature(struct ds_json *j, const char *feature, const char *baseline
 	ds_json_end(j);
 }
 
+void
+explain_put_about(struct ds_json *j, const char *feature, const char *about, const char *baseline,
+    const char *observed)
+{
+	char name[80];
+
+	snprintf(name, sizeof(name), "%.60s: %s", feature, about);
+	explain_put_feature(j, name, baseline, observed, 0.15);
+}
+
 /* "2 known: /usr/bin/a, /usr/bin/b" */
 static void
 known_programs(const struct daemon_profile *d, char *ret, size_t size)
@@ -139,24 +149,24 @@ static void
 put_features(struct ds_json *j, const struct sighting *s, const struct explained_program *p)
 {
 	const struct daemon_profile *d = s->daemon;
+	const char *feature =
+	    s->kind == DS_EVENT_EXEC ? "child executable" : "program not in any file";
 	char baseline[600], observed[400];
 
 	ds_json_key(j, "explanation");
 	ds_json_array(j);
 	known_programs(d, baseline, sizeof(baseline));
-	explain_put_feature(j,
-	    s->kind == DS_EVENT_EXEC ? "child executable" : "program not in any file", baseline,
-	    p->shown, 0.6);
+	explain_put_feature(j, feature, baseline, p->shown, 0.6);
 	snprintf(baseline, sizeof(baseline), "%llu starts of programs, %u different, on this host",
 	    (unsigned long long)d->family[KEY_PROCESS].n, (unsigned)p->known);
-	explain_put_feature(
-	    j, "times seen before", baseline, p->repeated ? "not accepted before" : "never", 0.15);
+	explain_put_about(
+	    j, feature, "seen before", baseline, p->repeated ? "not accepted before" : "never");
 	if (p->peers_of > 0) {
 		snprintf(baseline, sizeof(baseline), "%u of %u other hosts with %s",
 		    p->peers.learnt, p->peers_of, d->class);
 		snprintf(observed, sizeof(observed), "%u of %u have shown it", p->peers.seen,
 		    p->peers_of);
-		explain_put_feature(j, "peers", baseline, observed, 0.15);
+		explain_put_about(j, feature, "peers", baseline, observed);
 	}
 	snprintf(observed, sizeof(observed), "%s%s", p->info.what,
 	    program_is_anybodys(p->path) ? ", in a place where anybody may write" : "");

@@ -40,6 +40,9 @@ char *explain_program(struct turn *t, const struct sighting *s, const struct exp
 /* ---- parts of a document, for those who write one */
 void explain_put_feature(struct ds_json *j, const char *feature, const char *baseline,
     const char *observed, double weight);
+/* What else is known about a feature, as a row by that name: an alert may tell of several. */
+void explain_put_about(struct ds_json *j, const char *feature, const char *about,
+    const char *baseline, const char *observed);
 /* An element of "threat". */
 void explain_put_technique(struct ds_json *j, const char *id);
 /* What a verdict would make normal: alerts.c reads it. */

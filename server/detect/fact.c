@@ -77,14 +77,14 @@ put_features(struct ds_json *j, const struct sighting *s, const struct told *w)
 	snprintf(baseline, sizeof(baseline), "%u known to %s on this host, watched for %s",
 	    w->known, s->daemon->class, w->age);
 	explain_put_feature(j, w->fact->feature, baseline, w->fact->observed, 0.6);
-	explain_put_feature(j, "times seen before", "counted on this host",
-	    w->repeated ? "not accepted before" : "never", 0.15);
+	explain_put_about(j, w->fact->feature, "seen before", "counted on this host",
+	    w->repeated ? "not accepted before" : "never");
 	if (w->peers_of > 0) {
 		snprintf(baseline, sizeof(baseline), "%u of %u other hosts with %s",
 		    w->peers.learnt, w->peers_of, s->daemon->class);
 		snprintf(observed, sizeof(observed), "%u of %u have shown it", w->peers.seen,
 		    w->peers_of);
-		explain_put_feature(j, "peers", baseline, observed, 0.15);
+		explain_put_about(j, w->fact->feature, "peers", baseline, observed);
 	}
 	explain_put_feature(j, "what it is", "judged by its name and place", w->fact->what, 0.1);
 	ds_json_end(j);
