@@ -36,7 +36,7 @@ export function AlertPanel({ id, all, onClose }: { id: string; all: Alert[]; onC
 
 function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void }) {
   const dialog = useSignal<"" | "normal" | "note" | "assign" | "react">("");
-  const undoable = a.reactions.filter(canUndo);
+  const undoable = may("reactions:write") ? a.reactions.filter(canUndo) : [];
   const write = may("alerts:write");
   const open = a.status !== "closed";
   // A finding that joined the alert says of the same things what was true by then.
@@ -70,7 +70,7 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
         </p>
         <div class="actions">
           {write && a.status === "open" && <Button kind="primary" icon="check" keys="e" onClick={() => void acknowledge([a])}>{t.alerts.ack}</Button>}
-          {undoable.length > 0 && write && <Button icon="undo" keys="u" onClick={doUndo}>{t.alerts.undo}</Button>}
+          {undoable.length > 0 && <Button icon="undo" keys="u" onClick={doUndo}>{t.alerts.undo}</Button>}
           {write && <Button icon="ok" keys="n" onClick={() => { dialog.value = "normal"; }}>{t.alerts.normal}</Button>}
           {offers("POST", "/reactions") && may("reactions:write") && <Button icon="reactions" keys="r" onClick={() => { dialog.value = "react"; }}>{t.apply.title}</Button>}
           {write && open && <Button keys="c" onClick={() => void close([a])}>{t.alerts.close}</Button>}

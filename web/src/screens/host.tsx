@@ -13,7 +13,7 @@ import { objectOf } from "../ui/event";
 import { ReactionList } from "../ui/reaction";
 import { Tree } from "../ui/tree";
 import { VirtualTable } from "../ui/table";
-import { daemonColumns } from "./daemons";
+import { daemonColumns, TWO_LINES } from "./daemons";
 import { HostState } from "./fleet";
 
 const lives = "(event.action:exec or event.action:fork or event.action:exit)";
@@ -60,7 +60,7 @@ function Body({ h }: { h: HostT }) {
           </Section>
           <Section title={t.host.daemons}>
             <Show of={daemons} what={t.host.daemons}>{(rows) => (
-              <VirtualTable rows={rows} columns={daemonColumns(false)} rowKey={(d) => d.id} label={t.host.daemons} empty={t.host.noDaemons} minWidth={640} onOpen={(d) => go(link.daemon(d.id))} initialSort={["name", 1]} />
+              <VirtualTable rows={rows} columns={daemonColumns(false)} rowKey={(d) => d.id} label={t.host.daemons} empty={t.host.noDaemons} rowHeight={TWO_LINES} minWidth={640} onOpen={(d) => go(link.daemon(d.id))} initialSort={["name", 1]} />
             )}</Show>
           </Section>
           <Section title={t.host.processes} aside={<a href={link.events(`${q} and ${lives}`)}>{t.alerts.aroundAll}</a>}>

@@ -140,21 +140,27 @@ function Heat({ hosts: read, groups, total }: { hosts: Host[]; groups: AlertGrou
   const by = new Map(groups.map((g) => [g.host.id ?? "", g.severity as string]));
   const have = new Set(read.map((h) => h.id));
   const hosts = [...read, ...groups.filter((g) => g.host.id && !have.has(g.host.id)).map((g) => ({ id: g.host.id!, name: g.host.name ?? "", connected: true }) as Host)];
-  const state = (h: Host) => by.get(h.id) ?? (h.status === "revoked" ? "revoked" : h.status === "pending" ? "pending" : h.connected ? "ok" : "offline");
+  // A host with an alert that is silent as well counts as both.
+  const states = (h: Host) => {
+    const alert = by.get(h.id), own = h.status === "revoked" ? "revoked" : h.status === "pending" ? "pending" : h.connected ? "ok" : "offline";
+    return !alert ? [own] : own === "offline" ? [alert, own] : [alert];
+  };
   const rank = ["critical", "high", "offline", "medium", "pending", "low", "revoked", "ok"];
-  const cells = hosts.map((h) => [h, state(h)] as const).sort((a, b) => rank.indexOf(a[1]) - rank.indexOf(b[1]) || (a[0].name < b[0].name ? -1 : 1)).slice(0, CELLS);
+  const first = (s: string[]) => Math.min(...s.map((x) => rank.indexOf(x)));
+  const word = (s: string) => t.severity[s]?.toLowerCase() ?? t.overview.hostState[s] ?? s;
+  const cells = hosts.map((h) => [h, states(h)] as const).sort((a, b) => first(a[1]) - first(b[1]) || (a[0].name < b[0].name ? -1 : 1)).slice(0, CELLS);
   if (cells.length === 0) return <Empty icon="host">{t.fleet.none}</Empty>;
-  const tally = rank.map((r) => [r, cells.filter((c) => c[1] === r).length] as const).filter(([, k]) => k > 0);
+  const tally = rank.map((r) => [r, cells.filter((c) => c[1].includes(r)).length] as const).filter(([, k]) => k > 0);
   return (
     <div class="stack">
       <ul class={`heat ${cells.length > 150 ? "small" : ""}`}>
         {cells.map(([h, s]) => {
-          const say = `${plain(h.name)}: ${t.severity[s]?.toLowerCase() ?? t.overview.hostState[s] ?? s}`;
-          return <li key={h.id}><a href={link.host(h.id)} class={`cell cell-${s}`} title={say} aria-label={say}><span aria-hidden="true">{mark[s] ?? ""}</span></a></li>;
+          const say = `${plain(h.name)}: ${s.map(word).join(", ")}`;
+          return <li key={h.id}><a href={link.host(h.id)} class={`cell cell-${s[0]}`} title={say} aria-label={say}><span aria-hidden="true">{s.map((x) => mark[x] ?? "").join("")}</span></a></li>;
         })}
       </ul>
       {total > cells.length && <p><a href="/fleet">{t.overview.heatMore(total - cells.length)}</a></p>}
-      <p class="legend">{tally.map(([s, k]) => <span key={s} class="row tight"><span class={`cell cell-${s} key`} aria-hidden="true">{mark[s] ?? ""}</span>{k} {t.severity[s]?.toLowerCase() ?? t.overview.hostState[s]}</span>)}</p>
+      <p class="legend">{tally.map(([s, k]) => <span key={s} class="row tight"><span class={`cell cell-${s} key`} aria-hidden="true">{mark[s] ?? ""}</span>{k} {word(s)}</span>)}</p>
     </div>
   );
 }
