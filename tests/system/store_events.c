@@ -283,6 +283,7 @@ put_hostile_alert(void)
 		    "\",\"parents\":[\"" MARKUP "\"]},\"threat\":[{\"id\":\"javascript:alert(1)\","
 		    "\"name\":\"" MARKUP "\"}]}" };
 
+	check(backend->identity->mark_copy(store, hosts[2].id, hosts[0].number, 1), "copy");
 	check(backend->daemon_put(store, &daemon), "daemon");
 	check(backend->alert_put(store, &row), "alert");
 }

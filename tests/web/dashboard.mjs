@@ -128,6 +128,17 @@ await check("signing in", async () => {
   await page.getByRole("button", { name: "Resume reactions" }).click();
   await page.getByRole("button", { name: "Pause all reactions" }).waitFor();
   ok(await page.getByRole("dialog").count() === 0, "with the right one it is done, and not asked again for a while");
+  await go(page, "/settings");
+  await page.getByRole("button", { name: "Change the password" }).click();
+  const change = page.getByRole("dialog", { name: "Change the password" });
+  await change.getByLabel("Password", { exact: true }).fill("a much better one");
+  await change.getByLabel("New password", { exact: true }).fill("the best one yet");
+  await change.getByLabel("New password, again").fill("the best one yet");
+  await change.getByRole("button", { name: "Save" }).click();
+  await page.locator(".toast", { hasText: "It is changed" }).waitFor();
+  await page.reload();
+  await page.getByRole("button", { name: "Change the password" }).waitFor();
+  ok(true, "whoever chooses another password stays signed in");
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByLabel("User").waitFor();
   ok(true, "signing out ends it");
@@ -143,6 +154,9 @@ await check("the first page", async () => {
   await page.locator(".posture h1").filter({ hasText: "need" }).waitFor();
   console.log(`# from the first byte to the overview, signing in included: ${Date.now() - started} ms`);
   ok(true, "the overview says in one sentence that hosts need somebody");
+  const { total, connected, pending, revoked } = (await api("status")).counts.hosts, silent = total - connected - pending - revoked;
+  await page.locator(".heat + .legend").getByText(`${silent} does not report`, { exact: true }).waitFor();
+  ok(silent >= 2, "the picture of the fleet counts the silent hosts as the figures do, those with alerts too");
 });
 
 for (const [name, to, text] of screens)
@@ -336,6 +350,32 @@ await check("pictures", async () => {
   await page.locator(".chart canvas").first().waitFor();
   ok(true, "a feature is drawn over the day, before its band");
   await shot(page, "daemon-course-light");
+});
+
+// ---- letting hosts in
+
+await check("rollout", async () => {
+  await go(page, "/rollout");
+  await settle(page);
+  ok(/copied from\s+web1/.test(await page.locator("main").innerText()), "a host with another's identity is told as its copy");
+  await page.getByLabel("How many hosts").fill("3");
+  await page.getByRole("button", { name: "Make a token" }).click();
+  const code = page.locator(".code code").filter({ visible: true }).first();
+  await code.waitFor();
+  const shell = await code.innerText();
+  await shot(page, "token-light");
+  const bad = await axe(page);
+  ok(bad.length === 0, "the made token has no serious accessibility fault", bad.join("; "));
+  await page.getByRole("button", { name: "cloud-init" }).click();
+  const cloud = await code.innerText();
+  const secret = /content: "([^"]+)"/.exec(cloud)?.[1];
+  ok(secret && shell.includes(secret) && shell.includes("daemonsec-agent") && cloud.startsWith("#cloud-config"), "a token is made and comes with commands");
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.emulateMedia({ colorScheme: "dark" });
+  ok(!await overflow(page), "which fit a narrow screen");
+  await shot(page, "token-narrow");
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.emulateMedia({ colorScheme: "light" });
 });
 
 // ---- training, watched; and the way back from it
