@@ -352,6 +352,43 @@ await check("pictures", async () => {
   await shot(page, "daemon-course-light");
 });
 
+// ---- many hosts at once, a view kept, events gone on from and taken along
+
+await check("lists", async () => {
+  await go(page, "/fleet?q=" + encodeURIComponent("host.name:sim-0000*"));
+  await settle(page);
+  for (const host of ["sim-00000", "sim-00001"]) await page.locator(".virtual tr.pick", { hasText: host }).locator(".sel input").check();
+  await page.locator(".bulk").getByText("2 hosts selected").waitFor();
+  await page.locator(".bulk").getByRole("button", { name: "Set labels" }).click();
+  await page.locator("dialog").getByLabel("Labels").fill("edge");
+  await page.locator("dialog").getByRole("button", { name: "Save" }).click();
+  await page.locator("dialog").waitFor({ state: "detached" });
+  ok((await api("hosts?q=" + encodeURIComponent("labels:edge"))).items.length === 2, "two hosts are labelled at once");
+  await page.getByText("Saved views").click();
+  await page.locator(".drop-body input[name=name]").fill("the first ten");
+  await page.locator(".drop-body").getByRole("button", { name: "Save" }).click();
+  await go(page, "/fleet");
+  await page.getByText("Saved views").click();
+  await page.getByRole("button", { name: "the first ten", exact: true }).click();
+  await page.waitForFunction(() => new URL(location.href).searchParams.get("q")?.includes("sim-0000"));
+  ok(true, "a view is kept and found again");
+  await go(page, "/events?q=" + encodeURIComponent("event.action:exec"));
+  await settle(page);
+  await page.locator("table.events a.pivot", { hasText: "sim-" }).first().click();
+  await page.waitForFunction(() => /^event\.action:exec and host\.name:sim-/.test(new URL(location.href).searchParams.get("q")));
+  await settle(page);
+  await page.locator("table.events tbody tr").first().waitFor();
+  ok(true, "a value leads to the events that have it");
+  const taken = async (kind) => {
+    await page.locator("summary", { hasText: "Export" }).evaluate((e) => { e.parentElement.open = true; });
+    const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: kind }).click()]);
+    return readFileSync(await file.path(), "utf8").trim().split(/\r?\n/);
+  };
+  const csv = await taken("CSV"), jsonl = (await taken("JSONL")).map((l) => JSON.parse(l));
+  ok(csv[0].startsWith("@timestamp,host.name") && csv.length > 1 && jsonl.every((d) => d.event.action === "exec" && d.host.name === jsonl[0].host.name),
+    `what is found is taken along as CSV and JSONL (${jsonl.length} events)`);
+});
+
 // ---- letting hosts in
 
 await check("rollout", async () => {
