@@ -361,9 +361,11 @@ query_term_has_text(const struct query_term *t, const char *s, size_t len)
 bool
 query_term_has_number(const struct query_term *t, uint64_t v)
 {
+	if (t->test == QUERY_TEST_EXISTS)
+		return t->field->source != QUERY_FROM_FLAGS || v != 0;
 	if (t->field->source == QUERY_FROM_FLAGS && t->low == t->high)
 		return (v & t->low) != 0;
-	return t->test == QUERY_TEST_EXISTS || (v >= t->low && v <= t->high);
+	return v >= t->low && v <= t->high;
 }
 
 bool

@@ -357,6 +357,7 @@ flags_have_names(void **state)
 {
 	FINDS("daemonsec.flags:first", "0");
 	FINDS("daemonsec.flags:repeat", "");
+	FINDS("daemonsec.flags:*", "0");
 }
 
 static void
