@@ -142,7 +142,7 @@ export const t = {
     quiet: "No alerts", standout: "Daemons that stand out", none: "None stands out.", heat: "Fleet", heatMore: (k: number) => `and ${k.toLocaleString()} more in Fleet`,
     ingest: "What comes in", perSecond: "Events a second", lag: "Delay", lost: "Lost", gaps: "Gaps", stored: "Stored", disk: "Disk free", oldest: "Oldest event",
     health: "Store", ok: "Working", days: (k: number) => n(k, "day", "days"), daemonsReady: "Daemons learnt", notReporting: "Hosts that do not report",
-    hostState: { ok: "normal", offline: "does not report", pending: "waiting for approval", revoked: "revoked" } as Record<string, string>,
+    hostState: { ok: "normal", offline: "silent", pending: "waiting for approval", revoked: "revoked" } as Record<string, string>,
     on: (k: number) => `on ${n(k, "host", "hosts")}`,
   },
   events: {

@@ -123,9 +123,9 @@ function Tokens({ list }: { list: EnrolmentToken[] }) {
   return (
     <div class="table-wrap" tabIndex={0} role="region" aria-label={t.rollout.tokens}>
       <table class="stacked">
-        <thead><tr><th>{t.rollout.label2}</th><th>{t.settings.about}</th><th class="num">{t.rollout.used}</th><th>{t.rollout.expires}</th><th><span class="unseen">{t.rollout.revoke}</span></th></tr></thead>
+        <thead><tr><th>{t.rollout.label2}</th><th>{t.reactions.state}</th><th class="num">{t.rollout.used}</th><th>{t.rollout.expires}</th><th><span class="unseen">{t.rollout.revoke}</span></th></tr></thead>
         <tbody>{[...list].sort((a, b) => ms(b.created) - ms(a.created)).map((k) => (
-          <tr key={k.id}><td><Told text={k.label || k.id} /></td><td data-label={t.settings.about}><Chip kind={k.status === "valid" ? "good" : ""}>{t.rollout.status[k.status ?? ""] ?? k.status}</Chip></td>
+          <tr key={k.id}><td><Told text={k.label || k.id} /></td><td data-label={t.reactions.state}><Chip kind={k.status === "valid" ? "good" : ""}>{t.rollout.status[k.status ?? ""] ?? k.status}</Chip></td>
             <td class="num" data-label={t.rollout.used}>{k.uses} / {k.uses_max}</td><td data-label={t.rollout.expires}><Time at={k.expires} /></td>
             <td>{k.status === "valid" && may("enrolment:write") && <Button onClick={() => { sure.value = k; }}>{t.rollout.revoke}</Button>}</td></tr>
         ))}</tbody>
