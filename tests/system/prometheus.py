@@ -42,7 +42,19 @@ def asked_for():
     return set(re.findall(r"\bdaemonsec_\w+", text))
 
 
-def alertmanager(site):
+def start_prometheus(site):
+    conf = os.path.join(site.dir, "prometheus.yml")
+    with open(conf, "w") as f:
+        f.write(f"global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\n"
+                f"alerting: {{ alertmanagers: [ {{ static_configs: [ {{ targets: [ '127.0.0.1:9093' ] }} ] }} ] }}\n"
+                f"rule_files: [ {os.path.realpath(DIST)}/prometheus/daemonsec.rules.yml ]\nscrape_configs:\n"
+                f"  - {{ job_name: daemonsec, static_configs: [ {{ targets: [ '127.0.0.1:{site.api_port}' ] }} ] }}\n"
+                f"  - {{ job_name: agents, static_configs: [ {{ targets: [ '127.0.0.1:9101' ] }} ] }}\n")
+    return Process(["prometheus", f"--config.file={conf}", f"--storage.tsdb.path={site.dir}/tsdb",
+                    "--web.listen-address=127.0.0.1:9090"], os.path.join(site.dir, "prometheus.log"))
+
+
+def start_alertmanager(site):
     with open(os.path.join(site.dir, "alertmanager.yml"), "w") as f:
         f.write("route: { receiver: nobody }\nreceivers: [ { name: nobody } ]\n")
     return Process(["prometheus-alertmanager", f"--config.file={site.dir}/alertmanager.yml", f"--storage.path={site.dir}/am",
@@ -70,12 +82,14 @@ def managed(site):
     ok(r.stdout.strip() == "manager: sent" and wait(lambda: "DaemonSecTest" in active(), 30), "daemonsec-ctl notify test arrives")
 
 
+site = Site({"notify.hook.type": "webhook", "notify.hook.url": "https://example.org/", "notify.hook.kinds": "login",
+             "notify.manager.type": "alertmanager", "notify.manager.url": "http://127.0.0.1:9093/",
+             "notify.manager.allow_private": "true", "notify.manager.closed": "true", "notify.manager.kinds": "new_child"})
+prometheus = start_prometheus(site)  # it takes some seconds until it scrapes
+manager = start_alertmanager(site) if shutil.which("prometheus-alertmanager") else say("prometheus-alertmanager is not here")
 ok(promtool("check", "rules", f"{DIST}/prometheus/daemonsec.rules.yml"), "promtool takes the rules")
 ok(promtool("test", "rules", f"{DIST}/prometheus/daemonsec.rules.test.yml"), "and their tests pass")
-with Site({"notify.hook.type": "webhook", "notify.hook.url": "https://example.org/", "notify.hook.kinds": "login",
-           "notify.manager.type": "alertmanager", "notify.manager.url": "http://127.0.0.1:9093/",
-           "notify.manager.allow_private": "true", "notify.manager.closed": "true", "notify.manager.kinds": "new_child"}) as site:
-    manager = alertmanager(site) if shutil.which("prometheus-alertmanager") else say("prometheus-alertmanager is not here")
+with site:
     agent = site.agent(options={"exporters.prometheus": "true"})
     server, client = fetch(f"http://127.0.0.1:{site.api_port}/metrics"), fetch("http://127.0.0.1:9101/metrics")
     ok(promtool("check", "metrics", text=server), "promtool check metrics has nothing to say about the server's")
@@ -89,16 +103,6 @@ with Site({"notify.hook.type": "webhook", "notify.hook.url": "https://example.or
         ok(False, "it serves metrics only")
     except urllib.error.HTTPError as e:
         ok(e.code == 404, "it serves metrics only")
-    conf = os.path.join(site.dir, "prometheus.yml")
-    with open(conf, "w") as f:
-        f.write(f"global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\n"
-                f"alerting: {{ alertmanagers: [ {{ static_configs: [ {{ targets: [ '127.0.0.1:9093' ] }} ] }} ] }}\n"
-                f"rule_files: [ {os.path.realpath(DIST)}/prometheus/daemonsec.rules.yml ]\nscrape_configs:\n"
-                f"  - {{ job_name: daemonsec, static_configs: [ {{ targets: [ '127.0.0.1:{site.api_port}' ] }} ] }}\n"
-                f"  - {{ job_name: agents, static_configs: [ {{ targets: [ '127.0.0.1:9101' ] }} ] }}\n")
-    prometheus = Process(["prometheus", f"--config.file={conf}", f"--storage.tsdb.path={site.dir}/tsdb",
-                          "--web.listen-address=127.0.0.1:9090"], os.path.join(site.dir, "prometheus.log"))
-
     def value(query):
         answer = json.loads(fetch("http://127.0.0.1:9090/api/v1/query?query=" + urllib.request.quote(query)))
         return {r["metric"].get("job", ""): r["value"][1] for r in answer["data"]["result"]}
@@ -109,6 +113,6 @@ with Site({"notify.hook.type": "webhook", "notify.hook.url": "https://example.or
         ok(wait(lambda: [m["url"] for m in json.loads(fetch("http://127.0.0.1:9090/api/v1/alertmanagers"))["data"]["activeAlertmanagers"]] ==
                 ["http://127.0.0.1:9093/api/v2/alerts"], 10), "Prometheus tells Alertmanager what its rules find")
         managed(site)
-        manager.stop()
-    prometheus.stop()
+        manager.kill()
+    prometheus.kill()  # it would take its time to end in order
 done()
