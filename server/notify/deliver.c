@@ -272,7 +272,7 @@ tell_held(struct notify *n, struct channel *c, uint64_t now_us)
 				 : -ENOMEM;
 	if (r == 0) {
 		c->has_held = g.len == HELD_MAX;
-		c->digest_us = now_us;
+		c->digest_us = c->has_held ? 0 : now_us; /* the rest need not wait */
 	}
 	free(body);
 	json_decref(g.digest);
