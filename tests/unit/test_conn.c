@@ -121,9 +121,10 @@ a_silent_peer_is_closed(void **state)
 	struct ds_conn_limits l = limits;
 
 	(void)state;
-	l.idle_ms = 20;
 	start_open(&l);
 	client.conn->limits = &limits; /* more patient */
+	l.idle_ms = 20;
+	assert_int_equal(send_size(&client, 5), 0); /* the last that is heard */
 	RUN_UNTIL(server.closed);
 	assert_string_equal(server.end.text, "peer is silent");
 	stop();
