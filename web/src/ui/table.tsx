@@ -10,6 +10,10 @@ export type Column<T> = {
   id: string; title: string; cell: (row: T) => ComponentChildren; width?: string; sort?: (row: T) => number | string; num?: boolean;
 };
 
+// Widths in pixels are of letters as they are on most screens; on the largest they are larger.
+const LETTERS = 14;
+const scaled = (width: string) => (width.endsWith("px") ? `${parseFloat(width) / LETTERS}rem` : width);
+
 const HEIGHT = 38;
 const SPARE = 12;
 
@@ -71,7 +75,7 @@ export function VirtualTable<T>({ rows, columns, rowKey, onOpen, current, picked
               {onPicked && <th class="sel"><input type="checkbox" aria-label={t.act.all} checked={picked!.size > 0 && picked!.size === rows.length}
                 onChange={(e) => onPicked(new Set(e.currentTarget.checked ? rows.map(rowKey) : []))} /></th>}
               {columns.map((c) => (
-                <th key={c.id} class={c.num ? "num" : ""} style={c.width ? { width: c.width } : undefined}
+                <th key={c.id} class={c.num ? "num" : ""} style={c.width ? { width: scaled(c.width) } : undefined}
                   aria-sort={sort.value?.[0] === c.id ? (sort.value[1] === 1 ? "ascending" : "descending") : undefined}>
                   {c.sort ? <button type="button" onClick={() => { sort.value = [c.id, sort.value?.[0] === c.id && sort.value[1] === 1 ? -1 : 1]; }}>
                     {c.title}{sort.value?.[0] === c.id ? (sort.value[1] === 1 ? " ↑" : " ↓") : ""}</button> : c.title}
