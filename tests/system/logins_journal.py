@@ -31,8 +31,8 @@ class LogsProbe:
         self.p.wait(20)
 
 
-def log(host, user):
-    host.run("logger", "-p", "authpriv.info", "-t", "sshd", f"Failed password for {user} from 192.0.2.9 port 22 ssh2")
+def log(host, user, *by):
+    return host.run(*by, "logger", "-p", "authpriv.info", "-t", "sshd", f"Failed password for {user} from 192.0.2.9 port 22 ssh2")
 
 
 host = Host("journal")
@@ -55,9 +55,11 @@ try:
         say(probe.text())
         done()
     ok("FILTER" not in probe.text() or SANITIZED, "under the filter of system calls")
+    forged = log(host, "forged", "setpriv", "--reuid=1000", "--clear-groups")
     log(host, "one")
     ok(wait(lambda: len(probe.logins()) == 1, 10), "a login is found")
     ok("LOGIN ssh.service 2 one password journal" in probe.text(), "with its user, method and the unit of sshd")
+    ok(forged.returncode == 0 and "forged" not in probe.text(), "what a person writes in sshd's name is none")
     ok("before" not in probe.text(), "what was there before we came is not news")
     host.run("systemctl", "start", "other.service")
     host.run("systemctl", "start", "app.service")

@@ -275,6 +275,29 @@ the_daemon_is_the_unit_where_systemd_runs(void **state)
 	rmdir(root);
 }
 
+static void
+what_a_person_writes_in_the_name_of_sshd_is_no_login(void **state)
+{
+	static const char guess[] = "Failed password for root from 192.0.2.1 port 22 ssh2";
+	static const char refused[] =
+	    "eve : user NOT in sudoers ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh";
+	struct log_line sshd = {
+		.program = { "sshd", 4 }, .message = { guess, sizeof(guess) - 1 }, .count = 1
+	};
+	struct log_line sudo = { .program = { "sudo", 4 },
+		.message = { refused, sizeof(refused) - 1 },
+		.count = 1,
+		.by_person = true };
+	struct login login;
+
+	(void)state;
+	assert_true(login_parse(&sshd, &login));
+	sshd.by_person = true;
+	assert_false(login_parse(&sshd, &login));
+	/* sudo runs for a person, and names no address. */
+	assert_true(login_parse(&sudo, &login));
+}
+
 int
 main(void)
 {
@@ -283,6 +306,7 @@ main(void)
 		cmocka_unit_test(stamps_of_all_kinds_are_understood),
 		cmocka_unit_test(program_and_pid_are_found_with_and_without_a_host),
 		cmocka_unit_test(what_sshd_writes_to_a_file_of_its_own_is_read_too),
+		cmocka_unit_test(what_a_person_writes_in_the_name_of_sshd_is_no_login),
 		cmocka_unit_test(the_daemon_is_the_unit_where_systemd_runs),
 	};
 

@@ -21,6 +21,8 @@
 
 #define DATA_MAX       16384u /* bytes of a field that are read */
 #define FIELD_NAME_MAX 64u    /* journald takes no longer ones */
+#define PERSON_MIN     1000u  /* accounts of people, by login.defs; those of services are outside */
+#define PERSON_MAX     60000u
 
 /* Just these functions, with the types that the header gives them. */
 #define FUNCTIONS(F)                    \
@@ -225,17 +227,27 @@ copy(struct ds_str s, char *room, size_t size)
 	return (struct ds_str){ room, (uint32_t)n };
 }
 
+/* A field with a number; 0: it is not there. */
+static uint64_t
+number(struct journal *j, const char *name)
+{
+	char text[24] = "";
+
+	(void)copy(field(j, name), text, sizeof(text) - 1);
+	return strtoull(text, NULL, 10);
+}
+
 static void
 give(struct journal *j, void (*line)(const struct log_line *line, void *ctx), void *ctx)
 {
 	static char message[DATA_MAX];
-	char program[64], pid[16] = "";
-	struct log_line l = { .count = 1 };
+	char program[64];
+	uint64_t uid = number(j, "_UID");
+	struct log_line l = { .count = 1, .pid = number(j, "_PID") };
 
 	l.message = copy(field(j, "MESSAGE"), message, sizeof(message));
 	l.program = copy(field(j, "SYSLOG_IDENTIFIER"), program, sizeof(program));
-	(void)copy(field(j, "_PID"), pid, sizeof(pid) - 1);
-	l.pid = strtoull(pid, NULL, 10);
+	l.by_person = uid >= PERSON_MIN && uid <= PERSON_MAX;
 	if (j->sd_journal_get_realtime_usec(j->handle, &l.time_us) < 0)
 		l.time_us = 0;
 	if (l.program.len > 0 && l.message.len > 0)

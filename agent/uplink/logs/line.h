@@ -19,6 +19,7 @@ struct log_line {
 	uint64_t pid;          /* 0: the line does not say */
 	struct ds_str message;
 	uint32_t count; /* "message repeated N times: [ ... ]", else 1 */
+	bool by_person; /* the journal saw an ordinary account write it, whatever it calls itself */
 };
 
 /* Takes a line without its newline apart; all borrows from it.  now_us: for stamps without a year,

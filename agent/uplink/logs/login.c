@@ -225,7 +225,8 @@ login_parse(const struct log_line *line, struct login *ret)
 	ret->user.len = DS_MIN(ret->user.len, LOGIN_USER_MAX);
 	if (ret->user.len == 0)
 		ret->user.ptr = NULL;
-	return found;
+	/* Anybody may write to the log in sshd's name, and would have whom he likes blocked. */
+	return found && !(line->by_person && ret->address_size > 0);
 }
 
 struct unit {
