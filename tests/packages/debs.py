@@ -11,7 +11,7 @@ from harness import *
 from sdhost import Host, layer
 
 # What the packages depend on: a booted host has no network.
-LAYER = ("bash-completion libcurl4 libdeflate0 libevent-core-2.1-7 libgnutls30 libhogweed6 libjansson4 libmaxminddb0 libmicrohttpd12 libmnl0 "
+LAYER = ("bash-completion libcurl4 libdeflate0 libevent-core-2.1-7 libevent-extra-2.1-7 libgnutls30 libhogweed6 libjansson4 libmaxminddb0 libmicrohttpd12 libmnl0 "
          "libnftnl11 libssl3 libsqlite3-0 libyaml-0-2 nftables python3 python3-apt").split()
 
 
