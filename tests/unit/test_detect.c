@@ -540,33 +540,6 @@ what_other_hosts_do_is_not_strange(void **state)
 	ds_snapshot_free(snapshot);
 }
 
-static void
-what_is_new_is_told_to_the_fleet(void **state)
-{
-	struct fixture *f = *state;
-	struct ds_mailbox *mail = ds_mailbox_new(100);
-	struct ds_mail *m, *next;
-	size_t learnt = 0, seen = 0, told = 0;
-
-	f->cfg.fleet_mail = mail;
-	detect_configure(f->detect, &f->cfg);
-	fixture_ready_nginx(f);
-	send_exec(f, "/usr/bin/dash", "/usr/sbin/nginx", "sh");
-	for (m = ds_mailbox_take(mail); m != NULL; m = next) {
-		struct knowledge_news *n = DS_CONTAINER(m, struct knowledge_news, news.mail);
-
-		next = m->next;
-		told += n->news.sort == NEWS_TOLD;
-		learnt += n->news.sort == NEWS_FACT && n->learnt;
-		seen += n->news.sort == NEWS_FACT && !n->learnt;
-		free(n);
-	}
-	assert_int_equal(learnt, 1); /* the class */
-	assert_int_equal(seen, 1);
-	assert_int_equal(told, 1);
-	ds_mailbox_free(mail);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int
@@ -594,7 +567,6 @@ main(void)
 		TEST(a_flood_of_daemon_names_is_bounded),
 		TEST(a_daemon_waits_for_the_cycles_that_were_asked_for_and_says_so),
 		TEST(what_other_hosts_do_is_not_strange),
-		TEST(what_is_new_is_told_to_the_fleet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

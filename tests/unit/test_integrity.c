@@ -12,10 +12,10 @@
 #include "agent/guard/integrity_table.h"
 #include "agent/guard/package_digest.h"
 #include "agent/guard/package_owner.h"
+#include "tests/unit/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,20 +78,11 @@ set_up(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static int
 tear_down(void **state)
 {
 	(void)state;
 	integrity_table_done();
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return tree_remove(root);
 }
 
 static void

@@ -8,10 +8,10 @@
 
 #include "agent/guard/hash.h"
 #include "agent/guard/package.h"
+#include "tests/unit/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,18 +23,7 @@ static char root[64];
 static void
 make_file(const char *path, const char *text)
 {
-	char full[512];
-	FILE *f;
-
-	for (const char *at = strchr(path + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
-		(void)snprintf(full, sizeof(full), "%s%.*s", root, (int)(at - path), path);
-		(void)mkdir(full, 0700);
-	}
-	(void)snprintf(full, sizeof(full), "%s%s", root, path);
-	f = fopen(full, "w");
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
+	tree_make_file(root, path, text);
 }
 
 static int
@@ -47,19 +36,10 @@ set_up(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static int
 tear_down(void **state)
 {
 	(void)state;
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return tree_remove(root);
 }
 
 static void

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CGI "fcgiwrap.service"
@@ -231,6 +232,36 @@ what_was_told_of_a_host_does_not_count_as_its_own(void **state)
 	end(f, s);
 }
 
+static void
+what_is_new_is_told_to_the_fleet(void **state)
+{
+	struct fixture *f = *state;
+	struct ds_mailbox *mail = ds_mailbox_new(100);
+	struct ds_mail *m, *next;
+	size_t learnt = 0, seen = 0, told = 0;
+	struct ds_event ev;
+
+	f->cfg.fleet_mail = mail;
+	detect_configure(f->detect, &f->cfg);
+	fixture_ready_nginx(f);
+	ev = fixture_exec(f, "nginx.service", "/usr/bin/dash", "/usr/sbin/nginx", "sh");
+	fixture_add(f, &ev);
+	(void)fixture_send(f);
+	for (m = ds_mailbox_take(mail); m != NULL; m = next) {
+		struct knowledge_news *n = DS_CONTAINER(m, struct knowledge_news, news.mail);
+
+		next = m->next;
+		told += n->news.sort == NEWS_TOLD;
+		learnt += n->news.sort == NEWS_FACT && n->learnt;
+		seen += n->news.sort == NEWS_FACT && !n->learnt;
+		free(n);
+	}
+	assert_int_equal(learnt, 1); /* the class */
+	assert_int_equal(seen, 1);
+	assert_int_equal(told, 1);
+	ds_mailbox_free(mail);
+}
+
 int
 main(void)
 {
@@ -243,6 +274,7 @@ main(void)
 		TEST(a_host_that_is_unlike_the_others_is_left_to_learning),
 		TEST(where_its_group_is_large_enough_only_that_counts),
 		TEST(the_row_says_who_stands_in_until_it_is_learnt),
+		TEST(what_is_new_is_told_to_the_fleet),
 		TEST(what_was_told_of_a_host_does_not_count_as_its_own),
 	};
 

@@ -8,11 +8,11 @@
 
 #include "agent/guard/replace.h"
 #include "agent/guard/vault.h"
+#include "tests/unit/tree.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,20 +69,11 @@ set_up(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static int
 tear_down(void **state)
 {
 	(void)state;
 	vault_close();
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return tree_remove(root);
 }
 
 static int
