@@ -47,6 +47,7 @@ sibling_stem(const char *name, char *ret, size_t size)
 struct candidate {
 	const struct daemon_profile *daemon;
 	const char *role;
+	struct ds_str image; /* the event's */
 	char class[CLASS_MAX], stem[DS_DAEMON_MAX + 1], path[KEY_MAX];
 	size_t path_len;
 	bool by_stem;
@@ -65,11 +66,11 @@ copy_text(struct ds_str s, char *ret, size_t size)
 static void
 describe(const struct sighting *s, struct candidate *ret)
 {
-	struct ds_str image = DS_EVENT_STR(s->event, DS_STR_IMAGE);
 	char text[CLASS_MAX];
 
 	ret->daemon = s->daemon;
-	copy_text(image, text, sizeof(text));
+	ret->image = DS_EVENT_STR(s->event, DS_STR_IMAGE);
+	copy_text(ret->image, text, sizeof(text));
 	key_class(s->daemon->name, text, ret->class, sizeof(ret->class));
 	sibling_stem(s->daemon->name, ret->stem, sizeof(ret->stem));
 	ret->path_len = key_path(DS_EVENT_STR(s->event, DS_STR_EXE), ret->path, sizeof(ret->path));
@@ -94,9 +95,23 @@ is_like(const struct candidate *c, const struct daemon_profile *d)
 }
 
 static bool
-is_better(const struct daemon_profile *a, const struct daemon_profile *b)
+has_image(const struct daemon_profile *d, struct ds_str image)
 {
-	return b == NULL || (a->ready != b->ready ? a->ready : a->last_us > b->last_us);
+	const char *text = daemon_text(d, TEXT_IMAGE);
+
+	return ds_str_equal(image, (struct ds_str){ text, (uint32_t)strlen(text) });
+}
+
+/* What is learnt first, then the same version: from another one it would go on as a new version. */
+static bool
+is_better(const struct candidate *c, const struct daemon_profile *a, const struct daemon_profile *b)
+{
+	bool same;
+
+	if (b == NULL || a->ready != b->ready)
+		return b == NULL || a->ready;
+	same = has_image(a, c->image);
+	return same != has_image(b, c->image) ? same : a->last_us > b->last_us;
 }
 
 static const struct daemon_profile *
@@ -105,7 +120,7 @@ find(const struct candidate *c)
 	const struct daemon_profile *best = NULL;
 
 	for (const struct daemon_profile *d = c->daemon->host->first; d != NULL; d = d->next)
-		if (is_like(c, d) && is_better(d, best))
+		if (is_like(c, d) && is_better(c, d, best))
 			best = d;
 	return best;
 }

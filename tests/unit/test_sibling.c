@@ -105,6 +105,20 @@ another_tag_of_the_image_is_another_version_of_it(void **state)
 	assert_int_equal(starts(f, NEW, "/usr/bin/dash"), 1);
 }
 
+/* Also when one of the image before was heard of last. */
+static void
+of_two_siblings_the_one_of_the_same_image_is_taken(void **state)
+{
+	struct fixture *f = *state;
+
+	learnt(f, OLD, "container", EXE, "shop:3");
+	assert_int_equal(declares(f, "container:web", "container", EXE, "shop:4", 2), 1);
+	assert_int_equal(starts(f, OLD, "/usr/bin/gzip"), 0);
+	assert_int_equal(declares(f, NEW, "container", EXE, "shop:4", 2), 0);
+	assert_string_equal(f->verdict.versions[0].reason, "sibling");
+	assert_int_equal(f->verdict.versions[0].number, 1);
+}
+
 static void
 another_program_or_image_or_role_learns_for_itself(void **state)
 {
@@ -214,6 +228,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_container_with_another_name_is_judged_by_what_its_sibling_learnt),
 		TEST(another_tag_of_the_image_is_another_version_of_it),
+		TEST(of_two_siblings_the_one_of_the_same_image_is_taken),
 		TEST(another_program_or_image_or_role_learns_for_itself),
 		TEST(a_sibling_that_is_not_learnt_hands_on_how_far_it_came),
 		TEST(what_was_told_of_one_is_told_of_the_other),
