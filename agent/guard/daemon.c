@@ -107,9 +107,37 @@ item_names_program(const char *item, const char *exe)
 }
 
 static bool
+ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), end_len = strlen(end);
+
+	return len > end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* Who mounts has done so and ends; no daemon is found there before a file system in user space,
+ * such as sshfs, runs. */
+static bool
+only_mounts(const struct daemon *d)
+{
+	return ends_with(d->unit, ".mount") || ends_with(d->unit, ".swap");
+}
+
+static bool
+is_mounter(const char *exe)
+{
+	static const char *const names[] = { "mount", "umount", "mount.*", "umount.*", "swapon",
+		"swapoff", "fusermount*", "systemd", "systemd-executor", "sh", "dash", "bash" };
+
+	for (size_t i = 0; i < DS_LEN(names); i++)
+		if (fnmatch(names[i], program_base(exe), 0) == 0)
+			return true;
+	return false;
+}
+
+static bool
 is_watched(const struct daemon *d)
 {
-	if (is_auto)
+	if (is_auto && !only_mounts(d))
 		return true;
 	for (size_t i = 0; i < item_count; i++)
 		if (item_names_daemon(items[i], d))
@@ -259,6 +287,8 @@ daemon_set_executable(uint32_t number, const char *exe)
 {
 	if (number < 1 || number > count || table[number]->watched)
 		return;
+	if (is_auto && only_mounts(table[number]) && !is_mounter(exe))
+		daemon_watch(number);
 	for (size_t i = 0; i < item_count; i++)
 		if (item_names_program(items[i], exe))
 			daemon_watch(number);

@@ -251,6 +251,29 @@ only_what_is_configured_is_watched(void **state)
 }
 
 static void
+what_only_mounts_is_no_daemon(void **state)
+{
+	static char *items[] = { (char *)(uintptr_t) "auto", (char *)(uintptr_t) "srv-b.mount" };
+	const struct daemon *d;
+
+	(void)state;
+	add_process(1, 0, "/usr/lib/systemd/systemd", "init", "0::/init.scope\n");
+	add_process(10, 1, "/usr/bin/mount", "mount", "0::/system.slice/srv-a.mount\n");
+	add_process(11, 1, "/usr/sbin/swapon", "swapon", "0::/system.slice/dev-sda2.swap\n");
+	start(NULL, 0);
+	check(10, "srv-a.mount", DAEMON_SERVICE);
+	assert_false(daemon_of_process(10)->watched);
+	assert_false(daemon_of_process(11)->watched);
+	/* A file system in user space goes on running there. */
+	add_process(12, 1, "/usr/bin/sshfs", "sshfs", "0::/system.slice/srv-a.mount\n");
+	assert_true(daemon_of_process(12)->watched);
+	/* Whose mount is named is watched. */
+	start(items, DS_LEN(items));
+	d = daemon_of_cgroup("/system.slice/srv-b.mount");
+	assert_true(d->watched);
+}
+
+static void
 names_prove_nothing_where_anybody_can_write(void **state)
 {
 	const char *const traversal[] = { "sh", "/var/lib/dpkg/info/../../../../tmp/x", NULL };
@@ -325,6 +348,7 @@ main(void)
 		    a_nested_guard_takes_paths_below_its_own_root, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    only_what_is_configured_is_watched, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_only_mounts_is_no_daemon, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    names_prove_nothing_where_anybody_can_write, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
