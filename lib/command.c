@@ -8,6 +8,7 @@
 #include "lib/command.h"
 
 #include "lib/clock.h"
+#include "lib/fds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,7 +98,7 @@ child(const struct ds_command *c, int in, int out)
 	if (c->as == DS_COMMAND_USER)
 		limit(RLIMIT_NPROC, PROCESSES_MAX);
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || chdir("/") < 0 ||
-	    syscall(SYS_close_range, 3u, ~0u, 0u) < 0 || become(c->as, c->uid, c->gid) < 0)
+	    ds_fds_close_from(3) < 0 || become(c->as, c->uid, c->gid) < 0)
 		_exit(127);
 	(void)execve(c->argv[0], (char *const *)(uintptr_t)c->argv, (char *const *)(uintptr_t)env);
 	_exit(127);
@@ -215,7 +216,7 @@ grandchild(const struct ds_command_start *s)
 	reset_signals();
 	(void)setsid();
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
-	    syscall(SYS_close_range, 3u, ~0u, 0u) < 0)
+	    ds_fds_close_from(3) < 0)
 		_exit(127);
 	if (chdir(s->cwd != NULL ? s->cwd : "/") < 0 && chdir("/") < 0)
 		_exit(127);

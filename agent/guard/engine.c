@@ -8,6 +8,7 @@
 #include "agent/guard/engine.h"
 
 #include "lib/clock.h"
+#include "lib/fds.h"
 #include "lib/log.h"
 
 #include <errno.h>
@@ -20,7 +21,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -134,7 +134,7 @@ close_others(int out)
 {
 	if (out != ANSWER_FD && dup2(out, ANSWER_FD) < 0)
 		return -errno;
-	return syscall(SYS_close_range, ANSWER_FD + 1, ~0u, 0) < 0 ? -errno : 0;
+	return ds_fds_close_from(ANSWER_FD + 1);
 }
 
 /* What comes from now on is read by nobody.  Another user also lives on without its parent. */

@@ -14,6 +14,7 @@
 #include "agent/guard/process.h"
 #include "agent/guard/sensors/file_mounts.h"
 #include "lib/clock.h"
+#include "lib/fds.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -319,7 +320,8 @@ settle(int socket_fd)
 	(void)prctl(PR_SET_NAME, "daemonsec-hold");
 	if (socket_fd != SOCKET_FD && dup2(socket_fd, SOCKET_FD) < 0)
 		_exit(1);
-	(void)syscall(SYS_close_range, SOCKET_FD + 1, ~0u, 0);
+	if (ds_fds_close_from(SOCKET_FD + 1) < 0)
+		_exit(1);
 }
 
 _Noreturn void

@@ -8,6 +8,7 @@
 #include "agent/guard/hold_watch.h"
 #include "agent/guard/process.h"
 #include "agent/guard/sensors/sample.h"
+#include "lib/fds.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,7 +67,8 @@ run(int map_fd, int read_fd)
 	(void)prctl(PR_SET_NAME, "daemonsec-watch");
 	if (map < 0 || end < 0 || dup2(map, MAP_FD) < 0 || dup2(end, PIPE_FD) < 0)
 		_exit(1);
-	(void)syscall(SYS_close_range, PIPE_FD + 1, ~0u, 0);
+	if (ds_fds_close_from(PIPE_FD + 1) < 0)
+		_exit(1);
 	while (read(PIPE_FD, &c, 1) < 0 && errno == EINTR)
 		;
 	let_all_go();

@@ -26,13 +26,16 @@ unit_tests += tests/unit/test_snapshot
 tests_unit_test_snapshot_SOURCES = tests/unit/test_snapshot.c
 tests_unit_test_snapshot_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_snapshot_LDADD = $(TEST_LIBS)
-unit_tests += tests/unit/test_conf tests/unit/test_map
+unit_tests += tests/unit/test_conf tests/unit/test_map tests/unit/test_fds
 tests_unit_test_conf_SOURCES = tests/unit/test_conf.c
 tests_unit_test_conf_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_conf_LDADD = $(TEST_LIBS)
 tests_unit_test_map_SOURCES = tests/unit/test_map.c
 tests_unit_test_map_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_map_LDADD = $(TEST_LIBS)
+tests_unit_test_fds_SOURCES = tests/unit/test_fds.c
+tests_unit_test_fds_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_fds_LDADD = $(TEST_LIBS)
 
 unit_tests += tests/unit/test_systemd
 tests_unit_test_systemd_SOURCES = tests/unit/test_systemd.c
