@@ -88,45 +88,50 @@ make_id(const struct finding *f, uint64_t now_us, char ret[40])
 	*at = '\0';
 }
 
-/* Appends what the second document's array has to the first's, up to a bound. */
-static void
-append(json_t *to, const json_t *from, const char *key)
+/* What an alert takes over from later findings, and how much of it: a person reads the first few of
+ * a kind, a verdict accepts all the behaviours.  Each later finding reads and writes all of it. */
+static const struct {
+	const char *key;
+	size_t max;
+	bool is_set; /* the same is not said twice */
+} grows[] = {
+	{ "events", ALERTS_EVENTS_MAX, false },
+	{ "sources", ALERTS_LIST_MAX, false },
+	{ "explanation", ALERTS_EVENTS_MAX, true },
+	{ "behaviours", ALERTS_LIST_MAX, true },
+	{ "threat", ALERTS_LIST_MAX, true },
+	{ "rules", ALERTS_LIST_MAX, true },
+};
+
+static bool
+has(const json_t *list, const json_t *item)
 {
-	json_t *list = json_object_get(to, key), *more = json_object_get(from, key), *item;
+	const json_t *mine;
+	size_t i;
+
+	json_array_foreach(list, i, mine) if (json_equal(mine, item)) return true;
+	return false;
+}
+
+/* Appends what the second document's array has to the first's. */
+static void
+append(json_t *to, const json_t *from, size_t row)
+{
+	json_t *list = json_object_get(to, grows[row].key), *item;
+	json_t *more = json_object_get(from, grows[row].key);
 	size_t i;
 
 	if (!json_is_array(more))
 		return;
 	if (!json_is_array(list)) {
-		json_object_set(to, key, more);
+		json_object_set(to, grows[row].key, more);
 		return;
 	}
 	json_array_foreach(more, i, item)
 	{
-		if (json_array_size(list) < ALERTS_EVENTS_MAX)
+		if (json_array_size(list) < grows[row].max &&
+		    !(grows[row].is_set && has(list, item)))
 			json_array_append(list, item);
-	}
-}
-
-/* As a set: what a verdict would accept, the techniques. */
-static void
-append_new(json_t *to, json_t *from, const char *key)
-{
-	json_t *list = json_object_get(to, key), *more = json_object_get(from, key);
-	json_t *mine, *theirs;
-	size_t i, j;
-
-	if (!json_is_array(list) || !json_is_array(more)) {
-		append(to, from, key);
-		return;
-	}
-	json_array_foreach(more, i, theirs)
-	{
-		bool there = false;
-
-		json_array_foreach(list, j, mine) there |= json_equal(mine, theirs);
-		if (!there && json_array_size(list) < ALERTS_EVENTS_MAX)
-			json_array_append(list, theirs);
 	}
 }
 
@@ -141,12 +146,8 @@ grown_document(const char *was, const char *finding)
 	char *text = NULL;
 
 	if (json_is_object(to) && json_is_object(from)) {
-		append(to, from, "events");
-		append(to, from, "sources");
-		append_new(to, from, "explanation");
-		append_new(to, from, "behaviours");
-		append_new(to, from, "threat");
-		append_new(to, from, "rules");
+		for (size_t i = 0; i < DS_LEN(grows); i++)
+			append(to, from, i);
 		text = json_dumps(to, JSON_COMPACT);
 	}
 	json_decref(to);
@@ -362,7 +363,7 @@ noted_document(const char *was, const struct alert_change *change, uint64_t now_
 
 	if (notes == NULL && json_object_set_new(doc, "notes", json_array()) == 0)
 		notes = json_object_get(doc, "notes");
-	if (json_array_size(notes) < ALERTS_EVENTS_MAX)
+	if (json_array_size(notes) < ALERTS_LIST_MAX)
 		json_array_append_new(
 		    notes, json_pack("{s:s?, s:s?, s:s?, s:s*, s:I}", "by", change->by, "status",
 			       change->status, "note", change->note, "assignee", change->assignee,

@@ -12,7 +12,8 @@
 #include "server/detect/detect.h"
 #include "server/store/store.h"
 
-#define ALERTS_EVENTS_MAX 64 /* events told in an alert's document; more are only counted */
+#define ALERTS_EVENTS_MAX 16 /* events told in an alert's document; more are only counted */
+#define ALERTS_LIST_MAX   64 /* of what a verdict accepts, of sources, notes, rules */
 
 /* Stores findings of a host: idempotent by finding id (what is there already adds nothing), and
  * fills in which alert each went into.  The number that was new, or -errno. */

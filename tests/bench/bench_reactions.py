@@ -116,7 +116,7 @@ print(killed)"""
     print(f"bench hold_leaks {leaks} of_{HELD}  # {killed} killed before their first instruction, {time.monotonic() - begun:.1f} s")
 
 
-with OrderGuard({"general.log_level": "warning", "reaction.hold_timeout": "20ms", "reaction.hold_default": "kill"}) as g:
+with OrderGuard({"general.log_level": "info", "reaction.hold_timeout": "20ms", "reaction.hold_default": "kill"}) as g:
     if BANS:
         bans(g)
     held(g)
