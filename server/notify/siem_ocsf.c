@@ -7,27 +7,57 @@
 
 #include <string.h>
 
-/* By data set: the class, its category, and what it calls what happened. */
-static const struct {
-	const char *dataset;
-	json_int_t class_uid, category_uid;
-	const char *class_name;
-} classes[] = {
-	{ "daemonsec.alert", 2004, 2, "Detection Finding" },
-	{ "daemonsec.reaction", 7001, 7, "Remediation Activity" },
-	{ "daemonsec.audit", 6003, 6, "API Activity" },
-	{ "", 0, 0, "Base Event" },
+/* What a word of ours is called there. */
+struct term {
+	const char *ours;
+	json_int_t id;
+	const char *theirs;
 };
 
-/* Activities of a finding: 1 create, 2 update, 3 close; of the others: 99 other. */
-static json_int_t
-activity(const json_t *record, json_int_t class_uid)
-{
-	const char *event = siem_text(record, "daemonsec.event");
+#define OTHER 99
 
-	if (class_uid != 2004)
-		return class_uid == 0 ? 0 : 99;
-	return strcmp(event, "new") == 0 ? 1 : strcmp(event, "closed") == 0 ? 3 : 2;
+static const struct term finding_activities[] = {
+	{ "new", 1, "Create" },
+	{ "closed", 3, "Close" },
+	{ "", 2, "Update" },
+};
+
+/* What a reaction does, by the tactics of D3FEND. */
+static const struct term remediations[] = {
+	{ "block_ip", 1, "Isolate" },
+	{ "block_port", 1, "Isolate" },
+	{ "cut", 1, "Isolate" },
+	{ "isolate", 1, "Isolate" },
+	{ "freeze", 1, "Isolate" },
+	{ "hold", 1, "Isolate" },
+	{ "kill", 2, "Evict" },
+	{ "restore_file", 3, "Restore" },
+	{ "restart", 3, "Restore" },
+	{ "", OTHER, "Other" },
+};
+
+static const struct term others[] = { { "", OTHER, "Other" } };
+static const struct term unknown[] = { { "", 0, "Unknown" } };
+
+static const struct term finding_states[] = {
+	{ "open", 1, "New" },
+	{ "acknowledged", 2, "In Progress" },
+	{ "closed", 4, "Resolved" },
+	{ "", OTHER, NULL },
+};
+
+static const struct term outcomes[] = {
+	{ "success", 1, "Success" },
+	{ "failure", 2, "Failure" },
+	{ "", 0, "Unknown" },
+};
+
+static const struct term *
+term_of(const struct term *terms, const char *ours)
+{
+	while (*terms->ours && strcmp(terms->ours, ours) != 0)
+		terms++;
+	return terms;
 }
 
 static json_int_t
@@ -105,44 +135,93 @@ put_evidence(json_t *doc, const json_t *record)
 	json_decref(process);
 }
 
+/* It wants to be told where a call came from; the log has who it was. */
+static void
+put_call(json_t *doc, const json_t *record)
+{
+	json_object_set_new(
+	    doc, "api", json_pack("{s:s}", "operation", siem_text(record, "event.action")));
+	json_object_set_new(
+	    doc, "src_endpoint", json_pack("{s:s}", "svc_name", "daemonsec-server"));
+}
+
+static void
+put_remediation(json_t *doc, const json_t *record)
+{
+	put_text(doc, "command_uid", siem_text(record, "event.id"));
+}
+
+/* By data set: the class, its category, what it calls what happened and what came of it. */
+static const struct class
+{
+	const char *dataset;
+	json_int_t class_uid, category_uid;
+	const char *class_name;
+	const struct term *activities, *states;
+	const char *activity, *state; /* the fields that these are read from */
+	void (*put)(json_t *doc, const json_t *record);
+} classes[] = {
+	{ "daemonsec.alert", 2004, 2, "Detection Finding", finding_activities, finding_states,
+	    "daemonsec.event", "daemonsec.status", put_finding },
+	{ "daemonsec.reaction", 7001, 7, "Remediation Activity", remediations, outcomes,
+	    "event.action", "event.outcome", put_remediation },
+	{ "daemonsec.audit", 6003, 6, "API Activity", others, unknown, "event.action", "",
+	    put_call },
+	{ "", 0, 0, "Base Event", others, unknown, "event.action", "", NULL },
+};
+
 static json_t *
-begin(const json_t *record, json_int_t class_uid, json_int_t category_uid, const char *name)
+begin(const json_t *record, const struct class *class)
 {
 	static const int severities[] = { 2, 3, 4, 5 };
-	json_int_t did = activity(record, class_uid);
+	const struct term *did = term_of(class->activities, siem_text(record, class->activity));
 
-	return json_pack(
-	    "{s:I, s:s, s:I, s:I, s:I, s:I, s:i, s:s, s:{s:s, s:s, s:{s:s, s:s, s:s}}}",
-	    "class_uid", class_uid, "class_name", name, "category_uid", category_uid, "activity_id",
-	    did, "type_uid", class_uid * 100 + did, "time", milliseconds(record, "@timestamp"),
+	return json_pack("{s:I, s:s, s:I, s:I, s:s, s:I, s:I, s:i, s:s, s:{s:s, s:s, s:[s], "
+			 "s:{s:s, s:s, s:s}}}",
+	    "class_uid", class->class_uid, "class_name", class->class_name, "category_uid",
+	    class->category_uid, "activity_id", did->id, "activity_name",
+	    did->id == OTHER ? siem_text(record, class->activity) : did->theirs, "type_uid",
+	    class->class_uid * 100 + did->id, "time", milliseconds(record, "@timestamp"),
 	    "severity_id", severities[route_severity(siem_text(record, "log.level")) & 3],
 	    "message", siem_text(record, "message"), "metadata", "version", "1.3.0", "uid",
-	    siem_text(record, "event.id"), "product", "name", "daemonsec-server", "vendor_name",
-	    "DaemonSec", "version", PACKAGE_VERSION);
+	    siem_text(record, "event.id"), "profiles", "host", "product", "name",
+	    "daemonsec-server", "vendor_name", "DaemonSec", "version", PACKAGE_VERSION);
+}
+
+/* Its number, and its word there; a word that it does not have, as it is. */
+static void
+put_state(json_t *doc, const json_t *record, const struct class *class)
+{
+	const char *ours = siem_text(record, class->state);
+	const struct term *state = term_of(class->states, ours);
+
+	json_object_set_new(doc, "status_id", json_integer(state->id));
+	put_text(doc, "status", state->theirs != NULL ? state->theirs : ours);
+	put_text(doc, "status_code", siem_text(record, "daemonsec.status"));
 }
 
 json_t *
 siem_ocsf(const json_t *record)
 {
-	const char *dataset = siem_text(record, "event.dataset");
-	size_t i = 0;
+	const char *dataset = siem_text(record, "event.dataset"), *user;
+	const struct class *class = classes;
 	json_t *doc;
 
-	while (*classes[i].dataset && strcmp(classes[i].dataset, dataset) != 0)
-		i++;
-	doc = begin(record, classes[i].class_uid, classes[i].category_uid, classes[i].class_name);
+	while (*class->dataset && strcmp(class->dataset, dataset) != 0)
+		class ++;
+	doc = begin(record, class);
 	if (doc == NULL)
 		return NULL;
 	if (*siem_text(record, "host.name"))
 		json_object_set_new(doc, "device",
 		    json_pack("{s:s, s:s, s:i}", "hostname", siem_text(record, "host.name"), "uid",
 			siem_text(record, "host.id"), "type_id", 1));
-	if (*siem_text(record, "user.name"))
-		json_object_set_new(doc, "actor",
-		    json_pack("{s:{s:s}}", "user", "name", siem_text(record, "user.name")));
-	put_text(doc, "status", siem_text(record, "daemonsec.status"));
-	if (classes[i].class_uid == 2004)
-		put_finding(doc, record);
+	user = siem_text(record, "user.name");
+	if (*user)
+		json_object_set_new(doc, "actor", json_pack("{s:{s:s}}", "user", "name", user));
+	put_state(doc, record, class);
+	if (class->put != NULL)
+		class->put(doc, record);
 	put_evidence(doc, record);
 	/* What OCSF has no place for. */
 	json_object_set(doc, "unmapped", json_object_get(record, "daemonsec"));

@@ -115,6 +115,9 @@ ecs_and_ocsf_are_documents_with_the_names_of_their_schemas(void **state)
 	assert_int_equal(siem_number(o, "severity_id"), 4);
 	assert_int_equal(siem_number(o, "time"), 2000);
 	assert_string_equal(siem_text(o, "finding_info.uid"), "alr_1");
+	assert_string_equal(siem_text(o, "activity_name"), "Create");
+	assert_int_equal(siem_number(o, "status_id"), 1);
+	assert_string_equal(siem_text(o, "status"), "New");
 	assert_string_equal(
 	    siem_text(json_array_get(json_object_get(o, "evidences"), 0), "process.file.name"),
 	    "sh");
@@ -122,6 +125,55 @@ ecs_and_ocsf_are_documents_with_the_names_of_their_schemas(void **state)
 	json_decref(o);
 	free(ecs);
 	free(ocsf);
+}
+
+/* Takes the record. */
+static json_t *
+as_ocsf(json_t *record)
+{
+	json_t *doc = siem_ocsf(record);
+
+	assert_non_null(doc);
+	json_decref(record);
+	return doc;
+}
+
+static void
+ocsf_gets_what_its_classes_require(void **state)
+{
+	struct reaction_row freeze = { .id = "rct_1",
+		.kind = "freeze",
+		.status = "verified",
+		.target = "process 7",
+		.by = "admin",
+		.updated_us = 1000000 };
+	struct audit_row change = { .number = 3,
+		.actor = "admin",
+		.action = "POST tokens",
+		.subject = "tok_1",
+		.time_us = 1000000 };
+	json_t *o;
+
+	(void)state;
+	o = as_ocsf(siem_record_reaction(&from, &freeze));
+	assert_int_equal(siem_number(o, "type_uid"), 700101);
+	assert_string_equal(siem_text(o, "activity_name"), "Isolate");
+	assert_string_equal(siem_text(o, "command_uid"), "rct_1");
+	assert_int_equal(siem_number(o, "status_id"), 1);
+	json_decref(o);
+	freeze.kind = "plugin";
+	freeze.status = "failed";
+	o = as_ocsf(siem_record_reaction(&from, &freeze));
+	assert_int_equal(siem_number(o, "type_uid"), 700199);
+	assert_string_equal(siem_text(o, "activity_name"), "plugin");
+	assert_int_equal(siem_number(o, "status_id"), 2);
+	json_decref(o);
+	o = as_ocsf(siem_record_audit(&from, &change));
+	assert_int_equal(siem_number(o, "type_uid"), 600399);
+	assert_string_equal(siem_text(o, "api.operation"), "POST tokens");
+	assert_string_equal(siem_text(o, "actor.user.name"), "admin");
+	assert_string_equal(siem_text(o, "src_endpoint.svc_name"), "daemonsec-server");
+	json_decref(o);
 }
 
 static void
@@ -220,6 +272,7 @@ main(void)
 		cmocka_unit_test(a_syslog_message_is_one_line_with_escaped_structured_data),
 		cmocka_unit_test(cef_escapes_bars_in_its_header_and_equal_signs_behind_it),
 		cmocka_unit_test(ecs_and_ocsf_are_documents_with_the_names_of_their_schemas),
+		cmocka_unit_test(ocsf_gets_what_its_classes_require),
 		cmocka_unit_test(what_is_not_utf8_becomes_a_document_all_the_same),
 		cmocka_unit_test(an_alert_is_told_when_something_about_it_is_news),
 		cmocka_unit_test(addresses_have_a_transport_a_host_and_a_port),
