@@ -14,7 +14,7 @@ import tempfile
 import urllib.request
 import xml.etree.ElementTree
 
-from forms import junit_flaws, sarif_flaws
+from forms import junit_flaws, keep, sarif_flaws
 from harness import Site, done, isolate, need, ok, program, say, skip_all, wait
 
 PERL_MODULE = "/usr/lib/nginx/modules/ngx_http_perl_module.so"
@@ -115,6 +115,8 @@ with Site({"detect.learning_min": "5s"}) as site:
         told(r)
     r = gate(site, bad, "--format", "sarif", "--location", "Docker file")
     doc = json.loads(r.stdout) if r.returncode == 1 else {}
+    keep("sarif.json", r.stdout)
+    keep("ecs-events.json", json.dumps(site.all("events")))
     ok(doc and not sarif_flaws(doc), "what SARIF has is as its schema says")
     say("\n".join(sarif_flaws(doc)))
     results = doc["runs"][0]["results"] if doc else []
@@ -139,6 +141,7 @@ with Site({"detect.learning_min": "5s"}) as site:
               "one that starts a shell fails, with what, how often elsewhere, and what is normal"):
         told(r)
     r = again("--format", "junit")
+    keep("junit.xml", r.stdout)
     root = xml.etree.ElementTree.fromstring(r.stdout) if r.returncode == 1 else None
     suite = root.find("testsuite") if root is not None else None
     ok(suite is not None and not junit_flaws(root), "what JUnit has is as its schema says")

@@ -16,6 +16,7 @@ import sys
 import threading
 import warnings
 
+from forms import keep
 from harness import Site, done, isolate, ok, program, skip_all, wait
 from notify_rows import put_alert, put_host
 
@@ -135,6 +136,7 @@ def mails(site, box, hook):
     stamp, signature = (p.partition("=")[2] for p in headers["X-DaemonSec-Signature-256"].split(","))
     want = hmac.new(b"key of the hook", stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
     event = json.loads(body)
+    keep("cloudevent.json", json.dumps({"headers": {k.lower(): v for k, v in headers.items()}, "body": body.decode()}))
     ok(hmac.compare_digest(want, signature) and event["specversion"] == "1.0" and
        event["type"] == "org.daemonsec.alert.new" and event["data"]["alert"]["id"] == "alr_0001",
        "signed, as a CloudEvent")

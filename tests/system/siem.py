@@ -11,6 +11,7 @@ import struct
 import subprocess
 import threading
 
+from forms import keep
 from harness import TOP, Process, Site, done, isolate, need, ok, say, wait
 from notify_rows import put_alert, put_host
 
@@ -217,6 +218,7 @@ def file_of_lines(site, path):
     ok(first and first[0]["event"]["kind"] == "alert" and first[0]["ecs"]["version"] and
        first[0]["threat"]["technique"]["id"] == ["T1059.004"] and first[0]["daemonsec"]["peers"]["of"] == 312,
        "a file has a document of the Elastic Common Schema a line")
+    keep("ecs-records.json", json.dumps(docs(path)))
     os.rename(path, path + ".1")
     put_alert(site, 200)
     ok(wait(lambda: [d["event"]["id"] for d in docs(path) if d["event"]["kind"] == "alert"] == ["alr_0200"], 10),
