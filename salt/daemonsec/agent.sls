@@ -4,13 +4,14 @@ daemonsec-agent:
   pkg.purged: []
 {%- else %}
 daemonsec-agent-package:
-  pkg.{{ "latest" if daemonsec.state == "latest" else "installed" }}:
-    {%- if daemonsec.packages.get("daemonsec-agent") %}
+  {%- if daemonsec.packages.get("daemonsec-agent") %}
+  pkg.installed: # pkg.latest takes no sources; a newer file is an upgrade here, too
     - sources:
       - daemonsec-agent: {{ daemonsec.packages["daemonsec-agent"] }}
-    {%- else %}
+  {%- else %}
+  pkg.{{ "latest" if daemonsec.state == "latest" else "installed" }}:
     - name: daemonsec-agent
-    {%- endif %}
+  {%- endif %}
 
 {%- set general = {"general": {"labels": labels}} %}
 /etc/daemonsec/conf.d/50-salt.conf:
@@ -20,14 +21,10 @@ daemonsec-agent-package:
     - context:
         config: {{ salt["slsutil.merge"](general, daemonsec.agent_config) | json }}
     - mode: "0644"
+    # With the new file's name behind it, before it takes the place of the old one.
+    - check_cmd: daemonsec-agent --check-config -c
     - require:
       - pkg: daemonsec-agent-package
-
-daemonsec-agent-checked:
-  cmd.run:
-    - name: daemonsec-agent --check-config
-    - onchanges:
-      - file: /etc/daemonsec/conf.d/50-salt.conf
 
 {%- if daemonsec.token %}
 # For this host alone and one use; the agent wipes it.
@@ -49,8 +46,6 @@ daemonsec-agent-checked:
 daemonsec-agent:
   service.running:
     - enable: true
-    - require:
-      - cmd: daemonsec-agent-checked
     - watch:
       - file: /etc/daemonsec/conf.d/50-salt.conf
 {%- endif %}

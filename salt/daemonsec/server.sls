@@ -5,13 +5,14 @@ daemonsec-server:
 {%- else %}
 {%- for package in ["daemonsec-ctl", "daemonsec-server"] %}
 {{ package }}-package:
-  pkg.{{ "latest" if daemonsec.state == "latest" else "installed" }}:
-    {%- if daemonsec.packages.get(package) %}
+  {%- if daemonsec.packages.get(package) %}
+  pkg.installed: # pkg.latest takes no sources; a newer file is an upgrade here, too
     - sources:
       - {{ package }}: {{ daemonsec.packages[package] }}
-    {%- else %}
+  {%- else %}
+  pkg.{{ "latest" if daemonsec.state == "latest" else "installed" }}:
     - name: {{ package }}
-    {%- endif %}
+  {%- endif %}
 {%- endfor %}
 
 /etc/daemonsec/server.conf.d/50-salt.conf:
@@ -21,20 +22,14 @@ daemonsec-server:
     - context:
         config: {{ daemonsec.server_config | json }}
     - mode: "0644"
+    # With the new file's name behind it, before it takes the place of the old one.
+    - check_cmd: daemonsec-server --check-config -c
     - require:
       - pkg: daemonsec-server-package
-
-daemonsec-server-checked:
-  cmd.run:
-    - name: daemonsec-server --check-config
-    - onchanges:
-      - file: /etc/daemonsec/server.conf.d/50-salt.conf
 
 daemonsec-server:
   service.running:
     - enable: true
-    - require:
-      - cmd: daemonsec-server-checked
     - watch:
       - file: /etc/daemonsec/server.conf.d/50-salt.conf
 {%- endif %}

@@ -85,6 +85,8 @@ def flaws(text, more=()):
         for state, args in body.items():
             if state not in STATES:
                 wrong.append(f"{name}: {state}")
+            if state == "pkg.latest" and any("sources" in arg for arg in args):
+                wrong.append(f"{name}: pkg.latest takes no sources")
             for arg in args:
                 for requisite in REQUISITES:
                     wrong += [f"{name}: {requisite} {k}: {v}" for one in arg.get(requisite, []) if isinstance(arg, dict)
