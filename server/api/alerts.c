@@ -337,7 +337,7 @@ list_assignee(const struct user_row *row, void *ctx)
 {
 	struct call *c = ctx;
 
-	if (row->disabled)
+	if (row->disabled || !call_page_has(c, row->name))
 		return 0;
 	ds_json_object(&c->json);
 	ds_json_put_string(&c->json, "name", row->name);
@@ -352,12 +352,13 @@ alerts_assignees(struct call *c)
 {
 	int r;
 
-	call_begin_items(c);
+	if (!call_begin_page(c))
+		return;
 	r = c->cfg->backend->access->each_user(c->worker->reader, list_assignee, c);
 	if (r < 0)
 		call_error(c, r, "cannot read the users");
 	else
-		call_end_items(c, NULL);
+		call_end_page(c);
 }
 
 /* Accepted: expected from now on, at the scope asked for. */

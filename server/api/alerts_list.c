@@ -154,20 +154,13 @@ list_alert(const struct alert_row *row, void *ctx)
 	return 0;
 }
 
-static bool
-read_status(struct call *c, const char **ret)
+/* One of the description's; NULL: any. */
+static const char *
+status_of(const struct call *c)
 {
-	*ret = c->get(c->request, "status");
-	if (*ret == NULL || **ret == '\0' || strcmp(*ret, "all") == 0) {
-		*ret = NULL;
-		return true;
-	}
-	if (strcmp(*ret, "open") == 0 || strcmp(*ret, "acknowledged") == 0 ||
-	    strcmp(*ret, "closed") == 0)
-		return true;
-	call_problem(c, 400, "parameter",
-	    "status: expected open, acknowledged, closed or all, not \"%s\"", *ret);
-	return false;
+	const char *status = c->get(c->request, "status");
+
+	return status == NULL || *status == '\0' || strcmp(status, "all") == 0 ? NULL : status;
 }
 
 /* What the store can leave out; list_alert() decides. */
@@ -195,20 +188,21 @@ void
 alerts_list(struct call *c)
 {
 	struct listing l = { .c = c };
-	const char *status, *before = c->get(c->request, "cursor");
+	const char *before;
 	struct query_list what;
 	struct query *q;
 	int r;
 
 	if (!call_limit(c, 100, &l.left) || !call_time(c, "since", &l.since_us) ||
-	    !call_time(c, "until", &l.until_us) || !read_status(c, &status) || !read_cause(c, &l))
+	    !call_time(c, "until", &l.until_us) || !call_id_cursor(c, "alr_", &before) ||
+	    !read_cause(c, &l))
 		return;
 	q = call_query(c, &query_alerts);
 	if (q == NULL)
 		return;
 	l.query = q;
-	narrow(&l, status, &what);
-	what.filter.before_id = before != NULL && *before ? before : NULL;
+	narrow(&l, status_of(c), &what);
+	what.filter.before_id = before;
 	call_begin_items(c);
 	r = c->cfg->backend->lists->alerts(c->worker->reader, &what.filter, list_alert, &l);
 	query_free(q);

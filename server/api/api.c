@@ -8,7 +8,7 @@
 
 #include "lib/clock.h"
 #include "server/api/auth.h"
-#include "server/api/bodies.h"
+#include "server/api/described.h"
 #include "server/api/follow.h"
 #include "server/api/gate.h"
 #include "server/api/hooks.h"
@@ -32,7 +32,7 @@ struct api {
 	struct auth *auth;
 	struct access *access;
 	struct signin signin;
-	struct bodies *bodies;
+	struct described *described;
 	struct hooks *hooks;
 	struct follow *follow;
 	struct http *http;
@@ -130,8 +130,8 @@ start(struct api *api, char *why, size_t size)
 		return r;
 	}
 	openapi = openapi_get(&size_of_openapi);
-	api->bodies = bodies_new(openapi, size_of_openapi);
-	if (api->bodies == NULL) {
+	api->described = described_new(openapi, size_of_openapi);
+	if (api->described == NULL) {
 		snprintf(why, size, "no memory");
 		return -ENOMEM;
 	}
@@ -180,7 +180,7 @@ api_stop(struct api *api)
 	follow_free(api->follow);
 	auth_free(api->auth);
 	access_free(api->access);
-	bodies_free(api->bodies);
+	described_free(api->described);
 	hooks_free(api->hooks);
 	free(api);
 }
@@ -235,10 +235,10 @@ api_signin(struct api *api)
 	return &api->signin;
 }
 
-const struct bodies *
-api_bodies(const struct api *api)
+const struct described *
+api_described(const struct api *api)
 {
-	return api->bodies;
+	return api->described;
 }
 
 const struct hooks *

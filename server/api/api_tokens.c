@@ -93,14 +93,21 @@ api_tokens_list(struct call *c)
 
 	if (rows == NULL)
 		return;
-	call_begin_items(c);
+	if (!call_begin_page(c)) {
+		json_decref(rows);
+		return;
+	}
 	json_array_foreach(rows, i, row)
 	{
+		const char *id = json_string_value(json_object_get(row, "id"));
+
+		if (!call_page_has(c, id != NULL ? id : ""))
+			continue;
 		ds_json_object(&c->json);
 		put_members(&c->json, row);
 		ds_json_end(&c->json);
 	}
-	call_end_items(c, NULL);
+	call_end_page(c);
 	json_decref(rows);
 }
 

@@ -15,6 +15,7 @@
 #include "server/store/writer.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include <strings.h>
 
 #define AUDIT_DETAIL_MAX 4000u /* bytes */
+#define ID_LETTERS       "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 static const struct {
 	unsigned status;
@@ -135,7 +137,21 @@ call_number_cursor(struct call *c, uint64_t *ret)
 	if (text == NULL || *text == '\0')
 		return true;
 	*ret = strtoull(text, &end, 10);
-	if (*end == '\0' && *text >= '0' && *text <= '9')
+	if (*end == '\0' && *text >= '0' && *text <= '9' && *ret <= INT64_MAX)
+		return true;
+	call_problem(c, 400, "parameter", "cursor: use next_cursor of the page before");
+	return false;
+}
+
+bool
+call_id_cursor(struct call *c, const char *prefix, const char **ret)
+{
+	const char *text = c->get(c->request, "cursor");
+	size_t len = strlen(prefix);
+
+	*ret = text != NULL && *text != '\0' ? text : NULL;
+	if (*ret == NULL || (strncmp(text, prefix, len) == 0 && text[len] != '\0' &&
+				text[len + strspn(text + len, ID_LETTERS)] == '\0'))
 		return true;
 	call_problem(c, 400, "parameter", "cursor: use next_cursor of the page before");
 	return false;
@@ -202,6 +218,47 @@ call_end_items(struct call *c, const char *next_cursor)
 	ds_json_end(&c->json);
 	ds_json_put_string(&c->json, "next_cursor", next_cursor);
 	ds_json_end(&c->json);
+}
+
+bool
+call_begin_page(struct call *c)
+{
+	const char *cursor = c->get(c->request, "cursor");
+
+	if (!call_limit(c, UINT_MAX, &c->page.left))
+		return false;
+	c->page.after = cursor != NULL && *cursor ? cursor : NULL;
+	c->page.has_begun = true;
+	call_begin_items(c);
+	return true;
+}
+
+bool
+call_page_has(struct call *c, const char *key)
+{
+	if (!c->page.has_begun)
+		return true;
+	if (c->page.after != NULL) {
+		if (strcmp(c->page.after, key) == 0)
+			c->page.after = NULL;
+		return false;
+	}
+	c->page.has_more |= c->page.left == 0;
+	if (c->page.left == 0)
+		return false;
+	c->page.left--;
+	snprintf(c->page.last, sizeof(c->page.last), "%s", key);
+	return true;
+}
+
+void
+call_end_page(struct call *c)
+{
+	if (c->page.after != NULL)
+		call_problem(c, 400, "parameter",
+		    "cursor: use next_cursor of the page before; or what it names is gone");
+	else
+		call_end_items(c, c->page.has_more ? c->page.last : NULL);
 }
 
 void

@@ -53,6 +53,12 @@ struct call {
 	char peer[64];               /* the client's address, without port */
 	/* for the audit log, where they are not the caller's name and the {id} */
 	const char *actor, *subject;
+	struct {
+		const char *after; /* ?cursor=, until its item was seen; NULL: from here on */
+		unsigned left;
+		bool has_begun, has_more;
+		char last[200];    /* key of the last item on it */
+	} page;                    /* of a list that is read whole */
 	struct request_row repeat; /* its Idempotency-Key; valid when has_repeat */
 	bool has_repeat;
 	bool has_changed; /* something was committed */
@@ -79,12 +85,21 @@ DS_MUST_CHECK bool call_limit(struct call *c, unsigned fallback, unsigned *ret);
 DS_MUST_CHECK bool call_time(struct call *c, const char *name, uint64_t *ret);
 /* ?cursor= of collections in the order of numbers; 0 when absent. */
 DS_MUST_CHECK bool call_number_cursor(struct call *c, uint64_t *ret);
+/* ?cursor= of collections in the order of ids, which begin with `prefix`; NULL when absent. */
+DS_MUST_CHECK bool call_id_cursor(struct call *c, const char *prefix, const char **ret);
 /* ?q= in the schema; NULL and a problem with the column when it is wrong. */
 DS_MUST_CHECK struct query *call_query(struct call *c, const struct query_schema *schema);
 
 /* {"items":[ ... then ],"next_cursor":...} with the cursor, or null. */
 void call_begin_items(struct call *c);
 void call_end_items(struct call *c, const char *next_cursor);
+
+/* The same for a list that is read whole: ?limit= (all without it) and ?cursor= choose what is
+ * answered.  False: a problem was written. */
+DS_MUST_CHECK bool call_begin_page(struct call *c);
+/* Whether the next item, by what tells it from the others, is on the page; yes outside of one. */
+DS_MUST_CHECK bool call_page_has(struct call *c, const char *key);
+void call_end_page(struct call *c);
 
 /* Members of the body; `fallback` when absent.  A wrong type is a problem and false. */
 DS_MUST_CHECK bool call_text(

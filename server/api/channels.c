@@ -81,8 +81,11 @@ put_channel(struct call *c, const char *name, const struct channel_config *cfg)
 	struct message_counts n;
 	struct last last = { 0 };
 	struct ds_json *j = &c->json;
-	int r = see_channel(c, name, cfg, &n, &last);
+	int r;
 
+	if (!call_page_has(c, name))
+		return 0;
+	r = see_channel(c, name, cfg, &n, &last);
 	if (r < 0)
 		return r;
 	ds_json_object(j);
@@ -107,13 +110,14 @@ channels_list(struct call *c)
 	const struct ds_conf_named *all = &c->cfg->server->channels;
 	int r = 0;
 
-	call_begin_items(c);
+	if (!call_begin_page(c))
+		return;
 	for (size_t i = 0; i < all->len && r == 0; i++)
 		r = put_channel(c, all->items[i].name, all->items[i].value);
 	if (r < 0)
 		call_error(c, r, "cannot read the messages");
 	else
-		call_end_items(c, NULL);
+		call_end_page(c);
 }
 
 void

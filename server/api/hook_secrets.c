@@ -136,13 +136,18 @@ hooks_list(struct call *c)
 		call_error(c, -EIO, "cannot read the hooks");
 		return;
 	}
-	call_begin_items(c);
+	if (!call_begin_page(c)) {
+		json_decref(all);
+		return;
+	}
 	for (size_t i = 0; i < sections_of(c)->len; i++) {
+		if (!call_page_has(c, sections_of(c)->items[i].name))
+			continue;
 		ds_json_object(&c->json);
 		put_hook(c, i, all);
 		ds_json_end(&c->json);
 	}
-	call_end_items(c, NULL);
+	call_end_page(c);
 	json_decref(all);
 }
 

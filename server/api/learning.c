@@ -60,6 +60,8 @@ put_expectation(const struct expectation_row *row, void *ctx)
 	char text[KEY_MAX + 40], id[32];
 
 	snprintf(id, sizeof(id), "exp_%llu", (unsigned long long)row->number);
+	if (!call_page_has(c, id))
+		return 0;
 	key_text(row->kind, row->key, row->key_size, text, sizeof(text));
 	ds_json_object(j);
 	ds_json_put_string(j, "id", id);
@@ -97,12 +99,13 @@ expectations_list(struct call *c)
 {
 	int r;
 
-	call_begin_items(c);
+	if (!call_begin_page(c))
+		return;
 	r = c->cfg->backend->learning->each_expectation(c->worker->reader, put_expectation, c);
 	if (r < 0)
 		call_error(c, r, "cannot read the expectations");
 	else
-		call_end_items(c, NULL);
+		call_end_page(c);
 }
 
 struct undoing {
@@ -209,6 +212,8 @@ put_deployment(const struct deployment_row *row, void *ctx)
 	char id[32];
 
 	snprintf(id, sizeof(id), "dpl_%llu", (unsigned long long)row->number);
+	if (!call_page_has(c, id))
+		return 0;
 	ds_json_object(j);
 	ds_json_put_string(j, "id", id);
 	ds_json_put_string(j, "daemon", row->daemon[0] ? row->daemon : NULL);
@@ -234,12 +239,13 @@ deployments_list(struct call *c)
 {
 	int r;
 
-	call_begin_items(c);
+	if (!call_begin_page(c))
+		return;
 	r = c->cfg->backend->learning->each_deployment(c->worker->reader, put_deployment, c);
 	if (r < 0)
 		call_error(c, r, "cannot read the deployments");
 	else
-		call_end_items(c, NULL);
+		call_end_page(c);
 }
 
 static int

@@ -60,6 +60,8 @@ list_model(const struct model_row *row, void *ctx)
 {
 	struct call *c = ctx;
 
+	if (!call_page_has(c, row->id))
+		return 0;
 	ds_json_object(&c->json);
 	put_row(&c->json, row);
 	ds_json_end(&c->json);
@@ -72,13 +74,14 @@ models_list(struct call *c)
 	const char *daemon = c->get(c->request, "daemon");
 	int r;
 
-	call_begin_items(c);
+	if (!call_begin_page(c))
+		return;
 	r = c->cfg->backend->models->each(
 	    c->worker->reader, daemon != NULL && *daemon ? daemon : NULL, list_model, c);
 	if (r < 0)
 		call_error(c, r, "cannot read the models");
 	else
-		call_end_items(c, NULL);
+		call_end_page(c);
 }
 
 /* As people know the number. */
@@ -448,8 +451,11 @@ models_forget(struct call *c)
 static int
 put_job(const struct job_row *row, void *ctx)
 {
-	struct ds_json *j = &((struct call *)ctx)->json;
+	struct call *c = ctx;
+	struct ds_json *j = &c->json;
 
+	if (!call_page_has(c, row->id))
+		return 0;
 	ds_json_object(j);
 	ds_json_put_string(j, "id", row->id);
 	ds_json_put_string(j, "kind", row->kind);
@@ -471,12 +477,13 @@ jobs_list(struct call *c)
 {
 	int r;
 
-	call_begin_items(c);
+	if (!call_begin_page(c))
+		return;
 	r = c->cfg->backend->models->each_job(c->worker->reader, put_job, c);
 	if (r < 0)
 		call_error(c, r, "cannot read the jobs");
 	else
-		call_end_items(c, NULL);
+		call_end_page(c);
 }
 
 void

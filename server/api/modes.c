@@ -24,7 +24,11 @@ put_mode(const struct mode_row *row, void *ctx)
 {
 	struct call *c = ctx;
 	struct ds_json *j = &c->json;
+	char key[sizeof(c->page.last)];
 
+	snprintf(key, sizeof(key), "%u|%s|%s", row->host, row->label, row->daemon);
+	if (!call_page_has(c, key))
+		return 0;
 	ds_json_object(j);
 	ds_json_put_string(j, "mode", row->mode);
 	if (row->host > 0)
@@ -42,12 +46,13 @@ modes_list(struct call *c)
 {
 	int r;
 
-	call_begin_items(c);
+	if (!call_begin_page(c))
+		return;
 	r = c->cfg->backend->reactions->each_mode(c->worker->reader, put_mode, c);
 	if (r < 0)
 		call_error(c, r, "cannot read the modes");
 	else
-		call_end_items(c, NULL);
+		call_end_page(c);
 }
 
 /* ---- what speaks against it */
@@ -237,8 +242,8 @@ refuse(struct call *c, const struct promotion *p)
 	ds_json_put_string(&c->json, "type", "urn:daemonsec:problem:not-ready");
 	ds_json_put_string(&c->json, "title", "Conflict");
 	ds_json_put_uint(&c->json, "status", 409);
-	ds_json_put_string(&c->json, "detail",
-	    "automation is not ready for this; force overrides what is listed");
+	ds_json_put_string(
+	    &c->json, "detail", "automation is not ready for this; force overrides what is listed");
 	put_blockers(c, "blockers", p->blockers);
 	ds_json_end(&c->json);
 }

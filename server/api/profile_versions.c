@@ -42,8 +42,11 @@ put_version(const struct profile_version_row *row, void *ctx)
 {
 	struct call *c = ctx;
 	struct ds_json *j = &c->json;
-	char hash[65] = "";
+	char hash[65] = "", key[24];
 
+	snprintf(key, sizeof(key), "%llu", (unsigned long long)row->number);
+	if (!call_page_has(c, key))
+		return 0;
 	for (size_t i = 0; i < sizeof(row->sha256); i++)
 		snprintf(hash + 2 * i, 3, "%02x", row->sha256[i]);
 	ds_json_object(j);
@@ -76,12 +79,13 @@ profile_versions_list(struct call *c)
 
 	if (!daemons_find(c, &host, daemon))
 		return;
-	call_begin_items(c);
+	if (!call_begin_page(c))
+		return;
 	r = c->cfg->backend->versions->each(c->worker->reader, host, daemon, put_version, c);
 	if (r < 0)
 		call_error(c, r, "cannot read the versions");
 	else
-		call_end_items(c, NULL);
+		call_end_page(c);
 }
 
 /* ---- going back */

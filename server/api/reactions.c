@@ -165,9 +165,9 @@ reactions_list(struct call *c)
 	int r;
 
 	if (!call_limit(c, 100, &l.left) || !call_time(c, "since", &f.since_us) ||
-	    !read_status(c, &f.status) || !read_host(c, &f.host))
+	    !call_id_cursor(c, "rct_", &f.before_id) || !read_status(c, &f.status) ||
+	    !read_host(c, &f.host))
 		return;
-	f.before_id = c->get(c->request, "cursor");
 	f.alert_id = c->get(c->request, "alert");
 	if (f.alert_id != NULL && !f.alert_id[0])
 		f.alert_id = NULL;

@@ -7,8 +7,8 @@
  */
 #include "server/api/request.h"
 
-#include "server/api/bodies.h"
 #include "server/api/call.h"
+#include "server/api/described.h"
 #include "server/api/follow.h"
 #include "server/api/repeat.h"
 #include "server/api/routes.h"
@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 
 #define BODY_DEPTH_MAX 32u
+#define PARAMETERS_MAX 16u
 
 struct request *
 request_new(struct http *http, struct listener *listener, struct MHD_Connection *connection)
@@ -216,11 +217,60 @@ is_shallow(const char *text, size_t len)
 	return true;
 }
 
+/* ---- parameters of the query */
+
+struct parameters {
+	struct call *call;
+	const char *names[PARAMETERS_MAX];
+	unsigned len;
+};
+
+static enum MHD_Result
+refuse_parameter(struct call *c, const char *why)
+{
+	call_problem(c, 400, "parameter", "%s", why);
+	return MHD_NO;
+}
+
+/* Each that is taken once, and has no NUL behind which something hides. */
+static enum MHD_Result
+see_parameter(void *ctx, enum MHD_ValueKind kind, const char *name, size_t name_size,
+    const char *value, size_t value_size)
+{
+	struct parameters *p = ctx;
+	const struct described *d = api_described(p->call->worker->api);
+	char why[DESCRIBED_WHY_MAX];
+
+	(void)kind;
+	if (strlen(name) != name_size || (value != NULL && strlen(value) != value_size))
+		return refuse_parameter(p->call, "a parameter has a NUL");
+	for (unsigned i = 0; i < p->len; i++)
+		if (strcmp(p->names[i], name) == 0 || p->len == PARAMETERS_MAX)
+			return refuse_parameter(
+			    p->call, "a parameter is there twice, or too many are");
+	p->names[p->len++] = name;
+	if (!described_takes(d, p->call->route, name, value != NULL ? value : "", why))
+		return refuse_parameter(p->call, why);
+	return MHD_YES;
+}
+
+static bool
+check_parameters(struct request *r, struct call *c)
+{
+	struct parameters p = { .call = c };
+
+	/* Probes and scrapers at the root may have parameters of their own. */
+	if (*c->route->path == '/')
+		return true;
+	MHD_get_connection_values_n(r->connection, MHD_GET_ARGUMENT_KIND, see_parameter, &p);
+	return c->status < 400;
+}
+
 /* 40 bytes of a name are enough to recognise it. */
 static bool
 has_no_stranger(struct call *c)
 {
-	const char *name = bodies_stranger(api_bodies(c->worker->api), c->route, c->body);
+	const char *name = described_stranger(api_described(c->worker->api), c->route, c->body);
 
 	if (name != NULL)
 		call_problem(c, 400, "body", "unknown member \"%.40s\"", name);
@@ -285,7 +335,7 @@ request_work(struct request *r, struct call_worker *worker, struct follow *follo
 	c.status = 200;
 	c.type = "application/json";
 	ds_json_init(&c.json, c.out);
-	if (read_body(r, &c))
+	if (check_parameters(r, &c) && read_body(r, &c))
 		run(&c, &r->body);
 	if (c.type[12] == 'j' && c.follow == NULL && ds_json_done(&c.json) < 0)
 		call_error(&c, c.json.error ? c.json.error : -EINVAL, "the answer");

@@ -188,8 +188,8 @@ route_find(const char *method, const char *url, char *ret_id, size_t size, bool 
 		if (strcmp(method, r->method) == 0 ||
 		    (strcmp(method, "HEAD") == 0 && strcmp(r->method, "GET") == 0))
 			return r;
-		used += (size_t)snprintf(ret_allow + used, used < 64 ? 64 - used : 0, "%s%s",
-		    used ? ", " : "", r->method);
+		used += (size_t)snprintf(ret_allow + used, used < 64 ? 64 - used : 0, "%s%s%s",
+		    used ? ", " : "", r->method, strcmp(r->method, "GET") == 0 ? ", HEAD" : "");
 		used = DS_MIN(used, 63);
 		*ret_path_known = true;
 	}

@@ -20,6 +20,8 @@ put_rule(struct call *c, const struct rule *rule, const struct rule_row *row)
 {
 	struct ds_json *j = &c->json;
 
+	if (!call_page_has(c, rule->id))
+		return;
 	ds_json_object(j);
 	ds_json_put_string(j, "id", rule->id);
 	ds_json_put_string(j, "title", rule->title);
@@ -58,7 +60,10 @@ rules_list(struct call *c)
 	char why[200];
 	int r = ours != NULL ? rules_add(ours, rules_builtin, why, sizeof(why)) : -ENOMEM;
 
-	call_begin_items(c);
+	if (!call_begin_page(c)) {
+		rules_free(ours);
+		return;
+	}
 	for (size_t i = 0; r == 0 && i < rules_len(ours); i++)
 		put_rule(c, rules_get(ours, i), NULL);
 	if (r == 0)
@@ -67,7 +72,7 @@ rules_list(struct call *c)
 	if (r < 0)
 		call_error(c, r, "cannot read the rules");
 	else
-		call_end_items(c, NULL);
+		call_end_page(c);
 }
 
 struct importing {

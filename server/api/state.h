@@ -10,7 +10,7 @@
 
 struct access;
 struct auth;
-struct bodies;
+struct described;
 struct hooks;
 struct signin;
 
@@ -30,7 +30,7 @@ struct rates {
 
 /* schema/api.yaml as JSON. */
 const char *openapi_get(size_t *ret_size);
-const struct bodies *api_bodies(const struct api *api);
+const struct described *api_described(const struct api *api);
 const struct hooks *api_hooks(const struct api *api);
 uint64_t api_started_us(const struct api *api);
 const char *api_url(const struct api *api);

@@ -51,6 +51,8 @@ list_token(const struct token_row *row, void *ctx)
 {
 	struct call *c = ctx;
 
+	if (!call_page_has(c, row->id))
+		return 0;
 	ds_json_object(&c->json);
 	put_token(&c->json, row);
 	ds_json_end(&c->json);
@@ -62,12 +64,13 @@ tokens_list(struct call *c)
 {
 	int r;
 
-	call_begin_items(c);
+	if (!call_begin_page(c))
+		return;
 	r = c->cfg->backend->each_token(c->worker->reader, list_token, c);
 	if (r < 0)
 		call_error(c, r, "cannot read the tokens");
 	else
-		call_end_items(c, NULL);
+		call_end_page(c);
 }
 
 /* ---- making one */

@@ -38,6 +38,8 @@ list_user(const struct user_row *row, void *ctx)
 {
 	struct call *c = ctx;
 
+	if (!call_page_has(c, row->name))
+		return 0;
 	ds_json_object(&c->json);
 	put_user(&c->json, row);
 	ds_json_end(&c->json);
@@ -49,12 +51,13 @@ users_list(struct call *c)
 {
 	int r;
 
-	call_begin_items(c);
+	if (!call_begin_page(c))
+		return;
 	r = c->cfg->backend->access->each_user(c->worker->reader, list_user, c);
 	if (r < 0)
 		call_error(c, r, "cannot read the users");
 	else
-		call_end_items(c, NULL);
+		call_end_page(c);
 }
 
 static int

@@ -10,6 +10,7 @@ import subprocess
 import time
 
 from harness import BUILD, Site, done, hold_to_contract, isolate, ok, say, skip_all, wait
+from person import Person
 
 HTTP = ("127.0.0.1", 7480)
 STORE_EVENTS = os.path.join(BUILD, "tests", "system", "store_events")
@@ -155,6 +156,97 @@ def every_route(site, contract, admin):
     ok(writes > 25, f"a viewer may call none of the {writes} that change something")
 
 
+def compared(site, contract):
+    """What the tests compare answers with does find what is wrong."""
+    alerts, hosts, tokens = (site.get(path) for path in ("alerts", "hosts", "enrolment-tokens"))
+    flaws = [("hosts", hosts, "items.0.colour", "red"), ("alerts", alerts, "items.0.status", "opened"),
+             ("alerts", alerts, "items.0.created", "yesterday"), ("alerts", alerts, "items.0.created", "2026-02-30T25:00:00Z"),
+             ("alerts", alerts, "items.0.score", "97"), ("alerts", alerts, "items.0.id", None),
+             ("alerts", alerts, "items.0.host.address", "192.0.2.1"), ("hosts", hosts, "items.0.id", "not a uuid"),
+             ("hosts", hosts, "items.0.certificate", []), ("enrolment-tokens", tokens, "items.0.hash", "00"),
+             ("enrolment-tokens", tokens, "next_cursor", None), ("hosts", hosts, "total", 3)]
+    missed = [f[2:] for f in flaws if not contract.notices("GET", *f)]
+    ok(not contract.usable or not missed, f"a member too many, too few, of another type or format is noticed {missed}")
+    ok(not contract.check("GET", "alerts", 200, "application/json", alerts), "and nothing else is")
+
+
+CURSORS = ["x", "-1", "1.5", "'", "%00", "99999999999999999999", "18446744073709551615", "alr_%27", "a" * 5000]
+
+
+def parameters(contract, admin):
+    """What a GET does not take, or takes in another form, is refused by name; HEAD answers as GET does, without the body."""
+    wrong = []
+
+    def refuses(path, query, name):
+        status, _, doc = admin.ask("GET", f"{path}?{query}")
+        if status != 400 or doc["type"].rpartition(":")[2] not in ("parameter", "query-syntax") or name not in doc["detail"]:
+            wrong.append((path, query[:40], status))
+
+    for method, path, operation, root in contract.operations():
+        if method != "GET" or root:
+            continue
+        given = [contract.resolve(p) for p in operation.get("parameters", [])]
+        forms = {p["name"]: contract.resolve(p["schema"]) for p in given if p["in"] == "query"}
+        there = path.replace("{id}", "x")
+        refuses(there, "stauts=open", "stauts")
+        for name, form in forms.items():
+            refuses(there, f"{name}={form.get('enum', [1])[0]}&{name}=1", "twice")
+            refuses(there, f"{name}=1%002", "NUL")
+            if "enum" in form:
+                refuses(there, f"{name}=nonsense", name)
+            if form.get("type") == "integer":
+                for text in ("", "0", "-1", "1.5", "1e2", "%201", "0x1", "9" * 30, form["maximum"] + 1):
+                    refuses(there, f"{name}={text}", name)
+        for text in CURSORS if "cursor" in forms and "{" not in path else []:
+            refuses(path, f"cursor={text}", "NUL" if "%00" in text else "cursor")
+        if path != "/stream":
+            head, get = Client(admin.token).ask("HEAD", there), admin.ask("GET", there)
+            if head[0] != get[0] or head[2] != b"" or head[1]["Content-Type"] != get[1]["Content-Type"]:
+                wrong.append(("HEAD " + path, head[0], get[0]))
+    ok(not wrong, f"a parameter that is none, is there twice, or has another form is refused by its name {wrong[:3]}")
+    ok(Client(None).ask("GET", "/healthz?verbose&a=1&a=2", root=True)[0] == 200, "but of a probe")
+    allow = {m: admin.ask(m, "/enrolment-tokens")[1]["Allow"] for m in ("OPTIONS", "TRACE", "PUT", "get")}
+    ok(set(allow.values()) == {"GET, HEAD, POST"}, f"other methods are told which there are {allow}")
+
+
+def pages(site, admin):
+    """Lists that are short have pages, too."""
+    for name in ("ann", "bob", "cem"):
+        site.post("users", {"name": name, "password": "tulip sofa 42"})
+        site.post("api-tokens", {"name": name})
+        site.post("deployments", {"daemon": name})
+        site.post("modes", {"mode": "monitor", "daemon": name})
+    lists = ["users", "api-tokens", "deployments", "modes", "rules", "enrolment-tokens", "alerts/assignees"]
+    whole = {path: site.get(path) for path in lists}
+    ok(all(len(w["items"]) >= 2 and w["next_cursor"] is None for w in whole.values()), "without a limit a short list is whole")
+    ok(all(site.all(path, limit=1) == whole[path]["items"] == site.all(path, limit=2) for path in lists), "pages of it join")
+    ok(all(len(site.get(path, limit=1)["items"]) == 1 for path in lists), "a page has no more than was asked for")
+    ok(all(admin.ask("GET", f"/{path}?limit=1&cursor=nobody")[0] == 400 for path in lists), "and begins behind what there is")
+
+
+def nobody_else(site, contract):
+    """Each operation by tokens that count no more, and each change by a cookie alone."""
+    short, gone = site.post("api-tokens", {"scopes": ["*"], "ttl": 1}), site.post("api-tokens", {"scopes": ["*"]})
+    site.request("DELETE", "api-tokens/" + gone["id"])
+    site.post("users", {"name": "root2", "role": "admin", "password": "tulip sofa 42"})
+    person = Person()
+    person.sign_in("root2", "tulip sofa 42")
+    wait(lambda: Client(short["token"]).ask("GET", "/session")[0] == 401, 10)
+    wrong = []
+    for method, path, operation, root in contract.operations():
+        if root or operation.get("security") == []:
+            continue
+        path, body = path.replace("{id}", "x"), {} if method in ("POST", "PATCH") else None
+        for token in (short["token"], gone["token"], "dsk_x", "x"):
+            status, h, doc = Client(token, contract).ask(method, path, body)
+            if status != 401 or doc["type"] != "urn:daemonsec:problem:token" or h["WWW-Authenticate"] != "Bearer":
+                wrong.append((method, path, status))
+        status, doc = person.ask(method, path[1:], body, X_CSRF_Token=None) if method != "GET" else (403, {"type": "csrf"})
+        if status != 403 or not doc["type"].endswith("csrf"):
+            wrong.append((method, path, status, "a cookie alone"))
+    ok(not wrong, f"expired, revoked and made-up tokens open nothing, a cookie alone changes nothing {wrong[:3]}")
+
+
 def hostile(site, contract, admin):
     """In every path and query parameter: refused or harmless, and always a description of what is wrong."""
     strange = []
@@ -198,6 +290,10 @@ def main():
         conditional(admin)
         idempotent(site, admin)
         bounded(site, admin)
+        pages(site, admin)
+        compared(site, contract)
+        parameters(contract, admin)
+        nobody_else(site, contract)
         every_route(site, contract, admin)
         hostile(site, contract, admin)
     missing = [f"{m} {p}" for m, p, _, _ in contract.operations() if (m, p) not in contract.seen]

@@ -7,7 +7,7 @@
 
 A member that the description does not have is wrong too, although clients skip it: the dashboard's types are made of
 the description. Without python3-jsonschema nothing is checked and `usable` is False."""
-import copy, json, os
+import base64, copy, json, os, re
 
 try:
     import jsonschema
@@ -16,6 +16,20 @@ except ImportError:
 
 TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 ITEMS = 5  # of a page are checked; they are made by the same lines
+
+# jsonschema checks a format only where a package for it is there, and is silent where it is not: these are ours.
+FORMATS = {
+    "date-time": re.compile(r"\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?Z").fullmatch,
+    "uuid": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch,
+    "byte": lambda text: base64.b64decode(text, validate=True) is not None,
+}
+
+
+def format_checker():
+    checker = jsonschema.FormatChecker(formats=())
+    for name, is_one in FORMATS.items():
+        checker.checks(name, ValueError)(lambda v, is_one=is_one: not isinstance(v, str) or bool(is_one(v)))
+    return checker
 
 
 def close(schema):
@@ -60,7 +74,7 @@ class Contract:
             schema = close(copy.deepcopy(schema))
             if isinstance(schema, dict):
                 schema = dict(schema, components=self.components)
-            self.validators[key] = jsonschema.Draft202012Validator(schema)
+            self.validators[key] = jsonschema.Draft202012Validator(schema, format_checker=format_checker())
         return self.validators[key]
 
     def resolve(self, part):
@@ -92,6 +106,21 @@ class Contract:
             document = dict(document, items=document["items"][:ITEMS])
         errors = self.validator((method, pattern, status, kind), content[kind]["schema"]).iter_errors(document)
         return self.note(*[f"{where}: {'/'.join(map(str, e.absolute_path))}: {e.message[:200]}" for e in errors])
+
+    def notices(self, method, path, document, member, value):
+        """Whether a document would be wrong with another value of a member ("a.b"; None: without it)."""
+        other = at = copy.deepcopy(document)
+        *way, last = [int(p) if p.isdigit() else p for p in member.split(".")]
+        for part in way:
+            at = at[part]
+        if value is None:
+            del at[last]
+        else:
+            at[last] = value
+        wrong = list(self.wrong)
+        found = self.check(method, path, 200, "application/json", other)
+        self.wrong = wrong
+        return bool(found)
 
     def note(self, *errors):
         self.wrong += [e for e in errors if e not in self.wrong]

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/api/auth.h"
-#include "server/api/bodies.h"
+#include "server/api/described.h"
 #include "server/api/routes.h"
 
 #include <ctype.h>
@@ -20,7 +20,7 @@ members_that_a_route_does_not_know_are_named(void **state)
 	static const char api[] =
 	    "{\"paths\":{\"/alerts/{id}/ack\":{\"post\":{\"requestBody\":{\"$ref\":\"#/parts/Note\"}}}},"
 	    "\"parts\":{\"Note\":{\"content\":{\"application/json\":{\"schema\":{\"properties\":{\"note\":{}}}}}}}}";
-	struct bodies *b = bodies_new(api, sizeof(api) - 1);
+	struct described *b = described_new(api, sizeof(api) - 1);
 	char id[32], allow[64];
 	bool known;
 	const struct route *ack = route_find("POST", "/api/v1/alerts/x/ack", id, 32, &known, allow);
@@ -30,14 +30,55 @@ members_that_a_route_does_not_know_are_named(void **state)
 
 	(void)state;
 	assert_non_null(b);
-	assert_null(bodies_stranger(b, ack, good));
-	assert_string_equal(bodies_stranger(b, ack, bad), "nota");
-	assert_string_equal(bodies_stranger(b, approve, good), "note");
-	assert_null(bodies_new("{}", 2));
-	assert_null(bodies_new("x", 1));
+	assert_null(described_stranger(b, ack, good));
+	assert_string_equal(described_stranger(b, ack, bad), "nota");
+	assert_string_equal(described_stranger(b, approve, good), "note");
+	assert_null(described_new("{}", 2));
+	assert_null(described_new("x", 1));
 	json_decref(good);
 	json_decref(bad);
-	bodies_free(b);
+	described_free(b);
+}
+
+static void
+parameters_that_a_route_does_not_take_are_refused_with_a_reason(void **state)
+{
+	static const char api[] =
+	    "{\"paths\":{\"/alerts\":{\"parameters\":[{\"$ref\":\"#/parts/limit\"}],\"get\":{\"parameters\":["
+	    "{\"name\":\"status\",\"in\":\"query\",\"schema\":{\"enum\":[\"open\",\"closed\",\"all\"]}},"
+	    "{\"name\":\"Last-Event-ID\",\"in\":\"header\",\"schema\":{}}]}}},"
+	    "\"parts\":{\"limit\":{\"name\":\"limit\",\"in\":\"query\","
+	    "\"schema\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000}}}}";
+	static const struct {
+		const char *name, *value, *why; /* NULL: it is taken */
+	} cases[] = {
+		{ "status", "open", NULL },
+		{ "status", "", NULL },
+		{ "status", "opened", "status: expected open, closed or all, not \"opened\"" },
+		{ "stauts", "open", "unknown parameter \"stauts\"" },
+		{ "Last-Event-ID", "1", "unknown parameter \"Last-Event-ID\"" },
+		{ "limit", "1000", NULL },
+		{ "limit", "0", "limit: expected a number from 1 to 1000, not \"0\"" },
+		{ "limit", "1.5", "limit: expected a number from 1 to 1000, not \"1.5\"" },
+		{ "limit", "", "limit: expected a number from 1 to 1000, not \"\"" },
+		{ "limit", "99999999999999999999",
+		    "limit: expected a number from 1 to 1000, not \"99999999999999999999\"" },
+	};
+	struct described *d = described_new(api, sizeof(api) - 1);
+	char id[32], allow[64], why[DESCRIBED_WHY_MAX];
+	bool known;
+	const struct route *r = route_find("GET", "/api/v1/alerts", id, 32, &known, allow);
+
+	(void)state;
+	assert_non_null(d);
+	for (size_t i = 0; i < DS_LEN(cases); i++) {
+		bool takes = described_takes(d, r, cases[i].name, cases[i].value, why);
+
+		assert_int_equal(takes, cases[i].why == NULL);
+		if (!takes)
+			assert_string_equal(why, cases[i].why);
+	}
+	described_free(d);
 }
 
 static const struct route *
@@ -88,7 +129,7 @@ another_method_is_told_which_would_do(void **state)
 	(void)state;
 	assert_null(route_find("PUT", "/api/v1/enrolment-tokens", id, 32, &known, allow));
 	assert_true(known);
-	assert_string_equal(allow, "GET, POST");
+	assert_string_equal(allow, "GET, HEAD, POST");
 }
 
 static void
@@ -268,6 +309,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_that_a_route_does_not_know_are_named),
+		cmocka_unit_test(parameters_that_a_route_does_not_take_are_refused_with_a_reason),
 		cmocka_unit_test(a_path_and_a_method_find_a_row),
 		cmocka_unit_test(other_paths_find_none),
 		cmocka_unit_test(another_method_is_told_which_would_do),
