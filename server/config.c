@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/config.h"
+
+#include "lib/cidr.h"
 #include "server/api/hook.h"
 #include "server/notify/channel.h"
 #include "server/notify/siem_form.h"
@@ -39,6 +41,9 @@ const struct ds_conf_option server_options[] = {
 	    NULL, false,
 	    "requests a second that one user, token or (not signed in) address may make, over five "
 	    "seconds; 0: any number" },
+	{ "api", "trusted_proxies", DS_CONF_STRING, AT(api_trusted_proxies), "", 0, 0, NULL, false,
+	    "networks, separated by commas, of proxies whose X-Forwarded-For tells where a request comes "
+	    "from: for the waits of those who fail to sign in or ask too much; empty: nobody's" },
 	{ "api", "web_root", DS_CONF_STRING, AT(api_web_root), DS_DATADIR "/web", 0, 0, NULL, false,
 	    "directory of the dashboard's files, read at start; empty: no dashboard, only the API" },
 	{ "api", "public_url", DS_CONF_STRING, AT(public_url), "", 0, 0, NULL, false,
@@ -288,6 +293,12 @@ server_config_check(const struct server_config *cfg, char *ret_why, size_t size)
 	}
 	if (!cfg->api_tls_cert[0] != !cfg->api_tls_key[0]) {
 		snprintf(ret_why, size, "[api] tls_cert and tls_key are needed both, or neither");
+		return -EINVAL;
+	}
+	if (ds_cidr_check(cfg->api_trusted_proxies) < 0) {
+		snprintf(ret_why, size,
+		    "[api] trusted_proxies: expected networks like 192.0.2.0/24, not \"%s\"",
+		    cfg->api_trusted_proxies);
 		return -EINVAL;
 	}
 	if (channels_check(&cfg->channels, ret_why, size) < 0)

@@ -21,6 +21,7 @@ struct server_config {
 	char *api_listen;              /* [api] address:port; empty: no HTTP */
 	char *api_unix;                /* socket path; empty: none */
 	char *api_tls_cert, *api_tls_key;
+	char *api_trusted_proxies;       /* networks of those whose X-Forwarded-For counts */
 	int64_t api_requests_per_second; /* of a caller; 0: any number */
 	char *api_web_root;              /* the dashboard's files; empty: none */
 	int64_t engine;                  /* [storage] enum server_engine */

@@ -39,6 +39,7 @@ struct api {
 	uint64_t started_us;
 	char url[160];
 	_Atomic bool reload_failed;
+	_Atomic uint64_t searches_cancelled;
 	/* tick's own: events taken in, of the last seconds */
 	uint64_t sample_events[SAMPLES], sample_ms[SAMPLES];
 	unsigned samples;
@@ -251,6 +252,18 @@ const struct http_stats *
 api_http_stats(const struct api *api)
 {
 	return http_get_stats(api->http);
+}
+
+void
+api_search_cancelled(struct api *api)
+{
+	api->searches_cancelled++;
+}
+
+uint64_t
+api_searches_cancelled(const struct api *api)
+{
+	return api->searches_cancelled;
 }
 
 unsigned

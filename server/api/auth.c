@@ -21,7 +21,7 @@
 struct token {
 	char id[40], owner[CALLER_NAME_MAX];
 	uint8_t hash[32];
-	uint64_t expires_us; /* 0: never */
+	uint64_t made_us, expires_us; /* expires 0: never */
 	char scopes[CALLER_SCOPES_MAX][CALLER_SCOPE_MAX];
 	unsigned scopes_len;
 };
@@ -89,6 +89,7 @@ static bool
 read_token(json_t *row, struct token *ret)
 {
 	const char *hash = json_string_value(json_object_get(row, "hash"));
+	const char *made = json_string_value(json_object_get(row, "created"));
 	const char *expires = json_string_value(json_object_get(row, "expires"));
 	const char *id = json_string_value(json_object_get(row, "id")),
 		   *owner = json_string_value(json_object_get(row, "owner"));
@@ -98,6 +99,8 @@ read_token(json_t *row, struct token *ret)
 	*ret = (struct token){ 0 };
 	if (hash == NULL || !from_hex(hash, ret->hash, sizeof(ret->hash)) ||
 	    json_is_true(json_object_get(row, "revoked")))
+		return false;
+	if (made != NULL && ds_clock_parse(made, &ret->made_us) < 0)
 		return false;
 	if (expires != NULL && ds_clock_parse(expires, &ret->expires_us) < 0)
 		return false;
@@ -198,7 +201,9 @@ find_token(const struct tokens *t, const uint8_t hash[32], uint64_t now_us, stru
 			found = &t->items[i];
 	if (found == NULL || (found->expires_us != 0 && now_us >= found->expires_us))
 		return -EACCES;
-	*ret = (struct caller){ .kind = CALLER_TOKEN, .scopes_len = found->scopes_len };
+	*ret = (struct caller){
+		.kind = CALLER_TOKEN, .made_us = found->made_us, .scopes_len = found->scopes_len
+	};
 	name_of(found, ret->name);
 	memcpy(ret->principal, found->owner, sizeof(ret->principal));
 	memcpy(ret->scopes, found->scopes, sizeof(ret->scopes));

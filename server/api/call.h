@@ -50,7 +50,7 @@ struct call {
 	const struct route *route;
 	const struct caller *caller; /* of kind CALLER_NOBODY where a route is open to anybody */
 	const char *cookie;          /* the secret of the caller's session, or "" */
-	char peer[64];               /* the client's address, without port */
+	const char *peer;            /* the client's address, without port */
 	/* for the audit log, where they are not the caller's name and the {id} */
 	const char *actor, *subject;
 	struct {

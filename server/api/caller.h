@@ -31,6 +31,7 @@ struct caller {
 	/* Who is behind it: the user, also by a token that the user made; CALLER_LOCAL for the unix
 	 * socket and tokens made there; "": not known (a token of an older version). */
 	char principal[CALLER_NAME_MAX];
+	uint64_t made_us; /* a token: when */
 	const char *role; /* static, or NULL: tokens */
 	/* Of the user who made a token: it may no more than its maker may now.  NULL: no bound. */
 	const struct role *bound;

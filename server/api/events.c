@@ -8,6 +8,7 @@
 #include "server/api/ecs.h"
 #include "server/api/follow.h"
 #include "server/api/routes.h"
+#include "server/api/state.h"
 #include "server/store/bookmark.h"
 #include "server/store/writer.h"
 
@@ -68,6 +69,13 @@ put_search(struct ds_json *j, const struct search_result *r)
 	ds_json_end(j);
 }
 
+static void
+count_cancelled(struct call *c, int r, const struct search_result *result)
+{
+	if (r >= 0 && result->stopped != NULL && c->is_gone(c->request))
+		api_search_cancelled(c->worker->api);
+}
+
 /* {"items":[... : 0 or -errno. */
 static int
 search_once(struct call *c, struct search *what, struct search_result *ret)
@@ -119,6 +127,7 @@ search(struct call *c, struct search *what)
 	what->is_cancelled = is_cancelled;
 	what->ctx = c;
 	r = search_page(c, what, &result);
+	count_cancelled(c, r, &result);
 	if (r < 0) {
 		call_error(c, r, "the search failed");
 		return;
@@ -273,6 +282,7 @@ events_histogram(struct call *c)
 	what.is_cancelled = is_gone;
 	what.ctx = &h;
 	r = searcher_run(c->worker->searcher, &what, &result);
+	count_cancelled(c, r, &result);
 	query_free(q);
 	if (r < 0)
 		call_error(c, r, "the search failed");

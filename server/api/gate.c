@@ -67,7 +67,8 @@ is_peer(const struct request *r, struct caller *ret)
 	return true;
 }
 
-/* A token of somebody who may not sign in any more is nobody's. */
+/* A token of somebody who may not sign in any more is nobody's; nor is it that of another who got
+ * the name later. */
 static bool
 has_maker(const struct gate *g, struct caller *c)
 {
@@ -75,7 +76,8 @@ has_maker(const struct gate *g, struct caller *c)
 
 	if (c->principal[0] == '\0' || strcmp(c->principal, CALLER_LOCAL) == 0)
 		return true;
-	if (!access_user(g->access, c->principal, &maker) || maker.disabled)
+	if (!access_user(g->access, c->principal, &maker) || maker.disabled ||
+	    maker.created_us > c->made_us)
 		return false;
 	c->bound = maker.role;
 	return true;

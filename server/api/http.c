@@ -130,15 +130,11 @@ static void
 keep_pace(struct request *r)
 {
 	struct http *h = r->http;
-	char who[CALLER_NAME_MAX];
+	const char *who = r->caller.kind == CALLER_NOBODY ? r->peer : r->caller.name;
 	uint64_t wait_us;
 
 	if (r->caller.kind == CALLER_PEER)
 		return;
-	if (r->caller.kind == CALLER_NOBODY)
-		request_peer(r, who, sizeof(who));
-	else
-		snprintf(who, sizeof(who), "%s", r->caller.name);
 	wait_us = pace_take(&h->pace, who, (unsigned)h->cfg.cfg->server->api_requests_per_second,
 	    ds_clock_monotonic_ms() * 1000);
 	if (wait_us == 0)
@@ -232,6 +228,7 @@ handle(void *ctx, struct MHD_Connection *connection, const char *url, const char
 			return MHD_NO;
 		*request_ctx = r;
 		set_deadline(connection, true);
+		request_find_peer(r, l->http->cfg.cfg->server->api_trusted_proxies);
 		begin(r, url, method, version);
 		return r->status != 0 ? request_answer(r, connection) : MHD_YES;
 	}

@@ -161,6 +161,8 @@ put_store(struct call *c)
 	counter(c, "http_requests_refused_total", h->refused, "Requests without the right to ask.");
 	counter(c, "http_requests_failed_total", h->failed, "Requests answered with 5xx.");
 	counter(c, "http_timeouts_total", h->timeouts, "Connections whose request never ended.");
+	counter(c, "searches_cancelled_total", api_searches_cancelled(c->worker->api),
+	    "Searches that ended because their client had gone.");
 	gauge(c, "http_connections", (double)h->connections, "Connections to this API now.");
 	gauge(c, "http_followers", api_followers(c->worker->api), "Streams of events now.");
 	gauge(c, "start_time_seconds", (double)api_started_us(c->worker->api) / 1e6,

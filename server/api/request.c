@@ -16,6 +16,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,37 @@ request_problem(struct request *r, unsigned status, const char *type, const char
 }
 
 /* ---- headers */
+
+static enum MHD_Result
+see_forwarded(void *ctx, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	const char **newest = ctx;
+
+	(void)kind;
+	if (strcasecmp(key, "X-Forwarded-For") == 0)
+		*newest = value;
+	return MHD_YES;
+}
+
+void
+request_find_peer(struct request *r, const char *proxies)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *a = info != NULL ? info->client_addr : NULL;
+	const char *forwarded = NULL;
+	char address[PEER_MAX] = "local";
+
+	if (a != NULL && a->sa_family == AF_INET)
+		(void)inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)a)->sin_addr,
+		    address, sizeof(address));
+	else if (a != NULL && a->sa_family == AF_INET6)
+		(void)inet_ntop(AF_INET6,
+		    &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, address,
+		    sizeof(address));
+	MHD_get_connection_values(r->connection, MHD_HEADER_KIND, see_forwarded, &forwarded);
+	peer_of(address, forwarded, proxies, r->peer);
+}
 
 struct framing {
 	unsigned lengths, encodings, hosts, types;
@@ -167,30 +199,15 @@ connection_fd(struct MHD_Connection *connection)
 	return info != NULL ? info->connect_fd : -1;
 }
 
-void
-request_peer(const struct request *r, char *ret, size_t size)
-{
-	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const struct sockaddr *a = info != NULL ? info->client_addr : NULL;
-
-	snprintf(ret, size, "local");
-	if (a != NULL && a->sa_family == AF_INET)
-		(void)inet_ntop(
-		    AF_INET, &((const struct sockaddr_in *)(const void *)a)->sin_addr, ret, size);
-	else if (a != NULL && a->sa_family == AF_INET6)
-		(void)inet_ntop(AF_INET6,
-		    &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, ret, size);
-}
-
-/* libmicrohttpd does not look at a suspended connection; its descriptor stays open meanwhile. */
+/* libmicrohttpd does not look at a suspended connection; its descriptor stays open meanwhile.  What
+ * the client sent before it went, such as the last word of TLS, may still be unread. */
 static bool
 is_gone(void *request)
 {
 	struct request *r = request;
-	char byte;
+	struct pollfd p = { .fd = connection_fd(r->connection), .events = POLLRDHUP };
 
-	return recv(connection_fd(r->connection), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	return poll(&p, 1, 0) > 0;
 }
 
 /* Nesting of a JSON text is bounded before a parser that recurses sees it. */
@@ -331,7 +348,7 @@ request_work(struct request *r, struct call_worker *worker, struct follow *follo
 	c.cookie = r->cookie;
 	c.raw = r->body.data;
 	c.raw_size = r->body.len;
-	request_peer(r, c.peer, sizeof(c.peer));
+	c.peer = r->peer;
 	c.status = 200;
 	c.type = "application/json";
 	ds_json_init(&c.json, c.out);

@@ -11,6 +11,7 @@
 #include "lib/mailbox.h"
 #include "server/api/access.h"
 #include "server/api/answer.h"
+#include "server/api/peer.h"
 
 #include <microhttpd.h>
 #include <stdbool.h>
@@ -33,6 +34,8 @@ struct request {
 	char id[REQUEST_ID_MAX];
 	bool dispatched; /* a pool thread has it, or had it */
 	struct ds_buf body;
+	char peer[PEER_MAX]; /* the client's address, for those who fail to sign in, or ask too much
+			      */
 	struct caller caller;
 	char cookie[ACCESS_SECRET_TEXT]; /* the session's secret; "": none */
 	/* answer */
@@ -54,13 +57,13 @@ struct request *request_new(
 void request_free(struct request *r);
 /* Fills the answer with a problem. */
 void request_problem(struct request *r, unsigned status, const char *type, const char *detail);
+/* Fills r->peer; `proxies` are the networks of those who may say whom they heard. */
+void request_find_peer(struct request *r, const char *proxies);
 /* Whether headers and method are such that everybody between us and the client reads the same
  * request.  False: a problem was written. */
 bool request_check_headers(struct request *r, const char *method, const char *version);
 /* On a pool thread: parses the body and calls the route's function; may begin a stream. */
 void request_work(struct request *r, struct call_worker *worker, struct follow *follow);
-/* The address of the client, without the port: for those who fail to sign in, or ask too much. */
-void request_peer(const struct request *r, char *ret, size_t size);
 /* Hands the answer to libmicrohttpd. */
 enum MHD_Result request_answer(struct request *r, struct MHD_Connection *connection);
 

@@ -7,6 +7,7 @@
  * (HttpOnly, SameSite=Strict) and the page gets the token that goes into X-CSRF-Token.
  */
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "lib/tls.h"
 #include "server/api/gate.h"
 #include "server/api/routes.h"
@@ -19,7 +20,9 @@
 #include <unistd.h>
 
 #define SESSION_US (12 * UINT64_C(3600) * 1000000)
-#define CHECKS_MAX 2
+#define CHECKS_MAX                                                                     \
+	2 /* and one more for those who have a session: strangers do not keep them out \
+	   */
 
 struct change {
 	const struct access_user *login;   /* signed in, or proved again; NULL: neither */
@@ -109,31 +112,75 @@ put_session(struct call *c, const struct caller *who, const char *secret)
 
 /* ---- whether a password is right */
 
+/* False: it has to wait for ms, and a problem was written. */
+static bool
+need_no_wait(struct call *c, uint64_t ms, const char *why)
+{
+	if (ms == 0)
+		return true;
+	c->retry_after_s = (unsigned)(ms / 1000 + 1);
+	call_problem(c, 429, "too-many", "%s: wait %u s", why, c->retry_after_s);
+	return false;
+}
+
 static bool
 wait_first(struct call *c, struct signin *s, const char *name)
 {
 	uint64_t now_ms = ds_clock_monotonic_ms();
 	uint64_t ms = DS_MAX(throttle_wait(&s->throttle, throttle_key(c->peer, name), now_ms),
 	    throttle_wait(&s->throttle, throttle_key(c->peer, NULL), now_ms));
+	int max = c->caller->kind == CALLER_SESSION ? CHECKS_MAX + 1 : CHECKS_MAX;
 
-	if (ms == 0 && atomic_fetch_add(&s->checks, 1) < CHECKS_MAX)
+	if (!need_no_wait(c, ms, "too many wrong passwords"))
+		return false;
+	if (atomic_fetch_add(&s->checks, 1) < max)
 		return true;
-	if (ms == 0)
-		atomic_fetch_sub(&s->checks, 1);
-	c->retry_after_s = ms > 0 ? (unsigned)(ms / 1000 + 1) : 1;
-	call_problem(c, 429, "too-many",
-	    ms > 0 ? "too many wrong passwords: wait %u s" : "others sign in just now: wait %u s",
-	    c->retry_after_s);
-	return false;
+	atomic_fetch_sub(&s->checks, 1);
+	return need_no_wait(c, 1, "others sign in just now");
+}
+
+/* Whose second factor is tried: from wherever, since who tries knows the password. */
+static uint64_t
+factor_key(const char *name)
+{
+	return throttle_key("second factor", name);
 }
 
 static void
-count_failure(struct call *c, struct signin *s, const char *name)
+refuse(struct call *c, struct signin *s, const char *name, const char *type, const char *why)
 {
+	static struct ds_log_rate rate;
 	uint64_t now_ms = ds_clock_monotonic_ms();
 
 	throttle_failed(&s->throttle, &throttle_user, throttle_key(c->peer, name), now_ms);
 	throttle_failed(&s->throttle, &throttle_address, throttle_key(c->peer, NULL), now_ms);
+	if (ds_log_pass(&rate, 30))
+		ds_log(WARN, "a password or code was refused", "user=\"%s\" peer=%s what=%s", name,
+		    c->peer, type);
+	call_problem(c, 401, type, "%s", why);
+}
+
+/* The second factor of a user whose password is right; false: a problem was written. */
+static bool
+prove_code(struct call *c, struct signin *s, const char *code, struct access_user *user)
+{
+	uint64_t key = factor_key(user->name), now_ms = ds_clock_monotonic_ms(), step;
+
+	if (*code == '\0') {
+		call_problem(c, 401, "totp", "the code of the second factor is needed");
+		return false;
+	}
+	if (!need_no_wait(c, throttle_wait(&s->throttle, key, now_ms), "too many wrong codes"))
+		return false;
+	step = totp_check(user->totp, code, ds_clock_wall_us(), user->totp_step);
+	if (step == 0) {
+		throttle_failed(&s->throttle, &throttle_user, key, now_ms);
+		refuse(c, s, user->name, "totp", "the code is wrong, or was used already");
+		return false;
+	}
+	throttle_passed(&s->throttle, key);
+	user->totp_step = step;
+	return true;
 }
 
 /* The password, and the code where the user has a second factor; on success *ret_user has the
@@ -144,30 +191,17 @@ prove(struct call *c, const char *name, const char *password, struct access_user
 	struct signin *s = api_signin(c->worker->api);
 	const char *code;
 	bool known = access_user(api_access(c->worker->api), name, ret_user), right;
-	uint64_t step;
 
 	if (!call_text(c, "totp", "", 16, &code) || !wait_first(c, s, name))
 		return false;
 	right = password_check(password, known && !ret_user->disabled ? ret_user->password : "");
 	atomic_fetch_sub(&s->checks, 1);
 	if (!right) {
-		count_failure(c, s, name);
-		call_problem(c, 401, "password", "user or password is wrong");
+		refuse(c, s, name, "password", "user or password is wrong");
 		return false;
 	}
-	if (ret_user->has_totp) {
-		if (*code == '\0') {
-			call_problem(c, 401, "totp", "the code of the second factor is needed");
-			return false;
-		}
-		step = totp_check(ret_user->totp, code, ds_clock_wall_us(), ret_user->totp_step);
-		if (step == 0) {
-			count_failure(c, s, name);
-			call_problem(c, 401, "totp", "the code is wrong, or was used already");
-			return false;
-		}
-		ret_user->totp_step = step;
-	}
+	if (ret_user->has_totp && !prove_code(c, s, code, ret_user))
+		return false;
 	throttle_passed(&s->throttle, throttle_key(c->peer, name));
 	return true;
 }
@@ -393,8 +427,14 @@ session_totp(struct call *c)
 	const char *secret, *code;
 	bool removed;
 
-	if (!need_session(c, &user) || !call_text(c, "secret", "", 64, &secret) ||
-	    !call_text(c, "code", "", 16, &code) || !call_flag(c, "remove", false, &removed))
+	if (!need_session(c, &user))
+		return;
+	if (user.must_change) {
+		call_problem(c, 403, "password-change", "choose a password of your own first");
+		return;
+	}
+	if (!call_text(c, "secret", "", 64, &secret) || !call_text(c, "code", "", 16, &code) ||
+	    !call_flag(c, "remove", false, &removed))
 		return;
 	if (!removed && *secret == '\0') {
 		offer(c);

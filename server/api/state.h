@@ -38,6 +38,9 @@ struct auth *api_auth(const struct api *api);
 struct access *api_access(const struct api *api);
 struct signin *api_signin(struct api *api);
 const struct http_stats *api_http_stats(const struct api *api);
+/* Searches that ended because their client had gone: one more, and how many. */
+void api_search_cancelled(struct api *api);
+uint64_t api_searches_cancelled(const struct api *api);
 unsigned api_followers(const struct api *api);
 bool api_reload_failed(const struct api *api);
 void api_get_rates(const struct api *api, struct rates *ret);

@@ -9,9 +9,15 @@
 static int
 run_user_put(struct store *s, const struct user_row *row)
 {
+	/* Somebody may have signed in since the row was read: their code stays used. */
 	static const char sql[] =
-	    "INSERT OR REPLACE INTO user(name, role, password, totp, totp_step, created_us, login_us,"
-	    " disabled, must_change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+	    "INSERT INTO user(name, role, password, totp, totp_step, created_us, login_us, disabled,"
+	    " must_change) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(name) DO UPDATE SET"
+	    " role = excluded.role, password = excluded.password, totp = excluded.totp,"
+	    " totp_step = CASE WHEN totp = excluded.totp THEN max(totp_step, excluded.totp_step)"
+	    " ELSE excluded.totp_step END,"
+	    " login_us = max(login_us, excluded.login_us), disabled = excluded.disabled,"
+	    " must_change = excluded.must_change";
 
 	return db_do(&s->control, sql, "tttbuuuii", row->name, row->role, row->password, row->totp,
 	    row->has_totp ? (size_t)ACCESS_TOTP_SIZE : (size_t)0, row->totp_step, row->created_us,

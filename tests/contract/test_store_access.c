@@ -163,6 +163,8 @@ a_code_counts_once_and_a_disabled_user_does_not_sign_in(void **state)
 	assert_int_equal(a->user_put(f->store, &off), 0);
 	assert_int_equal(a->user_login(f->store, "ada", 9, 78), yes);
 	assert_int_equal(a->user_login(f->store, "ada", 9, 78), 0);
+	put_user(f, "ada", "$y$ written by who had not seen that code used");
+	assert_int_equal(a->user_login(f->store, "ada", 9, 78), 0);
 	assert_int_equal(a->user_login(f->store, "ada", 9, 0), yes);
 	assert_int_equal(a->user_login(f->store, "eve", 9, 0), 0);
 	assert_int_equal(a->user_login(f->store, "bob", 9, 0), 0);

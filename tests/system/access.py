@@ -41,6 +41,7 @@ def first_admin(site):
     ok(all(a in p.attributes for a in ("__Host-ds=", "Secure", "HttpOnly", "SameSite=Strict", "Path=/")),
        "the cookie is the browser's own")
     ok(kind(p.ask("GET", "status")) == (403, "password-change"), "it opens nothing before it is changed")
+    ok(kind(p.ask("POST", "session/totp", {})) == (403, "password-change"), "not even a second factor")
     ok(p.ask("POST", "session/password", {"current": password, "new": "short"})[0] == 400, "a weak one is refused")
     other, stolen = Person(), Person()
     other.sign_in("admin", password)
@@ -100,6 +101,34 @@ def second_factor(admin):
     ok(kind(Person().sign_in("admin", NEW, totp=code)) == (401, "totp"), "which counts once")
     ok(p.ask("POST", "session/totp", {"remove": True})[0] == 200 and Person().sign_in("admin", NEW)[0] == 201,
        "and it can be removed")
+
+
+def behind_a_proxy(site, admin):
+    """Who guesses through a proxy that is trusted waits alone, and cannot pass for somebody else."""
+    def sign_in(password, heard, **more):
+        return kind(Person("127.0.0.7").ask("POST", "session", {"user": "admin", "password": password, **more}, X_Forwarded_For=heard))
+
+    for i in range(7):
+        answer = sign_in("guess guess guess", f"192.0.2.{i}, 198.51.100.7")
+    ok(answer == (429, "too-many"), f"who guesses behind a proxy waits, whatever they say of themselves {answer}")
+    ok(sign_in(NEW, "198.51.100.8")[0] == 201, "who comes through it from elsewhere does not")
+    ok("peer=198.51.100.7" in site.process.text() and "192.0.2.3" not in site.process.text(), "the log names who it was")
+    for i in range(7):
+        answer = kind(Person("127.0.0.8").ask("POST", "session", {"user": "nobody", "password": "x"}, X_Forwarded_For=f"192.0.2.{i}"))
+    ok(answer == (429, "too-many"), "the word of a proxy that is not ours counts for nothing")
+
+
+def codes(admin):
+    """Who knows a password and guesses the code waits wherever they come from."""
+    admin.ask("POST", "users", {"name": "twice", "role": "viewer", "password": "open sesame twice"})
+    p = Person()
+    p.sign_in("twice", "open sesame twice")
+    secret = p.ask("POST", "session/totp", {})[1]["secret"]
+    ok(p.ask("POST", "session/totp", {"secret": secret, "code": code_of(secret, -1)})[0] == 200, "a second factor is set")
+    wrong = next(c for c in ("000000", "111111", "222222", "333333") if c not in (code_of(secret, n) for n in range(-2, 4)))
+    answers = [kind(Person(f"127.0.1.{i}").sign_in("twice", "open sesame twice", totp=wrong)) for i in range(7)]
+    ok(answers[:6] == [(401, "totp")] * 6 and answers[6] == (429, "too-many"), f"six codes from six addresses, and then a wait {answers}")
+    ok(kind(Person("127.0.1.9").sign_in("twice", "not the password")) == (401, "password"), "which who does not know the password cannot bring about")
 
 
 def waiting():
@@ -175,6 +204,9 @@ def makers(admin):
     ok(by_token("users") == (403, "scope") and by_token("alerts")[0] == 200, "not when its maker is a viewer")
     admin.ask("PATCH", "users/second", {"disabled": True})
     ok(by_token("alerts") == (401, "token"), "nor anything when its maker is locked out")
+    admin.ask("DELETE", "users/second")
+    admin.ask("POST", "users", {"name": "second", "role": "admin", "password": "open sesame second"})
+    ok(by_token("alerts") == (401, "token"), "nor when another has the name of a maker who was removed")
 
 
 def step_up(site, contract, admin):
@@ -236,11 +268,13 @@ def audit(site, admin):
 
 isolate()
 contract = hold_to_contract()
-with Site() as site:
+with Site({"api.trusted_proxies": "127.0.0.7, 10.0.0.0/8"}) as site:
     admin = first_admin(site)
     forged(admin)
     roles(admin)
     second_factor(admin)
+    codes(admin)
+    behind_a_proxy(site, admin)
     waiting()
     ended(site, admin)
     makers(admin)

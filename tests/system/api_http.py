@@ -6,6 +6,8 @@ import gzip
 import http.client
 import json
 import os
+import re
+import socket
 import subprocess
 import time
 
@@ -274,6 +276,26 @@ def bounded(site, admin):
        f"a search says how much it read {page['search']}")
 
 
+def cancelled(site, admin):
+    """Who goes before the answer is not searched for, also where bytes are unread behind the request, as those of TLS are."""
+    def count():
+        return int(re.search(r"^daemonsec_searches_cancelled_total (\d+)", admin.ask("GET", "/metrics", root=True)[2].decode(), re.M)[1])
+
+    def ask_and_go(behind):
+        s = socket.create_connection(HTTP, 20)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        s.sendall(b"GET /api/v1/events?q=file.path:*zzz*zzz* HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n%s" %
+                  (admin.token.encode(), behind))
+        s.shutdown(socket.SHUT_WR)
+        s.recv(1)
+        s.close()
+
+    # These searches take two milliseconds: not each that goes is gone before the end.
+    for behind in (b"", b"GET /x" + b"x" * 100000):
+        before = count()
+        ok(wait(lambda: ask_and_go(behind) or count() > before), f"a search ends when its client has gone ({len(behind)} bytes unread)")
+
+
 def main():
     isolate()
     if not os.path.exists(STORE_EVENTS):
@@ -290,6 +312,7 @@ def main():
         conditional(admin)
         idempotent(site, admin)
         bounded(site, admin)
+        cancelled(site, admin)
         pages(site, admin)
         compared(site, contract)
         parameters(contract, admin)

@@ -451,6 +451,11 @@ tests_contract_test_store_access_SOURCES = tests/contract/test_store_access.c te
 tests_contract_test_store_access_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_access_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) $(SSL_LIBS) -lpthread
 
+unit_tests_server += tests/unit/test_peer
+tests_unit_test_peer_SOURCES = tests/unit/test_peer.c
+tests_unit_test_peer_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_peer_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
+
 unit_tests_server += tests/unit/test_access
 tests_unit_test_access_SOURCES = tests/unit/test_access.c
 tests_unit_test_access_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
