@@ -84,8 +84,9 @@ static void
 show_alert(const json_t *doc)
 {
 	char severity[32], title[400], reason[2000], seen[32], of[32], id[64];
+	const char *colour = print_colour(print_text(doc, "severity", severity, sizeof(severity)));
 
-	printf("%s  %s\n\n%s\n\n", print_text(doc, "severity", severity, sizeof(severity)),
+	printf("%s%s%s  %s\n\n%s\n\n", colour, severity, *colour ? PRINT_PLAIN : "",
 	    print_text(doc, "title", title, sizeof(title)),
 	    print_text(doc, "reason", reason, sizeof(reason)));
 	line(doc, "host", "host.name");
@@ -121,12 +122,9 @@ show_alert(const json_t *doc)
 static int
 alert_show(struct ctl *c, const char *id)
 {
-	char path[256];
 	json_t *doc;
-	int r;
+	int r = client_call(c, "GET", "alerts", id, NULL, NULL, &doc);
 
-	snprintf(path, sizeof(path), "alerts/%s", id);
-	r = client_get(c, path, &doc);
 	if (r != 0)
 		return r;
 	if (c->output == OUTPUT_TABLE)
@@ -141,13 +139,11 @@ alert_show(struct ctl *c, const char *id)
 static int
 alert_preview(struct ctl *c, const char *id, json_t *body)
 {
-	char path[256], text[64], more[64];
+	char text[64], more[64];
 	json_t *doc = NULL, *one;
 	size_t i;
-	int r;
+	int r = client_call(c, "POST", "alerts", id, "verdict", body, &doc);
 
-	snprintf(path, sizeof(path), "alerts/%s/verdict", id);
-	r = client_request(c, "POST", path, body, &doc);
 	json_decref(body);
 	if (r != EXIT_OK)
 		return r;
@@ -202,19 +198,19 @@ alert_assign(struct ctl *c, const char *id, const char *user)
 int
 verb_alerts(struct ctl *c)
 {
-	const char *status = ctl_option(c, "status"), *limit = ctl_option(c, "limit");
+	const char *status = ctl_option(c, "status");
 	const char *scope = ctl_option(c, "scope"), *expires = ctl_option(c, "expires");
 	const char *label = ctl_option(c, "label");
 	bool preview = ctl_flag(c, "preview");
+	int64_t limit = 100;
 	int r;
 
-	if (!ctl_options_known(c))
+	if (!ctl_number(c, "limit", LIMIT_MAX, &limit) || !ctl_options_known(c))
 		return EXIT_USAGE;
 	if (c->argc == 1) {
 		char *path = client_path("alerts", "status", status, NULL);
 
-		r = list_print(c, path, NULL,
-		    limit ? DS_MAX((unsigned)strtoul(limit, NULL, 10), 1u) : 100, alert_columns,
+		r = list_print(c, path, NULL, (unsigned)limit, alert_columns,
 		    status == NULL ? "no alerts: nothing has departed from normal"
 				   : "no such alerts");
 		free(path);

@@ -205,21 +205,12 @@ add_all(struct backup *b, const char *file, const char *dir)
 }
 
 static int
-exit_code(int r)
-{
-	return r == -EACCES || r == -EPERM ? EXIT_NOT_ALLOWED
-	       : r == -ENOENT              ? EXIT_NOT_FOUND
-	       : r == -EEXIST              ? EXIT_CONFLICT
-					   : EXIT_FOUND;
-}
-
-static int
 failed(int r, const char *what, const char *advice)
 {
 	fprintf(stderr, "daemonsec-ctl: no backup: %s\n", what);
 	if (advice != NULL)
 		fprintf(stderr, "  %s\n", advice);
-	return exit_code(r);
+	return ctl_exit_code(r);
 }
 
 /* Where the server keeps what it keeps; 0, or an exit code after a message. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ctl/client.h"
+#include "ctl/print.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -44,10 +46,11 @@ add_token(struct client *client, const char *file)
 	char line[512] = { 0 }, header[600];
 	FILE *f = fopen(file, "re");
 
-	if (f == NULL || fgets(line, sizeof(line), f) == NULL) {
-		perror(file);
-		if (f != NULL)
-			fclose(f);
+	if (f == NULL)
+		return ctl_file_error(file, -errno);
+	if (fgets(line, sizeof(line), f) == NULL || line[0] == '\n') {
+		fprintf(stderr, "daemonsec-ctl: %s: there is no token in it\n", file);
+		fclose(f);
 		return EXIT_USAGE;
 	}
 	fclose(f);
@@ -67,8 +70,8 @@ open_client(struct ctl *c)
 
 	if (c->client != NULL)
 		return 0;
-	if (strncmp(server, "unix:", 5) != 0 && strncmp(server, "http://", 7) != 0 &&
-	    strncmp(server, "https://", 8) != 0) {
+	if ((strncmp(server, "unix:", 5) != 0 || server[5] == '\0') &&
+	    strncmp(server, "http://", 7) != 0 && strncmp(server, "https://", 8) != 0) {
 		fprintf(stderr,
 		    "daemonsec-ctl: --server is unix:PATH, http://... or https://..., not \"%s\"\n",
 		    server);
@@ -156,13 +159,11 @@ explain_problem(long status, const json_t *doc)
 	const char *detail = json_string_value(json_object_get(doc, "detail"));
 	const json_t *column = json_object_get(doc, "column");
 	const char *query = json_string_value(json_object_get(doc, "query"));
-	json_t *one;
-	size_t i;
-
-	fprintf(stderr, "daemonsec-ctl: %s%s%s\n", title ? title : "the server refused",
-	    detail ? ": " : "", detail ? detail : "");
-	json_array_foreach(json_object_get(doc, "blockers"), i, one)
-	    fprintf(stderr, "  - %s\n", json_is_string(one) ? json_string_value(one) : "");
+	fprintf(stderr, "daemonsec-ctl: %s\n",
+	    detail  ? detail
+	    : title ? title
+		    : "what answered is not DaemonSec's server");
+	print_strings(stderr, "  - ", json_object_get(doc, "blockers"));
 	if (query != NULL && json_is_integer(column))
 		fprintf(stderr, "  %s\n  %*s^\n", query, (int)json_integer_value(column) - 1, "");
 	if (status == 404)
@@ -247,6 +248,29 @@ client_request(
 	}
 	*ret = doc;
 	return 0;
+}
+
+char *
+client_path_of(const char *collection, const char *id, const char *action)
+{
+	char *escaped = curl_easy_escape(NULL, id, 0), *path;
+
+	if (escaped == NULL || asprintf(&path, "%s/%s%s%s", collection, escaped, action ? "/" : "",
+				   action ? action : "") < 0)
+		abort();
+	curl_free(escaped);
+	return path;
+}
+
+int
+client_call(struct ctl *c, const char *method, const char *collection, const char *id,
+    const char *action, const json_t *body, json_t **ret)
+{
+	char *path = client_path_of(collection, id, action);
+	int r = client_request(c, method, path, body, ret);
+
+	free(path);
+	return r;
 }
 
 int

@@ -18,6 +18,11 @@ int client_stream(struct ctl *c, const char *path,
 /* path?a=x&b=y with escaped values; pairs of name and value, ended by NULL; a NULL value leaves the
  * pair out.  free(). */
 char *client_path(const char *path, ...) __attribute__((sentinel));
+/* collection/id[/action], the id escaped: it may be what somebody typed.  free(). */
+char *client_path_of(const char *collection, const char *id, const char *action);
+/* client_request of such a path. */
+int client_call(struct ctl *c, const char *method, const char *collection, const char *id,
+    const char *action, const json_t *body, json_t **ret);
 /* The address in use, for messages. */
 const char *client_server(struct ctl *c);
 void client_free(struct client *client);

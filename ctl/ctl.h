@@ -11,6 +11,10 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CTL_TIME_SIZE 40
 
 /* Exit codes, for scripts. */
 enum exit_code {
@@ -76,16 +80,29 @@ int verb_backup(struct ctl *c);
 int verb_support_bundle(struct ctl *c);
 int verb_completion(struct ctl *c);
 
-/* "usage: daemonsec-ctl VERB ARGS" on stderr; returns EXIT_USAGE. */
-int ctl_usage(const struct ctl *c);
 /* What `doctor` finds, as a list; the caller's. */
 json_t *doctor_results(struct ctl *c);
-/* The value of --NAME VALUE or --NAME=VALUE among the verb's arguments, which are removed from
- * argv; NULL: not there. */
+const struct verb *verb_find(const char *name); /* or NULL */
+/* How it is used, and what for. */
+void verb_help(const struct verb *v, FILE *out);
+
+/* What is wrong with the verb's arguments, and how they go, on stderr; EXIT_USAGE. */
+int ctl_usage(const struct ctl *c);
+/* The value of --NAME VALUE or --NAME=VALUE among the verb's arguments, from which it goes; NULL:
+ * not there. One dash will do. */
 const char *ctl_option(struct ctl *c, const char *name);
 /* The same for an option without a value. */
 bool ctl_flag(struct ctl *c, const char *name);
+/* The same for a number from 1 to max: *value stays where it is not there.  False after a message.
+ */
+bool ctl_number(struct ctl *c, const char *name, int64_t max, int64_t *value);
+/* The same for a time, so long ago, "now" or RFC 3339: *ret is the latter in buf, NULL where it is
+ * not there. */
+bool ctl_time(struct ctl *c, const char *name, char buf[CTL_TIME_SIZE], const char **ret);
 /* False, with a message, when an argument that begins with - is left: nobody knows it. */
-bool ctl_options_known(const struct ctl *c);
+bool ctl_options_known(struct ctl *c);
+/* Of a negative errno: a message about a file, and the exit code. */
+int ctl_file_error(const char *file, int r);
+int ctl_exit_code(int r);
 
 #endif

@@ -45,7 +45,10 @@ static void DS_PRINTF(5, 6) report(struct doctor *d, enum health health, const c
 	va_end(args);
 	d->worst = DS_MAX(d->worst, health);
 	if (d->ctl->output == OUTPUT_TABLE) {
-		printf("%-4s  %-14s %s\n", names[health], check, text);
+		const char *colour = print_colour(names[health]);
+
+		printf("%s%-4s%s  %-14s %s\n", colour, names[health], *colour ? PRINT_PLAIN : "",
+		    check, text);
 		if (health != OK && advice != NULL)
 			printf("      %-14s -> %s\n", "", advice);
 		return;

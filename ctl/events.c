@@ -4,8 +4,6 @@
  */
 #include "ctl/client.h"
 #include "ctl/lists.h"
-#include "lib/clock.h"
-#include "lib/conf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,26 +102,6 @@ follow_line(const char *text, size_t len, void *ctx)
 	return 0;
 }
 
-/* "1h" -> that long ago; otherwise a time.  RFC 3339 into buf; NULL after a message. */
-static const char *
-time_argument(const char *name, const char *text, char *buf, size_t size)
-{
-	uint64_t ms, us;
-
-	if (strcmp(text, "now") == 0)
-		us = ds_clock_wall_us();
-	else if (ds_conf_duration(text, &ms) == 0)
-		us = ds_clock_wall_us() - DS_MIN(ms * 1000, ds_clock_wall_us());
-	else if (ds_clock_parse(text, &us) < 0) {
-		fprintf(stderr,
-		    "daemonsec-ctl: --%s is a time such as 10m, 1h, 7d or 2026-11-24T01:02:03Z, not \"%s\"\n",
-		    name, text);
-		return NULL;
-	}
-	ds_clock_format(us, buf, size);
-	return buf;
-}
-
 /* The API gives newest first; people read downwards. */
 static json_t *
 reversed(json_t *items)
@@ -157,27 +135,23 @@ show_events(struct ctl *c, const char *query, const char *since, const char *unt
 int
 verb_events(struct ctl *c)
 {
-	const char *since = ctl_option(c, "since"), *until = ctl_option(c, "until"),
-		   *limit = ctl_option(c, "limit");
 	bool follow = ctl_flag(c, "follow");
-	const char *query = c->argc > 1 ? c->argv[1] : NULL;
-	char since_text[40], until_text[40], *path;
+	char since_text[CTL_TIME_SIZE], until_text[CTL_TIME_SIZE], *path;
+	const char *since, *until, *query;
+	int64_t limit = LIMIT_DEFAULT;
 	int r;
 
-	if (!ctl_options_known(c))
+	if (!ctl_time(c, "since", since_text, &since) ||
+	    !ctl_time(c, "until", until_text, &until) ||
+	    !ctl_number(c, "limit", LIMIT_MAX, &limit) || !ctl_options_known(c))
 		return EXIT_USAGE;
 	if (c->argc > 2) {
 		fprintf(stderr, "daemonsec-ctl: the query is one argument: put it into quotes\n");
 		return ctl_usage(c);
 	}
-	if ((since != NULL &&
-		(since = time_argument("since", since, since_text, sizeof(since_text))) == NULL) ||
-	    (until != NULL &&
-		(until = time_argument("until", until, until_text, sizeof(until_text))) == NULL))
-		return EXIT_USAGE;
+	query = c->argc > 1 ? c->argv[1] : NULL;
 	if (!follow)
-		return show_events(c, query, since, until,
-		    limit ? DS_MAX((unsigned)strtoul(limit, NULL, 10), 1u) : LIMIT_DEFAULT);
+		return show_events(c, query, since, until, (unsigned)limit);
 	path = client_path("events", "follow", "1", "q", query, "since", since, NULL);
 	r = client_stream(c, path, follow_line, c);
 	free(path);

@@ -18,11 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLL_MS     1000
-#define QUIET       3 /* seconds without news */
-#define FOR_MS      30000u
-#define FOR_MAX_MS  (3600u * 1000)
-#define SINCE_LIMIT 40
+#define POLL_MS    1000
+#define QUIET      3 /* seconds without news */
+#define FOR_MS     30000u
+#define FOR_MAX_MS (3600u * 1000)
 
 const char *const gate_severities[4] = { "low", "medium", "high", "critical" };
 
@@ -66,15 +65,12 @@ gate_rest(unsigned ms)
 static int
 ask(const struct gate *g, const char *host, json_t **ret)
 {
-	char path[300], *full;
-	int r;
+	char *path = client_path_of("daemons", g->daemon, "departures"),
+	     *full = client_path(
+		 path, "host", host, "label", g->label, "as", g->as, "since", g->since, NULL);
+	int r = client_get(g->ctl, full, ret);
 
-	snprintf(path, sizeof(path), "daemons/%.200s/departures", g->daemon);
-	full = client_path(
-	    path, "host", host, "label", g->label, "as", g->as, "since", g->since, NULL);
-	if (full == NULL)
-		return EXIT_UNREACHABLE;
-	r = client_get(g->ctl, full, ret);
+	free(path);
 	free(full);
 	return r;
 }
@@ -191,22 +187,12 @@ read_severity(const char *text, int *ret)
 	return text == NULL;
 }
 
-/* Now, or so long ago, as the API takes it. */
-static bool
-read_since(struct gate *g, char buf[SINCE_LIMIT])
+/* What a candidate did before it was tried is not judged. */
+static void
+begin_now(struct gate *g, char buf[CTL_TIME_SIZE])
 {
-	uint64_t ms;
-
-	if (g->run != NULL || (g->since == NULL && g->for_ms > 0)) {
-		ds_clock_format(ds_clock_wall_us(), buf, SINCE_LIMIT);
-		g->since = buf;
-		return true;
-	}
-	if (g->since == NULL || ds_conf_duration(g->since, &ms) < 0)
-		return true;
-	snprintf(buf, SINCE_LIMIT, "now-%.20s", g->since);
+	ds_clock_format(ds_clock_wall_us(), buf, CTL_TIME_SIZE);
 	g->since = buf;
-	return true;
 }
 
 int
@@ -219,17 +205,16 @@ verb_gate(struct ctl *c)
 		.as = ctl_option(c, "as"),
 		.host = ctl_option(c, "host"),
 		.label = ctl_option(c, "label"),
-		.since = ctl_option(c, "since"),
 		.run = ctl_option(c, "run"),
 		.exercise = ctl_option(c, "exercise"),
 		.agent = ctl_option(c, "agent"),
 		.address = ctl_option(c, "address"),
 		.location = ctl_option(c, "location") };
-	char since[SINCE_LIMIT];
+	char since[CTL_TIME_SIZE];
 	json_t *verdict = NULL;
 	int r;
 
-	if (!ctl_options_known(c))
+	if (!ctl_time(c, "since", since, &g.since) || !ctl_options_known(c))
 		return EXIT_USAGE;
 	if (form == NULL)
 		form = c->output == OUTPUT_TABLE ? "text" : "json";
@@ -237,9 +222,10 @@ verb_gate(struct ctl *c)
 	    !gate_has_form(form) || (g.exercise != NULL && g.run == NULL) ||
 	    (g.label != NULL && (g.host != NULL || g.run != NULL)))
 		return ctl_usage(c);
-	if (!read_time("for", time, &g.for_ms) || !read_severity(grave, &g.fail_on) ||
-	    !read_since(&g, since))
+	if (!read_time("for", time, &g.for_ms) || !read_severity(grave, &g.fail_on))
 		return EXIT_USAGE;
+	if (g.run != NULL || (g.since == NULL && g.for_ms > 0))
+		begin_now(&g, since);
 	if (g.run != NULL && g.for_ms == 0)
 		g.for_ms = FOR_MS;
 	r = g.run != NULL  ? try_out(&g, &verdict)

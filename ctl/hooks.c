@@ -43,12 +43,10 @@ read_secret(const char *path, char ret[SECRET_MAX])
 static int
 rotate(struct ctl *c, const char *name, json_t *body)
 {
-	char path[160], text[SECRET_MAX];
+	char text[SECRET_MAX];
 	json_t *doc;
-	int r;
+	int r = client_call(c, "POST", "hooks", name, "rotate", body, &doc);
 
-	snprintf(path, sizeof(path), "hooks/%.100s/rotate", name);
-	r = client_request(c, "POST", path, body, &doc);
 	if (r != EXIT_OK)
 		return r;
 	if (c->output != OUTPUT_TABLE) {

@@ -49,7 +49,7 @@ begin(struct ctl *c, const char *daemon, const char *host, const char *label, co
     const char *note)
 {
 	json_t *body = json_pack("{s:s}", "daemon", daemon), *doc = NULL;
-	char id[64];
+	char id[64], until[40];
 	int r;
 
 	if (host != NULL)
@@ -64,10 +64,13 @@ begin(struct ctl *c, const char *daemon, const char *host, const char *label, co
 	json_decref(body);
 	if (r != EXIT_OK)
 		return r;
-	if (c->output == OUTPUT_TABLE)
+	if (c->output == OUTPUT_TABLE) {
 		printf("%s\n", print_text(doc, "id", id, sizeof(id)));
-	else
+		fprintf(stderr, "until %s; daemonsec-ctl deploy end %s ends it before\n",
+		    print_text(doc, "until", until, sizeof(until)), id);
+	} else {
 		print_document(c, doc);
+	}
 	json_decref(doc);
 	return EXIT_OK;
 }

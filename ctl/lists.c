@@ -66,13 +66,9 @@ int
 list_post(struct ctl *c, const char *method, const char *collection, const char *id,
     const char *action, json_t *body, const char *said)
 {
-	char path[1024];
 	json_t *doc = NULL;
-	int r;
+	int r = client_call(c, method, collection, id, action, body, &doc);
 
-	snprintf(path, sizeof(path), "%s/%s%s%s", collection, id, action ? "/" : "",
-	    action ? action : "");
-	r = client_request(c, method, path, body, &doc);
 	json_decref(body);
 	if (r != 0)
 		return r;
@@ -87,12 +83,9 @@ list_post(struct ctl *c, const char *method, const char *collection, const char 
 int
 list_show(struct ctl *c, const char *collection, const char *id)
 {
-	char path[256];
 	json_t *doc;
-	int r;
+	int r = client_call(c, "GET", collection, id, NULL, NULL, &doc);
 
-	snprintf(path, sizeof(path), "%s/%s", collection, id);
-	r = client_get(c, path, &doc);
 	if (r != 0)
 		return r;
 	print_document(c, doc);
@@ -189,6 +182,8 @@ verb_status(struct ctl *c)
 	json_t *doc;
 	int r;
 
+	if (!ctl_options_known(c))
+		return EXIT_USAGE;
 	if (c->argc != 1)
 		return ctl_usage(c);
 	r = client_get(c, "status", &doc);
@@ -245,6 +240,24 @@ find_host(struct ctl *c, const char *what, char ret_id[64])
 	return found ? EXIT_CONFLICT : EXIT_NOT_FOUND;
 }
 
+/* "web1 approved": by what it was called, not by its id. */
+static int
+host_post(struct ctl *c, const char *id, const char *action, json_t *body, const char *said)
+{
+	json_t *doc = NULL;
+	int r = client_call(c, "POST", "hosts", id, action, body, &doc);
+
+	json_decref(body);
+	if (r != 0)
+		return r;
+	if (c->output == OUTPUT_TABLE)
+		printf("%s %s\n", c->argv[2], said);
+	else
+		print_document(c, doc);
+	json_decref(doc);
+	return EXIT_OK;
+}
+
 /* As the API wants it. */
 static const char *
 email_of(const char *text)
@@ -255,16 +268,17 @@ email_of(const char *text)
 int
 verb_hosts(struct ctl *c)
 {
-	const char *what = c->argc > 1 ? c->argv[1] : NULL;
+	const char *what;
 	char id[64];
 	int r;
 
 	if (!ctl_options_known(c))
 		return EXIT_USAGE;
+	what = c->argc > 1 ? c->argv[1] : NULL;
 	if (what == NULL)
 		return list_print(c, "hosts", NULL, 100000, host_columns,
 		    "no hosts yet; `daemonsec-ctl tokens create` makes a token that lets one in");
-	if (c->argc < 3)
+	if (c->argc < 3 || strcmp(c->argv[2], "") == 0)
 		return ctl_usage(c);
 	r = find_host(c, c->argv[2], id);
 	if (r != 0)
@@ -272,16 +286,15 @@ verb_hosts(struct ctl *c)
 	if (strcmp(what, "show") == 0 && c->argc == 3)
 		return list_show(c, "hosts", id);
 	if (strcmp(what, "approve") == 0 && c->argc == 3)
-		return list_post(c, "POST", "hosts", id, "approve", json_object(), "approved");
+		return host_post(c, id, "approve", json_object(), "approved");
 	if (strcmp(what, "revoke") == 0 && c->argc == 3)
-		return list_post(
-		    c, "POST", "hosts", id, "revoke", json_object(), "revoked: it is cut off now");
+		return host_post(c, id, "revoke", json_object(), "revoked: it is cut off now");
 	if (strcmp(what, "label") == 0 && c->argc == 4)
-		return list_post(c, "POST", "hosts", id, "label",
-		    json_pack("{s:s}", "labels", c->argv[3]), "labelled");
+		return host_post(
+		    c, id, "label", json_pack("{s:s}", "labels", c->argv[3]), "labelled");
 	if (strcmp(what, "email") == 0 && c->argc == 4)
-		return list_post(c, "POST", "hosts", id, "email",
-		    json_pack("{s:s}", "email", email_of(c->argv[3])), "set");
+		return host_post(c, id, "email", json_pack("{s:s}", "email", email_of(c->argv[3])),
+		    "has another address for its alerts");
 	return ctl_usage(c);
 }
 
@@ -317,16 +330,13 @@ show_profile(struct ctl *c, const json_t *doc)
 	const json_t *daemon = print_lookup(doc, "daemon"),
 		     *blockers = print_lookup(daemon, "blockers");
 	char a[1024], b[256];
-	json_t *one;
-	size_t i;
 
 	printf("%s on %s: %s", print_text(daemon, "name", a, sizeof(a)),
 	    print_text(daemon, "host.name", b, sizeof(b)),
 	    print_text(daemon, "state", a + 512, 512));
 	format_percent(print_lookup(daemon, "coverage"), daemon, b, sizeof(b));
 	printf(", %s learnt\n", b);
-	json_array_foreach((json_t *)(uintptr_t)blockers, i, one)
-	    printf("  missing: %s\n", json_is_string(one) ? json_string_value(one) : "");
+	print_strings(stdout, "  missing: ", blockers);
 	if (*print_text(daemon, "starter", a, sizeof(a)) != '\0') {
 		format_percent(print_lookup(daemon, "starter_confidence"), daemon, b, sizeof(b));
 		printf("starter  %s, confidence %s\n", a, b);
@@ -343,7 +353,7 @@ static int
 daemon_show(struct ctl *c, const char *what, const char *host)
 {
 	json_t *items, *item, *doc;
-	char text[256], host_name[256], path[256];
+	char text[256], host_name[256];
 	size_t i, found = 0;
 	int r = list_all(c, "daemons", NULL, 100000, &items);
 
@@ -357,9 +367,8 @@ daemon_show(struct ctl *c, const char *what, const char *host)
 		if (strcmp(print_text(item, "name", text, sizeof(text)), what) != 0 &&
 		    strcmp(print_text(item, "id", text, sizeof(text)), what) != 0)
 			continue;
-		snprintf(path, sizeof(path), "daemons/%s/profile",
-		    print_text(item, "id", text, sizeof(text)));
-		r = client_get(c, path, &doc);
+		r = client_call(c, "GET", "daemons", print_text(item, "id", text, sizeof(text)),
+		    "profile", NULL, &doc);
 		if (r != 0)
 			break;
 		if (found++ > 0 && c->output == OUTPUT_TABLE)
@@ -382,7 +391,8 @@ int
 verb_daemons(struct ctl *c)
 {
 	const char *host = ctl_option(c, "host");
-	char query[300] = "";
+	char query[300], id[64];
+	int r;
 
 	if (!ctl_options_known(c))
 		return EXIT_USAGE;
@@ -394,10 +404,15 @@ verb_daemons(struct ctl *c)
 		return versions_rollback(c, c->argv[2], c->argv[3], host);
 	if (c->argc != 1)
 		return ctl_usage(c);
-	if (host != NULL)
-		snprintf(query, sizeof(query), "host.name:\"%s\"", host);
-	return list_print(c, "daemons", host ? query : NULL, 100000, daemon_columns,
-	    "no daemons yet; they appear within seconds of an agent's start");
+	if (host == NULL)
+		return list_print(c, "daemons", NULL, 100000, daemon_columns,
+		    "no daemons yet; they appear within seconds of an agent's start");
+	r = find_host(c, host, id);
+	if (r != 0)
+		return r;
+	snprintf(query, sizeof(query), "host.id:\"%s\"", id);
+	return list_print(c, "daemons", query, 100000, daemon_columns,
+	    "no daemons there yet; they appear within seconds of its agent's start");
 }
 
 /* ---- tokens */

@@ -6,6 +6,8 @@
 
 #include "ctl/print.h"
 
+#define LIMIT_MAX 1000000 /* of --limit */
+
 /* Up to `limit` items, page by page; *ret is the caller's.  A path may have a query of its own. */
 int list_all(struct ctl *c, const char *path, const char *query, unsigned limit, json_t **ret);
 int list_print(struct ctl *c, const char *path, const char *query, unsigned limit,

@@ -15,92 +15,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage_text[] =
-    "usage: daemonsec-ctl [-o table|json|jsonl|csv] [--server unix:PATH|http(s)://HOST:PORT] [--token-file F]\n"
-    "                     [--no-headers] VERB ...\n\n";
-
 static int
 print_usage(int code)
 {
 	FILE *out = code == EXIT_OK ? stdout : stderr;
 
-	fputs(usage_text, out);
-	for (const struct verb *v = verb_table; v->name != NULL; v++)
-		fprintf(out, "  %-12s %s\n      %s\n", v->name, v->args, v->help);
 	fputs(
-	    "\nexit codes: 0 ok, 1 a check found something, 2 usage, 3 not found, 4 not allowed, 5 server unreachable,\n"
+	    "usage: daemonsec-ctl [-o table|json|jsonl|csv] [--server unix:PATH|http(s)://HOST:PORT] [--token-file F]\n"
+	    "                     [--no-headers] VERB ...\n\n",
+	    out);
+	for (const struct verb *v = verb_table; v->name != NULL; v++)
+		fprintf(out, "  %-14s  %s\n", v->name, v->help);
+	fputs(
+	    "\ndaemonsec-ctl VERB --help says how a verb is used; --json is -o json\n"
+	    "exit codes: 0 ok, 1 a check found something, 2 usage, 3 not found, 4 not allowed, 5 server unreachable,\n"
 	    "6 conflict or not enough data, 7 partly failed\n",
 	    out);
 	return code;
 }
 
-int
-ctl_usage(const struct ctl *c)
+static int
+print_version(void)
 {
-	for (const struct verb *v = verb_table; v->name != NULL; v++)
-		if (strcmp(v->name, c->argv[0]) == 0)
-			fprintf(stderr, "usage: daemonsec-ctl %s %s\n", v->name, v->args);
-	return EXIT_USAGE;
-}
-
-static void
-remove_arguments(struct ctl *c, int at, int n)
-{
-	for (int i = at; i + n < c->argc; i++)
-		c->argv[i] = c->argv[i + n];
-	c->argc -= n;
-}
-
-const char *
-ctl_option(struct ctl *c, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (int i = 1; i < c->argc; i++) {
-		const char *a = c->argv[i], *value;
-
-		if (strncmp(a, "--", 2) != 0 || strncmp(a + 2, name, len) != 0)
-			continue;
-		if (a[2 + len] == '=') {
-			value = a + 3 + len;
-			remove_arguments(c, i, 1);
-			return value;
-		}
-		if (a[2 + len] == '\0' && i + 1 < c->argc) {
-			value = c->argv[i + 1];
-			remove_arguments(c, i, 2);
-			return value;
-		}
-	}
-	return NULL;
-}
-
-bool
-ctl_flag(struct ctl *c, const char *name)
-{
-	for (int i = 1; i < c->argc; i++) {
-		if (strncmp(c->argv[i], "--", 2) == 0 && strcmp(c->argv[i] + 2, name) == 0) {
-			remove_arguments(c, i, 1);
-			return true;
-		}
-	}
-	return false;
-}
-
-bool
-ctl_options_known(const struct ctl *c)
-{
-	for (int i = 1; i < c->argc; i++) {
-		if (strcmp(c->argv[i], "--") == 0)
-			return true;
-		if (c->argv[i][0] == '-' && c->argv[i][1] != '\0') {
-			fprintf(stderr, "daemonsec-ctl: %s does not know %s, or it wants a value\n",
-			    c->argv[0], c->argv[i]);
-			(void)ctl_usage(c);
-			return false;
-		}
-	}
-	return true;
+	puts("daemonsec-ctl " PACKAGE_VERSION);
+	return EXIT_OK;
 }
 
 static int
@@ -127,10 +65,11 @@ take_global_options(struct ctl *c, int argc, char **argv)
 		{ "server", required_argument, NULL, 's' },
 		{ "token-file", required_argument, NULL, 't' },
 		{ "no-headers", no_argument, NULL, 'n' }, { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 } };
+		{ "version", no_argument, NULL, 'V' }, { "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 } };
 	int opt, r;
 
-	while ((opt = getopt_long(argc, argv, "+o:h", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "+o:hV", options, NULL)) != -1) {
 		if (opt == 'o') {
 			r = parse_output(optarg, &c->output);
 			if (r != 0)
@@ -142,10 +81,14 @@ take_global_options(struct ctl *c, int argc, char **argv)
 		} else if (opt == 'n') {
 			c->no_headers = true;
 		} else if (opt == 'V') {
-			puts("daemonsec-ctl " PACKAGE_VERSION);
-			exit(EXIT_OK);
+			exit(print_version());
+		} else if (opt == 'j') {
+			c->output = OUTPUT_JSON;
+		} else if (opt == '?') {
+			fprintf(stderr, "  daemonsec-ctl --help lists the options and the verbs\n");
+			exit(EXIT_USAGE);
 		} else {
-			exit(print_usage(opt == 'h' ? EXIT_OK : EXIT_USAGE));
+			exit(print_usage(EXIT_OK));
 		}
 	}
 	c->argc = argc - optind;
@@ -158,12 +101,10 @@ take_late_options(struct ctl *c)
 {
 	const char *output = ctl_option(c, "output"), *text;
 
-	for (int i = 1; output == NULL && i + 1 < c->argc; i++) {
-		if (strcmp(c->argv[i], "-o") == 0) {
-			output = c->argv[i + 1];
-			remove_arguments(c, i, 2);
-		}
-	}
+	if (output == NULL)
+		output = ctl_option(c, "o");
+	if (output == NULL && ctl_flag(c, "json"))
+		output = "json";
 	text = ctl_option(c, "server");
 	c->server = text ? text : c->server;
 	text = ctl_option(c, "token-file");
@@ -193,11 +134,26 @@ no_such_verb(const char *name)
 	return EXIT_USAGE;
 }
 
+static int
+run(struct ctl *c, const struct verb *v)
+{
+	int r = take_late_options(c);
+
+	if (r != 0)
+		return r;
+	if (ctl_flag(c, "help") || ctl_flag(c, "h")) {
+		verb_help(v, stdout);
+		return EXIT_OK;
+	}
+	return ctl_flag(c, "version") ? print_version() : v->run(c);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct ctl c = { .output = OUTPUT_TABLE };
-	int r = EXIT_USAGE;
+	const struct verb *v;
+	int r;
 
 	setlocale(LC_CTYPE, "");
 	(void)signal(SIGPIPE, SIG_DFL); /* `| head` ends us quietly */
@@ -206,20 +162,22 @@ main(int argc, char **argv)
 		return r;
 	if (c.argc == 0)
 		return print_usage(EXIT_USAGE);
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-	for (const struct verb *v = verb_table; v->name != NULL; v++) {
-		if (strcmp(v->name, c.argv[0]) != 0)
-			continue;
-		r = take_late_options(&c);
-		if (r == 0 && (ctl_flag(&c, "help"))) {
-			printf("usage: daemonsec-ctl %s %s\n%s\n", v->name, v->args, v->help);
-			r = EXIT_OK;
-		} else if (r == 0) {
-			r = v->run(&c);
-		}
-		client_free(c.client);
-		curl_global_cleanup();
-		return r;
+	if (strcmp(c.argv[0], "help") == 0) {
+		if (c.argc == 1)
+			return print_usage(EXIT_OK);
+		c.argv++;
+		c.argc--;
+		v = verb_find(c.argv[0]);
+		if (v != NULL)
+			verb_help(v, stdout);
+		return v != NULL ? EXIT_OK : no_such_verb(c.argv[0]);
 	}
-	return no_such_verb(c.argv[0]);
+	v = verb_find(c.argv[0]);
+	if (v == NULL)
+		return no_such_verb(c.argv[0]);
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	r = run(&c, v);
+	client_free(c.client);
+	curl_global_cleanup();
+	return r;
 }

@@ -16,6 +16,7 @@
 
 #define FILE_MAX  (64u << 20)
 #define WAIT_MS   300
+#define DAYS_MAX  365
 #define BAR_WIDTH 30
 
 static void
@@ -64,8 +65,6 @@ end_job(const struct ctl *c, const json_t *job)
 {
 	const json_t *reasons = print_lookup(job, "result.reasons");
 	char state[32], message[400];
-	json_t *one;
-	size_t i;
 
 	print_text(job, "state", state, sizeof(state));
 	print_text(job, "message", message, sizeof(message));
@@ -77,21 +76,19 @@ end_job(const struct ctl *c, const json_t *job)
 		    json_number_value(print_lookup(job, "result.windows")));
 	else
 		fprintf(stderr, "%s: %s\n", state, message);
-	json_array_foreach((json_t *)(uintptr_t)reasons, i, one) if (json_is_string(one))
-	    fprintf(stderr, "  %s\n", json_string_value(one));
+	print_strings(stderr, "  ", reasons);
 	return strcmp(state, "done") == 0 ? EXIT_OK : EXIT_CONFLICT;
 }
 
 static int
 wait_job(struct ctl *c, const char *id)
 {
-	char path[128], state[32];
+	char state[32];
 	json_t *job = NULL;
 	int r;
 
-	snprintf(path, sizeof(path), "jobs/%s", id);
 	for (;;) {
-		r = client_get(c, path, &job);
+		r = client_call(c, "GET", "jobs", id, NULL, NULL, &job);
 		if (r != 0)
 			return r;
 		show_bar(job);
@@ -125,6 +122,9 @@ begin_job(struct ctl *c, const char *path, json_t *body, bool wait)
 		printf("%s\n", id);
 	else
 		print_document(c, doc);
+	if (!wait && c->output == OUTPUT_TABLE)
+		fprintf(stderr, "it goes on by itself; --wait would show how far it is, and "
+				"daemonsec-ctl models what came of it\n");
 	json_decref(doc);
 	return r;
 }
@@ -132,31 +132,22 @@ begin_job(struct ctl *c, const char *path, json_t *body, bool wait)
 int
 verb_train(struct ctl *c)
 {
-	const char *days = ctl_option(c, "days"), *daemon = ctl_option(c, "daemon");
+	const char *daemon = ctl_option(c, "daemon");
 	bool wait = ctl_flag(c, "wait");
-	json_t *body = json_object();
+	int64_t days = 0;
+	json_t *body;
 
-	if (!ctl_options_known(c) || c->argc != 1) {
-		json_decref(body);
+	if (!ctl_number(c, "days", DAYS_MAX, &days) || !ctl_options_known(c))
+		return EXIT_USAGE;
+	if (c->argc != 1)
 		return ctl_usage(c);
-	}
-	if (days != NULL)
-		json_object_set_new(body, "days", json_integer(strtol(days, NULL, 10)));
-	if (daemon != NULL)
-		json_object_set_new(body, "daemon", json_string(daemon));
+	body = json_pack("{s:s*}", "daemon", daemon);
+	if (days > 0)
+		json_object_set_new(body, "days", json_integer(days));
 	return begin_job(c, "models/train", body, wait);
 }
 
 /* ---- versions */
-
-static int
-get_model(struct ctl *c, const char *id, const char *more, json_t **ret)
-{
-	char path[256];
-
-	snprintf(path, sizeof(path), "models/%s%s", id, more);
-	return client_get(c, path, ret);
-}
 
 static void
 show_fit(const json_t *fit)
@@ -192,7 +183,7 @@ model_show(struct ctl *c, const char *id)
 	json_t *doc, *fit;
 	char text[400];
 	size_t i;
-	int r = get_model(c, id, "", &doc);
+	int r = client_call(c, "GET", "models", id, NULL, NULL, &doc);
 
 	if (r != 0)
 		return r;
@@ -234,10 +225,10 @@ model_diff(struct ctl *c, const char *first, const char *second)
 {
 	json_t *a = NULL, *b = NULL;
 	char window[16];
-	int r = get_model(c, first, "", &a);
+	int r = client_call(c, "GET", "models", first, NULL, NULL, &a);
 
 	if (r == 0)
-		r = get_model(c, second, "", &b);
+		r = client_call(c, "GET", "models", second, NULL, NULL, &b);
 	if (r == 0 && c->output != OUTPUT_TABLE) {
 		json_t *both = json_pack("{s:O,s:O}", "before", a, "after", b);
 
@@ -287,7 +278,9 @@ find_version(struct ctl *c, const char *daemon, const char *which, char ret[64])
 	}
 	json_decref(doc);
 	if (r != EXIT_OK)
-		fprintf(stderr, "daemonsec-ctl: %s has no model %s\n", daemon, which);
+		fprintf(stderr,
+		    "daemonsec-ctl: %s has no model that is %s; daemonsec-ctl models lists them\n",
+		    daemon, which);
 	return r;
 }
 
@@ -314,7 +307,7 @@ model_export(struct ctl *c, const char *daemon, const char *file)
 	FILE *out;
 	int n, r = find_version(c, daemon, "active", id);
 
-	r = r != 0 ? r : get_model(c, id, "/file", &doc);
+	r = r != 0 ? r : client_call(c, "GET", "models", id, "file", NULL, &doc);
 	if (r != 0)
 		return r;
 	data = json_string_value(json_object_get(doc, "data"));
@@ -399,11 +392,12 @@ model_forget(struct ctl *c, const char *host, const char *from, const char *to, 
 int
 verb_models(struct ctl *c)
 {
-	const char *host = ctl_option(c, "host"), *from = ctl_option(c, "from");
-	const char *to = ctl_option(c, "to"), *what;
+	const char *host = ctl_option(c, "host"), *from, *to, *what;
+	char from_text[CTL_TIME_SIZE], to_text[CTL_TIME_SIZE];
 	bool wait = ctl_flag(c, "wait");
 
-	if (!ctl_options_known(c))
+	if (!ctl_time(c, "from", from_text, &from) || !ctl_time(c, "to", to_text, &to) ||
+	    !ctl_options_known(c))
 		return EXIT_USAGE;
 	if (c->argc == 1)
 		return list_print(c, "models", NULL, 10000, model_columns,

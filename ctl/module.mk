@@ -3,7 +3,7 @@ bin_PROGRAMS += ctl/daemonsec-ctl
 ctl_daemonsec_ctl_SOURCES = ctl/main.c ctl/ctl.h ctl/verbs.c ctl/client.c ctl/client.h ctl/print.c ctl/print.h \
 	agent/config.c
 ctl_daemonsec_ctl_SOURCES += agent/config.h
-ctl_daemonsec_ctl_SOURCES += ctl/alerts.c ctl/archive.c ctl/archive.h ctl/backup.c ctl/support_bundle.c
+ctl_daemonsec_ctl_SOURCES += ctl/alerts.c ctl/arguments.c ctl/archive.c ctl/archive.h ctl/backup.c ctl/support_bundle.c
 ctl_daemonsec_ctl_SOURCES += server/store/copy.h server/store/sqlite_copy.c
 ctl_daemonsec_ctl_SOURCES += ctl/config_files.c
 ctl_daemonsec_ctl_SOURCES += ctl/config_files.h ctl/authority.c

@@ -69,13 +69,10 @@ outcome(struct ctl *c, const char *channel, json_t **ret)
 static int
 try_one(struct ctl *c, const char *channel)
 {
-	char path[300];
 	json_t *doc = NULL, *message = NULL;
 	const char *status, *error;
-	int r;
+	int r = client_call(c, "POST", "channels", channel, "test", NULL, &doc);
 
-	snprintf(path, sizeof(path), "channels/%s/test", channel);
-	r = client_request(c, "POST", path, NULL, &doc);
 	json_decref(doc);
 	if (r == EXIT_OK)
 		r = outcome(c, channel, &message);

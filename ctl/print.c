@@ -40,6 +40,42 @@ print_lookup(const json_t *item, const char *path)
 	return NULL;
 }
 
+/* Bytes of a character that steers a terminal or turns the direction of text: C0 and DEL, C1, and
+ * the marks, embeddings and isolates of UAX 9; 0: it is harmless.  Texts are UTF-8. */
+static size_t
+control_len(const unsigned char *s, size_t left)
+{
+	if (*s < 0x20 || *s == 0x7f)
+		return 1;
+	if (left > 1 && s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
+		return 2;
+	if (left > 2 && s[0] == 0xe2 &&
+	    ((s[1] == 0x80 && (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xa8 && s[2] <= 0xae))) ||
+		(s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)))
+		return 3;
+	return 0;
+}
+
+size_t
+print_escaped(const char *s, size_t len, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len;) {
+		size_t bad = control_len((const unsigned char *)s + i, len - i);
+
+		if (n + (bad ? 4 * bad : 1) >= size)
+			break;
+		if (bad == 0)
+			buf[n++] = s[i++];
+		for (; bad > 0; bad--)
+			n += (size_t)snprintf(
+			    buf + n, size - n, "\\x%02x", (unsigned)(unsigned char)s[i++]);
+	}
+	buf[n] = '\0';
+	return n;
+}
+
 /* A value as one line: lists joined by spaces, control characters escaped. */
 static void
 value_text(const json_t *v, char *buf, size_t size)
@@ -48,18 +84,7 @@ value_text(const json_t *v, char *buf, size_t size)
 
 	buf[0] = '\0';
 	if (json_is_string(v)) {
-		const char *s = json_string_value(v);
-		size_t len = json_string_length(v);
-
-		for (size_t i = 0; i < len && n + 5 < size; i++) {
-			unsigned char ch = (unsigned char)s[i];
-
-			if (ch >= 0x20 && ch != 0x7f)
-				buf[n++] = (char)ch;
-			else
-				n += (size_t)snprintf(buf + n, size - n, "\\x%02x", ch);
-		}
-		buf[n] = '\0';
+		(void)print_escaped(json_string_value(v), json_string_length(v), buf, size);
 	} else if (json_is_integer(v)) {
 		snprintf(buf, size, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
 	} else if (json_is_real(v)) {
@@ -81,7 +106,7 @@ value_text(const json_t *v, char *buf, size_t size)
 			n = DS_MIN(n, size - 1);
 		}
 	} else if (json_is_object(v)) {
-		char *text = json_dumps(v, JSON_COMPACT);
+		char *text = json_dumps(v, JSON_COMPACT | JSON_ENSURE_ASCII);
 
 		snprintf(buf, size, "%s", text ? text : "");
 		free(text);
@@ -99,6 +124,17 @@ print_text(const json_t *item, const char *path, char *buf, size_t size)
 	return buf;
 }
 
+void
+print_strings(FILE *out, const char *begin, const json_t *list)
+{
+	char text[CELL_MAX];
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		value_text(json_array_get(list, i), text, sizeof(text));
+		fprintf(out, "%s%s\n", begin, text);
+	}
+}
+
 static void
 cell(const json_t *item, const struct column *col, char *buf, size_t size)
 {
@@ -111,12 +147,22 @@ cell(const json_t *item, const struct column *col, char *buf, size_t size)
 		value_text(v, buf, size);
 }
 
-bool
-print_colour(void)
+const char *
+print_colour(const char *word)
 {
+	static const struct {
+		const char *word, *colour;
+	} colours[] = { { "critical", "\033[1;31m" }, { "FAIL", "\033[1;31m" },
+		{ "high", "\033[31m" }, { "failed", "\033[31m" }, { "medium", "\033[33m" },
+		{ "warn", "\033[33m" } };
 	const char *no = getenv("NO_COLOR");
 
-	return isatty(STDOUT_FILENO) && (no == NULL || *no == '\0');
+	if (!isatty(STDOUT_FILENO) || (no != NULL && *no != '\0'))
+		return "";
+	for (size_t i = 0; i < DS_LEN(colours); i++)
+		if (strcmp(colours[i].word, word) == 0)
+			return colours[i].colour;
+	return "";
 }
 
 static size_t
@@ -145,10 +191,12 @@ width_of(const char *s)
 static void
 put_cell(const char *text, size_t width, bool last)
 {
+	const char *colour = print_colour(text);
 	size_t n = width_of(text), shown = 0;
 
 	if (n <= width) {
-		printf("%s%*s", text, last ? 0 : (int)(width - n + 2), "");
+		printf("%s%s%s%*s", colour, text, *colour ? PRINT_PLAIN : "",
+		    last ? 0 : (int)(width - n + 2), "");
 		return;
 	}
 	for (; *text != '\0' && (shown + 1 < width || ((unsigned char)*text & 0xc0) == 0x80);

@@ -24,12 +24,18 @@ void print_items(
 void print_item(const struct ctl *c, const json_t *item, const struct column *columns);
 /* Any document: JSON as such, in a table format as "name: value" lines. */
 void print_document(const struct ctl *c, const json_t *doc);
+/* A line for each text of a list (or NULL), after `begin`. */
+void print_strings(FILE *out, const char *begin, const json_t *list);
 /* The member that a path names, or NULL. */
 const json_t *print_lookup(const json_t *item, const char *path);
 /* Its text, "" for none; into buf. */
 const char *print_text(const json_t *item, const char *path, char *buf, size_t size);
-/* Whether colour is welcome: a terminal, and no NO_COLOR. */
-bool print_colour(void);
+/* Text from elsewhere as a terminal may have it: what steers it as \xHH; the length. */
+size_t print_escaped(const char *s, size_t len, char *buf, size_t size);
+/* The colour of a word such as "critical" or "FAIL", "" for others, and where colour is not
+ * welcome: not on a terminal, or NO_COLOR.  Where it is not "", PRINT_PLAIN ends it. */
+#define PRINT_PLAIN "\033[0m"
+const char *print_colour(const char *word);
 
 /* Formats. */
 void format_time(

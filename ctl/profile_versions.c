@@ -24,10 +24,11 @@ static const struct column version_columns[] = {
 static char *
 path_of(const char *daemon, const char *action, const char *host)
 {
-	char path[600];
+	char *path = client_path_of("daemons", daemon, action),
+	     *ret = client_path(path, "host", host != NULL ? host : "", NULL);
 
-	snprintf(path, sizeof(path), "daemons/%s/%s", daemon, action);
-	return client_path(path, "host", host != NULL ? host : "", NULL);
+	free(path);
+	return ret;
 }
 
 int

@@ -73,21 +73,11 @@ static const struct column mode_columns[] = {
 
 /* ---- looking */
 
-/* since: "30d" for the API, which takes now-30d or a time. */
-static const char *
-since_text(const char *since, char *buf, size_t size)
-{
-	if (since == NULL || strchr(since, 'T') != NULL || strncmp(since, "now", 3) == 0)
-		return since;
-	snprintf(buf, size, "now-%s", since);
-	return buf;
-}
-
 static int
 list(struct ctl *c, const char *status, const char *host, const char *alert, const char *since)
 {
-	char buf[64], *path = client_path("reactions", "status", status, "host", host, "alert",
-			  alert, "since", since_text(since, buf, sizeof(buf)), NULL);
+	char *path = client_path(
+	    "reactions", "status", status, "host", host, "alert", alert, "since", since, NULL);
 	int r = list_print(c, path, NULL, LIST_MAX, reaction_columns,
 	    "no reactions; daemonsec-ctl protect says how much automation may do");
 
@@ -98,12 +88,10 @@ list(struct ctl *c, const char *status, const char *host, const char *alert, con
 static int
 simulate(struct ctl *c, const char *since)
 {
-	char *url, buf[64];
+	char *url = client_path("reactions/simulate", "since", since, NULL);
 	json_t *doc;
-	int r;
+	int r = client_get(c, url, &doc);
 
-	url = client_path("reactions/simulate", "since", since_text(since, buf, sizeof(buf)), NULL);
-	r = client_get(c, url, &doc);
 	free(url);
 	if (r != 0)
 		return r;
@@ -144,30 +132,18 @@ answered(struct ctl *c, json_t *doc, const char *said)
 	return EXIT_OK;
 }
 
-static bool
-take_number(struct ctl *c, json_t *body, const char *option, const char *key)
-{
-	const char *text = ctl_option(c, option);
-	char *end;
-	long long v;
-
-	if (text == NULL)
-		return true;
-	v = strtoll(text, &end, 10);
-	if (*text != '\0' && *end == '\0' && v > 0) {
-		json_object_set_new(body, key, json_integer(v));
-		return true;
-	}
-	fprintf(stderr, "daemonsec-ctl: --%s is a number, not \"%s\"\n", option, text);
-	return false;
-}
-
 static int
 apply(struct ctl *c)
 {
 	static const char *const texts[] = { "host", "label", "address", "path", "unit", "data",
 		"ttl", "reason", "daemon", "alert", "protocol", "reach" };
+	struct {
+		const char *option, *key;
+		int64_t max, value;
+	} numbers[] = { { "pid", "pid", INT32_MAX, 0 }, { "start", "start_us", INT64_MAX, 0 },
+		{ "port", "port", UINT16_MAX, 0 } };
 	json_t *body = json_object(), *doc;
+	bool is_good = true;
 	int r;
 
 	for (size_t i = 0; i < DS_LEN(texts); i++) {
@@ -176,19 +152,45 @@ apply(struct ctl *c)
 		if (text != NULL)
 			json_object_set_new(body, texts[i], json_string(text));
 	}
-	if (!take_number(c, body, "pid", "pid") || !take_number(c, body, "start", "start_us") ||
-	    !take_number(c, body, "port", "port") || !ctl_options_known(c)) {
-		json_decref(body);
-		return EXIT_USAGE;
+	for (size_t i = 0; i < DS_LEN(numbers) && is_good; i++) {
+		is_good = ctl_number(c, numbers[i].option, numbers[i].max, &numbers[i].value);
+		if (numbers[i].value > 0)
+			json_object_set_new(body, numbers[i].key, json_integer(numbers[i].value));
 	}
-	if (c->argc != 3) {
+	is_good = is_good && ctl_options_known(c);
+	if (!is_good || c->argc != 3) {
 		json_decref(body);
-		return ctl_usage(c);
+		return is_good ? ctl_usage(c) : EXIT_USAGE;
 	}
 	json_object_set_new(body, "kind", json_string(c->argv[2]));
 	r = client_request(c, "POST", "reactions", body, &doc);
 	json_decref(body);
-	return r != 0 ? r : answered(c, doc, "ordered");
+	if (r != 0)
+		return r;
+	if (c->output == OUTPUT_TABLE)
+		fprintf(stderr, "daemonsec-ctl reactions show says what the host made of it\n");
+	return answered(c, doc, "ordered");
+}
+
+/* Of what could not be taken back: whether any of it was there. */
+static int
+undo_exit_code(const json_t *doc)
+{
+	json_t *one;
+	size_t i;
+
+	if (json_integer_value(json_object_get(doc, "failed")) == 0)
+		return EXIT_OK;
+	if (json_integer_value(json_object_get(doc, "undone")) > 0)
+		return EXIT_PARTLY;
+	json_array_foreach(json_object_get(doc, "items"), i, one)
+	{
+		const char *result = json_string_value(json_object_get(one, "result"));
+
+		if (result == NULL || strcmp(result, "not found") != 0)
+			return EXIT_CONFLICT;
+	}
+	return EXIT_NOT_FOUND;
 }
 
 static int
@@ -220,9 +222,7 @@ undo_many(struct ctl *c, const char *alert, const char *host, const char *kind, 
 		print_items(c, json_object_get(doc, "items"), undo_columns, "nothing to take back");
 	else
 		print_document(c, doc);
-	if (json_integer_value(json_object_get(doc, "failed")) > 0)
-		r = json_integer_value(json_object_get(doc, "undone")) > 0 ? EXIT_PARTLY
-									   : EXIT_CONFLICT;
+	r = undo_exit_code(doc);
 	json_decref(doc);
 	return r;
 }
@@ -233,7 +233,6 @@ undo(struct ctl *c)
 	const char *alert = ctl_option(c, "alert"), *host = ctl_option(c, "host"),
 		   *kind = ctl_option(c, "kind");
 	bool all = ctl_flag(c, "all");
-	char path[128];
 	json_t *doc;
 	int r;
 
@@ -243,8 +242,7 @@ undo(struct ctl *c)
 		return ctl_usage(c);
 	if (c->argc != 3)
 		return undo_many(c, alert, host, kind, all);
-	snprintf(path, sizeof(path), "reactions/%s/undo", c->argv[2]);
-	r = client_request(c, "POST", path, NULL, &doc);
+	r = client_call(c, "POST", "reactions", c->argv[2], "undo", NULL, &doc);
 	return r != 0 ? r : answered(c, doc, "is being taken back");
 }
 
@@ -252,7 +250,6 @@ static int
 approve(struct ctl *c)
 {
 	int r = EXIT_OK, q;
-	char path[128];
 	json_t *doc;
 
 	if (!ctl_options_known(c))
@@ -260,8 +257,7 @@ approve(struct ctl *c)
 	if (c->argc < 3)
 		return ctl_usage(c);
 	for (int i = 2; i < c->argc; i++) {
-		snprintf(path, sizeof(path), "reactions/%s/approve", c->argv[i]);
-		q = client_request(c, "POST", path, NULL, &doc);
+		q = client_call(c, "POST", "reactions", c->argv[i], "approve", NULL, &doc);
 		if (q == 0)
 			q = answered(c, doc, "approved");
 		if (q != 0)
@@ -273,12 +269,9 @@ approve(struct ctl *c)
 static int
 set_pause(struct ctl *c, const char *what)
 {
-	char path[32];
 	json_t *doc;
-	int r;
+	int r = client_call(c, "POST", "reactions", what, NULL, NULL, &doc);
 
-	snprintf(path, sizeof(path), "reactions/%s", what);
-	r = client_request(c, "POST", path, NULL, &doc);
 	if (r != 0)
 		return r;
 	if (c->output != OUTPUT_TABLE)
@@ -296,6 +289,7 @@ verb_reactions(struct ctl *c)
 {
 	const char *what = c->argc > 1 && c->argv[1][0] != '-' ? c->argv[1] : "";
 	const char *status, *host, *alert, *since;
+	char since_text[CTL_TIME_SIZE];
 
 	if (strcmp(what, "apply") == 0)
 		return apply(c);
@@ -303,14 +297,15 @@ verb_reactions(struct ctl *c)
 		return undo(c);
 	if (strcmp(what, "approve") == 0)
 		return approve(c);
-	since = ctl_option(c, "since");
-	if (strcmp(what, "simulate") == 0)
-		return ctl_options_known(c) && c->argc == 2 ? simulate(c, since) : EXIT_USAGE;
+	if (!ctl_time(c, "since", since_text, &since))
+		return EXIT_USAGE;
 	status = ctl_option(c, "status");
 	host = ctl_option(c, "host");
 	alert = ctl_option(c, "alert");
 	if (!ctl_options_known(c))
 		return EXIT_USAGE;
+	if (strcmp(what, "simulate") == 0 && c->argc == 2)
+		return simulate(c, since);
 	if (strcmp(what, "show") == 0 && c->argc == 3)
 		return list_show(c, "reactions", c->argv[2]);
 	if ((strcmp(what, "pause") == 0 || strcmp(what, "resume") == 0) && c->argc == 2)
@@ -324,13 +319,10 @@ static void
 say_overridden(const json_t *doc)
 {
 	const json_t *list = json_object_get(doc, "overridden");
-	json_t *one;
-	size_t i;
 
 	if (json_array_size(list) > 0)
 		puts("overridden:");
-	json_array_foreach((json_t *)(uintptr_t)list, i, one)
-	    printf("  - %s\n", json_is_string(one) ? json_string_value(one) : "");
+	print_strings(stdout, "  - ", list);
 }
 
 int

@@ -70,13 +70,11 @@ read_hours(struct ctl *c, const char *query, json_t **ret)
 static int
 read_profile(struct ctl *c, const char *daemon, const char *host, json_t **ret)
 {
-	char path[600];
-	char *url;
-	int r;
+	char *path = client_path_of("daemons", daemon, "profile"),
+	     *url = client_path(path, "host", host, "limit", "1000", NULL);
+	int r = client_get(c, url, ret);
 
-	snprintf(path, sizeof(path), "daemons/%s/profile", daemon);
-	url = client_path(path, "host", host, "limit", "1000", NULL);
-	r = client_get(c, url, ret);
+	free(path);
 	free(url);
 	return r;
 }
@@ -104,10 +102,8 @@ write_page(const char *file, const struct report *report)
 	FILE *out = file != NULL ? fopen(file, "we") : stdout;
 	int failed;
 
-	if (out == NULL) {
-		fprintf(stderr, "daemonsec-ctl: cannot write %s: %s\n", file, strerror(errno));
-		return EXIT_USAGE;
-	}
+	if (out == NULL)
+		return ctl_file_error(file, -errno);
 	report_page(out, report->profile, report->alerts, report->hours, report->reactions);
 	failed = ferror(out);
 	if (file != NULL && fclose(out) != 0)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILE_MAX  (1u << 20)
 #define CHUNK_MAX 200u /* rules of one request */
@@ -109,11 +110,15 @@ ends_in(const char *name, const char *end)
 static int
 import(struct ctl *c, char *path)
 {
-	struct import im = { .c = c, .rules = json_array(), .source = path };
+	struct import im = { .c = c, .source = path };
 	char *paths[] = { path, NULL };
-	FTS *fts = fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, NULL);
 	FTSENT *e;
+	FTS *fts;
 
+	if (access(path, R_OK) < 0)
+		return ctl_file_error(path, -errno);
+	im.rules = json_array();
+	fts = fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, NULL);
 	while (fts != NULL && (e = fts_read(fts)) != NULL) {
 		bool is_json = ends_in(e->fts_name, ".json");
 
@@ -126,7 +131,7 @@ import(struct ctl *c, char *path)
 	send_rules(&im);
 	json_decref(im.rules);
 	if (im.files == 0) {
-		fprintf(stderr, "%s: no .yml, .yaml or .json file\n", path);
+		fprintf(stderr, "daemonsec-ctl: %s: no .yml, .yaml or .json file\n", path);
 		return EXIT_NOT_FOUND;
 	}
 	printf("%u rules imported, %u of %u files refused\n", im.taken, im.refused, im.files);
@@ -138,21 +143,13 @@ import(struct ctl *c, char *path)
 int
 verb_rules(struct ctl *c)
 {
-	char path[256];
-	json_t *doc = NULL;
-	int r;
-
 	if (!ctl_options_known(c))
 		return EXIT_USAGE;
 	if (c->argc == 1)
 		return list_print(c, "rules", NULL, 5000, rule_columns, "no rules");
 	if (c->argc == 3 && strcmp(c->argv[1], "import") == 0)
 		return import(c, c->argv[2]);
-	if (c->argc == 3 && strcmp(c->argv[1], "remove") == 0) {
-		snprintf(path, sizeof(path), "rules/%s", c->argv[2]);
-		r = client_request(c, "DELETE", path, NULL, &doc);
-		json_decref(doc);
-		return r;
-	}
+	if (c->argc == 3 && strcmp(c->argv[1], "remove") == 0)
+		return list_post(c, "DELETE", "rules", c->argv[2], NULL, NULL, "removed");
 	return ctl_usage(c);
 }

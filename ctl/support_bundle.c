@@ -256,14 +256,11 @@ static int (*const parts[])(
 static void
 say(const struct bundle *b, const char *file)
 {
-	json_t *one;
-	size_t i;
-
 	printf("%s has\n", file);
-	json_array_foreach(b->members, i, one) printf("  %s\n", json_string_value(one));
+	print_strings(stdout, "  ", b->members);
 	if (json_array_size(b->missing) > 0)
 		printf("and has not\n");
-	json_array_foreach(b->missing, i, one) printf("  %s\n", json_string_value(one));
+	print_strings(stdout, "  ", b->missing);
 	printf(
 	    "Passwords, tokens, keys, users and addresses of channels were left out; names of hosts and daemons "
 	    "are in it.\nLook through it before you give it away: tar -xOf %s | less\n",
@@ -315,7 +312,10 @@ verb_support_bundle(struct ctl *c)
 	}
 	if (r == 0)
 		return b.is_partial ? EXIT_PARTLY : EXIT_OK;
-	fprintf(stderr, "daemonsec-ctl: no bundle: %s: %s\n", c->argv[1],
-	    r == -EEXIST ? "is there already, and nothing is written over" : strerror(-r));
-	return r == -EEXIST ? EXIT_CONFLICT : r == -EACCES ? EXIT_NOT_ALLOWED : EXIT_FOUND;
+	(void)ctl_file_error(c->argv[1], r); /* the exit code comes below */
+	if (r == -EEXIST)
+		fprintf(stderr,
+		    "  nothing is written over: choose another name, and remove FILE.part "
+		    "of one that was interrupted\n");
+	return ctl_exit_code(r);
 }

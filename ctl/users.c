@@ -60,19 +60,21 @@ change(struct ctl *c, const char *method, const char *path, json_t *body, const 
 static int
 change_one(struct ctl *c, const char *method, json_t *body, const char *said)
 {
-	char path[512];
+	char *path = client_path_of("users", c->argv[2], NULL);
+	int r = change(c, method, path, body, said);
 
-	snprintf(path, sizeof(path), "users/%s", c->argv[2]);
-	return change(c, method, path, body, said);
+	free(path);
+	return r;
 }
 
 int
 verb_users(struct ctl *c)
 {
-	const char *role = ctl_option(c, "role"), *what = c->argc > 1 ? c->argv[1] : "";
+	const char *role = ctl_option(c, "role"), *what;
 
 	if (!ctl_options_known(c))
 		return EXIT_USAGE;
+	what = c->argc > 1 ? c->argv[1] : "";
 	if (c->argc == 1)
 		return list_print(c, "users", NULL, 100000, user_columns, "no users");
 	if (c->argc != 3)
@@ -221,14 +223,22 @@ verify(struct ctl *c, const char *head)
 int
 verb_audit(struct ctl *c)
 {
-	const char *limit = ctl_option(c, "limit"), *head = ctl_option(c, "head");
+	const char *head = ctl_option(c, "head");
+	int64_t limit = 100;
 
-	if (!ctl_options_known(c))
+	if (!ctl_number(c, "limit", LIMIT_MAX, &limit) || !ctl_options_known(c))
 		return EXIT_USAGE;
+	if (head != NULL &&
+	    (strlen(head) != 2 * HASH_SIZE || head[strspn(head, "0123456789abcdef")])) {
+		fprintf(stderr,
+		    "daemonsec-ctl: --head is what audit verify printed, %u digits, not \"%s\"\n",
+		    2 * HASH_SIZE, head);
+		return EXIT_USAGE;
+	}
 	if (c->argc == 2 && strcmp(c->argv[1], "verify") == 0)
 		return verify(c, head);
 	if (c->argc != 1)
 		return ctl_usage(c);
-	return list_print(c, "audit", NULL, limit ? (unsigned)strtoul(limit, NULL, 10) : 100,
-	    audit_columns, "nothing was changed yet");
+	return list_print(
+	    c, "audit", NULL, (unsigned)limit, audit_columns, "nothing was changed yet");
 }

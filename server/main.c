@@ -19,6 +19,7 @@
 #include "server/train/train.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,10 +53,12 @@ struct server {
 static int
 usage(FILE *out, int code)
 {
-	fprintf(out, "usage: daemonsec-server [-c FILE] [--check-config]\n"
-		     "  -c FILE         configuration (default " DEFAULT_FILE ")\n"
-		     "  --check-config  read the configuration, say what is wrong, and exit\n"
-		     "  --version       print the version and exit\n");
+	fprintf(out,
+	    "usage: daemonsec-server [-c FILE] [--check-config]\n"
+	    "  -c, --config FILE  configuration, default " DEFAULT_FILE "\n"
+	    "      --check-config read the configuration, say what is wrong with it, and end\n"
+	    "  -h, --help         print this, and end\n"
+	    "  -V, --version      print the version, and end\n");
 	return code;
 }
 
@@ -555,22 +558,25 @@ lock_and_run(struct server *s)
 int
 main(int argc, char **argv)
 {
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "check-config", no_argument, NULL, 'k' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 } };
 	struct server s = { .file = DEFAULT_FILE };
 	bool check = false;
-	int code, r;
+	int code, opt, r;
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
-			s.file = argv[++i];
-		else if (strcmp(argv[i], "--check-config") == 0)
+	while ((opt = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+		if (opt == 'c')
+			s.file = optarg;
+		else if (opt == 'k')
 			check = true;
-		else if (strcmp(argv[i], "--version") == 0)
+		else if (opt == 'V')
 			return printf("daemonsec-server %s\n", PACKAGE_VERSION) < 0;
-		else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-			return usage(stdout, 0);
 		else
-			return usage(stderr, 2);
+			return opt == 'h' ? usage(stdout, 0) : usage(stderr, 2);
 	}
+	if (optind < argc)
+		return usage(stderr, 2);
 	umask(077);
 	r = read_config(s.file, &s.cfg, check);
 	if (r < 0 || check) {

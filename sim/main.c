@@ -53,8 +53,6 @@ enum {
 	OPT_AGO,
 	OPT_STORE,
 	OPT_QUIET,
-	OPT_HELP,
-	OPT_VERSION,
 };
 
 static const struct option long_options[] = {
@@ -82,8 +80,8 @@ static const struct option long_options[] = {
 	{ "store", required_argument, NULL, OPT_STORE },
 	{ "output", required_argument, NULL, 'o' },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -119,7 +117,7 @@ static const char usage_text[] =
     "  --store DIR            verify: the server's state directory\n"
     "  -o, --output text|json the summary\n"
     "  --quiet                no progress\n"
-    "  --help, --version\n";
+    "  -h, --help, -V, --version\n";
 
 /* ---- values */
 
@@ -264,16 +262,17 @@ options_read(struct options *o, int argc, char **argv)
 {
 	int option, index = 0;
 
-	while ((option = getopt_long(argc, argv, "o:", long_options, &index)) != -1) {
+	while ((option = getopt_long(argc, argv, "o:hV", long_options, &index)) != -1) {
 		if (option == OPT_QUIET) {
 			o->fleet.is_quiet = true;
-		} else if (option == OPT_HELP) {
+		} else if (option == 'h') {
 			fputs(usage_text, stdout);
 			return 1;
-		} else if (option == OPT_VERSION) {
+		} else if (option == 'V') {
 			puts("daemonsec-sim " PACKAGE_VERSION);
 			return 1;
 		} else if (option == '?') {
+			fprintf(stderr, "  daemonsec-sim --help lists the options\n");
 			return EXIT_USAGE + 1;
 		} else if (option_take(o, option, optarg) < 0) {
 			fprintf(stderr, "daemonsec-sim: not a value for this option: %s\n", optarg);
@@ -282,7 +281,7 @@ options_read(struct options *o, int argc, char **argv)
 	}
 	if (optind == argc)
 		return 0;
-	fprintf(stderr, "daemonsec-sim: what is \"%s\"?\n", argv[optind]);
+	fprintf(stderr, "daemonsec-sim: what is \"%s\"? (see --help)\n", argv[optind]);
 	return EXIT_USAGE + 1;
 }
 
@@ -432,6 +431,8 @@ main(int argc, char **argv)
 		r = options_read(&o, argc - 1, argv + 1);
 		return r > 0 ? r - 1 : verbs[i].run(&o);
 	}
+	if (argc > 1)
+		return usage_fail("the verbs are load, demo, replay and verify");
 	fputs(usage_text, stderr);
 	return EXIT_USAGE;
 }

@@ -19,11 +19,12 @@
 #define CONF_FILE DS_SYSCONFDIR "/daemonsec.conf"
 
 static const char usage[] =
-    "usage: daemonsec-agent [-c FILE] [--check-config | --release] [--foreground] [--version]\n"
+    "usage: daemonsec-agent [-c FILE] [--check-config | --release]\n"
     "  -c, --config FILE  configuration, default " CONF_FILE "\n"
     "      --check-config read the configuration, say what is wrong with it, and end\n"
     "      --release      end what orders have done to this host, and end: before the agent is removed\n"
-    "      --foreground   stay in the foreground (always so)\n";
+    "  -h, --help         print this, and end\n"
+    "  -V, --version      print the version, and end\n";
 
 struct arguments {
 	const char *conf;
@@ -35,11 +36,11 @@ parse_arguments(int argc, char **argv, struct arguments *ret)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, 't' }, { "release", no_argument, NULL, 'r' },
-		{ "foreground", no_argument, NULL, 'f' }, { "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+		{ "version", no_argument, NULL, 'V' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 } };
 	int o;
 
-	while ((o = getopt_long(argc, argv, "c:fhV", options, NULL)) >= 0)
+	while ((o = getopt_long(argc, argv, "c:hV", options, NULL)) >= 0)
 		switch (o) {
 		case 'c':
 			ret->conf = optarg;
@@ -49,8 +50,6 @@ parse_arguments(int argc, char **argv, struct arguments *ret)
 			break;
 		case 'r':
 			ret->release = true;
-			break;
-		case 'f':
 			break;
 		case 'V':
 			(void)printf("daemonsec-agent %s\n", PACKAGE_VERSION);

@@ -526,22 +526,27 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "fd", required_argument, NULL, 'f' }, { "check-config", no_argument, NULL, 'k' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 } };
 	static struct uplink u = { .config_file = DS_SYSCONFDIR "/daemonsec.conf" };
 	static struct ds_conf_report report;
 	bool check = false;
 	int fd = -1, opt, r;
 
-	while ((opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
 		if (opt == 'c')
 			u.config_file = optarg;
 		else if (opt == 'f')
 			fd = (int)strtol(optarg, NULL, 10);
 		else if (opt == 'k')
 			check = true;
+		else if (opt == 'V')
+			return printf("daemonsec-uplink %s\n", PACKAGE_VERSION) < 0;
 		else
 			return usage(opt == 'h' ? 0 : 2);
 	}
+	if (optind < argc)
+		return usage(2);
 	r = load_config(u.config_file, &u.cfg, &report);
 	ds_conf_print_report(&report, stderr);
 	if (check || (r < 0 && report.len > report.unknown)) {

@@ -229,17 +229,33 @@ list_message(const struct message_row *row, void *ctx)
 	return 0;
 }
 
+static bool
+read_status(struct call *c, const char **ret)
+{
+	static const char *const known[] = { "waiting", "held", "told", "sent", "dead" };
+
+	*ret = c->get(c->request, "status");
+	if (*ret == NULL)
+		return true;
+	for (size_t i = 0; i < DS_LEN(known); i++)
+		if (strcmp(*ret, known[i]) == 0)
+			return true;
+	call_problem(c, 400, "parameter",
+	    "status: expected waiting, held, told, sent or dead, not \"%s\"", *ret);
+	return false;
+}
+
 void
 messages_list(struct call *c)
 {
 	struct page p = { .call = c };
 	struct message_filter f = { .channel = c->get(c->request, "channel"),
-		.status = c->get(c->request, "status"),
 		.alert_id = c->get(c->request, "alert") };
 	char cursor[24];
 	int r;
 
-	if (!call_limit(c, 100, &p.limit) || !call_number_cursor(c, &f.before))
+	if (!read_status(c, &f.status) || !call_limit(c, 100, &p.limit) ||
+	    !call_number_cursor(c, &f.before))
 		return;
 	f.before = f.before == 0 ? INT64_MAX : f.before;
 	f.limit = p.limit + 1;

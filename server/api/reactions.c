@@ -7,6 +7,7 @@
  */
 #include "server/api/reactions.h"
 
+#include "lib/cidr.h"
 #include "lib/clock.h"
 #include "lib/tls.h"
 #include "server/api/caller.h"
@@ -314,7 +315,8 @@ find_process(struct call *c, uint32_t host, struct react_args *args)
 
 	if (args->pid == 0 || args->start_us > 0 || h == NULL)
 		return;
-	snprintf(text, sizeof(text), "host.id:%s and process.pid:%u and event.action:exec", h->id,
+	snprintf(text, sizeof(text),
+	    "host.id:%s and process.pid:%u and (event.action:exec or event.action:daemon)", h->id,
 	    args->pid);
 	q = query_parse(&query_events, text, strlen(text), ds_clock_wall_us(), &error);
 	if (q == NULL)
@@ -334,6 +336,7 @@ read_plan(struct call *c, struct issue_plan *p)
 	const char *kind, *reason, *daemon, *alert;
 	char why[300];
 	uint64_t ttl_us;
+	struct ds_cidr cidr;
 
 	*p = (struct issue_plan){ .order_mode = DS_ORDER_OPERATOR, .ttl_factor = 1 };
 	if (!call_text(c, "kind", "", 40, &kind) ||
@@ -349,6 +352,11 @@ read_plan(struct call *c, struct issue_plan *p)
 	}
 	if (!read_reach(c, p->kind, daemon, &p->args))
 		return false;
+	if (p->args.address[0] &&
+	    ds_cidr_parse(p->args.address, strlen(p->args.address), &cidr) < 0) {
+		call_problem(c, 400, "body", "address: \"%.60s\" is no address", p->args.address);
+		return false;
+	}
 	if (p->args.address[0] && react_spares(c->cfg->react, p->args.address, why, sizeof(why))) {
 		call_problem(c, 409, "never-block", "%s", why);
 		return false;

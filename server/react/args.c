@@ -21,7 +21,10 @@ react_args_suffice(
 	case REACT_NEEDS_NOTHING:
 		break;
 	case REACT_NEEDS_PROCESS:
-		missing = process ? NULL : "a process, and when it started";
+		missing = process         ? NULL
+			  : args->pid > 1 ? "to know when the process started: no start of that "
+					    "pid was told, so say it (start_us)"
+					  : "a process (pid)";
 		break;
 	case REACT_NEEDS_ADDRESS:
 		missing = args->address[0] ? NULL : "an address";
