@@ -186,7 +186,12 @@ undo_soon(const struct agent_config *config, struct ledger_entry *e, const char 
 bool
 life_is_due(const struct ledger_entry *e, uint64_t now_us, uint64_t boot_us)
 {
-	if (e->until_us == 0 || e->again_ms > ds_clock_monotonic_ms())
+	if (e->again_ms > ds_clock_monotonic_ms())
+		return false;
+	/* An undo that was begun and is on its way nowhere: there was no memory, or no room. */
+	if (e->state == LEDGER_UNDOING)
+		return !order_settle_has(e->id);
+	if (e->state != LEDGER_ACTIVE || e->until_us == 0)
 		return false;
 	return e->until_boot_us > 0 ? e->until_boot_us <= boot_us : e->until_us <= now_us;
 }
@@ -198,7 +203,7 @@ find_due(struct ledger_entry *e, void *ctx)
 {
 	struct found *f = ctx;
 
-	if (e->state == LEDGER_ACTIVE && life_is_due(e, f->now_us, f->boot_us))
+	if (life_is_due(e, f->now_us, f->boot_us))
 		f->entries[f->len++] = e;
 	return f->len == STEP;
 }
@@ -209,9 +214,13 @@ end_due(const struct agent_config *config)
 	struct found f = { .now_us = ds_clock_wall_us(), .boot_us = ds_clock_boot_us() };
 
 	(void)ledger_each(find_due, &f);
-	for (size_t i = 0; i < f.len; i++)
-		if (life_undo(config, f.entries[i], NULL, "its time was over") < 0)
+	for (size_t i = 0; i < f.len; i++) {
+		struct ledger_entry *e = f.entries[i];
+
+		if (life_undo(config, e, NULL,
+			e->state == LEDGER_UNDOING ? "undone" : "its time was over") < 0)
 			continue; /* told, and tried again later */
+	}
 }
 
 static int
