@@ -12,6 +12,7 @@
 #include "agent/guard/ledger.h"
 #include "agent/guard/order.h"
 #include "agent/guard/process.h"
+#include "agent/guard/reactions/group.h"
 #include "agent/guard/target.h"
 #include "lib/clock.h"
 #include "lib/ipc.h"
@@ -200,6 +201,21 @@ an_undo_that_was_begun_before_a_crash_is_finished(void **state)
 	assert_int_equal(outcome_of(&o), DS_OUTCOME_UNDONE);
 }
 
+/* As one that met no memory leaves it. */
+static void
+an_undo_that_got_nowhere_is_begun_again_while_the_guard_runs(void **state)
+{
+	struct ds_order o = order_of("freeze");
+
+	(void)state;
+	assert_int_equal(take(&o), 0);
+	assert_true(stops());
+	assert_int_equal(ledger_change(ledger_find(o.id), LEDGER_UNDOING, NULL), 0);
+	order_tick();
+	assert_false(is_stopped());
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_UNDONE);
+}
+
 static void
 an_order_that_came_before_a_restart_has_no_second_effect(void **state)
 {
@@ -356,28 +372,56 @@ who_is_spared_is_not_blocked_whoever_asks_and_also_after_a_restart(void **state)
 	config.ceiling.len = 2;
 }
 
-/* As after a reboot: containers are started later than the agent. */
-static void
-a_block_in_the_network_of_a_container_waits_for_it_over_a_restart(void **state)
+/* The ledger as a guard leaves it that blocks for daemons with networks of their own. */
+static struct ds_order
+leave_block_in(const char *network)
 {
-	struct ds_order o = block_of("192.0.2.9"), undo = order_of(DS_ORDER_UNDO);
+	struct ds_order o = block_of("192.0.2.9");
 	struct ledger_entry *e;
 	struct ds_buf inverse;
 
-	(void)state;
-	config.ceiling.len = 3;
 	ds_buf_init(&inverse, 128);
 	assert_int_equal(ds_buf_put_u8(&inverse, 1), 0);
-	assert_int_equal(ds_buf_put_str(&inverse, "net:container:away"), 0);
+	assert_int_equal(ds_buf_put_str(&inverse, network), 0);
 	assert_int_equal(
 	    ledger_add(&o, LEDGER_ACTIVE, ds_clock_wall_us() + 60 * DS_US_PER_S, &inverse, &e), 0);
 	assert_int_equal(ledger_sync(), 0);
 	ds_buf_done(&inverse);
+	return o;
+}
+
+/* As after a reboot: containers are started later than the agent. */
+static void
+a_block_in_the_network_of_a_container_waits_for_it_over_a_restart(void **state)
+{
+	struct ds_order o = leave_block_in("net:container:away"), undo = order_of(DS_ORDER_UNDO);
+
+	(void)state;
+	config.ceiling.len = 3;
 	restart();
 	assert_int_equal(ledger_find(o.id)->state, LEDGER_ACTIVE);
 	memcpy(undo.target, o.id, sizeof(undo.target));
 	assert_int_equal(take(&undo), 0);
 	assert_int_equal(outcome_of(&o), DS_OUTCOME_UNDONE);
+	config.ceiling.len = 2;
+}
+
+static void
+containers_come_and_go_without_end_and_blocks_for_the_next_have_room(void **state)
+{
+	char network[64];
+
+	(void)state;
+	config.ceiling.len = 3;
+	for (unsigned i = 0; i < 2 * GROUPS_MAX; i++) {
+		struct ds_order o, undo = order_of(DS_ORDER_UNDO);
+
+		(void)snprintf(network, sizeof(network), "net:container:c%u", i);
+		o = leave_block_in(network);
+		memcpy(undo.target, o.id, sizeof(undo.target));
+		assert_int_equal(take(&undo), 0);
+		assert_int_equal(outcome_of(&o), DS_OUTCOME_UNDONE);
+	}
 	config.ceiling.len = 2;
 }
 
@@ -535,11 +579,13 @@ main(void)
 		T(a_freeze_is_undone_by_order_and_once),
 		T(an_order_signed_with_the_next_key_may_come_right_behind_it),
 		T(a_block_in_the_network_of_a_container_waits_for_it_over_a_restart),
+		T(containers_come_and_go_without_end_and_blocks_for_the_next_have_room),
 		T(what_was_begun_before_a_crash_is_finished),
 		T(but_not_when_the_order_has_expired_meanwhile),
 		T(nor_when_the_host_no_longer_allows_it),
 		T(what_the_ceiling_lost_ends_with_the_next_start),
 		T(an_undo_that_was_begun_before_a_crash_is_finished),
+		T(an_undo_that_got_nowhere_is_begun_again_while_the_guard_runs),
 		T(an_order_that_came_before_a_restart_has_no_second_effect),
 		T(a_counter_below_what_was_forgotten_is_refused),
 		T(a_clock_that_was_set_back_does_not_make_old_orders_young),

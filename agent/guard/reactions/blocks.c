@@ -119,6 +119,8 @@ hold(const struct nft_element *e, const struct ds_order *order, uint64_t until_u
 		free(b);
 		return r;
 	}
+	if (replaced == NULL)
+		group_keep(e->group);
 	free(replaced);
 	*ret = b;
 	return 0;
@@ -138,6 +140,7 @@ let_go(const struct nft_element *e, const struct ds_order *order)
 		*h = b->holders[--b->len];
 	if (b->len > 0)
 		return b;
+	group_let_go(e->group);
 	free(ds_map_remove(blocks, &k, sizeof(k)));
 	return NULL;
 }

@@ -2,7 +2,7 @@
 /*
  * group - the control groups of daemons, and their networks.
  *
- * Called by block_ip, block_port and blocks.  Owns a table that only grows, up to GROUPS_MAX.
+ * Called by block_ip, block_port and blocks.  Owns a table of up to GROUPS_MAX of them.
  */
 #include "agent/guard/reactions/group.h"
 #include "agent/guard/daemon.h"
@@ -74,9 +74,28 @@ group_level(const char *path)
 	return n;
 }
 
+/* A new one, or one that nothing is blocked for any more; NULL: there is none. */
+static struct group *
+find_room(unsigned *ret_number)
+{
+	for (unsigned i = 0; i < groups_len; i++)
+		if (groups[i]->blocks == 0) {
+			*ret_number = i + 1;
+			return groups[i];
+		}
+	if (groups_len == GROUPS_MAX)
+		return NULL;
+	groups[groups_len] = calloc(1, sizeof(*groups[0]));
+	*ret_number = groups_len + 1;
+	return groups[groups_len] != NULL ? groups[groups_len++] : NULL;
+}
+
 int
 group_number(const char *path)
 {
+	struct group *g;
+	unsigned number;
+
 	for (unsigned i = 0; i < groups_len; i++)
 		if (strcmp(groups[i]->path, path) == 0)
 			return (int)i + 1;
@@ -85,15 +104,27 @@ group_number(const char *path)
 		(path[0] != '/' || group_level(path) == 0 || group_level(path) > GROUP_LEVEL_MAX ||
 		    strstr(path, "/..") != NULL)))
 		return -EINVAL;
-	if (groups_len == GROUPS_MAX)
-		return -ENOSPC;
-	groups[groups_len] = calloc(1, sizeof(*groups[0]));
-	if (groups[groups_len] == NULL)
-		return -ENOMEM;
-	memcpy(groups[groups_len]->path, path, strlen(path) + 1);
-	groups[groups_len]->id = id_of(path);
-	groups[groups_len]->level = is_network(path) ? 0 : group_level(path);
-	return (int)++groups_len;
+	g = find_room(&number);
+	if (g == NULL)
+		return groups_len == GROUPS_MAX ? -ENOSPC : -ENOMEM;
+	memcpy(g->path, path, strlen(path) + 1);
+	g->id = id_of(path);
+	g->level = is_network(path) ? 0 : group_level(path);
+	return (int)number;
+}
+
+void
+group_keep(unsigned number)
+{
+	if (number >= 1 && number <= groups_len)
+		groups[number - 1]->blocks++;
+}
+
+void
+group_let_go(unsigned number)
+{
+	if (number >= 1 && number <= groups_len)
+		groups[number - 1]->blocks--;
 }
 
 const struct group *
@@ -107,7 +138,7 @@ group_look(unsigned number)
 {
 	uint64_t id;
 
-	if (number < 1 || number > groups_len)
+	if (number < 1 || number > groups_len || groups[number - 1]->blocks == 0)
 		return 0;
 	id = id_of(groups[number - 1]->path);
 	if (id == 0 || id == groups[number - 1]->id)

@@ -22,14 +22,19 @@ struct group {
 				      of a daemon: "net:container:web" */
 	uint64_t id;               /* the kernel's number; 0: nothing runs in it now */
 	unsigned level;            /* how deep it is: 2; 0: a network */
+	unsigned blocks;           /* for it; with none its number may become another's */
 };
 
 /* The path of the daemon's own group.  0; 1: it is a network that others share; -ESRCH nothing of
  * it runs; -EOPNOTSUPP with a sentence: it has none of its own. */
 DS_MUST_CHECK int group_find(
     struct reaction_call *call, const char *daemon, char *ret, size_t size);
-/* The number (>= 1) under which the group of a path is kept from now on; -ENOSPC, -EINVAL. */
+/* The number (>= 1) under which the group of a path is known, as long as it is kept, and until
+ * another is asked for; -ENOSPC, -EINVAL. */
 DS_MUST_CHECK int group_number(const char *path);
+/* One more block is for it, or one less; 0: the whole host. */
+void group_keep(unsigned number);
+void group_let_go(unsigned number);
 const struct group *group_get(unsigned number);
 bool group_is_network(unsigned number);
 /* Whether something runs in it now, as far as is known at once. */
