@@ -151,6 +151,9 @@ read_back(struct order_job *job, int r)
 		    : r == -ESRCH || r == -ENOENT ? DS_OUTCOME_NOTHING
 						  : DS_OUTCOME_FAILED,
 		    r);
+		/* Given up, so it may be done all the same: see finish(). */
+		if (r == -ETIMEDOUT)
+			job->result.took_us = ds_clock_boot_us() - job->arrived_us;
 		return;
 	}
 	job->call.inverse.pos = 0;

@@ -362,6 +362,8 @@ keep_all(const struct agent_config *config)
 			undo_kind(config, reactions[i]->name, call.why);
 		else if (r != 0)
 			order_tell_text(reactions[i]->name, call.why);
+		if (r == 2)
+			undo_forbidden(config, NULL);
 	}
 }
 

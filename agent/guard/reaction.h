@@ -46,7 +46,8 @@ struct reaction {
 	int (*check)(struct reaction_call *call);
 	/* Inverse and evidence; no effect yet. */
 	int (*prepare)(struct reaction_call *call);
-	/* After the ledger's entry is on disk.  Must be safe to call twice. */
+	/* After the ledger's entry is on disk.  Must be safe to call twice.  -ETIMEDOUT: it may be
+	 * done later, and is undone at the end of its life. */
 	int (*apply)(struct reaction_call *call);
 	/* What of it takes long (a daemon's own check, its restart, a plugin): in a child of the
 	 * guard, which goes on meanwhile.  What it changes in memory is lost, but for why.  NULL:
@@ -68,8 +69,8 @@ struct reaction {
 	 * not run yet, and it comes with them; -ENOENT, -ESRCH: it cannot be. */
 	int (*restore)(struct reaction_call *call);
 	/* About once a second while effects of it are active: looks whether they still are.  0; 1:
-	 * somebody took them away, they are put back; -ECANCELED: undo them all, why says why.  May
-	 * be NULL. */
+	 * something happened, why says what; 2: so, and what would be refused now is to be undone;
+	 * -ECANCELED: undo them all, why says why.  May be NULL. */
 	int (*keep)(struct reaction_call *call);
 };
 

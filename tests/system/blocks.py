@@ -192,12 +192,19 @@ def check_port(g):
     ssh.kill()
 
 
-def own_daemon(dirs, port):
+def own_dirs():
+    """The control groups of a daemon that there is not yet, and its name."""
+    root = [d for d in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified") if os.path.exists(d + "/cgroup.controllers")]
+    name = f"daemonsec-test-{time.monotonic_ns()}.service"
+    return name, root and [f"{root[0]}/{name}"] + [f"/sys/fs/cgroup/systemd/{name}"] * os.path.isdir("/sys/fs/cgroup/systemd")
+
+
+def own_daemon(dirs, port, *prefix):
     """A daemon with a control group of its own, which listens."""
     for d in dirs:
         os.mkdir(d)
     enter = "".join(f"echo $$ > {d}/cgroup.procs; " for d in dirs)
-    p = subprocess.Popen(["sh", "-c", enter + 'exec "$@"', "sh", sys.executable, "-c", SERVER, str(port)],
+    p = subprocess.Popen(["sh", "-c", enter + 'exec "$@"', "sh", *prefix, sys.executable, "-c", SERVER, str(port)],
                          stdout=subprocess.PIPE)
     p.stdout.readline()
     return p
@@ -213,11 +220,9 @@ def end_daemon(p, dirs):
 
 def check_daemon(g):
     """What is blocked for one daemon only, by its control group."""
-    root = [d for d in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified") if os.path.exists(d + "/cgroup.controllers")]
-    if not root:
+    name, dirs = own_dirs()
+    if not dirs:
         return say("no control groups of version 2 here")
-    name = f"daemonsec-test-{time.monotonic_ns()}.service"
-    dirs = [f"{root[0]}/{name}"] + [f"/sys/fs/cgroup/systemd/{name}"] * os.path.isdir("/sys/fs/cgroup/systemd")
     only = {"daemon": name, "reach": 2}
     p = own_daemon(dirs, 82)
     r = g.do("block_ip", address=THERE4, **only)
@@ -252,6 +257,32 @@ def check_daemon(g):
     ok(r["outcome"] == "nothing" and not rules(), f"a daemon that is not there needs no block: {r['text']}")
 
 
+def there_rules(p):
+    return subprocess.run(["nsenter", "-t", str(p.pid), "-n", "nft", "list", "tables"], capture_output=True, text=True).stdout
+
+
+def check_network(g):
+    """A daemon with a network of its own, which another one joins later."""
+    (name, dirs), (guest, guest_dirs) = own_dirs(), own_dirs()
+    if not dirs:
+        return
+    p = own_daemon(dirs, 83, "unshare", "--net")
+    only = g.do("block_ip", address=THERE4, daemon=name, reach=2, lifetime_ms=600000)
+    r = g.do("block_ip", address=OTHER4, daemon=name, reach=1, lifetime_ms=600000)
+    ok(only["outcome"] == r["outcome"] == "done" and "daemonsec" in there_rules(p) and not rules() and reaches(),
+       f"blocked in the network that a daemon has to itself: {only['text']}")
+    second = own_daemon(guest_dirs, 84, "nsenter", "-t", str(p.pid), "-n")
+    u = g.result(only["order"], 60, outcome="undone")
+    ok(u and "share" in u["text"], f"what was for it only ends when another joins it: {u and u['text']}")
+    told = g.wait("RESULT", 60, MESSAGE=lambda m: "others are in the network of " + name in (m or ""))
+    ok(told and "daemonsec" in there_rules(p) and not g.result(r["order"], 0, outcome="undone"),
+       f"the rest stays, and is told: {told and told['MESSAGE']}")
+    g.do("undo", target=r["order"])
+    ok("daemonsec" not in there_rules(p), "undone, nothing is left behind")
+    end_daemon(second, guest_dirs)
+    end_daemon(p, dirs)
+
+
 def check_isolate(g):
     r = g.do("isolate")
     ok(r["outcome"] == "refused", f"without a server a host is not isolated: {r['text']}")
@@ -269,6 +300,16 @@ def check_isolate(g):
     ok(not g.result(r["order"], 0, outcome="undone"), "which it hears, so it stays isolated")
     u = g.do("undo", target=r["order"])
     ok(u["outcome"] == "done" and reaches(source=OTHER4), f"and is not, when that is undone: {u['text']}")
+    g.process.stop()
+    g.prefix = [sys.executable, "-c", NO_NFT]
+    g.start()
+    r = wait(lambda: [r for r in [g.do("isolate")] if r["outcome"] != "refused"])[0]  # until it hears the server
+    ok(r["outcome"] == "failed" and "no nftables for us" in r["text"] and not r["until"] and reaches(source=OTHER4) and not rules(),
+       f"a kernel without nftables cannot isolate, says so, and cuts nobody off: {r['text']}")
+    g.process.stop()
+    g.prefix = []
+    g.start()
+    wait(lambda: g.do("isolate", mode=DRY_RUN)["outcome"] == "would")
     ip("link", "set", "there", "down", ns=there.pid)
     r = g.do("isolate")
     back = g.result(r["order"], 25, outcome="undone")
@@ -322,7 +363,7 @@ resolver.flush()
 subprocess.run(["mount", "--bind", resolver.name, os.path.realpath("/etc/resolv.conf")], check=True)
 servers = [listen(80), listen(81)]
 with OrderGuard({"server.address": "198.51.100.7:7443", "reaction.never_block": "192.0.2.0/24"}) as g:
-    for check in (check_block, check_never, check_spare, check_keep, check_cut, check_port, check_daemon, check_without, check_isolate):
+    for check in (check_block, check_never, check_spare, check_keep, check_cut, check_port, check_daemon, check_network, check_without, check_isolate):
         timed(check, g)
 for p in servers + [there]:
     p.kill()

@@ -477,6 +477,16 @@ tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
 tests_unit_test_notify_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_notify_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
+unit_tests_agent += tests/unit/test_rebind
+tests_unit_test_rebind_SOURCES = tests/unit/test_rebind.c tests/unit/order_fixture.c tests/unit/order_fixture.h
+tests_unit_test_rebind_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_rebind_LDADD = agent/guard/libguard.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(GUARD_LIBS) $(TEST_LIBS)
+
+unit_tests_agent += tests/unit/test_apart
+tests_unit_test_apart_SOURCES = tests/unit/test_apart.c
+tests_unit_test_apart_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_apart_LDADD = $(GUARD_TEST_LIBS)
+
 unit_tests_agent += tests/unit/test_network tests/unit/test_ledger tests/unit/test_order_take
 tests_unit_test_network_SOURCES = tests/unit/test_network.c
 tests_unit_test_network_CFLAGS = $(TEST_CFLAGS)

@@ -8,6 +8,7 @@
 #include "agent/guard/reactions/blocks.h"
 #include "agent/guard/ledger.h"
 #include "agent/guard/reactions/allow.h"
+#include "agent/guard/reactions/apart.h"
 #include "agent/guard/reactions/group.h"
 #include "agent/guard/reactions/never.h"
 #include "lib/clock.h"
@@ -18,7 +19,9 @@
 #include <string.h>
 
 #define HOLDERS_MAX 64u
-#define ROUND_MAX   64u /* blocks in networks of others that are looked at in a tick */
+#define ROUND_MAX   64u   /* blocks in networks of others that are looked at in a tick */
+#define ROUND_MS    300u  /* or for so long */
+#define LOOK_MS     5000u /* for who else is in a network: all processes are looked at */
 
 struct holder {
 	uint8_t order[DS_ORDER_ID_SIZE];
@@ -151,6 +154,9 @@ blocks_fail(struct reaction_call *call, int r)
 	if (r == -EOPNOTSUPP || r == -EPERM)
 		return reaction_fail(
 		    call, r, "this kernel has no nftables for us: %s", strerror(-r));
+	if (r == -ETIMEDOUT)
+		return reaction_fail(call, r,
+		    "the daemon's network takes no change now: somebody in it holds them up");
 	return r < 0 ? reaction_fail(call, r, "nftables: %s", strerror(-r)) : 0;
 }
 
@@ -315,19 +321,33 @@ follow_one(const void *key, size_t len, void *value, void *ctx)
 	return b->element.group == f->group && put_there(b, f->call) < 0 ? -EIO : 0;
 }
 
+static int
+follow_all(void *ctx)
+{
+	return ds_map_each(blocks, follow_one, ctx);
+}
+
 static void
 follow(struct reaction_call *call)
 {
 	struct following f = { .call = call };
+	uint64_t end_ms = ds_clock_monotonic_ms() + ROUND_MS;
+	int r = 0;
 
-	for (f.group = 1; group_get(f.group) != NULL; f.group++)
-		if (group_look(f.group) == 1 && ds_map_each(blocks, follow_one, &f) < 0)
+	for (f.group = 1; group_get(f.group) != NULL && ds_clock_monotonic_ms() < end_ms;
+	     f.group++) {
+		if (group_look(f.group) != 1)
+			continue;
+		r = group_is_network(f.group) ? apart_do(f.group, follow_all, &f) : follow_all(&f);
+		if (r < 0)
 			group_forget(f.group);
+	}
 }
 
 /* A round over the blocks in networks of others. */
 struct round {
 	struct reaction_call *call;
+	uint64_t end_ms;
 	size_t skip, left, back; /* seen by rounds before; still to be seen; put back */
 	unsigned group;          /* whose */
 };
@@ -346,7 +366,7 @@ look_there(const void *key, size_t len, void *value, void *ctx)
 		round->skip--;
 		return 0;
 	}
-	if (round->left == 0)
+	if (round->left == 0 || ds_clock_monotonic_ms() >= round->end_ms)
 		return 1;
 	round->left--;
 	if (timeout_ms(b) > 1000 && group_is_alive(b->element.group) &&
@@ -363,15 +383,43 @@ static int
 keep_there(struct reaction_call *call)
 {
 	static size_t seen;
-	struct round round = { .call = call, .skip = seen, .left = ROUND_MAX };
+	struct round round = { .call = call,
+		.end_ms = ds_clock_monotonic_ms() + ROUND_MS,
+		.skip = seen,
+		.left = ROUND_MAX };
 
-	(void)ds_map_each(blocks, look_there, &round);
-	seen = round.left > 0 ? 0 : seen + ROUND_MAX;
+	seen = ds_map_each(blocks, look_there, &round) == 0 ? 0 : seen + ROUND_MAX - round.left;
 	if (round.back == 0)
 		return 0;
 	(void)reaction_fail(call, 0, "somebody took away blocks in %.200s; %zu are there again",
 	    group_get(round.group)->path, round.back);
 	return 1;
+}
+
+/* Whether somebody has come into a network since it is blocked there; one of them each time. */
+static int
+look_around(struct reaction_call *call)
+{
+	static uint64_t next_ms;
+	static unsigned at;
+	uint64_t now_ms = ds_clock_monotonic_ms();
+
+	if (now_ms < next_ms)
+		return 0;
+	next_ms = now_ms + LOOK_MS;
+	for (unsigned n = 0; n < GROUPS_MAX; n++) {
+		unsigned number = at++ % GROUPS_MAX + 1;
+
+		if (!group_is_network(number) || group_get(number)->blocks == 0)
+			continue;
+		if (group_look_shared(number) == 0)
+			return 0;
+		(void)reaction_fail(call, 0,
+		    "others are in the network of %.200s by now: what is blocked there is blocked for them, too",
+		    strchr(group_get(number)->path, ':') + 1);
+		return 2;
+	}
+	return 0;
 }
 
 static int
@@ -401,12 +449,18 @@ int
 blocks_keep(struct reaction_call *call)
 {
 	struct others here = { 0 };
+	int r;
 
 	if (blocks == NULL || ds_map_len(blocks) == 0)
 		return 0;
 	follow(call);
 	(void)ds_map_each(blocks, count_other, &here);
-	if (here.len < ds_map_len(blocks) && keep_there(call) == 1)
-		return 1;
+	if (here.len < ds_map_len(blocks)) {
+		r = keep_there(call);
+		if (r == 0)
+			r = look_around(call);
+		if (r != 0)
+			return r;
+	}
 	return here.len > 0 ? keep_here(call, here.len) : 0;
 }

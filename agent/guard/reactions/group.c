@@ -8,6 +8,7 @@
 #include "agent/guard/daemon.h"
 #include "agent/guard/identity.h"
 #include "agent/guard/process.h"
+#include "lib/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define REST_MS  1000u /* of a network that did not take a change; twice as long each time */
+#define LATE_MAX 8u    /* four minutes */
 
 static struct group *groups[GROUPS_MAX];
 static unsigned groups_len;
@@ -107,9 +111,8 @@ group_number(const char *path)
 	g = find_room(&number);
 	if (g == NULL)
 		return groups_len == GROUPS_MAX ? -ENOSPC : -ENOMEM;
+	*g = (struct group){ .id = id_of(path), .level = is_network(path) ? 0 : group_level(path) };
 	memcpy(g->path, path, strlen(path) + 1);
-	g->id = id_of(path);
-	g->level = is_network(path) ? 0 : group_level(path);
 	return (int)number;
 }
 
@@ -145,6 +148,25 @@ group_look(unsigned number)
 		return 0; /* nothing runs: what is kept hurts nobody */
 	groups[number - 1]->id = id;
 	return 1;
+}
+
+bool
+group_rests(unsigned number)
+{
+	const struct group *g = group_get(number);
+
+	return g != NULL && g->rest_ms > ds_clock_monotonic_ms();
+}
+
+void
+group_took(unsigned number, bool in_time)
+{
+	struct group *g = number >= 1 && number <= groups_len ? groups[number - 1] : NULL;
+
+	if (g == NULL)
+		return;
+	g->late = in_time ? 0 : DS_MIN(g->late + 1, LATE_MAX);
+	g->rest_ms = in_time ? 0 : ds_clock_monotonic_ms() + (REST_MS << g->late);
 }
 
 void
@@ -264,6 +286,18 @@ see_neighbour(pid_t pid, void *ctx)
 	       daemon_of_process(pid) != s->daemon;
 }
 
+/* Another daemon in there; who looks around in it is none. */
+static int
+see_other_daemon(pid_t pid, void *ctx)
+{
+	const struct daemon *d;
+
+	if (see_neighbour(pid, ctx) == 0)
+		return 0;
+	d = daemon_of_process(pid);
+	return d != NULL && d->role != DAEMON_SESSION && d != daemon_of_process(getpid());
+}
+
 /* The service manager may have taken that away from us. */
 static bool
 may_enter_networks(void)
@@ -341,6 +375,35 @@ group_open_network(unsigned number)
 	if (fd >= 0)
 		(void)close(fd);
 	return -ESRCH;
+}
+
+int
+group_look_shared(unsigned number)
+{
+	int fd = group_open_network(number);
+	bool was_shared, is_shared;
+	struct search s = { 0 };
+	struct stat st;
+
+	if (fd < 0)
+		return 0;
+	s.daemon = daemon_find(groups[number - 1]->path + sizeof(network) - 1);
+	was_shared = groups[number - 1]->is_shared;
+	is_shared = was_shared;
+	if (fstat(fd, &st) == 0) {
+		(void)snprintf(s.path, sizeof(s.path), "net:[%ju]", (uintmax_t)st.st_ino);
+		is_shared = process_each(see_other_daemon, &s) == 1;
+	}
+	(void)close(fd);
+	groups[number - 1]->is_shared = is_shared;
+	return is_shared && !was_shared;
+}
+
+void
+group_set_shared(unsigned number)
+{
+	if (group_is_network(number))
+		groups[number - 1]->is_shared = true;
 }
 
 bool

@@ -23,6 +23,9 @@ struct group {
 	uint64_t id;               /* the kernel's number; 0: nothing runs in it now */
 	unsigned level;            /* how deep it is: 2; 0: a network */
 	unsigned blocks;           /* for it; with none its number may become another's */
+	bool is_shared;            /* a network in which others are, too, as far as is known */
+	unsigned late;             /* changes that its network did not take in time, in a row */
+	uint64_t rest_ms;          /* until then none is tried */
 };
 
 /* The path of the daemon's own group.  0; 1: it is a network that others share; -ESRCH nothing of
@@ -43,10 +46,17 @@ bool group_is_alive(unsigned number);
 DS_MUST_CHECK int group_open_network(unsigned number);
 /* Whether something runs in that network, looked for among all processes. */
 bool group_runs(unsigned number);
+/* Looks among all processes whether another daemon is in that network by now: 1: since now, 0. */
+DS_MUST_CHECK int group_look_shared(unsigned number);
+void group_set_shared(unsigned number);
 /* How deep a path is. */
 unsigned group_level(const char *path);
 /* Looks whether it is still the same: 1: it has another id now (group_get()), 0. */
 DS_MUST_CHECK int group_look(unsigned number);
+/* Whether changes in that network wait: it did not take the last one in time, or more than one. */
+bool group_rests(unsigned number);
+/* It took a change in time, or not. */
+void group_took(unsigned number, bool in_time);
 /* What has to follow could not: the next look says 1 again. */
 void group_forget(unsigned number);
 

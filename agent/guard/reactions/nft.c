@@ -2,7 +2,7 @@
 /*
  * nft - our own table of nftables, by netlink.
  *
- * Called by block_ip, block_port and isolate.  Owns one netlink socket, and for a moment one in the
+ * Called by blocks, allow and isolate.  Owns one netlink socket, and for a moment one in the
  * network of somebody who has one of his own.  Every change is one transaction: it happens as a
  * whole, or not at all.
  */
@@ -78,8 +78,8 @@ open_socket_in(int network)
 	return r;
 }
 
-static void
-leave(void)
+void
+nft_leave(void)
 {
 	if (in == &here)
 		return;
@@ -88,10 +88,8 @@ leave(void)
 	in = &here;
 }
 
-/* Until leave(), everything is about the network of the group, where it has one of its own.
- * -ESRCH: nothing of it runs. */
-static int
-enter(unsigned group)
+int
+nft_enter(unsigned group)
 {
 	int network, r;
 
@@ -105,8 +103,15 @@ enter(unsigned group)
 	r = open_socket_in(network);
 	(void)close(network);
 	if (r < 0)
-		leave();
+		nft_leave();
 	return r;
+}
+
+void
+nft_lost(void)
+{
+	in->is_set_up = false;
+	in->levels = 0;
 }
 
 void
@@ -292,8 +297,7 @@ nft_destroy(void)
 {
 	int r = change_table(NFT_MSG_DELTABLE);
 
-	in->is_set_up = false;
-	in->levels = 0;
+	nft_lost();
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -311,18 +315,6 @@ nft_look(void)
 	int r = ask_generation(&now);
 
 	return r < 0 ? as_absent(r) : 0;
-}
-
-int
-nft_destroy_of(unsigned group)
-{
-	int r = enter(group);
-
-	if (r == 0) {
-		r = nft_destroy();
-		leave();
-	}
-	return r == -ESRCH ? 0 : r;
 }
 
 int
@@ -383,9 +375,8 @@ nft_knows_groups(void)
 		   : r;
 }
 
-/* The chains for the group of an element; after nft_setup(). */
-static int
-setup_level(const struct nft_element *e)
+int
+nft_setup_level(const struct nft_element *e)
 {
 	static struct nft_batch b;
 	const struct group *g = group_get(e->group);
@@ -402,198 +393,4 @@ setup_level(const struct nft_element *e)
 	if (r >= 0)
 		in->levels |= UINT32_C(1) << g->level;
 	return r < 0 ? r : 0;
-}
-
-/* ---- elements */
-
-enum nft_set_id
-nft_set_of(const struct nft_element *e)
-{
-	bool v6 = e->network.bits == 128;
-
-	if (e->group != 0 && !group_is_network(e->group))
-		return e->network.bits == 0 ? NFT_SET_OWN_PORT : v6 ? NFT_SET_OWN6 : NFT_SET_OWN4;
-	if (e->network.bits == 0)
-		return NFT_SET_PORT;
-	if (e->port != 0)
-		return v6 ? NFT_SET_SERVE6 : NFT_SET_SERVE4;
-	if (network_is_address(&e->network))
-		return v6 ? NFT_SET_BAN6 : NFT_SET_BAN4;
-	return v6 ? NFT_SET_NET6 : NFT_SET_NET4;
-}
-
-/* Parts of a key begin at multiples of four bytes. */
-static void
-key_of(enum nft_set_id set, const struct nft_element *e, uint8_t ret[32])
-{
-	const struct group *g = group_get(e->group);
-	uint16_t port = htons(e->port);
-	size_t at = 0;
-
-	if (g != NULL && g->level > 0) {
-		memcpy(ret, &g->id, sizeof(g->id));
-		at = sizeof(g->id);
-	}
-	memcpy(ret + at, e->network.address, 16);
-	at += e->network.bits / 8u;
-	if (set != NFT_SET_PORT && set != NFT_SET_SERVE4 && set != NFT_SET_SERVE6 &&
-	    set != NFT_SET_OWN_PORT)
-		return;
-	for (size_t i = at; i < 32; i++)
-		ret[i] = 0;
-	ret[at] = e->protocol;
-	memcpy(ret + at + 4, &port, sizeof(port));
-}
-
-/* Behind the last address of a network; false: there is none. */
-static bool
-end_of(const struct network *n, uint8_t ret[32])
-{
-	network_last(n, ret);
-	for (size_t i = n->bits / 8u; i-- > 0;)
-		if (++ret[i] != 0)
-			return true;
-	return false;
-}
-
-static void
-add_key(struct nftnl_set *s, const uint8_t *key, uint32_t size, uint32_t flags, uint64_t timeout_ms)
-{
-	struct nftnl_set_elem *e = nftnl_set_elem_alloc();
-
-	nftnl_set_elem_set(e, NFTNL_SET_ELEM_KEY, key, size);
-	if (flags != 0)
-		nftnl_set_elem_set_u32(e, NFTNL_SET_ELEM_FLAGS, flags);
-	else if (timeout_ms > 0)
-		nftnl_set_elem_set_u64(e, NFTNL_SET_ELEM_TIMEOUT, timeout_ms);
-	nftnl_set_elem_add(s, e);
-}
-
-static struct nftnl_set *
-set_with(enum nft_set_id id, const struct nft_element *e, uint64_t timeout_ms)
-{
-	const struct nft_set_row *row = &nft_sets[id];
-	struct nftnl_set *s = nftnl_set_alloc();
-	uint8_t key[32];
-
-	if (s == NULL)
-		return NULL;
-	nftnl_set_set_str(s, NFTNL_SET_TABLE, NFT_TABLE);
-	nftnl_set_set_str(s, NFTNL_SET_NAME, row->name);
-	if (e == NULL)
-		return s;
-	key_of(id, e, key);
-	add_key(s, key, row->key_size, 0, timeout_ms);
-	if ((row->flags & NFT_SET_INTERVAL) != 0 && end_of(&e->network, key))
-		add_key(s, key, row->key_size, NFT_SET_ELEM_INTERVAL_END, 0);
-	return s;
-}
-
-static void
-put_elements(struct nft_batch *b, uint16_t type, uint16_t flags, struct nftnl_set *s)
-{
-	struct nlmsghdr *h = nft_batch_message(b, type, flags);
-
-	nftnl_set_elems_nlmsg_build_payload(h, s);
-	nft_batch_next(b, h);
-}
-
-static int
-change_element(uint16_t type, enum nft_set_id id, const struct nft_element *e, uint64_t timeout_ms,
-    bool replace)
-{
-	static struct nft_batch b;
-	struct nftnl_set *s = set_with(id, e, timeout_ms);
-
-	if (s == NULL)
-		return -ENOMEM;
-	nft_batch_begin(&b);
-	if (replace)
-		put_elements(&b, NFT_MSG_DELSETELEM, 0, s);
-	put_elements(&b, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE | NLM_F_EXCL : 0, s);
-	nftnl_set_free(s);
-	return nft_batch_send(&b);
-}
-
-static int
-add(enum nft_set_id id, const struct nft_element *e, uint64_t timeout_ms)
-{
-	int r = nft_setup();
-
-	if (r == 0)
-		r = setup_level(e);
-	if (r < 0)
-		return r;
-	r = change_element(NFT_MSG_NEWSETELEM, id, e, timeout_ms, false);
-	if (r == -EEXIST)
-		r = change_element(NFT_MSG_NEWSETELEM, id, e, timeout_ms, true);
-	if (r != -ENOENT)
-		return r;
-	/* The table has gone under us. */
-	in->is_set_up = false;
-	in->levels = 0;
-	r = nft_setup();
-	if (r == 0)
-		r = setup_level(e);
-	return r < 0 ? r : change_element(NFT_MSG_NEWSETELEM, id, e, timeout_ms, false);
-}
-
-int
-nft_add(enum nft_set_id id, const struct nft_element *e, uint64_t timeout_ms)
-{
-	int r = enter(e->group);
-
-	if (r == 0)
-		r = add(id, e, timeout_ms);
-	leave();
-	return r == -ESRCH ? 0 : r; /* nothing runs: it is added when something does */
-}
-
-int
-nft_remove(enum nft_set_id id, const struct nft_element *e)
-{
-	int r = enter(e->group);
-
-	if (r == 0)
-		r = change_element(NFT_MSG_DELSETELEM, id, e, 0, false);
-	leave();
-	return r == -ESRCH ? -ENOENT : r;
-}
-
-static int
-has(enum nft_set_id id, const struct nft_element *e)
-{
-	uint8_t data[1024] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct nlmsghdr *h = nft_question(data, NFT_MSG_GETSETELEM, 0, NFPROTO_INET);
-	struct nftnl_set *s = set_with(id, e, 0);
-
-	if (s == NULL)
-		return -ENOMEM;
-	nftnl_set_elems_nlmsg_build_payload(h, s);
-	nftnl_set_free(s);
-	return nft_ask(h, NULL, NULL);
-}
-
-int
-nft_has(enum nft_set_id id, const struct nft_element *e)
-{
-	int r = enter(e->group);
-
-	if (r == 0)
-		r = has(id, e);
-	leave();
-	return r == -ESRCH ? 0 : r;
-}
-
-int
-nft_flush(enum nft_set_id id, unsigned group)
-{
-	int r = enter(group);
-
-	if (r == 0)
-		r = nft_setup();
-	if (r == 0)
-		r = change_element(NFT_MSG_DELSETELEM, id, NULL, 0, false);
-	leave();
-	return r;
 }

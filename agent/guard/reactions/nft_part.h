@@ -36,6 +36,14 @@ DS_MUST_CHECK int nft_batch_send(struct nft_batch *b);
 /* One question: 1 there is an answer, 0 -ENOENT, -errno.  call may be NULL. */
 DS_MUST_CHECK int nft_ask(struct nlmsghdr *header, mnl_cb_t call, void *ctx);
 DS_MUST_CHECK int nft_chain_is_there(const char *name);
+/* Until nft_leave(), everything is about the network of the group, where it has one of its own.
+ * -ESRCH: nothing of it runs. */
+DS_MUST_CHECK int nft_enter(unsigned group);
+void nft_leave(void);
+/* The table has gone: look again before the next change. */
+void nft_lost(void);
+/* The chains for the group of an element; after nft_setup(). */
+DS_MUST_CHECK int nft_setup_level(const struct nft_element *e);
 struct nlmsghdr *nft_question(uint8_t *data, uint16_t type, uint16_t flags, uint8_t family);
 
 /* nft_rules.c: table, sets, chains and rules into a batch. */

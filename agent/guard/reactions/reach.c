@@ -28,7 +28,7 @@ find(struct reaction_call *call, const struct nft_element *e, char ret[GROUP_PAT
 	r = group_find(call, call->order->daemon, ret, GROUP_PATH_MAX);
 	if (r == 1 && call->order->reach == DS_REACH_DAEMON_ONLY)
 		return reaction_fail(
-		    call, -EOPNOTSUPP, "others share the network of %.200s", call->order->daemon);
+		    call, -EPERM, "others share the network of %.200s", call->order->daemon);
 	if (r < 0 || ret[0] != '/')
 		return r; /* or in a network of its own, where all is its own */
 	if (e->network.bits != 0 && !network_is_address(&e->network))
@@ -121,6 +121,8 @@ reach_get(struct reaction_call *call, struct nft_element *e)
 	if (r < 0)
 		return reaction_fail(call, r, "no room for another daemon's blocks");
 	e->group = (unsigned)r;
+	if (reach.is_own == 2)
+		group_set_shared(e->group);
 	return 0;
 }
 
