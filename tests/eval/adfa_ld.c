@@ -88,8 +88,10 @@ read_all(struct adfa *a, const char *dir)
 	}
 	eval_files_free(&files);
 	for (int p = 0; r == 0 && p < PARTS; p++)
-		if (a->part[p].len == 0)
+		if (a->part[p].len == 0) {
+			printf("# adfa-ld: no traces in a file %s*.tsv\n", names[p]);
 			r = -ENOENT;
+		}
 	return r;
 }
 

@@ -5,7 +5,7 @@
  * A data set is one file, tests/eval/NAME.c, with one function, and a row of the table in main.c.
  * It gets the folder of the set, finds the files there by their form and not by their names, and
  * prints figures with eval_print(): `eval DATASET METRIC VALUE`. Comments for people begin with
- * `#`. A folder without usable files is -ENOENT, which is no failure.
+ * `#`. A folder without usable files is -ENOENT, which is no failure; what is left out is said.
  */
 #ifndef TESTS_EVAL_EVAL_H
 #define TESTS_EVAL_EVAL_H
@@ -39,6 +39,7 @@ struct eval_reader;
 DS_MUST_CHECK struct eval_reader *eval_reader_open(const char *path);
 /* The next line without its end, until the next call; NULL at the end. Longer lines are cut. */
 char *eval_reader_line(struct eval_reader *r);
+/* Says so when the file was empty or damaged. */
 void eval_reader_close(struct eval_reader *r);
 
 /* The paths below a folder whose names end in `suffix` or in `suffix`.gz, sorted: the same order

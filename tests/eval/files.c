@@ -20,8 +20,29 @@
 
 struct eval_reader {
 	gzFile file;
+	char *path;
+	size_t lines;
 	char line[LINE_MAX_BYTES];
 };
+
+void
+eval_reader_close(struct eval_reader *r)
+{
+	int state = Z_OK;
+
+	if (r == NULL)
+		return;
+	if (r->file != NULL)
+		(void)gzerror(r->file, &state);
+	if (state != Z_OK && state != Z_STREAM_END)
+		printf("# %s: damaged, read as far as line %zu\n", r->path, r->lines);
+	else if (r->file != NULL && r->lines == 0)
+		printf("# %s: empty\n", r->path);
+	if (r->file != NULL)
+		gzclose(r->file);
+	free(r->path);
+	free(r);
+}
 
 struct eval_reader *
 eval_reader_open(const char *path)
@@ -31,8 +52,10 @@ eval_reader_open(const char *path)
 	if (r == NULL)
 		return NULL;
 	r->file = gzopen(path, "rbe");
-	if (r->file == NULL) {
-		free(r);
+	r->path = strdup(path);
+	r->lines = 0;
+	if (r->file == NULL || r->path == NULL) {
+		eval_reader_close(r);
 		return NULL;
 	}
 	gzbuffer(r->file, 1u << 17);
@@ -47,6 +70,7 @@ eval_reader_line(struct eval_reader *r)
 
 	if (gzgets(r->file, r->line, (int)sizeof(r->line)) == NULL)
 		return NULL;
+	r->lines++;
 	len = strlen(r->line);
 	if (len == sizeof(r->line) - 1 && r->line[len - 1] != '\n')
 		do
@@ -55,15 +79,6 @@ eval_reader_line(struct eval_reader *r)
 	while (len > 0 && (r->line[len - 1] == '\n' || r->line[len - 1] == '\r'))
 		r->line[--len] = '\0';
 	return r->line;
-}
-
-void
-eval_reader_close(struct eval_reader *r)
-{
-	if (r == NULL)
-		return;
-	gzclose(r->file);
-	free(r);
 }
 
 static int

@@ -26,6 +26,7 @@
 #define HOUR_US    (3600 * S_US)
 #define DAY_US     (24 * HOUR_US)
 #define EVENTS_MAX 4000000u
+#define DAYS_MAX   10000u
 #define PEOPLE     24u
 #define HOSTS      12u
 
@@ -47,6 +48,8 @@ struct stream {
 	struct one *at;
 	size_t len, cap;
 	uint64_t begin_us, end_us; /* of the hostile part */
+	uint64_t last_us;          /* of this file, in a log without years */
+	size_t odd;                /* lines of logins that say too little */
 	struct ds_map *sources;    /* by address */
 	struct login_model *model;
 	/* Alerts about people, open for a day: then somebody has said that it was they. */
@@ -108,19 +111,43 @@ take_cowrie(struct stream *s, const char *line)
 	struct one e = { .host = 1, .method = "password" };
 	int r = 0;
 
-	if (id != NULL && strncmp(id, "cowrie.login.", 13) == 0 && ip != NULL &&
-	    inet_pton(AF_INET, ip, e.address) == 1) {
+	if (id == NULL) {
+		s->odd += doc == NULL && line[0] != '\0';
+	} else if (strncmp(id, "cowrie.login.", 13) == 0) {
 		e.time_us = parse_time(json_string_value(json_object_get(doc, "timestamp")));
 		e.success = strcmp(id + 13, "success") == 0;
 		snprintf(e.user, sizeof(e.user), "%s", user != NULL ? user : "");
-		if (e.time_us != 0)
+		if (e.time_us != 0 && ip != NULL && inet_pton(AF_INET, ip, e.address) == 1)
 			r = put_hostile(s, &e);
+		else
+			s->odd++;
 	}
 	json_decref(doc);
 	return r;
 }
 
 /* ---- auth.log: "Nov 30 06:39:00 host sshd[1]: Invalid user x from 1.2.3.4" */
+
+/* Without a year it is some year, and the next one when the log goes back by more than half of one.
+ */
+static uint64_t
+parse_stamp(struct stream *s, const char *line)
+{
+	uint64_t half_us = 183 * DAY_US, time_us;
+	struct tm tm = { .tm_year = 115 };
+
+	if (line[0] >= '0' && line[0] <= '9')
+		return parse_time(line);
+	if (strptime(line, "%b %d %H:%M:%S", &tm) == NULL)
+		return 0;
+	time_us = (uint64_t)timegm(&tm) * S_US;
+	while (time_us + half_us < s->last_us) {
+		tm.tm_year++;
+		time_us = (uint64_t)timegm(&tm) * S_US;
+	}
+	s->last_us = DS_MAX(s->last_us, time_us);
+	return time_us;
+}
 
 static int
 take_authlog(struct stream *s, const char *line)
@@ -129,11 +156,11 @@ take_authlog(struct stream *s, const char *line)
 		"Failed none for " };
 	const char *at = strstr(line, "sshd["), *from, *user = NULL;
 	struct one e = { .host = 1, .method = "password" };
-	struct tm tm = { .tm_year = 115 };
 	char ip[64];
 	size_t len;
 
-	if (at == NULL || strptime(line, "%b %d %H:%M:%S", &tm) == NULL)
+	e.time_us = at != NULL ? parse_stamp(s, line) : 0;
+	if (e.time_us == 0)
 		return 0;
 	for (size_t i = 0; i < DS_LEN(words) && user == NULL; i++) {
 		user = strstr(at, words[i]);
@@ -151,10 +178,10 @@ take_authlog(struct stream *s, const char *line)
 		user += 13;
 	len = from > user ? (size_t)(from - user) - (from[-1] == ' ') : 0;
 	snprintf(e.user, sizeof(e.user), "%.*s", (int)DS_MIN(len, 31u), user);
-	if (inet_pton(AF_INET, ip, e.address) != 1)
-		return 0;
-	e.time_us = (uint64_t)timegm(&tm) * S_US;
-	return put_hostile(s, &e);
+	if (inet_pton(AF_INET, ip, e.address) == 1)
+		return put_hostile(s, &e);
+	s->odd++;
+	return 0;
 }
 
 /* ---- people */
@@ -448,6 +475,11 @@ measure(const char *name, struct stream *s)
 	struct stream alone = { 0 };
 	int r;
 
+	if (s->end_us - s->begin_us > DAYS_MAX * DAY_US) {
+		printf(
+		    "# %s: more than %u days between the first try and the last\n", name, DAYS_MAX);
+		return -EBADMSG;
+	}
 	days = before + (unsigned)((s->end_us - s->begin_us) / DAY_US) + 1;
 	r = put_people(s, s->begin_us - before * DAY_US, days);
 	if (r == 0)
@@ -491,6 +523,7 @@ read_all(struct stream *s, const char *dir, const char *suffix,
 			r = -errno;
 			break;
 		}
+		s->last_us = 0;
 		while (r == 0 && (line = eval_reader_line(reader)) != NULL)
 			r = take(s, line);
 		eval_reader_close(reader);
@@ -506,6 +539,9 @@ run(const char *name, const char *dir, const char *suffix,
 	struct stream s = { 0 };
 	int r = read_all(&s, dir, suffix, take);
 
+	if (s.odd > 0)
+		printf(
+		    "# %s: %zu lines without a time and an IPv4 source, left out\n", name, s.odd);
 	if (r == 0)
 		r = s.len > 0 ? measure(name, &s) : -ENOENT;
 	stream_done(&s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * eval DIR [PATTERN] - runs the measurements on every data set found in DIR. See eval.h.
+ * eval DIR [PATTERN] - runs the measurements on every data set found in DIR. See eval.h.  1: one
+ * that is there could not be measured; 2: wrong use; 3: none is called so.
  */
 #include "tests/eval/eval.h"
 
@@ -47,7 +48,7 @@ run(const struct eval_dataset *d, const char *data)
 	}
 	r = d->run(d->name, dir);
 	if (r == -ENOENT) {
-		printf("# %s: nothing to measure in %s, skipped\n", d->name, dir);
+		printf("# %s: nothing that can be measured in %s, skipped\n", d->name, dir);
 		return 0;
 	}
 	if (r < 0)
@@ -60,7 +61,7 @@ main(int argc, char **argv)
 {
 	const char *pattern = argc > 2 ? argv[2] : "";
 	struct stat st;
-	int failed = 0;
+	int failed = 0, known = 0;
 
 	if (argc < 2 || argc > 3) {
 		fprintf(stderr, "usage: eval DIR [PATTERN]\n");
@@ -70,8 +71,11 @@ main(int argc, char **argv)
 		fprintf(stderr, "eval: %s is no folder\n", argv[1]);
 		return 2;
 	}
-	for (size_t i = 0; i < DS_LEN(datasets); i++)
-		if (strstr(datasets[i].name, pattern) != NULL && run(&datasets[i], argv[1]) < 0)
-			failed = 1;
-	return failed;
+	for (size_t i = 0; i < DS_LEN(datasets); i++) {
+		if (strstr(datasets[i].name, pattern) == NULL)
+			continue;
+		known++;
+		failed |= run(&datasets[i], argv[1]) < 0;
+	}
+	return known == 0 ? 3 : failed;
 }

@@ -20,7 +20,8 @@
 #include <string.h>
 #include <time.h>
 
-#define PROBATION 0.15
+#define PROBATION  0.15
+#define SERIES_MIN 100u /* values */
 
 static const double budgets[] = { 0.1, 0.5, 1 };
 
@@ -97,7 +98,8 @@ read_series(const char *path, struct series *s)
 	s->labels = calloc(s->len + 1, 1);
 	return e < 0                                    ? e
 	       : s->scores == NULL || s->labels == NULL ? -ENOMEM
-	       : s->len < 100                           ? -ENODATA
+	       : s->len < SERIES_MIN                    ? -ENODATA
+	       : s->at[s->len - 1] <= s->at[0]          ? -EBADMSG
 							: 0;
 }
 
@@ -194,8 +196,10 @@ eval_nab(const char *name, const char *dir)
 
 	snprintf(path, sizeof(path), "%s/combined_windows.json", dir);
 	labels = json_load_file(path, 0, NULL);
-	if (labels == NULL)
+	if (labels == NULL) {
+		printf("# %s: not there, or no JSON\n", path);
 		return -ENOENT;
+	}
 	r = eval_files_find(dir, ".csv", &files);
 	if (r == 0) {
 		r = take_files(&files, labels, sums, &series);

@@ -145,13 +145,17 @@ read_all(struct sea *s, const char *dir)
 		r = read_commands(files.paths[i], u);
 		u->number = (unsigned)number_of(files.paths[i]);
 		memset(u->labels, -1, sizeof(u->labels));
-		if (r == 0 && u->len >= FIT * BLOCK)
+		if (r == 0 && u->len >= FIT * BLOCK) {
 			s->users_len++;
-		else
-			free(u->commands);
-		if (r != 0 || u->len < FIT * BLOCK)
-			*u = (struct user){ 0 };
+			continue;
+		}
+		printf("# %s: %zu commands, fewer than %u, left out\n", files.paths[i], u->len,
+		    FIT * BLOCK);
+		free(u->commands);
+		*u = (struct user){ 0 };
 	}
+	if (s->users_len == USERS_MAX)
+		printf("# no more than %u users are read\n", USERS_MAX);
 	for (size_t i = 0; r == 0 && i < files.len; i++)
 		if (strstr(files.paths[i], "labels") != NULL)
 			r = read_labels(s, files.paths[i]);
@@ -182,6 +186,28 @@ static struct tally *
 others_of(struct sea *s, const struct user *u, const struct variant *v)
 {
 	return v->no_fleet ? &s->nobody[u - s->users] : &s->others;
+}
+
+static bool
+has_block(const struct user *u, size_t block)
+{
+	return u->len >= (FIT + block + 1) * BLOCK;
+}
+
+static void
+count_missing(struct sea *s)
+{
+	size_t missing = 0, labelled = 0;
+
+	for (size_t i = 0; i < s->users_len; i++) {
+		labelled += s->users[i].labelled;
+		for (size_t b = 0; b < TEST; b++)
+			missing += s->users[i].labels[b] >= 0 && !has_block(&s->users[i], b);
+	}
+	printf("# %zu users, %zu with labels\n", s->users_len, labelled);
+	if (missing > 0)
+		printf(
+		    "# %zu blocks with a label end before their last command, left out\n", missing);
 }
 
 static int
@@ -285,7 +311,7 @@ run(struct sea *s, const char *name, const struct variant *v)
 	r = fit(s, v);
 	for (size_t b = 0; r == 0 && b < TEST; b++)
 		for (size_t i = 0; r == 0 && i < s->users_len; i++)
-			if (s->users[i].labelled && s->users[i].len >= (FIT + b + 1) * BLOCK)
+			if (s->users[i].labelled && has_block(&s->users[i], b))
 				r = test_block(s, &s->users[i], b, v);
 	if (r == 0 && s->hits_len > 0 && s->normals_len > 0)
 		print(s, name, v);
@@ -308,6 +334,8 @@ eval_schonlau_sea(const char *name, const char *dir)
 		s->normals = calloc(s->users_len * TEST, sizeof(double));
 		r = s->hits != NULL && s->normals != NULL ? 0 : -ENOMEM;
 	}
+	if (r == 0)
+		count_missing(s);
 	for (size_t i = 0; r == 0 && i < DS_LEN(variants); i++)
 		r = run(s, name, &variants[i]);
 	if (r == 0 && (s->hits_len == 0 || s->normals_len == 0)) {

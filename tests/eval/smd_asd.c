@@ -21,6 +21,7 @@
 #define RELATIVE          0.5  /* nor is one by less than half of what is usual */
 #define CLIP              100.0
 #define CALIBRATION_SHARE 0.25 /* of the train file, its end */
+#define ROWS_MIN          100u /* of a train file */
 
 struct machine {
 	struct eval_table train, test;
@@ -162,7 +163,7 @@ read_machine(const char *train, double step_s, struct machine *m)
 	if (r < 0)
 		return r;
 	if (m->train.columns != m->test.columns || m->train.columns > MODEL_DIM_MAX ||
-	    m->train.rows < 100)
+	    m->train.rows < ROWS_MIN || m->test.rows == 0)
 		return -EBADMSG;
 	m->fit_len = m->train.rows - (size_t)((double)m->train.rows * CALIBRATION_SHARE);
 	return 0;
@@ -175,11 +176,13 @@ take_machine(const char *train, double step_s, struct sums *sums)
 	int r = read_machine(train, step_s, &m);
 
 	if (r == -EBADMSG)
-		printf("# %s: train, test and label do not fit together, left out\n", train);
+		printf("# %s: train (%zu rows of %zu), test (%zu of %zu) and label do not fit "
+		       "together, left out\n",
+		    train, m.train.rows, m.train.columns, m.test.rows, m.test.columns);
 	else if (r < 0)
 		printf("# %s: test or label: %s, left out\n", train, strerror(-r));
-	else
-		r = measure(&m, sums);
+	else if ((r = measure(&m, sums)) < 0)
+		printf("# %s: cannot be measured: %s, left out\n", train, strerror(-r));
 	eval_table_free(&m.train);
 	eval_table_free(&m.test);
 	free(m.labels);

@@ -8,6 +8,7 @@
  * DAEMON_found_at_1: the share of intrusions (files) with a process above the threshold that at
  * most 1 % of the normal processes are above; ..._processes_at_1 the same for processes.
  */
+#include "lib/map.h"
 #include "server/model/conformal.h"
 #include "server/model/fuse.h"
 #include "server/model/share.h"
@@ -23,12 +24,13 @@
 #include <string.h>
 #include <strings.h>
 
-#define GRAMS_MAX   (1u << 20)
-#define DAEMONS_MAX 64u
-#define FOLDS       10u
+#define GRAMS_MAX     (1u << 20)
+#define DAEMONS_MAX   256u
+#define PROCESSES_MAX (1u << 20) /* of a file */
+#define FOLDS         10u
 
 struct program {
-	char name[64], path[512];
+	char name[64], path[4096];
 	struct traces normal, intrusion;
 	unsigned files; /* with intrusions */
 };
@@ -38,11 +40,12 @@ struct programs {
 	size_t len;
 };
 
-/* "…/UNM/5.xlock/normal/…": the directory above "normal"; false: neither normal nor intrusion. */
+/* "…/UNM/5.xlock/normal/…": the directory above "normal"; false: neither normal nor intrusion.
+ * What is above the data set's own folder, of `root` bytes, may be called anything. */
 static bool
-place(const char *path, char *ret_daemon, size_t size, bool *ret_intrusion)
+place(const char *path, size_t root, char *ret_daemon, size_t size, bool *ret_intrusion)
 {
-	const char *at = path, *slash;
+	const char *at = path + root + 1, *slash;
 
 	for (; (slash = strchr(at, '/')) != NULL; at = slash + 1) {
 		size_t len = (size_t)(slash - at);
@@ -50,7 +53,7 @@ place(const char *path, char *ret_daemon, size_t size, bool *ret_intrusion)
 		*ret_intrusion = len >= 9 && strncasecmp(at, "intrusion", 9) == 0;
 		if (!*ret_intrusion && !(len >= 6 && strncasecmp(at, "normal", 6) == 0))
 			continue;
-		if (at == path || (size_t)(at - path) > size)
+		if ((size_t)(at - path) > size)
 			return false;
 		memcpy(ret_daemon, path, (size_t)(at - path) - 1);
 		ret_daemon[at - path - 1] = '\0';
@@ -59,38 +62,50 @@ place(const char *path, char *ret_daemon, size_t size, bool *ret_intrusion)
 	return false;
 }
 
+/* The trace of a process, made when new; its place + 1, 0: no memory. */
+static size_t
+trace_of(struct traces *to, struct ds_map *places, long process, unsigned group)
+{
+	size_t at = (uintptr_t)ds_map_get(places, &process, sizeof(process));
+	struct trace *t;
+
+	if (at != 0)
+		return at;
+	t = traces_add(to);
+	if (t == NULL ||
+	    ds_map_put(places, &process, sizeof(process), (void *)(uintptr_t)to->len, NULL) < 0)
+		return 0;
+	*t = (struct trace){ .process = process, .group = group };
+	return to->len;
+}
+
+/* Processes may take turns in it. */
 static int
 read_file(const char *path, unsigned group, struct traces *to)
 {
 	struct eval_reader *r = eval_reader_open(path);
-	size_t first = to->len, at = first;
+	struct ds_map *places = ds_map_new(PROCESSES_MAX);
+	size_t at = 0, odd = 0;
+	long last = 0;
 	char *line;
-	int e = 0;
+	int e = r == NULL ? -ENOENT : places == NULL ? -ENOMEM : 0;
 
-	if (r == NULL)
-		return -ENOENT;
 	while (e == 0 && (line = eval_reader_line(r)) != NULL) {
-		char *end;
-		long process = strtol(line, &end, 10), call;
-		char *rest = end;
+		char *rest, *end;
+		long process = strtol(line, &rest, 10), call = strtol(rest, &end, 10);
 
-		call = strtol(rest, &end, 10);
-		if (rest == line || end == rest || call < 0)
+		if (rest == line || end == rest || call < 0) {
+			odd += line[0] != '\0';
 			continue;
-		if (at >= to->len || to->at[at].process != process)
-			for (at = first; at < to->len && to->at[at].process != process; at++)
-				;
-		if (at == to->len) {
-			struct trace *t = traces_add(to);
-
-			if (t == NULL)
-				e = -ENOMEM;
-			else
-				*t = (struct trace){ .process = process, .group = group };
 		}
-		if (e == 0)
-			e = trace_put(&to->at[at], (uint32_t)call + 1);
+		if (at == 0 || process != last)
+			at = trace_of(to, places, process, group);
+		last = process;
+		e = at != 0 ? trace_put(&to->at[at - 1], (uint32_t)call + 1) : -ENOMEM;
 	}
+	if (odd > 0)
+		printf("# %s: %zu lines are no process and call\n", path, odd);
+	ds_map_free(places, NULL);
 	eval_reader_close(r);
 	return e;
 }
@@ -118,8 +133,10 @@ program_of(struct programs *all, const char *path)
 	for (size_t i = 0; i < all->len; i++)
 		if (strcmp(all->at[i].path, path) == 0)
 			return &all->at[i];
-	if (all->len == DAEMONS_MAX)
+	if (all->len == DAEMONS_MAX) {
+		printf("# %s: more than %u daemons, left out\n", path, DAEMONS_MAX);
 		return NULL;
+	}
 	snprintf(d->path, sizeof(d->path), "%s", path);
 	make_name(path, d->name, sizeof(d->name));
 	all->len++;
@@ -188,30 +205,45 @@ score_shares(const struct program *d, double (*scores)[TRACE_MODELS], double *re
 	}
 }
 
-/* How unusual a score is among those of the normal processes, itself left out. */
-static double
-rank_p(const struct program *d, double (*scores)[TRACE_MODELS], int m, size_t which)
+/* What a process is compared with: the normal ones, without its own fold. */
+static void
+calibrate(const struct program *d, double (*scores)[TRACE_MODELS], size_t fold,
+    struct conformal ret[TRACE_MODELS])
 {
-	struct conformal c = { 0 };
-
-	for (size_t i = 0; i < d->normal.len; i++)
-		if (i != which)
-			conformal_learn(&c, scores[i][m]);
-	return conformal_p(&c, scores[which][m]);
+	for (int m = 0; m < TRACE_MODELS; m++) {
+		ret[m] = (struct conformal){ 0 };
+		for (size_t i = 0; i < d->normal.len; i++)
+			if (i % FOLDS != fold)
+				conformal_learn(&ret[m], scores[i][m]);
+	}
 }
 
 /* All models together: the smallest p-value, corrected for how many there are. */
+static double
+fuse_one(const struct conformal c[TRACE_MODELS], const double scores[TRACE_MODELS], double share)
+{
+	double p[TRACE_MODELS + 1];
+
+	for (int m = 0; m < TRACE_MODELS; m++)
+		p[m] = conformal_p(&c[m], scores[m]);
+	p[TRACE_MODELS] = exp(-share);
+	return -log(fuse_min(p, TRACE_MODELS + 1));
+}
+
 static void
 fuse(const struct program *d, double (*scores)[TRACE_MODELS], const double *shares, double *ret)
 {
-	for (size_t i = 0; i < d->normal.len + d->intrusion.len; i++) {
-		double p[TRACE_MODELS + 1];
+	size_t normals = d->normal.len, len = normals + d->intrusion.len;
+	struct conformal c[TRACE_MODELS];
 
-		for (int m = 0; m < TRACE_MODELS; m++)
-			p[m] = rank_p(d, scores, m, i);
-		p[TRACE_MODELS] = exp(-shares[i]);
-		ret[i] = -log(fuse_min(p, TRACE_MODELS + 1));
+	for (size_t fold = 0; fold < FOLDS; fold++) {
+		calibrate(d, scores, fold, c);
+		for (size_t i = fold; i < normals; i += FOLDS)
+			ret[i] = fuse_one(c, scores[i], shares[i]);
 	}
+	calibrate(d, scores, FOLDS, c);
+	for (size_t i = normals; i < len; i++)
+		ret[i] = fuse_one(c, scores[i], shares[i]);
 }
 
 /* The best score of each file's processes. */
@@ -285,10 +317,11 @@ eval_unm_mit(const char *name, const char *dir)
 	for (size_t i = 0; r == 0 && i < files.len; i++) {
 		const char *path = files.paths[i];
 		bool intrusion;
-		char where[512];
+		char where[4096];
 		struct program *d = NULL;
 
-		if (strstr(path, ".tar") == NULL && place(path, where, sizeof(where), &intrusion))
+		if (strstr(path + strlen(dir), ".tar") == NULL &&
+		    place(path, strlen(dir), where, sizeof(where), &intrusion))
 			d = program_of(all, where);
 		if (d == NULL)
 			continue;
