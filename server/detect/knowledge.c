@@ -11,6 +11,7 @@
 struct fact {
 	uint64_t id; /* 0: empty */
 	struct prevalence hosts;
+	uint32_t first; /* host where it was learnt first */
 };
 
 /* Linear probing over facts, a power of two of them; nothing is ever removed. */
@@ -157,7 +158,8 @@ knowledge_add(struct knowledge *k, uint64_t fact, uint32_t host, bool learnt)
 		k->pairs_len++;
 		f->hosts.seen++;
 	}
-	f->hosts.learnt += learnt;
+	if (learnt && f->hosts.learnt++ == 0)
+		f->first = host;
 	k->pairs[p] = learnt ? pair : pair & ~UINT64_C(1);
 	if (k->pairs[p] == 0) /* the one hash that would look like nothing */
 		k->pairs[p] = 1;
@@ -174,27 +176,52 @@ fact_in(uint64_t fact, uint64_t group)
 	return id != 0 ? id : 1;
 }
 
-/* What a class is measured by is a fact of its own that counts (behaviour, host) as learnt, and
- * behaviours of one host as seen. */
-#define COVER UINT64_C(0xc07e5)
+/*
+ * What a class is measured by are facts of their own.  Of each host: behaviours learnt there
+ * (learnt), and those that no other host knows (seen).  Of the class: behaviours of all hosts
+ * (learnt), and the sum of the hosts' shares that no other knows (seen), in parts of SHARE_ONE.
+ */
+#define COVER     UINT64_C(0xc07e5)
+#define SHARE_ONE 2048u
 
-/* A behaviour of the class is learnt on one more host. */
-static int
-cover(struct knowledge *k, uint64_t class_fact, uint32_t hosts)
+static struct fact *
+make_fact(struct knowledge *k, uint64_t id)
 {
-	uint64_t id = fact_in(class_fact, COVER);
 	struct fact *f;
 
 	if (grow_facts(k) < 0)
-		return -ENOSPC;
+		return NULL;
 	f = &k->facts[find_fact(k->facts, k->cap, id)];
 	k->len += f->id == 0;
 	f->id = id;
-	f->hosts.learnt++;
-	if (hosts == 1)
-		f->hosts.seen++;
-	else if (hosts == 2)
-		f->hosts.seen--;
+	return f;
+}
+
+static uint32_t
+own_share(struct prevalence p)
+{
+	return p.learnt > 0 ? (uint32_t)((uint64_t)p.seen * SHARE_ONE / p.learnt) : 0;
+}
+
+/* So many more behaviours of the class are known on the host, and on this host alone. */
+static int
+cover_host(struct knowledge *k, uint64_t class_fact, uint32_t host, int more, int alone)
+{
+	uint64_t id = fact_in(class_fact, COVER);
+	struct fact *of = make_fact(k, fact_in(id, host)), *all;
+	uint32_t before, after;
+
+	if (of == NULL)
+		return -ENOSPC;
+	before = own_share(of->hosts);
+	of->hosts.learnt += (uint32_t)more;
+	of->hosts.seen += (uint32_t)alone;
+	after = own_share(of->hosts);
+	all = make_fact(k, id);
+	if (all == NULL)
+		return -ENOSPC;
+	all->hosts.learnt += (uint32_t)more;
+	all->hosts.seen += after - before;
 	return 0;
 }
 
@@ -203,10 +230,14 @@ add_covered(struct knowledge *k, uint64_t class_fact, uint64_t fact, uint32_t ho
 {
 	uint32_t before = knowledge_get(k, fact).learnt, after;
 	int r = knowledge_add(k, fact, host, learnt), in = 0;
+	const struct fact *f = &k->facts[find_fact(k->facts, k->cap, fact)];
+	uint32_t first = f->first;
 
-	after = knowledge_get(k, fact).learnt;
+	after = f->hosts.learnt;
 	if (class_fact != 0 && after > before)
-		in = cover(k, class_fact, after);
+		in = cover_host(k, class_fact, host, 1, after == 1);
+	if (class_fact != 0 && after > before && after == 2 && in == 0)
+		in = cover_host(k, class_fact, first, 0, -1);
 	return in < 0 ? in : r;
 }
 
@@ -300,18 +331,22 @@ fleet_knowledge_peers(const struct fleet_knowledge *f, uint32_t host, uint64_t c
 	return ret.is_group ? ret : peers_among(f, class_fact, fact, own_seen);
 }
 
+/*
+ * Good and Turing: the share of behaviours that only one host knows, of all (behaviour, host); each
+ * host's share counts alike, so that one that is unlike all others speaks for one host, however
+ * much it does.  One more than were seen, so that few are never all there is.
+ */
 static struct fleet_cover
 cover_among(const struct fleet_knowledge *f, uint64_t class_fact, uint64_t ready_fact)
 {
-	struct prevalence ready = fleet_knowledge_get(f, ready_fact);
+	uint32_t hosts = fleet_knowledge_get(f, ready_fact).learnt;
 	struct prevalence cover = fleet_knowledge_get(f, fact_in(class_fact, COVER));
-	uint32_t samples = DS_MAX(ready.learnt, cover.learnt);
+	double samples = DS_MAX(hosts, cover.learnt), alone = (double)cover.seen / SHARE_ONE;
 
-	if (ready.learnt == 0)
+	if (hosts == 0)
 		return (struct fleet_cover){ .unseen = 1 };
-	/* One more than were seen, so that few are never all there is. */
-	return (struct fleet_cover){ .hosts = ready.learnt,
-		.unseen = DS_MIN(1.0, (cover.seen + 1.0) / (samples + 1.0)) };
+	return (struct fleet_cover){ .hosts = hosts,
+		.unseen = DS_MIN(1.0, (alone / hosts * samples + 1) / (samples + 1)) };
 }
 
 struct fleet_cover

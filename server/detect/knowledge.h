@@ -95,7 +95,7 @@ struct fleet_peers fleet_knowledge_peers(const struct fleet_knowledge *f, uint32
 
 /* How well the hosts where the class is learnt cover what another host of the class would do.  Each
  * host is a sample: unseen is Good and Turing's share of what only one of them does, of all that
- * they do, or of the hosts where they do next to nothing. */
+ * they do, or of the hosts where they do next to nothing; one unlike the others counts as one. */
 struct fleet_cover {
 	uint32_t hosts;
 	double unseen; /* 1: nothing is known */

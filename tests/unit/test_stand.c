@@ -155,6 +155,29 @@ hosts_of_which_each_is_different_stand_in_for_nobody(void **state)
 }
 
 static void
+one_odd_host_does_not_silence_what_the_others_know(void **state)
+{
+	struct fixture *f = *state;
+	struct knowledge *k = knowledge_new();
+	struct ds_snapshot *s;
+	char program[40];
+
+	for (uint32_t host = 20; host < 28; host++)
+		knows(k, host, 0, "/usr/bin/perl");
+	for (int i = 0; i < 200; i++) {
+		snprintf(program, sizeof(program), "/srv/odd%c%c/run", 'a' + i / 20, 'a' + i % 20);
+		knows(k, 27, 0, program);
+	}
+	s = publish(f, k, NULL);
+	assert_int_equal(starts(f, "/usr/bin/perl", 0), 0);
+	assert_int_equal(starts(f, "/usr/bin/dash", 0), 1);
+	assert_non_null(strstr(f->verdict.findings[0].reason, "judged by 8 hosts of the fleet"));
+	/* What it did alone is not known because of that. */
+	assert_int_equal(starts(f, "/srv/oddaa/run", 0), 1);
+	end(f, s);
+}
+
+static void
 a_host_that_is_unlike_the_others_is_left_to_learning(void **state)
 {
 	struct fixture *f = *state;
@@ -271,6 +294,7 @@ main(void)
 		TEST(a_few_hosts_are_believed_when_this_one_is_like_them),
 		TEST(one_host_stands_in_for_nobody),
 		TEST(hosts_of_which_each_is_different_stand_in_for_nobody),
+		TEST(one_odd_host_does_not_silence_what_the_others_know),
 		TEST(a_host_that_is_unlike_the_others_is_left_to_learning),
 		TEST(where_its_group_is_large_enough_only_that_counts),
 		TEST(the_row_says_who_stands_in_until_it_is_learnt),
