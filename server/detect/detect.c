@@ -567,7 +567,9 @@ detect_batch(
 			    t.clock_before_us > 0
 				? t.clock_before_us
 				: DS_MIN(ds_batch_header(b)->time_min_us, from->received_us);
-		r = take_events(&t);
+		r = sibling_make_room(&t);
+		if (r == 0)
+			r = take_events(&t);
 		t.host->received_us = from->received_us;
 		mark_new_daemons(&t);
 		if (r == 0)

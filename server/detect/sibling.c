@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/detect/sibling.h"
 
+#include "lib/map.h"
 #include "server/detect/program.h"
 #include "server/detect/sequence.h"
 #include "server/detect/version.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define CHANCE_MIN 8u /* hexadecimal digits in a row, some of them decimal */
+#define CHANCE_MIN    8u /* hexadecimal digits in a row, some of them decimal */
+#define CROWDED       (PROFILE_DAEMONS_MAX / 4 * 3)
+#define CROWD_LOOK_US (10 * 1000000ull)
+#define SIBLINGS_KEPT 8u /* of one sort, however long they are gone */
 
 /* The length of the run of hexadecimal digits at `s` when it is made by chance or by counting. */
 static size_t
@@ -173,6 +178,74 @@ take_history(struct daemon_profile *d, const struct daemon_profile *from)
 	d->told_us = DS_MAX(d->told_us, from->told_us);
 	d->learn_day = from->learn_day;
 	d->learnt_today = from->learnt_today;
+}
+
+/* ---- too many of them */
+
+struct member {
+	struct daemon_profile *daemon;
+	uint64_t sort; /* of siblings */
+};
+
+static uint64_t
+sort_of(const struct daemon_profile *d)
+{
+	char stem[CLASS_MAX];
+
+	sibling_stem(d->class, stem, sizeof(stem));
+	return key_hash(51, stem, strlen(stem));
+}
+
+/* Siblings beside each other, the newest first; those that are there before those that are gone. */
+static int
+by_age(const void *a, const void *b)
+{
+	const struct member *x = a, *y = b;
+	const struct daemon_profile *d = x->daemon, *e = y->daemon;
+
+	if (x->sort != y->sort)
+		return x->sort < y->sort ? -1 : 1;
+	if (d->gone != e->gone)
+		return d->gone ? 1 : -1;
+	return d->last_us > e->last_us ? -1 : d->last_us < e->last_us;
+}
+
+static int
+retire(struct turn *t, const struct member *all, size_t len)
+{
+	size_t of_sort = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < len && r == 0; i++) {
+		of_sort = i > 0 && all[i].sort == all[i - 1].sort ? of_sort + 1 : 0;
+		if (of_sort < SIBLINGS_KEPT || !all[i].daemon->gone)
+			continue;
+		r = verdict_retire(t->verdict, all[i].daemon);
+		if (r == 0)
+			profiles_forget(&t->detect->profiles, t->host, all[i].daemon->name);
+	}
+	return r;
+}
+
+int
+sibling_make_room(struct turn *t)
+{
+	size_t len = 0, count = ds_map_len(t->host->daemons);
+	struct member *all;
+	int r;
+
+	if (count < CROWDED || t->from->received_us < t->host->crowded_us + CROWD_LOOK_US)
+		return 0;
+	t->host->crowded_us = t->from->received_us;
+	all = calloc(count, sizeof(*all));
+	if (all == NULL)
+		return -ENOMEM;
+	for (struct daemon_profile *d = t->host->first; d != NULL && len < count; d = d->next)
+		all[len++] = (struct member){ d, sort_of(d) };
+	qsort(all, len, sizeof(*all), by_age);
+	r = retire(t, all, len);
+	free(all);
+	return r;
 }
 
 int

@@ -84,6 +84,8 @@ struct finding *verdict_finding(
 void verdict_group(struct turn *t, struct finding *f, const char *kind, uint64_t group);
 /* Rows of everything marked in the profiles. */
 DS_MUST_CHECK int verdict_rows(struct profiles *p, struct verdict *v, uint64_t server_us);
+/* A daemon that is forgotten. */
+DS_MUST_CHECK int verdict_retire(struct verdict *v, const struct daemon_profile *d);
 /* What a model learnt, to be stored under a name. */
 DS_MUST_CHECK int verdict_put_state(
     struct verdict *v, uint32_t host, const char *name, const struct ds_buf *data);

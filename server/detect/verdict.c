@@ -273,6 +273,21 @@ put_daemon(
 }
 
 int
+verdict_retire(struct verdict *v, const struct daemon_profile *d)
+{
+	const char *name = keep(v, d->name, strlen(d->name));
+	struct daemon_row *row = grow(v->daemons, v->daemons_len, sizeof(*row));
+
+	if (row != NULL)
+		v->daemons = row;
+	if (row == NULL || name == NULL)
+		return -ENOMEM;
+	v->daemons[v->daemons_len++] =
+	    (struct daemon_row){ .host = d->host->number, .name = name, .is_retired = true };
+	return 0;
+}
+
+int
 verdict_rows(struct profiles *p, struct verdict *v, uint64_t server_us)
 {
 	while (p->dirty_daemons != NULL) {

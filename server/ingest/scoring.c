@@ -13,7 +13,9 @@ put_all(const struct store_backend *b, struct store *store, const struct batch_o
 	int r = 0;
 
 	for (size_t i = 0; i < v->daemons_len && r == 0; i++)
-		r = b->daemon_put(store, &v->daemons[i]);
+		r = v->daemons[i].is_retired
+			? b->daemon_delete(store, v->daemons[i].host, v->daemons[i].name)
+			: b->daemon_put(store, &v->daemons[i]);
 	for (size_t i = 0; i < v->profiles_len && r == 0; i++)
 		r = b->profile_put(store, &v->profiles[i]);
 	for (size_t i = 0; i < v->versions_len && r == 0; i++)

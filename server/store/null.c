@@ -147,6 +147,15 @@ null_daemon_put(struct store *s, const struct daemon_row *row)
 }
 
 static int
+null_daemon_delete(struct store *s, uint32_t host, const char *name)
+{
+	(void)s;
+	(void)host;
+	(void)name;
+	return 0;
+}
+
+static int
 null_profile_put(struct store *s, const struct profile_row *row)
 {
 	(void)s;
@@ -493,6 +502,7 @@ const struct store_backend store_null = {
 	.token_put = null_token_put,
 	.token_use = null_token_use,
 	.daemon_put = null_daemon_put,
+	.daemon_delete = null_daemon_delete,
 	.profile_put = null_profile_put,
 	.profile_delete = null_profile_delete,
 	.finding_put = null_finding_put,

@@ -67,6 +67,8 @@ struct daemon_row {
 	uint64_t first_seen_us, last_seen_us;
 	uint64_t events; /* counted with their counts */
 	bool gone;
+	bool
+	    is_retired; /* to be deleted with all that was learnt of it: only host and name count */
 	uint32_t pid;
 	/* readiness, written by detect */
 	const char *state;         /* learning, ready */

@@ -286,6 +286,7 @@ const struct store_backend store_sqlite = {
 	.token_put = control_token_put,
 	.token_use = control_token_use,
 	.daemon_put = control_daemon_put,
+	.daemon_delete = control_daemon_delete,
 	.profile_put = control_profile_put,
 	.profile_delete = control_profile_delete,
 	.finding_put = control_finding_put,

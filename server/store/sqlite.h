@@ -144,6 +144,7 @@ int control_token_put(struct store *s, const struct token_row *row);
 int control_token_use(struct store *s, const char *id, const uint8_t secret_hash[32],
     const char *peer, uint64_t now_us, struct token_row *ret);
 int control_daemon_put(struct store *s, const struct daemon_row *row);
+int control_daemon_delete(struct store *s, uint32_t host, const char *name);
 int control_profile_put(struct store *s, const struct profile_row *row);
 int control_profile_delete(struct store *s, uint32_t host, const char *daemon);
 int control_finding_put(struct store *s, const struct finding_row *row);

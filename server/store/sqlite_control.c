@@ -208,6 +208,21 @@ control_daemon_put(struct store *s, const struct daemon_row *row)
 }
 
 int
+control_daemon_delete(struct store *s, uint32_t host, const char *name)
+{
+	/* A model's name is a word, a tab and the daemon's. */
+	static const char *const sql[] = { "DELETE FROM profile WHERE host = ? AND daemon = ?",
+		"DELETE FROM profile_version WHERE host = ? AND daemon = ?",
+		"DELETE FROM model_state WHERE host = ? AND substr(name, instr(name, char(9)) + 1) = ?",
+		"DELETE FROM daemon WHERE host = ? AND name = ?" };
+	int r = 0;
+
+	for (size_t i = 0; i < DS_LEN(sql) && r >= 0; i++)
+		r = db_do(&s->control, sql[i], "ut", (uint64_t)host, name);
+	return r < 0 ? r : 0;
+}
+
+int
 control_profile_put(struct store *s, const struct profile_row *row)
 {
 	return db_run(&s->control, CONTROL_PROFILE_PUT, "utibuuuiiu", (uint64_t)row->host,

@@ -63,6 +63,8 @@ struct store_backend {
 	int (*token_use)(struct store *s, const char *id, const uint8_t secret_hash[32],
 	    const char *peer, uint64_t now_us, struct token_row *ret);
 	int (*daemon_put)(struct store *s, const struct daemon_row *row); /* by (host, name) */
+	/* With its profile, versions and models. */
+	int (*daemon_delete)(struct store *s, uint32_t host, const char *name);
 	int (*profile_put)(
 	    struct store *s, const struct profile_row *row); /* by (host, daemon, kind, key) */
 	int (*profile_delete)(

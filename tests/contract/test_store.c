@@ -289,6 +289,17 @@ a_daemon_is_one_row_of_its_host(void **state)
 	assert_int_equal(f->backend->each_daemon(fixture_reader(f), 0, check_daemon, &n), 0);
 	assert_int_equal(f->backend->each_daemon(fixture_reader(f), 4, check_daemon, &n), 0);
 	assert_int_equal(n, f->keeps ? 2 : 0);
+	fixture_begin(f);
+	assert_int_equal(f->backend->daemon_delete(f->store, 4, "nginx"), 0);
+	assert_int_equal(f->backend->daemon_delete(f->store, 3, "ngin"), 0);
+	fixture_commit(f);
+	assert_int_equal(f->backend->each_daemon(fixture_reader(f), 3, check_daemon, &n), 0);
+	assert_int_equal(n, f->keeps ? 3 : 0);
+	fixture_begin(f);
+	assert_int_equal(f->backend->daemon_delete(f->store, 3, "nginx"), 0);
+	fixture_commit(f);
+	assert_int_equal(f->backend->each_daemon(fixture_reader(f), 3, check_daemon, &n), 0);
+	assert_int_equal(n, f->keeps ? 3 : 0);
 }
 
 static int

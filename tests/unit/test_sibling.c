@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A daemon under another name goes on from its sibling's profile. */
+#include "server/detect/profile.h"
 #include "server/detect/sibling.h"
 #include "server/store/profile_versions.h"
 #include "tests/unit/novelty_fixture.h"
@@ -9,6 +10,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #define EXE "/usr/local/bin/shop"
@@ -182,6 +184,57 @@ units_that_are_numbered_are_siblings_unless_an_interpreter_runs(void **state)
 	assert_string_equal(fixture_row(f, "run-u18.service")->state, "learning");
 }
 
+static size_t
+goes(struct fixture *f, const char *daemon)
+{
+	struct ds_event ev = fixture_event(f, DS_EVENT_DAEMON_GONE, daemon);
+
+	fixture_add(f, &ev);
+	f->now_us += S;
+	return fixture_send(f);
+}
+
+static unsigned
+retired(const struct fixture *f, const char *like)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < f->verdict.daemons_len; i++)
+		n += f->verdict.daemons[i].is_retired &&
+		     strncmp(f->verdict.daemons[i].name, like, strlen(like)) == 0;
+	return n;
+}
+
+static void
+containers_that_come_and_go_under_new_names_leave_room_for_others(void **state)
+{
+	struct fixture *f = *state;
+	unsigned n = 0, came = 3 * PROFILE_DAEMONS_MAX;
+	char name[80];
+
+	/* What is gone, but of which there is no newer one, stays. */
+	learnt(f, "backup.service", "service", "/usr/bin/backup", "");
+	assert_int_equal(goes(f, "backup.service"), 0);
+	learnt(f, "container:first", "container", EXE, "shop:3");
+	assert_int_equal(goes(f, "container:first"), 0);
+	for (unsigned i = 0; i < came; i++) {
+		snprintf(name, sizeof(name), "container:c%04x%04x", i * 7919 & 0xffff, i);
+		assert_int_equal(declares(f, name, "container", EXE, "shop:3", 1), 0);
+		n += retired(f, "container:");
+		assert_int_equal(goes(f, name), 0);
+		n += retired(f, "container:");
+		assert_int_equal(retired(f, "backup"), 0);
+	}
+	assert_true(n >= came + 1 - PROFILE_DAEMONS_MAX);
+	/* What was learnt first is handed on to the last, and what stays is known. */
+	assert_int_equal(declares(f, "container:last", "container", EXE, "shop:3", 1), 0);
+	assert_string_equal(fixture_row(f, "container:last")->state, "ready");
+	assert_int_equal(starts(f, "container:last", "/usr/bin/gzip"), 0);
+	assert_int_equal(starts(f, "container:last", "/usr/bin/dash"), 1);
+	assert_int_equal(declares(f, "backup.service", "service", "/usr/bin/backup", "", 1), 0);
+	assert_string_equal(fixture_row(f, "backup.service")->state, "ready");
+}
+
 static void
 one_that_is_learnt_stays_what_it_is(void **state)
 {
@@ -233,6 +286,7 @@ main(void)
 		TEST(a_sibling_that_is_not_learnt_hands_on_how_far_it_came),
 		TEST(what_was_told_of_one_is_told_of_the_other),
 		TEST(units_that_are_numbered_are_siblings_unless_an_interpreter_runs),
+		TEST(containers_that_come_and_go_under_new_names_leave_room_for_others),
 		TEST(one_that_is_learnt_stays_what_it_is),
 		cmocka_unit_test(only_what_is_made_by_chance_is_left_out_of_a_name),
 	};
