@@ -212,32 +212,43 @@ static const struct column host_columns[] = {
 	{ NULL, NULL, NULL },
 };
 
-/* A host by its id or by its name, when only one has it. */
+/* A host by its id, or by its name when only one has it: a machine that was set up anew has the
+ * name of the revoked one that it was. */
 static int
 find_host(struct ctl *c, const char *what, char ret_id[64])
 {
 	json_t *items, *item;
-	size_t i, found = 0;
-	char name[256], id[64];
-	int r = list_all(c, "hosts", NULL, 100000, &items);
+	size_t i, found[2] = { 0, 0 }; /* in the fleet, and revoked */
+	char name[256], id[64], state[32], ids[2][64] = { "", "" };
+	int r = list_all(c, "hosts", NULL, 100000, &items), which;
 
 	if (r != 0)
 		return r;
 	json_array_foreach(items, i, item)
 	{
-		print_text(item, "id", id, sizeof(id));
-		if (strcmp(id, what) != 0 &&
-		    strcmp(print_text(item, "name", name, sizeof(name)), what) != 0)
+		bool is_id = strcmp(print_text(item, "id", id, sizeof(id)), what) == 0;
+
+		if (!is_id && strcmp(print_text(item, "name", name, sizeof(name)), what) != 0)
 			continue;
-		snprintf(ret_id, 64, "%s", id);
-		found++;
+		print_text(item, "state|status", state, sizeof(state));
+		which = !is_id && strcmp(state, "revoked") == 0;
+		snprintf(ids[which], sizeof(ids[0]), "%s", id);
+		found[which]++;
 	}
 	json_decref(items);
-	if (found == 1)
+	which = found[0] == 0;
+	if (found[which] == 1) {
+		snprintf(ret_id, 64, "%s", ids[which]);
 		return 0;
-	fprintf(stderr, "daemonsec-ctl: %s %s\n",
-	    found ? "several hosts are called" : "there is no host", what);
-	return found ? EXIT_CONFLICT : EXIT_NOT_FOUND;
+	}
+	if (found[which] == 0) {
+		fprintf(stderr, "daemonsec-ctl: there is no host %s\n", what);
+		return EXIT_NOT_FOUND;
+	}
+	fprintf(stderr,
+	    "daemonsec-ctl: several hosts are called %s: take an ID that daemonsec-ctl hosts shows\n",
+	    what);
+	return EXIT_CONFLICT;
 }
 
 /* "web1 approved": by what it was called, not by its id. */

@@ -154,6 +154,13 @@ def main():
     ok(good and all(m.sh("test ! -e /usr/sbin/daemonsec-agent && test ! -e /var/lib/daemonsec && test ! -e /etc/daemonsec").returncode == 0
                     for m in machines[3:]) and
        sorted(h["name"] for h in hosts(machines) if h["status"] == "revoked") == ["ds4", "ds5"], "two are revoked and removed without a trace")
+    machines[0].sh("systemctl stop daemonsec-server")
+    good, changed, out = play("uninstall", "--limit", "ds3")
+    ok(not good and "Nothing was removed" in out and machines[2].sh("systemctl is-active daemonsec-agent").returncode == 0,
+       "who cannot be revoked is not removed")
+    machines[0].sh("systemctl start daemonsec-server")
+    good, changed, out = play("site", "--limit", "ds1,ds5")
+    ok(good and "ds5" in {h["name"] for h in hosts(machines) if h["status"] == "approved" and h["connected"]}, "one of the two comes back")
     done()
 
 

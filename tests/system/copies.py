@@ -111,9 +111,19 @@ def after_a_restart(site, two, three):
        "nor after one of an agent's uplink")
 
 
+def by_name(site):
+    """A machine that was set up anew has the name of who it was."""
+    first, second = site.connected()
+    name = first["name"]
+    ok(site.ctl("hosts", "show", name, check=False).returncode == 6, "a name that two have is the name of none")
+    site.ctl("hosts", "revoke", second["id"])
+    ok(json.loads(site.ctl("-o", "json", "hosts", "show", name).stdout)["id"] == first["id"], "whoever was revoked does not count")
+
+
 with Site() as site:
     one, two = both_at_once(site)
     three = one_after_the_other(site, one, two)
     after_a_restart(site, two, three)
+    by_name(site)
     ok(keeps_contract(), "the API keeps its contract")
 done()
