@@ -7,7 +7,7 @@ AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; 
 
 lint_tests = tests/lint/includes.sh tests/lint/size.sh tests/lint/words.sh tests/lint/links.sh tests/lint/docs.sh tests/lint/dist.sh tests/lint/salt.py
 lint_tests += tests/lint/containers.py
-EXTRA_DIST += $(lint_tests) tests/lint/reproducible.sh
+EXTRA_DIST += $(lint_tests) tests/lint/formula.py tests/lint/reproducible.sh
 TESTS += $(lint_tests)
 
 include tests/unit/module.mk

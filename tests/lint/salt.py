@@ -1,19 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The Salt formula as Salt would render it. There is no Salt in Debian: its templates are rendered by Jinja with the functions
-that they call, for every pillar that is documented; states are checked for what Salt refuses, and the configuration that they
-write is given to the programs themselves."""
-import json
+"""The Salt formula as Salt would render it, for every pillar that is documented; states are checked for what Salt refuses, and the
+configuration that they write is given to the programs themselves."""
 import os
 import subprocess
 import sys
 import tempfile
 
-TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 BUILD = os.environ.get("top_builddir", os.getcwd())
 try:
-    import jinja2
     import yaml
+    from formula import TOP, Answer, Loader, render
 except ImportError as missing:
     print(f"1..0 # SKIP {missing}")
     sys.exit(0)
@@ -31,44 +28,11 @@ def ok(condition, name):
     return condition
 
 
-class Loader(yaml.SafeLoader):
-    """Salt refuses an id that is there twice; YAML takes the last."""
-
-
-def mapping(loader, node):
-    loader.flatten_mapping(node)
-    keys = [loader.construct_object(k) for k, _ in node.value]
-    twice = {k for k in keys if keys.count(k) > 1}
-    if twice:
-        raise yaml.YAMLError(f"twice: {twice}")
-    return loader.construct_mapping(node, deep=True)
-
-
-Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
-
-
-def merge(a, b):
-    return {**a, **{k: merge(a[k], v) if isinstance(v, dict) and isinstance(a.get(k), dict) else v for k, v in b.items()}}
-
-
-class Answer(dict):
-    __getattr__ = dict.__getitem__
-
-
-def render(path, pillar, **context):
-    functions = {
-        "pillar.get": lambda key, default, merge=False: (globals()["merge"](default, pillar.get(key, {})) if merge else pillar.get(key, default)),
-        "slsutil.merge": merge,
-        "saltutil.cmd": lambda target, what, args: {
-            "file.file_exists": {"web1": Answer(ret=False), "web2": Answer(ret=True)},
-            "grains.get": {"web1": Answer(ret="web1")},
-            "cmd.run_stdout": {target: Answer(ret="dse1.token")}}[what],
-    }
-    env = jinja2.Environment(loader=jinja2.FileSystemLoader(os.path.join(TOP, "salt")), undefined=jinja2.StrictUndefined,
-                             extensions=["jinja2.ext.do"], keep_trailing_newline=True)
-    env.filters["json"] = json.dumps
-    env.globals.update(salt=functions, pillar=pillar)
-    return env.get_template(path).render(**context)
+def ask(target, what, args):
+    return {
+        "file.file_exists": {"web1": Answer(ret=False), "web2": Answer(ret=True)},
+        "grains.get": {"web1": Answer(ret="web1")},
+        "cmd.run_stdout": {target: Answer(ret="dse1.token")}}[what]
 
 
 def flaws(text, more=()):
@@ -141,12 +105,12 @@ ok(accepted("server/daemonsec-server", written(render("daemonsec/server.sls", ex
    "and the server its own")
 token = yaml.load(render("daemonsec/agent.sls", pillars["a number as ring, and a token"]), Loader)["/etc/daemonsec/enrolment-token"]["file.managed"]
 ok({"mode": "0600"} in token and {"show_changes": False} in token and {"contents": "dse1.abc"} in token, "a token is root's alone, and not shown")
-text = render("daemonsec/orch/agents.sls", {"server": "ds1", "target": "web*", "ring": "0"})
+text = render("daemonsec/orch/agents.sls", {"server": "ds1", "target": "web*", "ring": "0"}, ask)
 states = yaml.load(text, Loader)
 own = {m: next(a["pillar"]["daemonsec"] for a in states[f"agent-{m}"]["salt.state"] if "pillar" in a) for m in ("web1", "web2")}
 ok(not flaws(text) and own == {"web1": {"ring": "0", "token": "dse1.token"}, "web2": {"ring": "0"}},
    "the roll-out gives a token to whom has none yet, and to nobody else")
-text = render("daemonsec/orch/remove.sls", {"server": "ds1", "target": "web1"})
+text = render("daemonsec/orch/remove.sls", {"server": "ds1", "target": "web1"}, ask)
 ok(not flaws(text) and list(yaml.load(text, Loader)) == ["revoke-web1", "remove-web1"], "who is removed is revoked first")
 print(f"1..{count}")
 sys.exit(1 if failed else 0)

@@ -9,54 +9,19 @@ import atexit, glob, os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from harness import *
-from sdhost import Host, layer
-from debs import LAYER, debs_of, next_version
+from machines import LAYER, booted, debs_of, here, next_version, own_mounts
+from sdhost import layer
 
 need_root()
 need("ansible-playbook", "ssh-keygen", "debootstrap")
 DEBS = os.environ.get("DS_DEBS", os.path.join(BUILD, "packages"))
 if not debs_of(DEBS):
     skip_all("no packages were built: tests/packages/debs.py does")
-if not os.environ.get("DS_MOUNTS"):  # mounts and a network of our own, gone with the test
-    layer("packages", LAYER)
-    os.execvpe("unshare", ["unshare", "--mount", "--net", "--propagation", "private", sys.executable, *sys.argv],
-               dict(os.environ, DS_MOUNTS="1"))
-os.environ["PATH"] += ":/usr/sbin:/sbin"
+layer("packages", LAYER)
+own_mounts("--net")
 HOSTS = 5
 DIR = tempfile.mkdtemp(prefix="daemonsec-ansible.", dir="/var/tmp")
 atexit.register(shutil.rmtree, DIR, True)
-
-
-def here(*args):
-    subprocess.run(args, check=True, stdin=subprocess.DEVNULL)
-
-
-class Machine:
-    """A host of the fleet: 10.77.0.N, root's ssh key in it."""
-
-    def __init__(self, number):
-        self.name, self.address = f"ds{number}", f"10.77.0.{number}"
-        self.host = Host(self.name, lower=layer("packages", LAYER))
-        atexit.register(self.host.close)
-        self.host.write("/etc/systemd/system/console-getty.service", "")
-        self.host.write("/etc/hostname", self.name + "\n")
-        self.host.write("/etc/hosts", f"127.0.0.1 localhost\n{self.address} {self.name}\n")
-        self.host.write("/root/.hushlogin", "")
-        self.host.write("/root/.ssh/authorized_keys", open(DIR + "/key.pub").read())
-        os.chmod(self.host.root + "/root/.ssh", 0o700)
-        os.chmod(self.host.root + "/root", 0o700)
-
-    def boot(self):
-        if not self.host.boot():
-            return False
-        here("ip", "link", "add", "v" + self.name, "type", "veth", "peer", "name", "eth0", "netns", str(self.host.pid))
-        here("ip", "link", "set", "v" + self.name, "master", "br0", "up")
-        r = self.host.run("sh", "-c", f"ip link set lo up; ip addr add {self.address}/24 dev eth0; ip link set eth0 up; "
-                          "ssh-keygen -A >/dev/null; systemctl start ssh nginx cron")
-        return r.returncode == 0
-
-    def sh(self, text):
-        return self.host.run("sh", "-c", text)
 
 
 def inventory(machines, packages):
@@ -93,8 +58,7 @@ def play(book, *args):
 
 
 def hosts(machines):
-    r = machines[0].sh("daemonsec-ctl -o json hosts")
-    return json.loads(r.stdout) if r.returncode == 0 else []
+    return machines[0].hosts()
 
 
 def all_green(machines):
@@ -114,12 +78,8 @@ def main():
         ok(r.returncode == 0 and "production" in r.stdout + r.stderr, "ansible-lint: passed with the production profile")
         if r.returncode != 0:
             say(r.stdout[-2000:] + r.stderr[-500:])
-    here("ip", "link", "set", "lo", "up")
-    here("ip", "link", "add", "br0", "type", "bridge")
-    here("ip", "addr", "add", "10.77.0.254/24", "dev", "br0")
-    here("ip", "link", "set", "br0", "up")
-    machines = [Machine(n + 1) for n in range(HOSTS)]
-    if not ok(all([m.boot() for m in machines]), f"{HOSTS} hosts come up"):
+    machines = booted(HOSTS, open(DIR + "/key.pub").read())
+    if not ok(machines, f"{HOSTS} hosts come up"):
         done()
     now, later = DIR + "/now", DIR + "/later"
     os.makedirs(now)

@@ -4,15 +4,12 @@
 
 For `make check-packages`: it builds everything once more and takes minutes. DS_DEBS=DIR takes packages that were built before.
 """
-import atexit, glob, os, sys
+import glob, os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from harness import *
-from sdhost import Host, layer
-
-# What the packages depend on: a booted host has no network.
-LAYER = ("bash-completion libcurl4 libdeflate0 libevent-core-2.1-7 libevent-extra-2.1-7 libgnutls30 libhogweed6 libjansson4 libmaxminddb0 libmicrohttpd12 libmnl0 "
-         "libnftnl11 libssl3 libsqlite3-0 libyaml-0-2 nftables python3 python3-apt").split()
+from machines import LAYER, Watched, debs_of, next_version, own_mounts, run_here
+from sdhost import layer
 
 
 def built():
@@ -32,78 +29,13 @@ def built():
     return top
 
 
-def run_here(args, where, **env):
-    r = subprocess.run(args, cwd=where, env=dict(os.environ, **env), stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if r.returncode != 0:
-        say("\n".join((r.stdout + r.stderr).splitlines()[-20:]))
-    return r.returncode == 0
-
-
-def debs_of(where, name="*"):
-    return [d for d in glob.glob(f"{where}/{name}_*.deb") if "dbgsym" not in d]
-
-
-def next_version(where, into):
-    """The same packages under a later version, which is what an upgrade is to dpkg."""
-    for deb in debs_of(where):
-        tmp = tempfile.mkdtemp()
-        subprocess.run(["dpkg-deb", "-R", deb, tmp + "/x"], check=True)
-        control = open(tmp + "/x/DEBIAN/control").read()
-        with open(tmp + "/x/DEBIAN/control", "w") as f:
-            f.write(re.sub(r"(?m)^Version: (.*)$", r"Version: \1+1", control))
-        name = os.path.basename(deb).split("_")[0]
-        subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-b", tmp + "/x", f"{into}/{name}.deb"], check=True, capture_output=True)
-        shutil.rmtree(tmp)
-
-
-class Watched:
-    """A host with the packages: what an administrator types there."""
-
-    def __init__(self, debs):
-        self.host = Host("ds-deb", lower=layer("packages", LAYER))
-        atexit.register(self.host.close)
-        self.host.write("/etc/systemd/system/console-getty.service", "")
-        for d in ("new", "next"):
-            os.makedirs(f"{self.host.root}/debs/{d}")
-        for d in debs_of(debs):
-            shutil.copy(d, f"{self.host.root}/debs/new/{os.path.basename(d).split('_')[0]}.deb")
-        next_version(debs, self.host.root + "/debs/next")
-
-    def boot(self):
-        if not ok(self.host.boot(), "a host comes up"):
-            done()
-        self.sh("ip link set lo up; systemctl start nginx cron")
-
-    def sh(self, text):
-        return self.host.run("sh", "-c", text)
-
-    def good(self, text):
-        r = self.sh(text)
-        if r.returncode != 0:
-            say(f"{text}: {r.returncode}\n{r.stdout[-2000:]}{r.stderr[-2000:]}")
-        return r.returncode == 0
-
-    def json(self, text):
-        r = self.sh("daemonsec-ctl -o json " + text)
-        try:
-            return json.loads(r.stdout)
-        except ValueError:
-            return {}
-
-    def items(self, text):
-        found = self.json(text)
-        return found.get("items", []) if isinstance(found, dict) else found
-
-    def hosts(self):
-        return self.items("hosts")
-
-    def watches(self, seconds=30):
-        """Both run, and the host is known to itself, once."""
-        return wait(lambda: self.sh("systemctl is-active daemonsec-server daemonsec-agent").returncode == 0 and
-                    [h.get("connected") for h in self.hosts()] == [True], seconds, 0.2)
-
-    def say_why(self):
-        say(self.sh("systemctl --no-pager status 'daemonsec*'; dpkg -l 'daemonsec*'; journalctl --no-pager -n 40").stdout)
+def give_debs(w, debs):
+    """The packages, and an upgrade of them."""
+    for d in ("new", "next"):
+        os.makedirs(f"{w.host.root}/debs/{d}")
+    for d in debs_of(debs):
+        shutil.copy(d, f"{w.host.root}/debs/new/{os.path.basename(d).split('_')[0]}.deb")
+    next_version(debs, w.host.root + "/debs/next")
 
 
 def check_install(w):
@@ -204,6 +136,19 @@ def check_reactions(w):
        wait(lambda: main_pid(w, "nginx") not in (0, pid), 20, 0.3), "restart starts a unit anew")
 
 
+def check_other_network(w):
+    """A daemon in a network of its own, as a container's: the unit lets the guard into it, and the block is in there alone."""
+    w.good("systemd-run --unit=inner --property=PrivateNetwork=yes --slice=system.slice /bin/sleep 100000")
+    listed = f"nsenter -t {main_pid(w, 'inner')} -n nft list table inet daemonsec"
+    block = (f"daemonsec-ctl reactions apply block_ip --host {w.hosts()[0]['id']} --address 192.0.2.9 --daemon inner.service "
+             "--reach daemon_only --ttl 1h --reason test")
+    ok(wait(lambda: w.sh(block).returncode == 0 and wait(lambda: "192.0.2.9" in w.sh(listed).stdout, 5, 0.2), 30, 0.5) and
+       not wait(lambda: "192.0.2.9" in w.sh("nft list ruleset").stdout, 0.5, 0.2), "a block in another network is there, and only there")
+    ok(w.good("daemonsec-ctl reactions undo --kind block_ip") and wait(lambda: "192.0.2.9" not in w.sh(listed).stdout, 15, 0.2),
+       "and is taken back there")
+    w.sh("systemctl stop inner")
+
+
 def check_upgrade(w, pid):
     before = w.hosts()[0]["id"]
     events = w.json("events 'event.action:exec' --limit 1")
@@ -289,20 +234,19 @@ def check_purge(w):
 def main():
     need_root()
     need("dpkg-buildpackage", "dh", "lintian", "debootstrap")
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
-    if not os.environ.get("DS_MOUNTS"):  # mounts of our own, gone with the test
-        layer("packages", LAYER)
-        os.execvpe("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv],
-                   dict(os.environ, DS_MOUNTS="1"))
+    layer("packages", LAYER)
+    own_mounts()
     where = built()
     r = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", *debs_of(where)], capture_output=True, text=True)
     ok(r.returncode == 0, "lintian has nothing to say")
     say(r.stdout)
-    w = Watched(where)
+    w = Watched("ds-deb", layer("packages", LAYER))
+    give_debs(w, where)
     w.boot()
     check_install(w)
     check_service(w)
     check_reactions(w)
+    check_other_network(w)
     check_upgrade(w, react(w))
     check_interrupted(w)
     check_remove(w)
