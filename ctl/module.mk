@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # ctl: sources, tests and what is installed
 bin_PROGRAMS += ctl/daemonsec-ctl
 ctl_daemonsec_ctl_SOURCES = ctl/main.c ctl/ctl.h ctl/verbs.c ctl/client.c ctl/client.h ctl/print.c ctl/print.h \

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # dist: what a system wants beside the programs: units, accounts, directories; and the files that packages put into /etc
 systemdunitdir = $(DS_UNITDIR)
 sysusersdir = $(prefix)/lib/sysusers.d

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # doc: sources, tests and what is installed
 EXTRA_DIST += doc/architecture.md doc/benchmarks.md doc/detection.md doc/install.md doc/style.md
 EXTRA_DIST += doc/reactions.md doc/enrolment.md doc/containers.md doc/siem.md doc/prometheus.md doc/honeypot.md doc/examples/siem_pull.py doc/deploys.md doc/fail2ban.md \

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # What every program may link: no ssl, event or z in here.
 noinst_LIBRARIES += lib/libds.a
 lib_libds_a_SOURCES = lib/compiler.h lib/buf.c lib/buf.h lib/event.c lib/event.h lib/log.c lib/log.h lib/clock.c lib/clock.h \

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # lib.sh - what up, down and check share; sourced, not run. Bash.
 set -euo pipefail
 export LC_ALL=C.UTF-8

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # server: the program; everything but main is in a library, for the tests
 noinst_LIBRARIES += server/libdsserver.a
 server_libdsserver_a_SOURCES = server/config.c server/config.h server/reacting.c server/reacting.h server/service.c server/service.h

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # sim: the fleet simulator
 bin_PROGRAMS += sim/daemonsec-sim
 sim_daemonsec_sim_SOURCES = sim/main.c sim/agent.c sim/attack.c sim/attack.h sim/feed.h sim/feed_live.c sim/feed_max.c \

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 TEST_EXTENSIONS = .sh .py
 LOG_DRIVER    = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 SH_LOG_DRIVER = $(LOG_DRIVER)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // build - bundles src/ into dist/: names with a hash of the content, everything also compressed, and what it weighs.
 import { build } from "esbuild";
 import { readFile, writeFile, mkdir, rm, readdir, copyFile } from "node:fs/promises";

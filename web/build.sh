@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
 # build.sh SRCDIR NPM NODE - bundles the dashboard into web/dist of the build directory, when a source is newer than it.
 # What npm installs is kept beside it, and installed anew when the lock file changed.
 set -eu

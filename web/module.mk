@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # web: the dashboard. Where npm is found its sources are bundled by esbuild, in the build directory; a released tarball
 # ships the result, so that packages need no Node. configure says which of the two it is, or that there is none.
 EXTRA_DIST += web/build.sh web/build.mjs web/types.mjs web/package.json web/package-lock.json web/tsconfig.json web/src

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // types - TypeScript from the schemas of schema/api.json, so that the dashboard and the API cannot drift apart unseen.
 const pascal = (ref) => ref.replace(/^.*\//, "");
 const key = (name) => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name));

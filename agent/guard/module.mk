@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # agent/guard: sources, tests and what is installed
 EXTRA_DIST += agent/.may_include agent/guard/.may_include
 

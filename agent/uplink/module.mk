@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # agent/uplink: sources, tests and what is installed
 EXTRA_DIST += agent/uplink/.may_include
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
 -- The control plane: control.db. Forward only; a released file never changes, the next one is 002_control.sql.
 -- Times are us since the epoch. Unsigned 64-bit numbers are stored with the same bits.
 CREATE TABLE host (

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
 -- The event plane: events/YYYY-MM-DD.db, a file for each UTC day of arrival. Forward only.
 -- One row: what the file is, and sums that save a scan.
 CREATE TABLE day (

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
 -- Models of windows, the jobs that make them, and what is to be forgotten.
 CREATE TABLE model (
 	id TEXT PRIMARY KEY,

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
 -- Learning: days on which a behaviour was seen while it waits; what people expect; declared deployments; rules.
 ALTER TABLE profile ADD COLUMN days INTEGER NOT NULL DEFAULT 0; -- learnt: 0 told, 1 learnt, 2 waits
 CREATE TABLE expectation (

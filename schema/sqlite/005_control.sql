@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
 -- Reactions: what was done (or would have been), the signed orders that do it, and who may do what unasked.
 CREATE TABLE reaction (
 	id TEXT PRIMARY KEY, -- rct_ and a ULID: sorts by time

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
 -- Who may use the API, who is signed in, and who changed what. Times are us since the epoch.
 CREATE TABLE user (
 	name TEXT PRIMARY KEY,

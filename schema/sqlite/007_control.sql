@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
 -- What people are told: a message for each channel and thing to tell. It is here before it is sent, and stays a while
 -- after. Times are us since the epoch.
 CREATE TABLE message (

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
 -- What changed, in order, for those who look on (GET stream): written by the change itself, so nothing is missed and
 -- nothing is told that was rolled back. The newest 100 000 are kept.
 CREATE TABLE change (

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
 -- Who looks after an alert.
 ALTER TABLE alert ADD COLUMN assignee TEXT NOT NULL DEFAULT ''; -- name of a user; '': nobody
 -- Changes that were asked for with an Idempotency-Key: written in the transaction of the change, so that asking again

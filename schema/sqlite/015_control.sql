@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
 -- Versions of profiles: one for each identity of a daemon; a key belongs to the version that learnt it and to all that
 -- come after.
 ALTER TABLE profile ADD COLUMN version INTEGER NOT NULL DEFAULT 0;

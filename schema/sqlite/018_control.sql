@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
 -- Large fleets: counts that every screen shows, kept by what changes them, and indexes for what lists are asked for.
 CREATE TABLE tally (
 	what TEXT NOT NULL, -- host, daemon, alert, reaction

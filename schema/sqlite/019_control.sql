@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
 -- Deliveries of forges (GitHub, GitLab) that were taken, and the deployments that each change opened.
 CREATE TABLE hook_delivery (
 	number INTEGER PRIMARY KEY,

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
 -- Enrolment at scale: where a token may be used from; what tells a copied disk image from the machine it was copied
 -- from; which authority a host trusts and which one made its certificate.
 ALTER TABLE token ADD COLUMN cidr TEXT NOT NULL DEFAULT '';           -- networks, comma-separated; '': any

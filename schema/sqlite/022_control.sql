@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
 -- Who else is told of a host's alerts: what a person says ('-': nobody; '': as the agent says), and what the agent says.
 ALTER TABLE host ADD COLUMN alert_email TEXT NOT NULL DEFAULT '';
 ALTER TABLE host ADD COLUMN agent_email TEXT NOT NULL DEFAULT '';

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
 -- Lists of messages by what they are asked for, and messages counted by what changes them.
 CREATE INDEX message_status ON message(status, number);
 CREATE INDEX message_of ON message(channel, number);

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # server/api: sources, tests and what is installed
 server_libdsserver_a_SOURCES += server/api/alerts.c server/api/alerts.h server/api/alerts_list.c server/api/alerts_summary.c server/api/board.c server/api/board.h server/api/cause.c server/api/cause.h server/api/expect.c server/api/expect.h server/api/learning.c server/api/rules.c server/api/api.c server/api/api.h server/api/api_tokens.c server/api/auth.c \
 	server/api/auth.h server/api/call.c server/api/call.h server/api/daemons.c server/api/ecs.c server/api/ecs.h \

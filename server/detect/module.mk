@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # server/detect: what is normal, and what is not
 server_libdsserver_a_SOURCES += server/detect/detect.c server/detect/detect.h server/detect/turn.h server/detect/keep.c \
 	server/detect/verdict.c server/detect/key.c server/detect/key.h server/detect/profile.c server/detect/profile.h \

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # server/fleet: what several hosts do at once, and which say nothing
 server_libdsserver_a_SOURCES += server/fleet/fleet.c server/fleet/fleet.h server/fleet/silence.c server/fleet/silence.h \
 	server/fleet/logins.c server/fleet/logins.h server/fleet/raise.c server/fleet/raise.h server/fleet/copies.c server/fleet/influence.c server/fleet/influence.h \

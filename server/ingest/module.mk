@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # server/ingest: what agents connect to
 server_libdsserver_a_SOURCES += server/ingest/pki.c server/ingest/pki.h server/ingest/pki_impl.h server/ingest/pki_rotate.c \
 	server/ingest/ingest.c server/ingest/ingest.h server/ingest/worker.c server/ingest/worker.h server/ingest/published.h \

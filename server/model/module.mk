@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # server/model: pure models; no I/O, the same result for the same data and seed on every machine
 server_libdsserver_a_SOURCES += server/model/order.c server/model/order.h server/model/conformal.c server/model/conformal.h server/model/fuse.c \
 	server/model/fuse.h server/model/tally.c server/model/tally.h server/model/llr.c server/model/llr.h server/model/grams.c server/model/grams.h \

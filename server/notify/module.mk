@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # server/notify: telling people
 server_libdsserver_a_SOURCES += server/notify/alertmanager.c server/notify/channel.c server/notify/channel_check.c server/notify/channel.h \
 	server/notify/decide.c server/notify/deliver.c server/notify/email.c server/notify/impl.h server/notify/json_body.c \

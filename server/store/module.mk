@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # server/store: everything the server keeps
 # One a line, in order.
 SQLITE_SCHEMA = schema/sqlite/001_control.sql

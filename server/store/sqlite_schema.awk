@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # Turns the migrations given into arrays of C strings: *_control.sql and *_events.sql, in the order of their numbers.
 function plane(file) { return file ~ /_control\.sql$/ ? "control" : "events" }
 BEGIN {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # Benchmarks: `make bench [BENCH=PATTERN]`. Programs here are built by it, and their names begin with bench_, but storm.
 bench_programs = tests/bench/storm
 tests_bench_storm_SOURCES = tests/bench/storm.c

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # Measurements on labelled data: `make eval [DATA=DIR] [EVAL=PATTERN] [FAIL2BAN=ROOT]`. Not in the tarball: the data; each set is
 # skipped where it is absent. One file a data set; the models are the product's own.
 if SERVER

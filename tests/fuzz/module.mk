@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # One harness, two drivers: libFuzzer for hunting (--enable-fuzzers), replay.c for 'make check'.
 # Seeds of target X are the files of tests/fuzz/seeds/X/.
 # No conditionals around the blocks: they merge badly. Targets that need the agent's or the server's objects go to

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
 # What is in the repository is in the distribution: a header that is in no list builds here, and nowhere else.
 cd "${top_srcdir:-.}" || exit 99
 build=${top_builddir:-.}

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
 # The documents keep up with the code: every verb, event kind and option is in a man page, and the pages are well formed.
 cd "${top_srcdir:-.}" || exit 99
 build=${top_builddir:-.}

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
 # reproducible TOP [BUILD]: builds once more in another directory and compares every program with that of BUILD, or of
 # TOP/build/check: same compiler, same options.
 set -eu

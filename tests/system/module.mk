@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # System tests: shell and TAP, real processes in namespaces of their own; they skip cleanly without root.
 system_tests =
 # Those that also run in the sanitizer builds.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
 # A newcomer's first minutes: up installs below one directory, finds the daemons, answers, and down leaves nothing.
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 0; }
 cd "${top_srcdir:-.}" || exit 99

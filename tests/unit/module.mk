@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # One program a module: tests/unit/test_X.c. Four lines each, no conditionals around them (they merge badly): tests of
 # lib go to unit_tests, those that need the agent's or the server's objects to unit_tests_agent or unit_tests_server.
 # TEST_CFLAGS and TEST_LIBS come with cmocka.

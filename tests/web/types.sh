@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
 # The dashboard's TypeScript, with the types of schema/api.json, has no error.
 build=${top_builddir:-.}/web
 tsc=$build/node_modules/typescript/bin/tsc

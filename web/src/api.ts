@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // api - the one way to the server: who asks, errors as sentences, streams, and routes that this server does not have.
 import { signal } from "@preact/signals";
 import { bodies, described, type Problem, type Session } from "./api.gen";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // format - times, counts and names as people read them; text from outside made safe to look at.
 import { kept } from "./data";
 import { t } from "./text";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // keys - single keys do what is done often; never while somebody types.
 import { useEffect, useRef } from "preact/hooks";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // main - starts the dashboard: who are you, where are you, and the screen for it.
 import { Component, render, type ComponentChildren, type ComponentType } from "preact";
 import { useEffect } from "preact/hooks";

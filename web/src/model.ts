@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // model - alerts, reactions and events as the dashboard reads them: what api.yaml describes and what is in its open objects.
 import type { Alert as Described, Daemon as DescribedDaemon, Host as DescribedHost } from "./api.gen";
 

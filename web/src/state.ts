@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // state - what every screen shows a part of: the server's status.
 import { signal } from "@preact/signals";
 import type { Status as Described } from "./api.gen";

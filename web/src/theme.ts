@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // theme - light or dark: the system's, unless somebody chose.
 import { effect } from "@preact/signals";
 import { kept } from "./data";

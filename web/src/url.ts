@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // url - the address bar is the state: what is shown can be bookmarked, shared and gone back from.
 import { computed, signal } from "@preact/signals";
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // alert - one alert: why it was raised, what was done, and what to do now.
 import { useSignal } from "@preact/signals";
 import { bodies } from "../api.gen";

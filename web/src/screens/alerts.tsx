@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // alerts - the queue, by cause; one alert beside it.
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // daemon - what is normal for one daemon, in words and in pictures; how far it is learnt and what is missing.
 import type { Behaviour, Windows } from "../api.gen";
 import { useSignal } from "@preact/signals";

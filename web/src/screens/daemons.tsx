@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // daemons - every daemon on every host, and how far each is learnt.
 import { all } from "../api";
 import { useData } from "../data";

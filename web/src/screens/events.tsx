@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // events - everything that was seen: asked for, counted over time, followed live, gone on from.
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // fleet - the hosts: who reports, who does not, and what many of them get at once.
 import { useSignal } from "@preact/signals";
 import { all, get, may, offers, post, type PageOf } from "../api";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // host - one host: is it well, what runs there, what differs from the others, what was done.
 import { useSignal } from "@preact/signals";
 import { all, get, may, offers, type PageOf } from "../api";

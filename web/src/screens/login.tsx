@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // login - a user and a password where the server has users, an API token otherwise.
 import type { ComponentChildren } from "preact";
 import { useSignal } from "@preact/signals";

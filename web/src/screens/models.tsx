@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // models - what is learnt, from which data, how well; training, versions and the way back.
 import { useSignal } from "@preact/signals";
 import { all, bodiesOf, get, may, offers, post, type PageOf } from "../api";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // overview - whether anything is wrong, what DaemonSec did about it, and how to undo it.
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // reactions - what was done or would have been, why, by whom, until when; and the way back from each.
 import { useSignal } from "@preact/signals";
 import { all, may, offers } from "../api";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // rollout - letting hosts in: a token and the commands to use it with, who waits, whose certificate ends.
 import { useSignal } from "@preact/signals";
 import type { EnrolmentToken } from "../api.gen";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // settings - who may do what, how the server does, what it is set to.
 import { useSignal } from "@preact/signals";
 import type { ApiToken, AuditRow, Channel, Message, User } from "../api.gen";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // apply - a person has something done on a host: what, to what, for how long, and why.
 import { useSignal } from "@preact/signals";
 import { post } from "../api";

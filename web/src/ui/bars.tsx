@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // bars - how many of what, over time; a bar is a way to what it counts.
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";

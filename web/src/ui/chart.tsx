@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // chart - a value over time as a line, drawn by uPlot, with the band of what is usual behind it; drag to choose a range.
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";

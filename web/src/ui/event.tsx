@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // event - one event in words, and its values to go on from.
 import { clock, ms, plain, term } from "../format";
 import { flat, text, type Doc } from "../model";

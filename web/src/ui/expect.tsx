@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // expect - what people said is normal, and the changes that they declared; each can be taken back.
 import { useSignal } from "@preact/signals";
 import { get, may, post, type PageOf } from "../api";

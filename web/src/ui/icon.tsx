@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // icon - our own small set, drawn with the text's colour.
 const shapes: Record<string, string> = {
   overview: "M3 12 12 4l9 8M6 10v10h12V10",

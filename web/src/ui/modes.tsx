@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // modes - how much automation may do, and where: the fleet, a label, a host, a daemon.
 import { useSignal } from "@preact/signals";
 import { ApiError, get, may, post, type PageOf } from "../api";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // querybar - the query language with completion, and its errors where they are.
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // reaction - what was done or would have been, and the way back.
 import type { ComponentChildren } from "preact";
 import { may, post } from "../api";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // scatter - many points on a canvas: what lies together, what lies apart. What it says in words stands beside it.
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";

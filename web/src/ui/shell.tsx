@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // shell - what surrounds every screen: where one is, what mode DaemonSec is in, whether what is shown is fresh.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // simulate - what the rules in use would have done about the alerts there are: before a mode is changed, look.
 import { get } from "../api";
 import { useData } from "../data";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // table - a real table that draws only what is in sight, moved through with j and k.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";

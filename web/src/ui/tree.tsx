@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // tree - who started whom, and what each did: the alert's processes stand out.
 import { clock, ms } from "../format";
 import type { Node } from "../model";

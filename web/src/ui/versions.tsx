@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // versions - the models that were trained: what is normal by each, how it differs from the one before, and the way back.
 import { useSignal } from "@preact/signals";
 import { all, get, may, post } from "../api";

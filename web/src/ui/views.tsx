@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // views - searches of a list that somebody wants again, kept in this browser.
 import { kept } from "../data";
 import { t } from "../text";
