@@ -57,8 +57,9 @@ a_text_that_is_too_long_is_cut_and_ended(void **state)
 	char buf[20];
 
 	(void)state;
-	assert_true(
-	    print_escaped("\033\033\033\033\033\033\033", 7, buf, sizeof(buf)) < sizeof(buf));
+	assert_int_equal(print_escaped("\033\033\033\033\033\033", 6, buf, sizeof(buf)), 16);
+	assert_int_equal(print_escaped("critical", 8, buf, 9), 8);
+	assert_int_equal(print_escaped("critical!", 9, buf, 9), 8);
 	assert_int_equal(print_escaped("\xe2\x80", 2, buf, sizeof(buf)), 2); /* cut short itself */
 }
 
