@@ -97,17 +97,19 @@ close_question(struct question *q)
 {
 	if (stopped != NULL)
 		stopped[q - questions] = (struct stopped){ 0 };
-	if (q->token == 0)
-		probe_hold_forget((uint32_t)q->process.pid);
 	q->is_open = false;
 	questions_len--;
 }
 
+/* Off the kernel's map first: what goes on while it is on it is killed. */
 static int
 let_go(const struct question *q, bool allow)
 {
-	int r =
-	    q->token != 0 && allow ? 0 : tree_signal_one(&q->process, allow ? SIGCONT : SIGKILL);
+	int r;
+
+	if (q->token == 0)
+		(void)probe_hold_forget((uint32_t)q->process.pid);
+	r = q->token != 0 && allow ? 0 : tree_signal_one(&q->process, allow ? SIGCONT : SIGKILL);
 
 	/* Killed first: not even the failure of its exec is seen by anybody. */
 	if (q->token != 0)
@@ -140,9 +142,9 @@ let_pass(const struct probe_sample *sample)
 {
 	struct target_process p;
 
+	(void)probe_hold_forget(sample->s->pid);
 	if (target_of((pid_t)sample->s->pid, &p) == 0 && tree_signal_one(&p, SIGCONT) < 0)
 		ds_log(WARN, "a held program could not be let go", "pid=%u", sample->s->pid);
-	probe_hold_forget(sample->s->pid);
 }
 
 /* A question about a process; NULL: there is no room, or it is gone. */
@@ -254,6 +256,14 @@ decide_overdue(struct question *q)
 
 /* ---- life */
 
+static const char *
+how_it_ended(const struct question *q)
+{
+	return q->token == 0 && probe_hold_forget((uint32_t)q->process.pid)
+		   ? "somebody let it go on without an answer: killed before it did anything"
+		   : "it was ended before it ran";
+}
+
 uint64_t
 hold_tick(uint64_t now_ms)
 {
@@ -266,7 +276,7 @@ hold_tick(uint64_t now_ms)
 		if (!questions[i].is_open)
 			continue;
 		if (!target_is_there(&questions[i].process)) {
-			tell(&questions[i], "it was ended before it ran");
+			tell(&questions[i], how_it_ended(&questions[i]));
 			close_question(&questions[i]);
 		} else if (questions[i].due_ms <= now_ms) {
 			decide_overdue(&questions[i]);

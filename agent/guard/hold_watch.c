@@ -50,8 +50,12 @@ let_all_go(void)
 	     i++) {
 		pid = next;
 		at = &pid;
-		if (bpf_map_lookup_elem(MAP_FD, &pid, &h) == 0)
-			let_go(pid, &h);
+		if (bpf_map_lookup_elem(MAP_FD, &pid, &h) < 0)
+			continue;
+		/* Off the map first: the kernel's side may end a moment later than the guard. */
+		if (bpf_map_delete_elem(MAP_FD, &pid) == 0)
+			at = NULL;
+		let_go(pid, &h);
 	}
 }
 

@@ -84,8 +84,9 @@ DS_MUST_CHECK int probe_hold_daemon(uint32_t daemon, bool on);
 uint64_t probe_hold_key(uint32_t daemon, uint64_t device, uint64_t inode);
 /* It is not held (any more); a full map makes it wait for the guard. */
 void probe_hold_know(uint64_t key, bool known);
-/* The process goes on, or is gone. */
-void probe_hold_forget(uint32_t pid);
+/* The process may go on, or is gone: before it is let go.  True: it had gone on already, and the
+ * kernel has killed it for that. */
+bool probe_hold_forget(uint32_t pid);
 /* fd of the map of who is held; -1: none. */
 int probe_hold_fd(void);
 

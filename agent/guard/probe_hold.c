@@ -11,7 +11,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 
-static struct bpf_link *link_;
+static struct bpf_link *link_, *escape;
 
 int
 probe_hold(bool on)
@@ -20,13 +20,17 @@ probe_hold(bool on)
 
 	if (!on) {
 		(void)bpf_link__destroy(link_); /* NULL is nothing */
-		link_ = NULL;
+		(void)bpf_link__destroy(escape);
+		link_ = escape = NULL;
 		return 0;
 	}
 	if (link_ != NULL)
 		return 0;
 	if (o == NULL || bpf_program__fd(o->progs.task_hold) < 0)
 		return -EOPNOTSUPP;
+	/* Before the first is held. */
+	if (bpf_program__fd(o->progs.task_escape) >= 0)
+		escape = bpf_program__attach(o->progs.task_escape);
 	link_ = bpf_program__attach(o->progs.task_hold);
 	return link_ == NULL ? -errno : 0;
 }
@@ -70,13 +74,17 @@ probe_hold_know(uint64_t key, bool known)
 		(void)bpf_map_delete_elem(bpf_map__fd(o->maps.known), &key);
 }
 
-void
+bool
 probe_hold_forget(uint32_t pid)
 {
 	struct sensors_bpf *o = probe_object();
+	struct held_task h = { 0 };
+	int fd = o != NULL ? bpf_map__fd(o->maps.held) : -1;
 
-	if (o != NULL)
-		(void)bpf_map_delete_elem(bpf_map__fd(o->maps.held), &pid);
+	if (fd < 0 || bpf_map_lookup_elem(fd, &pid, &h) < 0)
+		return false;
+	(void)bpf_map_delete_elem(fd, &pid);
+	return h.escaped != 0;
 }
 
 int

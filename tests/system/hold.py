@@ -76,6 +76,35 @@ def check_hold(g):
     return r
 
 
+TRACER = """import ctypes, os, sys
+libc = ctypes.CDLL(None)
+pid = os.fork()
+if pid == 0:
+    libc.ptrace(0, 0, 0, 0)
+    os.execv(sys.argv[1], sys.argv[1:])
+while True:
+    _, status = os.waitpid(pid, 0)
+    if not os.WIFSTOPPED(status):
+        break
+    libc.ptrace(7, pid, 0, 0)  # goes on, and the signal that stopped it is not delivered
+print(os.WTERMSIG(status), flush=True)"""
+
+
+def check_escape(g):
+    """What is stopped can be let go on by whoever runs under the same account."""
+    made = os.path.join(g.dir, "made")
+    new = program(g, "escapes")
+    p = begin(g, new, made)
+    e, id = question(g, new)
+    ok(e and wait(lambda: state(e["PID"]) == "T"), "a new program is stopped")
+    os.kill(e["PID"], signal.SIGCONT)
+    ok(p.communicate()[0] == "137\n" and not os.path.exists(made), "continued by somebody else it is killed before it has done anything")
+    r = g.result(id, 60)
+    ok(r and "without an answer" in r["text"], f"which is told: {r and r['text']}")
+    p = subprocess.run([g.watched, "/usr/bin/python3", "-c", TRACER, new, made], capture_output=True, text=True)
+    ok(p.stdout == "9\n" and not os.path.exists(made), "so it is when it is traced, and the tracer keeps the stop from it")
+
+
 def check_default(g):
     made = os.path.join(g.dir, "made")
     late = program(g, "late")
@@ -301,6 +330,7 @@ with OrderGuard({"reaction.hold_timeout": "1500ms", "reaction.hold_default": "al
     ok(wait(lambda: (g.python(""), "python3" in open(os.path.join(g.dir, "guard", "known")).read())[1], 20, 0.2),
        "what it starts is kept")
     check_hold(g)
+    check_escape(g)
     check_default(g)
     check_death(g)
     check_many(g, 100)

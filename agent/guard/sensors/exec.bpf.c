@@ -423,6 +423,7 @@ BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binprm *
 	return 0;
 }
 
+#define SIG_KILL 9
 #define SIG_CONT 18
 #define SIG_STOP 19
 
@@ -474,7 +475,31 @@ BPF_PROG(task_hold, struct task_struct *task, int old_pid, struct linux_binprm *
 		bpf_map_delete_elem(&held, &pid);
 		return 0;
 	}
+	st->flags |= TASK_HELD;
 	send_hold(task, st, bprm->file, pid, key);
+	return 0;
+}
+
+/* Whoever runs under the same account can let go on what is stopped, or trace it from before and never let it stop. What
+ * makes a system call while it is held gets no further: nobody who may has let it go, who does takes it off the map first. */
+SEC("tp_btf/sys_enter")
+int
+BPF_PROG(task_escape, struct pt_regs *regs, long number)
+{
+	struct task_state *st = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	struct held_task *h;
+	__u32 pid;
+
+	if (!st || !(st->flags & TASK_HELD))
+		return 0;
+	pid = st->pid;
+	h = bpf_map_lookup_elem(&held, &pid);
+	if (!h || h->start_ns != st->start_ns) {
+		st->flags &= ~TASK_HELD;
+		return 0;
+	}
+	h->escaped = 1;
+	bpf_send_signal(SIG_KILL);
 	return 0;
 }
 

@@ -111,6 +111,7 @@ struct task_state {
 #define TASK_SELF    0x04u /* the guard and what it started */
 #define TASK_SEED    0x08u /* `key` is about this process alone */
 #define TASK_LISTENS 0x10u /* `key` is about a process that began to listen */
+#define TASK_HELD    0x20u /* it was stopped at an exec: look into `held` */
 
 /* A decision of the guard, by key. */
 struct verdict {
@@ -138,6 +139,7 @@ struct seed {
 struct held_task {
 	__u64 start_ns; /* boot clock */
 	__u64 since_ns;
+	__u64 escaped; /* it went on all the same, and was killed */
 };
 
 #define HOLD_MAX 1024u
