@@ -50,22 +50,10 @@ export function typesOf(api) {
     out.push(`export type ${pascal(name)} = ${from(schema)};`, "");
   }
   const paths = Object.keys(api.paths).filter((p) => !api.paths[p].servers);
-  const parts = Object.entries(api.paths).flatMap(([path, item]) =>
-    ["get", "post", "put", "delete", "patch"].filter((m) => item[m]).map((m) => `${m.toUpperCase()} ${path}`));
-  out.push(`export type Path = ${paths.map((p) => `\`${p.replace(/\{[^}]*\}/g, "${string}")}\``).join(" | ")};`, "");
-  out.push(`export const described: readonly string[] = ${JSON.stringify(parts)};`, "");
-  const bodies = Object.entries(api.paths).flatMap(([path, item]) => Object.entries(item)
-    .filter(([m, o]) => ["post", "put", "patch"].includes(m) && o.requestBody)
-    .map(([m, o]) => [`${m.toUpperCase()} ${path}`, Object.keys(bodyOf(api, o.requestBody)?.properties ?? {})]));
-  out.push("/** What the bodies of requests may have. */");
-  out.push(`export const bodies: Record<string, readonly string[]> = ${JSON.stringify(Object.fromEntries(bodies))};`, "");
+  out.push("/** What can be asked for, below /api/v1/. */");
+  out.push(`export type Path = ${paths.map((p) => `\`${p.slice(1).replace(/\{[^}]*\}/g, "${string}")}\``).join(" | ")};`, "");
   return out.join("\n");
 }
-
-function resolve(api, schema) {
-  return schema?.$ref ? resolve(api, schema.$ref.slice(2).split("/").reduce((o, k) => o[k], api)) : schema;
-}
-const bodyOf = (api, body) => resolve(api, resolve(api, body)?.content?.["application/json"]?.schema);
 
 // What queries may name, from the tables that the server's parser is made of.
 export function fieldsOf(events, table) {

@@ -1,36 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// api - the one way to the server: who asks, errors as sentences, streams, and routes that this server does not have.
+// api - the one way to the server: who asks, errors as sentences, streams.
 import { signal } from "@preact/signals";
-import { bodies, described, type Problem, type Session } from "./api.gen";
+import type { Path, Problem, Session } from "./api.gen";
 import { t } from "./text";
 
-export const prefix = "/api/v1/";
+const prefix = "/api/v1/";
 
 // An API token lives here and nowhere else: a reload asks for it again. A session lives in a cookie that no script sees.
 let token = "";
 let csrf = "";
-export const signedIn = signal<"asking" | "no" | "token" | "session">("asking");
+// "lost": the session ended under a page that is in use.
+export const signedIn = signal<"asking" | "no" | "lost" | "token" | "session">("asking");
 export const session = signal<Session | null>(null);
-// Whether the server has sessions at all: without them only a token lets one in.
-export const hasSessions = signal(false);
 export const online = signal(true);
 
 export class ApiError extends Error {
   constructor(readonly status: number, message: string, readonly problem: Partial<Problem> = {}) {
     super(message);
   }
-  get missing() { return this.status === 404 || this.status === 405 || this.status === 501; }
+  // A query that is not understood is told where it was typed.
+  get isTyped() { return this.problem.column !== undefined; }
+  is(kind: string) { return (this.problem.type ?? "").endsWith(`:${kind}`); }
 }
-
-// A route that the server does not know answers with this type; a resource that is not there says its name.
-const noRoute = "there is no such resource";
-export const isUnavailable = (e: unknown) =>
-  e instanceof ApiError && ((e.status === 404 && (e.problem.detail ?? "").startsWith(noRoute)) || e.status === 405 || e.status === 501);
-
-// The server of this build has what schema/api.yaml describes; what it does not have is not asked for.
-export const offers = (method: string, path: string) => described.includes(`${method} ${path}`);
-
-export const bodiesOf = (method: string, path: string) => bodies[`${method} ${path}`] ?? [];
 
 type Params = Record<string, string | number | boolean | undefined | null>;
 
@@ -41,11 +32,14 @@ export function query(params?: Params): string {
   return s ? `?${s}` : "";
 }
 
-function headers(write: boolean, body: boolean): Headers {
-  const h = new Headers({ Accept: "application/json" });
+type Request = { method?: string; body?: unknown; signal?: AbortSignal; accept?: string; last?: string };
+
+function headersOf({ method = "GET", body, accept = "application/json", last }: Request): Headers {
+  const h = new Headers({ Accept: accept });
   if (token) h.set("Authorization", `Bearer ${token}`);
-  if (write && csrf) h.set("X-CSRF-Token", csrf);
-  if (body) h.set("Content-Type", "application/json");
+  if (csrf && method !== "GET") h.set("X-CSRF-Token", csrf);
+  if (body !== undefined) h.set("Content-Type", "application/json");
+  if (last) h.set("Last-Event-ID", last);
   return h;
 }
 
@@ -55,11 +49,12 @@ async function problemOf(r: Response): Promise<ApiError> {
   return new ApiError(r.status, p.detail ?? t.error.status(r.status), p);
 }
 
-export async function raw(path: string, init: RequestInit = {}): Promise<Response> {
+async function attempt(path: string, o: Request): Promise<Response> {
   let r: Response;
-  const asked = csrf;
   try {
-    r = await fetch(prefix + path, { credentials: "same-origin", cache: "no-store", ...init });
+    r = await fetch(prefix + path, {
+      method: o.method, headers: headersOf(o), body: o.body === undefined ? undefined : JSON.stringify(o.body), signal: o.signal, credentials: "same-origin", cache: "no-store",
+    });
   } catch (e) {
     if ((e as Error).name === "AbortError") throw e;
     online.value = false;
@@ -67,58 +62,65 @@ export async function raw(path: string, init: RequestInit = {}): Promise<Respons
   }
   online.value = true;
   if (r.ok) return r;
-  const problem = await problemOf(r);
-  // A password that was mistyped ends no session, nor does what was asked before the session got another secret: only who
-  // is not known any more has to sign in.
-  if (r.status === 401 && asked === csrf && signedIn.value !== "asking" && (problem.problem.type ?? "").endsWith(":token")) signOutHere();
-  throw problem;
+  throw await problemOf(r);
+}
+
+async function raw(path: string, o: Request): Promise<Response> {
+  if (renewing) await renewing;
+  try {
+    return await attempt(path, o);
+  } catch (e) {
+    if (!isUnknown(e) || signedIn.peek() === "asking" || signedIn.peek() === "no") throw e;
+    await (renewing ??= renew().finally(() => { renewing = null; }));
+    return attempt(path, o);
+  }
 }
 
 // Far-reaching changes want the password again: whoever shows the question resolves this with whether it was given.
 export const confirming = signal<((given: boolean) => void) | null>(null);
-const wantsConfirm = (e: unknown) => e instanceof ApiError && e.status === 403 && (e.problem.type ?? "").endsWith(":confirm");
 
-async function once<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const r = await raw(path, {
-    method,
-    headers: headers(method !== "GET", body !== undefined),
-    body: body === undefined ? undefined : JSON.stringify(body),
-    signal,
-  });
-  return (r.status === 204 ? undefined : await r.json()) as T;
-}
+const json = async <T>(r: Response) => (r.status === 204 ? undefined : await r.json()) as T;
 
 async function send<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const o = { method, body, signal };
   try {
-    return await once<T>(method, path, body, signal);
+    return await json<T>(await raw(path, o));
   } catch (e) {
-    if (!wantsConfirm(e)) throw e;
+    if (!(e instanceof ApiError && e.status === 403 && e.is("confirm"))) throw e;
     confirming.peek()?.(false);
     const given = await new Promise<boolean>((resolve) => { confirming.value = resolve; });
     confirming.value = null;
     if (!given) throw e;
-    return once<T>(method, path, body, signal);
+    return json<T>(await raw(path, o));
   }
 }
 
-export const get = <T>(path: string, params?: Params, signal?: AbortSignal) => send<T>("GET", path + query(params), undefined, signal);
-export const post = <T>(path: string, body?: unknown) => send<T>("POST", path, body ?? {});
-export const patch = <T>(path: string, body: unknown) => send<T>("PATCH", path, body);
-export const del = <T>(path: string) => send<T>("DELETE", path);
+export const get = <T>(path: Path, params?: Params, signal?: AbortSignal) => send<T>("GET", path + query(params), undefined, signal);
+export const post = <T>(path: Path, body?: unknown) => send<T>("POST", path, body ?? {});
+export const patch = <T>(path: Path, body: unknown) => send<T>("PATCH", path, body);
+export const del = <T>(path: Path) => send<T>("DELETE", path);
 
 export type PageOf<T> = { items: T[]; next_cursor: string | null };
 
-// All pages, up to a bound.
-export async function all<T>(path: string, params: Params = {}, max = 10000, signal?: AbortSignal): Promise<T[]> {
-  const out: T[] = [];
+// So many pages of a list, one after the other; `each` sees every one.
+export async function pages<T, P extends PageOf<T> = PageOf<T>>(path: Path, params: Params, most: number, signal?: AbortSignal, each: (p: P) => void = () => {}) {
+  const items: T[] = [];
   let cursor: string | null = null;
-  do {
-    const page: PageOf<T> = await get<PageOf<T>>(path, { limit: 1000, ...params, cursor }, signal);
-    out.push(...page.items);
+  for (let i = 0; i < most; i++) {
+    const page: P = await get<P>(path, { ...params, cursor }, signal);
+    items.push(...page.items);
+    each(page);
     cursor = page.next_cursor;
-  } while (cursor && out.length < max);
-  return out;
+    if (!cursor) break;
+  }
+  return { items, more: cursor !== null };
 }
+
+// The whole list, up to a bound.
+export const all = async <T>(path: Path, params: Params = {}, max = 10000, signal?: AbortSignal): Promise<T[]> => {
+  const limit = Math.min(max, Number(params["limit"] ?? 1000));
+  return (await pages<T>(path, { ...params, limit }, Math.ceil(max / limit), signal)).items;
+};
 
 // ---- who asks
 
@@ -138,19 +140,58 @@ function take(s: Session) {
   remember(s.kind === "session");
 }
 
+const whoAmI = async () => json<Session>(await attempt("session", {}));
+const never = () => new Promise<never>(() => {});
+
+// Nobody's session, or not this one; a password that was mistyped ends none.
+const isUnknown = (e: unknown) => e instanceof ApiError && ((e.status === 401 && e.is("token")) || (e.status === 403 && e.is("csrf")));
+
+// Another tab may have changed the cookie, by a new password or by signing in again: then we learn its secret. Where nobody
+// is signed in any more, what is asked waits until somebody is. In both cases what is on the screen and was typed stays.
+let renewing: Promise<void> | null = null;
+let waiting: { again: () => void; never: (why: Error) => void } | null = null;
+async function renew(): Promise<void> {
+  const before = session.peek()?.user;
+  try {
+    const now = await whoAmI();
+    if (now.user === before) take(now);
+    else await someoneElse();
+  } catch (e) {
+    if (!isUnknown(e)) throw e;
+    remember(false);
+    token = csrf = "";
+    await new Promise<void>((again, never) => { waiting = { again, never }; signedIn.value = "lost"; });
+  }
+}
+
+// What one person began is not sent in the name of another.
+function someoneElse(): Promise<never> {
+  remember(true);
+  location.reload();
+  return never();
+}
+
+async function enter(s: Session): Promise<void> {
+  if (waiting && s.user !== session.peek()?.user) await someoneElse();
+  take(s);
+  waiting?.again();
+  waiting = null;
+}
+
 function signOutHere() {
   remember(false);
   token = csrf = "";
   session.value = null;
   signedIn.value = "no";
+  waiting?.never(new ApiError(401, t.login.out));
+  waiting = null;
 }
 
 export async function resume(): Promise<void> {
-  hasSessions.value = offers("GET", "/session");
   try {
     // Whoever was not here before is not asked for.
-    if (!hasSessions.value || !remembered()) throw new ApiError(401, "");
-    take(await send<Session>("GET", "session"));
+    if (!remembered()) throw new ApiError(401, "");
+    take(await whoAmI());
   } catch {
     remember(false);
     signedIn.value = "no";
@@ -160,49 +201,39 @@ export async function resume(): Promise<void> {
 export async function signInWithToken(text: string): Promise<void> {
   token = text.trim();
   try {
-    if (hasSessions.value) take(await send<Session>("GET", "session"));
-    else {
-      await send("GET", "status");
-      signedIn.value = "token";
-    }
+    await enter(await whoAmI());
   } catch (e) {
     token = "";
     throw e;
   }
 }
 
+const withCode = (body: object, totp: string) => (totp ? { ...body, totp } : body);
+
 export async function signIn(user: string, password: string, totp: string): Promise<void> {
-  take(await once<Session>("POST", "session", totp ? { user, password, totp } : { user, password }));
+  await enter(await json<Session>(await attempt("session", { method: "POST", body: withCode({ user, password }, totp) })));
 }
 
-export async function choosePassword(current: string, next: string, totp: string): Promise<void> {
-  take(await once<Session>("POST", "session/password", { current, new: next, ...(totp ? { totp } : {}) }));
-}
-
-export async function confirm(password: string, totp: string): Promise<void> {
-  take(await once<Session>("POST", "session/confirm", { password, ...(totp ? { totp } : {}) }));
-}
+const proof = async (path: Path, body: object) => take(await json<Session>(await raw(path, { method: "POST", body })));
+export const choosePassword = (current: string, next: string, totp: string) => proof("session/password", withCode({ current, new: next }, totp));
+export const confirm = (password: string, totp: string) => proof("session/confirm", withCode({ password }, totp));
 
 export async function signOut(): Promise<void> {
-  if (signedIn.value === "session") await send("DELETE", "session").catch(() => undefined);
+  if (signedIn.peek() === "session") await send("DELETE", "session").catch(() => undefined);
   signOutHere();
 }
 
-// What the caller's role or token allows; where the server does not say, everything is offered and it decides.
+// What the caller's role or token allows.
 export function may(scope: string): boolean {
-  const scopes = session.value?.scopes;
-  if (!scopes) return true;
   const [subject, verb] = scope.split(":");
-  return scopes.some((s) => s === "*" || s === scope || s === `${subject}:*` || s === `*:${verb}` || s === "*:*");
+  return (session.value?.scopes ?? []).some((s) => s === "*" || s === scope || s === `${subject}:*` || s === `*:${verb}` || s === "*:*");
 }
 
 // ---- streams
 
 // Lines of a response as they come; ends when the server or the signal ends it.
-export async function* lines(path: string, signal: AbortSignal, extra: Record<string, string> = {}, opened = () => {}): AsyncGenerator<string> {
-  const h = headers(false, false);
-  for (const [k, v] of Object.entries(extra)) h.set(k, v);
-  const r = await raw(path, { headers: h, signal });
+export async function* lines(path: string, o: Request, opened = () => {}): AsyncGenerator<string> {
+  const r = await raw(path, o);
   opened();
   const reader = r.body!.pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>).getReader();
   let rest = "";

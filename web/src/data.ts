@@ -2,14 +2,13 @@
 // data - what a screen asks for: kept fresh while it is looked at, quiet while it is not.
 import { useEffect, useRef } from "preact/hooks";
 import { signal, useSignal, type Signal } from "@preact/signals";
-import { ApiError, isUnavailable, lines, offers, signedIn } from "./api";
+import { ApiError, lines, signedIn } from "./api";
 import { t } from "./text";
 
 export type Loaded<T> = {
   data: T | undefined;
   error: string;
   why: unknown; // the error itself
-  unavailable: boolean; // the server has no such route
   loading: boolean; // for the first time
   at: number;
 };
@@ -54,7 +53,7 @@ export type Options = { every?: number; on?: string[]; skip?: boolean };
 
 // Asks at once, when a key or a topic changes, and every so many seconds while the page is visible.
 export function useData<T>(key: string, ask: (signal: AbortSignal) => Promise<T>, o: Options = {}): Loaded<T> & { again: () => void } {
-  const state = useSignal<Loaded<T> & { key: string }>({ key, data: undefined, error: "", why: undefined, unavailable: false, loading: true, at: 0 });
+  const state = useSignal<Loaded<T> & { key: string }>({ key, data: undefined, error: "", why: undefined, loading: true, at: 0 });
   const kick = useRef(() => {});
   const seen = (o.on ?? []).map((n) => topic(n).value).join();
   const latest = useRef(ask);
@@ -65,16 +64,15 @@ export function useData<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
     let ended = false, running = false, dirty = false;
     let timer = 0;
     const abort = new AbortController();
-    if (state.peek().key !== key) state.value = { key, data: undefined, error: "", why: undefined, unavailable: false, loading: true, at: 0 };
+    if (state.peek().key !== key) state.value = { key, data: undefined, error: "", why: undefined, loading: true, at: 0 };
     const once = async () => {
       try {
         const data = await begun(key, () => latest.current(abort.signal));
-        if (!ended) state.value = { key, data, error: "", why: undefined, unavailable: false, loading: false, at: Date.now() };
+        if (!ended) state.value = { key, data, error: "", why: undefined, loading: false, at: Date.now() };
       } catch (e) {
         if (ended || (e as Error).name === "AbortError") return;
-        state.value = { ...state.peek(), error: (e as Error).message, why: e, unavailable: isUnavailable(e), loading: false };
-        if (isUnavailable(e)) ended = true;
-        else if (!(e instanceof ApiError)) console.error(e);
+        state.value = { ...state.peek(), error: (e as Error).message, why: e, loading: false };
+        if (!(e instanceof ApiError)) console.error(e);
       }
     };
     // What changes while the answer is under way is asked for after it: a flood of changes must not keep it from coming.
@@ -109,7 +107,7 @@ export function useData<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
   }, [seen]);
   const s = state.value;
   return s.key === key ? { ...s, again: () => kick.current() }
-    : { data: undefined, error: "", why: undefined, unavailable: false, loading: true, at: 0, again: () => kick.current() };
+    : { data: undefined, error: "", why: undefined, loading: true, at: 0, again: () => kick.current() };
 }
 
 // ---- what is small and at hand: kept in this browser
@@ -140,9 +138,8 @@ const topicOf: Record<string, string[]> = {
 };
 
 // Server-Sent Events by fetch, because EventSource can carry no token. Comes back after a while that grows, and says
-// which event it saw last. A server without a stream is asked on each screen's own clock.
+// which event it saw last.
 export function startStream(): () => void {
-  if (!offers("GET", "/stream")) return () => {};
   const abort = new AbortController();
   let last = "";
   let wait = 1000;
@@ -165,7 +162,7 @@ export function startStream(): () => void {
         live.value = "on";
         wait = 1000;
       };
-      for await (const line of lines("stream", abort.signal, { Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) }, opened)) {
+      for await (const line of lines("stream", { signal: abort.signal, accept: "text/event-stream", last }, opened)) {
         const text = line.replace(/\r$/, "");
         if (text === "") {
           if (data) take(name, id, data);
@@ -176,7 +173,7 @@ export function startStream(): () => void {
       }
     } catch (e) {
       if (abort.signal.aborted) return;
-      if (isUnavailable(e) || (e instanceof ApiError && (e.status === 401 || e.status === 403))) {
+      if (e instanceof ApiError && (e.status === 401 || e.status === 403)) {
         live.value = "off";
         return;
       }

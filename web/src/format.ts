@@ -60,6 +60,9 @@ const odd = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u
 export const plain = (s: unknown): string =>
   String(s ?? "").replace(odd, (c) => (c === "\n" ? "⏎" : c === "\t" ? "⇥" : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`));
 
+// Who did it; a token by what it is, since its id says nothing.
+export const byWhom = (by: string | null | undefined) => (by?.startsWith("token:") ? t.byToken : by ?? "");
+
 export const cut = (s: string, max: number) => (s.length > max ? `${s.slice(0, max - 1)}…` : s);
 
 // A value of the query language: quoted where it needs it.

@@ -11,7 +11,7 @@ import "./theme";
 import { parts } from "./url";
 import { Button, Note } from "./ui/basic";
 import { Shell } from "./ui/shell";
-import { ChoosePassword, Login } from "./screens/login";
+import { ChoosePassword, Login, LoginAgain } from "./screens/login";
 import { Overview, summary } from "./screens/overview";
 
 // Screens are read when they are first looked at; a screen is a row.
@@ -70,7 +70,7 @@ function App() {
   useEffect(() => { void resume().finally(() => { started.value = true; }); }, []);
   if (!started.value || signedIn.value === "asking") return null;
   if (signedIn.value === "no") return <Login />;
-  return session.value?.must_change ? <ChoosePassword /> : <Screens />;
+  return session.value?.must_change ? <ChoosePassword /> : <><Screens />{signedIn.value === "lost" && <LoginAgain />}</>;
 }
 
 if (remembered()) {

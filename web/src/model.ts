@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // model - alerts, reactions and events as the dashboard reads them: what api.yaml describes and what is in its open objects.
-import type { Alert as Described, Daemon as DescribedDaemon, Host as DescribedHost } from "./api.gen";
+import type { Alert as Described, Daemon as DescribedDaemon, Host as DescribedHost, Reaction as DescribedReaction } from "./api.gen";
 
-export type Reaction = {
-  id: string; kind: string; status: string; mode?: string; target?: string; host?: { id?: string | null; name?: string | null };
-  daemon?: { id?: string | null; name?: string | null } | string; alert?: string | { id?: string }; alert_id?: string; reason?: string; by?: string; rule?: string;
-  created?: string; updated?: string; expires?: string | null; result?: { needs_approval?: boolean; outcome?: string; text?: string } & Record<string, unknown>; args?: Record<string, unknown>; approved_by?: string;
+export type Reaction = Omit<DescribedReaction, "result" | "args"> & {
+  args?: Record<string, unknown>; result?: { needs_approval?: boolean; outcome?: string; text?: string } & Record<string, unknown>;
 };
 export type AlertEvent = {
   time?: string; action?: string; pid?: number; parent_pid?: number; executable?: string; command_line?: string; user?: string; parents?: string[]; [k: string]: unknown;
@@ -79,13 +77,34 @@ export function flat(doc: Doc, prefix = "", out: [string, string | number][] = [
 
 export type Node = { pid: number; parent: number; exe: string; cmd: string; at: string; did: Doc[]; below: Node[]; hot: boolean; ended?: string };
 
-export function treeOf(alert: Alert, near: Doc[]): { above: string[]; roots: Node[] } {
+// Processes by their numbers, and those under which the others are.
+function plant() {
   const nodes = new Map<number, Node>();
   const node = (pid: number) => {
     let n = nodes.get(pid);
     if (!n) nodes.set(pid, (n = { pid, parent: 0, exe: "", cmd: "", at: "", did: [], below: [], hot: false }));
     return n;
   };
+  // Numbers are used again, and a circle must not become a tree.
+  const isAbove = (n: Node, of: Node) => {
+    for (let at: Node | undefined = of, i = 0; at && i < 64; i++, at = nodes.get(at.parent)) if (at === n) return true;
+    return false;
+  };
+  const roots = () => [...nodes.values()].filter((n) => {
+    const up = nodes.get(n.parent);
+    if (!up || up === n || isAbove(n, up)) return true;
+    up.below.push(n);
+    return false;
+  });
+  return { nodes, node, roots };
+}
+
+const byTime = (docs: Doc[]) => [...docs].sort((a, b) => (text(a, "@timestamp") < text(b, "@timestamp") ? -1 : 1));
+const pids = (d: Doc) => [Number(pick(d, "process.pid") ?? 0), Number(pick(d, "process.parent.pid") ?? 0)] as const;
+
+// What an alert is about, and what the same processes did near it.
+export function treeOf(alert: Alert, near: Doc[]): { above: string[]; roots: Node[] } {
+  const { node, roots } = plant();
   const tell = (pid: number, parent: number, exe: string, cmd: string, at: string) => {
     const n = node(pid);
     n.parent ||= parent;
@@ -96,37 +115,25 @@ export function treeOf(alert: Alert, near: Doc[]): { above: string[]; roots: Nod
   };
   const mine = new Set<number>();
   const p = alert.process;
-  if (p?.pid) { tell(p.pid, p.parent_pid ?? 0, p.executable ?? "", p.command_line ?? "", alert.first_seen).hot = true; mine.add(p.pid); }
-  for (const e of alert.events ?? []) if (e.pid) { tell(e.pid, e.parent_pid ?? 0, e.executable ?? "", e.command_line ?? "", e.time ?? "").hot = true; mine.add(e.pid); }
-  const docs = [...near].sort((a, b) => (text(a, "@timestamp") < text(b, "@timestamp") ? -1 : 1));
-  for (const d of docs) {
-    const pid = Number(pick(d, "process.pid") ?? 0), parent = Number(pick(d, "process.parent.pid") ?? 0);
+  for (const e of [...(p ? [{ time: alert.first_seen, ...p }] : []), ...(alert.events ?? [])])
+    if (e.pid) { tell(e.pid, e.parent_pid ?? 0, e.executable ?? "", e.command_line ?? "", e.time ?? "").hot = true; mine.add(e.pid); }
+  for (const d of byTime(near)) {
+    const [pid, parent] = pids(d);
     if (!pid || (!mine.has(pid) && !mine.has(parent))) continue;
     mine.add(pid);
     const n = tell(pid, parent, text(d, "process.executable"), text(d, "process.command_line"), text(d, "@timestamp"));
     if (!text(d, "event.action").startsWith("exec")) n.did.push(d);
   }
-  const roots: Node[] = [];
-  for (const n of nodes.values()) {
-    const up = nodes.get(n.parent);
-    if (up && up !== n && !under(up, n, nodes)) up.below.push(n);
-    else roots.push(n);
-  }
-  return { above: [...(p?.parents ?? [])].reverse(), roots };
+  return { above: [...(p?.parents ?? [])].reverse(), roots: roots() };
 }
 
 // Who started whom on a host, of what was seen of it; the newest roots first.
 export function forest(docs: Doc[]): Node[] {
-  const nodes = new Map<number, Node>();
-  const node = (pid: number) => {
-    let n = nodes.get(pid);
-    if (!n) nodes.set(pid, (n = { pid, parent: 0, exe: "", cmd: "", at: "", did: [], below: [], hot: false }));
-    return n;
-  };
-  for (const d of [...docs].sort((a, b) => (text(a, "@timestamp") < text(b, "@timestamp") ? -1 : 1))) {
-    const pid = Number(pick(d, "process.pid") ?? 0), parent = Number(pick(d, "process.parent.pid") ?? 0), action = text(d, "event.action");
+  const { nodes, node, roots } = plant();
+  for (const d of byTime(docs)) {
+    const [pid, parent] = pids(d);
     if (!pid) continue;
-    if (action === "exit") {
+    if (text(d, "event.action") === "exit") {
       const n = nodes.get(pid);
       if (n) n.ended = text(d, "@timestamp");
       continue;
@@ -137,32 +144,14 @@ export function forest(docs: Doc[]): Node[] {
     n.cmd = text(d, "process.command_line") || n.cmd;
     n.at ||= text(d, "@timestamp");
     delete n.ended;
-    if (parent) {
-      const up = node(parent);
-      up.exe ||= text(d, "process.parent.executable");
-    }
-  }
-  const roots: Node[] = [];
-  for (const n of nodes.values()) {
-    const up = nodes.get(n.parent);
-    if (up && up !== n && !under(up, n, nodes)) up.below.push(n);
-    else roots.push(n);
+    if (parent) node(parent).exe ||= text(d, "process.parent.executable");
   }
   const newest = (n: Node): string => n.below.reduce((m, c) => { const v = newest(c); return v > m ? v : m; }, n.at);
-  return roots.map((n) => [n, newest(n)] as const).sort((a, b) => (a[1] < b[1] ? 1 : -1)).map(([n]) => n);
+  return roots().map((n) => [n, newest(n)] as const).sort((a, b) => (a[1] < b[1] ? 1 : -1)).map(([n]) => n);
 }
 
 // What an alert's score is still worth: it halves each four hours since it was seen last.
 export const worth = (score: number, since: number) => score * 0.5 ** (Math.max(0, since) / (4 * 3600e3));
-
-// Whether `n` is above `up`: pids are used again, and a circle must not become a tree.
-function under(up: Node, n: Node, nodes: Map<number, Node>): boolean {
-  for (let at: Node | undefined = up, i = 0; at && i < 64; i++) {
-    if (at === n) return true;
-    at = nodes.get(at.parent);
-  }
-  return false;
-}
 
 // ---- behaviours in words
 
@@ -178,6 +167,8 @@ function bits(what: string, names: (bit: number) => string | undefined): string[
 
 // Masks that the kernel counts in are told by their names.
 export function behaviourText(action: string, what: string): string {
+  if (action === "ptrace" && /^\d+$/.test(what)) return "another process";
+  if (/^set[ug]id$/.test(action) && what === "0") return "root";
   if (action === "read") return what.replace(/^read /, "");
   if (!/^\d{1,20}$/.test(what) || what === "0") return what;
   if (action === "namespace") return bits(what, (i) => namespaces[2 ** i]).join(", ");

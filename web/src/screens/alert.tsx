@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // alert - one alert: why it was raised, what was done, and what to do now.
 import { useSignal } from "@preact/signals";
-import { bodies } from "../api.gen";
-import { get, may, offers, post, session, type PageOf } from "../api";
+import { get, may, post, session, type PageOf } from "../api";
 import { changed, useData } from "../data";
-import { cut, dateTime, ms, plain, quoted } from "../format";
+import { byWhom, cut, dateTime, ms, plain, quoted } from "../format";
 import { useKeys } from "../keys";
 import { canUndo, causeOf, treeOf, type Alert, type Doc, type Host } from "../model";
+import { copy, doing } from "../say";
 import { status } from "../state";
 import { t } from "../text";
 import { link } from "../url";
-import { Button, Chip, copy, Dialog, doing, Facts, Field, Meter, Note, Severity, Show, Time, Told } from "../ui/basic";
+import { Button, Chip, Facts, Field, Meter, Note, Severity, Show, Time, Told } from "../ui/basic";
+import { Dialog } from "../ui/dialog";
 import { Apply } from "../ui/apply";
 import { undoVerdict } from "../ui/expect";
 import { EventLine } from "../ui/event";
@@ -18,7 +19,7 @@ import { ReactionList, undo } from "../ui/reaction";
 import { Tree } from "../ui/tree";
 
 const iso = (v: number) => new Date(v).toISOString();
-const path = (a: Alert, verb: string) => `alerts/${encodeURIComponent(a.id)}/${verb}`;
+const path = (a: Alert, verb: string) => `alerts/${encodeURIComponent(a.id)}/${verb}` as const;
 const after = () => changed("alerts", "status", "profile", "expectations");
 
 export const acknowledge = (list: Alert[]) => doing(() => Promise.all(list.map((a) => post(path(a, "ack")))), t.alerts.acked).then(after);
@@ -49,9 +50,9 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
     n: () => { if (write) dialog.value = "normal"; },
     u: doUndo,
     s: () => void share(a),
-    a: () => { if (write && offers("POST", "/alerts/{id}/assign")) dialog.value = "assign"; },
+    a: () => { if (write) dialog.value = "assign"; },
     w: () => { if (write) dialog.value = "note"; },
-    r: () => { if (offers("POST", "/reactions") && may("reactions:write")) dialog.value = "react"; },
+    r: () => { if (may("reactions:write")) dialog.value = "react"; },
     Escape: onClose,
   });
   return (
@@ -73,10 +74,10 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
           {write && a.status === "open" && <Button kind="primary" icon="check" keys="e" onClick={() => void acknowledge([a])}>{t.alerts.ack}</Button>}
           {undoable.length > 0 && <Button icon="undo" keys="u" onClick={doUndo}>{t.alerts.undo}</Button>}
           {write && <Button icon="ok" keys="n" onClick={() => { dialog.value = "normal"; }}>{t.alerts.normal}</Button>}
-          {offers("POST", "/reactions") && may("reactions:write") && <Button icon="reactions" keys="r" onClick={() => { dialog.value = "react"; }}>{t.apply.title}</Button>}
+          {may("reactions:write") && <Button icon="reactions" keys="r" onClick={() => { dialog.value = "react"; }}>{t.apply.title}</Button>}
           {write && open && <Button keys="c" onClick={() => void close([a])}>{t.alerts.close}</Button>}
           {write && a.verdict === null && <Button onClick={() => void doing(() => post(path(a, "verdict"), { verdict: "true_positive" }), t.alerts.realDone).then(after)}>{t.alerts.real}</Button>}
-          {write && offers("POST", "/alerts/{id}/assign") && <Button icon="user" keys="a" onClick={() => { dialog.value = "assign"; }}>{t.alerts.assign}</Button>}
+          {write && <Button icon="user" keys="a" onClick={() => { dialog.value = "assign"; }}>{t.alerts.assign}</Button>}
           {write && <Button keys="w" onClick={() => { dialog.value = "note"; }}>{t.alerts.note}</Button>}
           <Button icon="link" keys="s" onClick={() => void share(a)}>{t.alerts.share}</Button>
         </div>
@@ -90,7 +91,7 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
       <section><h3>{t.alerts.why}</h3>
         <Explanation list={a.explanation.filter((x, i, all) => all.findIndex((y) => y.feature === x.feature) === i)} />
         <p class="peers"><strong>{t.alerts.peers(a.peers.seen ?? 0, a.peers.of ?? 0, plain(a.daemon?.name))}</strong></p>
-        {a.record?.clears && <p class="muted">{t.alerts.clears}: <Told text={a.record.clears} />.</p>}
+        {a.record?.clears && <p class="muted">{t.alerts.clears}: <Told text={inWords(a.record.clears)} />.</p>}
         {added.length > 0 && <details><summary>{t.alerts.later(added.length)}</summary><Explanation list={added} /></details>}
       </section>
 
@@ -106,9 +107,9 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
       )}
 
       <section><h3>{t.alerts.notes}</h3>
-        {a.verdict?.verdict && <p><Chip kind="good" icon="ok">{t.alerts.verdicts[a.verdict.verdict] ?? a.verdict.verdict}</Chip> {a.verdict.by && <span class="muted">{t.alerts.by(a.verdict.by)}</span>} {a.verdict.note && <Told text={a.verdict.note} />}
-          {a.verdict.verdict !== "true_positive" && write && offers("POST", "/expectations/{id}/undo") && <Button kind="quiet" icon="undo" onClick={() => void undoVerdict(a.id)}>{t.act.undo}</Button>}</p>}
-        {(a.notes ?? []).map((x, i) => <p key={i}><Told text={x.note} /> <small>{t.alerts.by(x.by ?? "")}{x.time_us ? `, ${dateTime(x.time_us / 1000)}` : ""}</small></p>)}
+        {a.verdict?.verdict && <p><Chip kind="good" icon="ok">{t.alerts.verdicts[a.verdict.verdict] ?? a.verdict.verdict}</Chip> {a.verdict.by && <span class="muted">{t.alerts.by(byWhom(a.verdict.by))}</span>} {a.verdict.note && <Told text={a.verdict.note} />}
+          {a.verdict.verdict !== "true_positive" && write && <Button kind="quiet" icon="undo" onClick={() => void undoVerdict(a.id)}>{t.act.undo}</Button>}</p>}
+        {(a.notes ?? []).map((x, i) => <p key={i}><Told text={x.note} /> <small>{t.alerts.by(byWhom(x.by))}{x.time_us ? `, ${dateTime(x.time_us / 1000)}` : ""}</small></p>)}
         {!a.verdict && !a.notes?.length && <p class="muted">{t.alerts.noNotes}</p>}
       </section>
 
@@ -126,6 +127,9 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
     </>
   );
 }
+
+// Verdicts by the names that they have here.
+const inWords = (s: string) => s.replace(/\b(true_positive|false_positive|benign_expected)\b/g, (v) => `“${t.alerts.verdicts[v]}”`);
 
 const show = (v: unknown) => (typeof v === "string" || typeof v === "number" ? v : v === null || v === undefined ? "–" : JSON.stringify(v));
 
@@ -168,29 +172,26 @@ function Around({ a }: { a: Alert }) {
 }
 
 type Preview = { would_have_hidden?: number; of_days?: number; behaviours?: number; recorded_attacks?: number; alerts?: { id: string; title?: string; verdict?: string | null }[] };
-const takes = (name: string) => (bodies["POST /alerts/{id}/verdict"] ?? []).includes(name);
 
 function Normal({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void }) {
   const verdict = useSignal("benign_expected");
   const scope = useSignal("host");
   const expires = useSignal("90d");
-  const labels = useData(`labels ${a.host?.id}`, (s) => get<Host>(`hosts/${a.host?.id}`, undefined, s), { skip: !takes("label") || !a.host?.id });
+  const labels = useData(`labels ${a.host?.id}`, (s) => get<Host>(`hosts/${a.host?.id}`, undefined, s), { skip: !a.host?.id });
   const label = useSignal("");
   const busy = useSignal(false);
   const mine = labels.data?.labels ?? [];
   const body = (extra = {}) => ({
-    verdict: verdict.value, ...(takes("scope") ? { scope: scope.value } : {}), ...(takes("expires") ? { expires: expires.value } : {}),
-    ...(scope.value === "label" ? { label: label.value || mine[0] } : {}), ...extra,
+    verdict: verdict.value, scope: scope.value, expires: expires.value, ...(scope.value === "label" ? { label: label.value || mine[0] } : {}), ...extra,
   });
   const preview = useData(`preview ${a.id} ${verdict.value} ${scope.value} ${expires.value} ${label.value}`,
-    () => post<Preview>(path(a, "verdict"), body({ preview: true })), { skip: !takes("preview") });
+    () => post<Preview>(path(a, "verdict"), body({ preview: true })));
   const same = all.filter((x) => x.id !== a.id && causeOf(x) === causeOf(a));
   const submit = async (e: Event) => {
     e.preventDefault();
     const note = String(new FormData(e.currentTarget as HTMLFormElement).get("note") ?? "").trim();
     busy.value = true;
-    const ok = await doing(() => post(path(a, "verdict"), body(note ? { note } : {})), t.alerts.judged,
-      offers("POST", "/expectations/{id}/undo") ? () => void undoVerdict(a.id) : undefined);
+    const ok = await doing(() => post(path(a, "verdict"), body(note ? { note } : {})), t.alerts.judged, () => void undoVerdict(a.id));
     busy.value = false;
     after();
     if (ok) onClose();
@@ -205,18 +206,17 @@ function Normal({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => vo
             <label key={v} class="checks"><input type="radio" name="verdict" value={v} checked={verdict.value === v} onChange={() => { verdict.value = v; }} />{text}</label>
           ))}
         </fieldset>
-        {takes("scope") && <Field label={t.normal.where}><select value={scope.value} onChange={(e) => { scope.value = e.currentTarget.value; }}>
-          {Object.entries(t.normal.scopes).filter(([v]) => v !== "label" || mine.length > 0).map(([v, text]) => <option key={v} value={v}>{text}</option>)}</select></Field>}
+        <Field label={t.normal.where}><select value={scope.value} onChange={(e) => { scope.value = e.currentTarget.value; }}>
+          {Object.entries(t.normal.scopes).filter(([v]) => v !== "label" || mine.length > 0).map(([v, text]) => <option key={v} value={v}>{text}</option>)}</select></Field>
         {scope.value === "label" && mine.length > 1 && <Field label={t.fleet.labels}><select value={label.value || mine[0]} onChange={(e) => { label.value = e.currentTarget.value; }}>{mine.map((l) => <option key={l}>{l}</option>)}</select></Field>}
-        {takes("expires") && <Field label={t.normal.until}><select value={expires.value} onChange={(e) => { expires.value = e.currentTarget.value; }}>
-          {[7, 30, 90].map((d) => <option key={d} value={`${d}d`}>{t.normal.days(d)}</option>)}<option value="never">{t.normal.forever}</option></select></Field>}
+        <Field label={t.normal.until}><select value={expires.value} onChange={(e) => { expires.value = e.currentTarget.value; }}>
+          {[7, 30, 90].map((d) => <option key={d} value={`${d}d`}>{t.normal.days(d)}</option>)}<option value="never">{t.normal.forever}</option></select></Field>
         <Field label={t.normal.note}><textarea name="note" maxLength={2000} /></Field>
         <section class="preview" aria-live="polite"><h3>{t.normal.preview}</h3>
-          {!takes("scope") && <p>{t.normal.here}</p>}
-          {takes("preview") && (p === undefined ? <p class="muted">{preview.error || t.normal.seeing}</p> : <>
+          {p === undefined ? <p class="muted">{preview.error || t.normal.seeing}</p> : <>
             <p><strong>{t.normal.hidden(p.would_have_hidden ?? 0, p.of_days ?? 30)}</strong></p>
             {(p.recorded_attacks ?? 0) > 0 && <Note kind="bad">{t.normal.attacks(p.recorded_attacks!)}</Note>}
-          </>)}
+          </>}
           <p>{t.normal.same(same.length)}</p>
           {same.length > 0 && <ul class="lines">{same.slice(0, 5).map((x) => <li key={x.id}><Severity of={x.severity} short /> <Told text={cut(x.title, 90)} /> · <Told text={x.host?.name} /> · <Time at={x.last_seen} /></li>)}</ul>}
         </section>
@@ -231,7 +231,7 @@ function Noting({ a, onClose }: { a: Alert; onClose: () => void }) {
     e.preventDefault();
     const note = String(new FormData(e.currentTarget as HTMLFormElement).get("note") ?? "").trim();
     if (!note) return;
-    if (await doing(() => post(path(a, offers("POST", "/alerts/{id}/note") ? "note" : "ack"), { note }), t.alerts.noted)) onClose();
+    if (await doing(() => post(path(a, "note"), { note }), t.alerts.noted)) onClose();
     after();
   };
   return (

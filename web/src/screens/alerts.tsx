@@ -2,7 +2,7 @@
 // alerts - the queue, by cause; one alert beside it.
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
-import { all, get, may, type PageOf } from "../api";
+import { all, get, may, pages } from "../api";
 import type { AlertGroup, AlertSummary } from "../api.gen";
 import { kept, useData } from "../data";
 import { count } from "../format";
@@ -25,32 +25,23 @@ type Heading = { key: string; severity: string; alerts: number; hosts: number; l
 const sorted = (list: Alert[]) => [...list].sort((a, b) => severityRank(b.severity) - severityRank(a.severity) || (a.last_seen < b.last_seen ? 1 : -1));
 const keyOf = (daemon: string, title: string) => `${daemon}|${stripped(title)}`;
 const ofGroup = (g: AlertGroup): Heading => ({
-  key: keyOf(g.daemon ?? "", g.title ?? ""), severity: g.severity, alerts: g.alerts, hosts: g.hosts, last: g.last_seen, title: g.title ?? "", host: g.host.name ?? "", worst: g.alert ?? "",
+  key: keyOf(g.daemon ?? "", g.title ?? ""), severity: g.severity, alerts: g.alerts, hosts: g.hosts, last: g.last_seen, title: g.hosts > 1 ? stripped(g.title ?? "") : g.title ?? "", host: g.host.name ?? "", worst: g.alert ?? "",
 });
 const ofList = (list: Alert[], key: string): Heading => {
   const s = sorted(list), a = s[0]!;
-  return { key, severity: a.severity, alerts: list.length, hosts: new Set(list.map((x) => x.host?.id)).size, last: list.reduce((m, x) => (x.last_seen > m ? x.last_seen : m), ""), title: a.title, host: a.host?.name ?? "", worst: a.id, list: s };
+  return { key, severity: a.severity, alerts: list.length, hosts: new Set(list.map((x) => x.host?.id)).size, last: list.reduce((m, x) => (x.last_seen > m ? x.last_seen : m), ""), title: new Set(list.map((x) => x.host?.id)).size > 1 ? stripped(a.title) : a.title, host: a.host?.name ?? "", worst: a.id, list: s };
 };
 const readCause = (h: Heading, signal?: AbortSignal) => all<Alert>("alerts", { status: "open", cause: h.worst, limit: STEP }, OF_CAUSE, signal).then(sorted);
 
 export function Alerts({ id }: { id: string }) {
   const wanted = param("status") || "open", q = param("q"), severity = param("severity"), since = param("since"), until = param("until");
-  const pages = useSignal(1), opened = useSignal<Set<string>>(new Set());
+  const shownPages = useSignal(1), opened = useSignal<Set<string>>(new Set());
   const query = [q && (severity || since) ? `(${q})` : q, severity && `severity:${severity}`].filter(Boolean).join(" and ");
   // All that is open is grouped by the server; what was searched for is grouped here, as far as it was read.
   const whole = grouped.value && wanted === "open" && !query && !since && !until;
   const sum = useData("alerts by cause", (s) => get<AlertSummary>("alerts/summary", { limit: CAUSES }, s), { every: 15, on: ["alerts"], skip: !whole });
-  const list = useData(`alerts ${wanted} ${query} ${since} ${until} ${pages.value}`, async (signal) => {
-    const items: Alert[] = [];
-    let cursor: string | null = null;
-    for (let i = 0; i < pages.value; i++) {
-      const page: PageOf<Alert> = await get<PageOf<Alert>>("alerts", { q: query, status: wanted, since, until, limit: STEP, cursor }, signal);
-      items.push(...page.items);
-      cursor = page.next_cursor;
-      if (!cursor) break;
-    }
-    return { items, more: cursor !== null };
-  }, { every: 15, on: ["alerts"], skip: whole });
+  const list = useData(`alerts ${wanted} ${query} ${since} ${until} ${shownPages.value}`,
+    (signal) => pages<Alert>("alerts", { q: query, status: wanted, since, until, limit: STEP }, shownPages.value, signal), { every: 15, on: ["alerts"], skip: whole });
   const one = useData(`alert ${id}`, (s) => get<Alert>(`alerts/${encodeURIComponent(id)}`, undefined, s), { skip: !id || !whole });
   const groups = whole ? (sum.data?.causes ?? []).map(ofGroup) : [];
   const isOpen = (h: Heading) => opened.value.has(h.key) || (id !== "" && (h.list?.some((a) => a.id === id) ?? (one.data !== undefined && keyOf(one.data.daemon?.name ?? "", one.data.title) === h.key)));
@@ -92,7 +83,7 @@ export function Alerts({ id }: { id: string }) {
         <Show of={shown} what={t.alerts.title} lines={8}>{({ more }) => (
           <>
             <Queue headings={headings} isOpen={isOpen} onToggle={toggle} id={id} onOpen={open} filtered={!whole} />
-            {more && <Button onClick={() => { pages.value++; }}>{t.alerts.more}</Button>}
+            {more && <Button onClick={() => { shownPages.value++; }}>{t.alerts.more}</Button>}
             {whole && sum.data!.causes_total > CAUSES && <p class="muted">{t.alerts.worstCauses(CAUSES)}</p>}
           </>
         )}</Show>

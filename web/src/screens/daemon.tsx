@@ -2,13 +2,14 @@
 // daemon - what is normal for one daemon, in words and in pictures; how far it is learnt and what is missing.
 import type { Behaviour, Windows } from "../api.gen";
 import { useSignal } from "@preact/signals";
-import { all, get, may, offers, type PageOf } from "../api";
+import { all, get, may, type PageOf } from "../api";
 import { useData } from "../data";
 import { count, dateTime, ms, percent, quoted } from "../format";
 import { behaviourText, type Alert, type Daemon } from "../model";
+import { copy } from "../say";
 import { t } from "../text";
 import { go, link } from "../url";
-import { Button, copy, Empty, Facts, Meter, Note, Section, Severity, Show, Tabs, Time, Told } from "../ui/basic";
+import { Button, Empty, Facts, Meter, Note, Section, Severity, Show, Tabs, Time, Told } from "../ui/basic";
 import { useWidth } from "../ui/bars";
 import { Chart } from "../ui/chart";
 import { Begin } from "../ui/expect";
@@ -42,7 +43,7 @@ function Body({ p }: { p: Profile }) {
         <span class="row tight"><Meter value={d.coverage ?? 0} label={`${t.daemons.coverage}: ${percent(d.coverage)}`} /> {percent(d.coverage)}</span>
         <a href={link.host(d.host?.id ?? "")}><Told text={d.host?.name} /></a>
         <a class="button" href={link.events(q)}>{t.daemon.events}</a>
-        {offers("POST", "/deployments") && may("deployments:write") && <Button onClick={() => { deploying.value = true; }}>{t.deploy.begin}</Button>}
+        {may("deployments:write") && <Button onClick={() => { deploying.value = true; }}>{t.deploy.begin}</Button>}
         {deploying.value && <Begin daemon={d.name} host={d.host?.name ?? ""} onClose={() => { deploying.value = false; }} />}
       </div>
       {d.state === "ready" ? <Note kind="good">{t.daemon.ready}</Note> : d.state === "gone" ? <Note>{t.daemon.gone}</Note>
@@ -50,7 +51,7 @@ function Body({ p }: { p: Profile }) {
       <div class="overview">
         <div class="stack">
           <Section title={t.daemon.words}><div class="body"><Words list={p.behaviours} /></div></Section>
-          {offers("GET", "/daemons/{id}/windows") && <Minutes d={d} q={q} />}
+          <Minutes d={d} q={q} />
           <Section title={t.daemon.pictures} aside={!p.complete && <span>{t.daemon.part}</span>}><div class="body"><Pictures list={p.behaviours} /></div></Section>
         </div>
         <div class="stack">
@@ -59,8 +60,8 @@ function Body({ p }: { p: Profile }) {
               <ul class="queue flat">{a.items.slice(0, 6).map((x) => <li key={x.id}><a class="alert-row" href={link.alert(x.id)}><Severity of={x.severity} /><span class="what"><Told text={x.title} /></span><span class="where">{t.status[x.status]}</span><span class="state" /><span class="when"><Time at={x.last_seen} /></span></a></li>)}</ul>
             ))}</Show>
           </Section>
-          {offers("GET", "/events/histogram") && <Section title={t.daemon.hours}><div class="body"><Hours q={q} /></div></Section>}
-          {offers("GET", "/models") && <Section title={t.daemon.versions} aside={<a href="/models">{t.nav.models}</a>}><Versions of={d.name} /></Section>}
+          <Section title={t.daemon.hours}><div class="body"><Hours q={q} /></div></Section>
+          <Section title={t.daemon.versions} aside={<a href="/models">{t.nav.models}</a>}><Versions of={d.name} /></Section>
           <Section title={t.daemon.curve}><div class="body"><Curve list={p.behaviours} /></div></Section>
           <Section title={t.host.facts}>
             <div class="body"><Facts rows={([
@@ -68,7 +69,7 @@ function Body({ p }: { p: Profile }) {
               [t.daemon.image, d.image], [t.daemon.role, d.role], [t.daemon.pid, d.pid || ""],
             ] as [string, unknown][]).filter(([, v]) => v).map(([k, v]) => [k, <Told text={v} />] as [string, preact.JSX.Element]).concat([
               [t.daemon.first, <span>{dateTime(d.first_seen)}</span>], [t.daemon.last, <span>{dateTime(d.last_seen)}</span>]])} />
-              {d.sha256 && <p class="row tight"><small>{t.daemon.hash}</small> <code class="cut">{d.sha256}</code><Button kind="quiet" icon="copy" label={t.act.copy} onClick={() => void copy(d.sha256!)} /></p>}
+              {d.sha256 && <p class="row tight one"><small>{t.daemon.hash}</small> <code class="cut">{d.sha256}</code><Button kind="quiet" icon="copy" label={t.act.copy} onClick={() => void copy(d.sha256!)} /></p>}
             </div>
           </Section>
         </div>
@@ -84,7 +85,7 @@ function Body({ p }: { p: Profile }) {
 function Minutes({ d, q }: { d: Daemon; q: string }) {
   const feature = useSignal("");
   const by = useSignal<"dbscan" | "kmeans">("dbscan");
-  const path = `daemons/${encodeURIComponent(d.id)}/windows`;
+  const path = `daemons/${encodeURIComponent(d.id)}/windows` as const;
   const w = useData(`windows ${d.id}`, (s) => get<Windows>(path, undefined, s), { every: 120 });
   const toEvents = (p: Point) => go(link.events(q, p.time, new Date(ms(p.time) + 60e3).toISOString()));
   const odd = w.data?.points.filter((p) => p.cluster < 0) ?? [];
@@ -111,7 +112,7 @@ function Minutes({ d, q }: { d: Daemon; q: string }) {
 }
 
 // One feature over the minutes of the day, before the band of what is usual.
-function Course({ path, feature, q }: { path: string; feature: string; q: string }) {
+function Course({ path, feature, q }: { path: `daemons/${string}/windows`; feature: string; q: string }) {
   const w = useData(`course ${path} ${feature}`, (s) => get<Windows>(path, { feature }, s), { every: 120 });
   return (
     <Show of={w} what={feature}>{(x) => {

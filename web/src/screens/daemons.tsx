@@ -5,7 +5,7 @@ import { useData } from "../data";
 import { count, percent, plain } from "../format";
 import type { Daemon } from "../model";
 import { t } from "../text";
-import { go, link, param, setParams } from "../url";
+import { go, link, param, setParams, withParams } from "../url";
 import { Chip, Meter, Show, Time, Told } from "../ui/basic";
 import { QueryBar } from "../ui/querybar";
 import { VirtualTable, type Column } from "../ui/table";
@@ -35,7 +35,7 @@ export function Daemons() {
   const list = useData(`daemons ${q}`, (s) => all<Daemon>("daemons", { q }, 20000, s), { every: 30, on: ["hosts"] });
   return (
     <div class="screen">
-      <div class="screen-head"><h1>{t.daemons.title}</h1>{list.data && <span class="muted">{list.data.length.toLocaleString()}</span>}<Views of="daemons" q={q} /></div>
+      <div class="screen-head"><h1>{t.daemons.title}</h1>{list.data && <span class="muted">{list.data.length.toLocaleString()}</span>}<Views of="daemons" here={withParams({ q }, "/daemons")} /></div>
       <QueryBar set="daemons" value={q} error={list.why} placeholder={t.query.daemons} onRun={(v) => setParams({ q: v }, false)} />
       <Show of={list} what={t.daemons.title} lines={8}>{(rows) => (
         <section class="card">

@@ -2,18 +2,20 @@
 // events - everything that was seen: asked for, counted over time, followed live, gone on from.
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
-import { get, lines, offers, query as toQuery, type PageOf } from "../api";
+import { all, get, lines, pages, query as toQuery, type PageOf } from "../api";
 import { kept, useData } from "../data";
-import { clock, dateTime, ms, plain } from "../format";
+import { clock, cut, dateTime, ms, plain, term } from "../format";
 import { useKeys } from "../keys";
 import { text, type Doc } from "../model";
 import { fields } from "../fields.gen";
+import { doing, save, say } from "../say";
 import { t } from "../text";
 import { link, param, setParams, withParams } from "../url";
-import { Button, Chip, doing, Empty, Note, save, Section, Show, Told } from "../ui/basic";
+import { Button, Chip, Empty, Note, Section, Show, Told } from "../ui/basic";
 import { Bars, bucketsOf, fill } from "../ui/bars";
 import { objectOf, Values } from "../ui/event";
 import { QueryBar } from "../ui/querybar";
+import { Views } from "../ui/views";
 
 type Search = { complete?: boolean; stopped?: string | null; read?: number; excluded?: number };
 type Page = PageOf<Doc> & { search?: Search };
@@ -22,7 +24,6 @@ type Histogram = { since: string; until: string; buckets: number[]; search: Sear
 const spans: Record<string, number> = { "15m": 900, "1h": 3600, "6h": 21600, "24h": 86400, "7d": 604800, "30d": 2592000 };
 const STEP = 100, LIVE = 500, EXPORT = 10000, BUCKETS = 80;
 const shown = kept<string[]>("events.columns", ["host.name", "service.name", "event.action"]);
-const saved = kept<[string, string][]>("events.saved", []);
 
 // The range: so long until now, or two ends.
 function range() {
@@ -34,25 +35,20 @@ function range() {
 
 export function Events() {
   const q = param("q"), tail = param("live") === "1", r = range();
-  const pages = useSignal(1);
+  const shownPages = useSignal(1);
   const key = `${q} ${r.key}`;
-  useEffect(() => { pages.value = 1; }, [key]);
-  const list = useData(`events ${key} ${pages.value}`, async (signal) => {
-    const items: Doc[] = [];
-    let cursor: string | null = null, search: Search = {}, read = 0, excluded = 0;
-    for (let i = 0; i < pages.value; i++) {
-      const page: Page = await get<Page>("events", { q, since: r.since, until: r.until, limit: STEP, cursor }, signal);
-      items.push(...page.items);
+  useEffect(() => { shownPages.value = 1; }, [key]);
+  const list = useData(`events ${key} ${shownPages.value}`, async (signal) => {
+    let search: Search = {}, read = 0, excluded = 0;
+    const found = await pages<Doc, Page>("events", { q, since: r.since, until: r.until, limit: STEP }, shownPages.value, signal, (page) => {
       search = page.search ?? {};
       read += search.read ?? 0;
       excluded += search.excluded ?? 0;
-      cursor = page.next_cursor;
-      if (!cursor) break;
-    }
-    return { items, more: cursor !== null, search: { ...search, read, excluded } };
+    });
+    return { ...found, search: { ...search, read, excluded } };
   }, { skip: tail });
   const counts = useData(`histogram ${key}`, (signal) => get<Histogram>("events/histogram", { q, since: r.since, until: r.until, buckets: BUCKETS }, signal),
-    { skip: tail || !offers("GET", "/events/histogram") });
+    { skip: tail });
   const names = useData("names", async (signal) => {
     const [hosts, daemons] = await Promise.all([get<PageOf<{ name: string }>>("hosts", { limit: 500 }, signal), get<PageOf<{ name: string }>>("daemons", { limit: 1000 }, signal)]);
     const h = hosts.items.map((x) => x.name), d = [...new Set(daemons.items.map((x) => x.name))];
@@ -67,7 +63,7 @@ export function Events() {
         </select>
         <Button icon={tail ? "pause" : "play"} pressed={tail} onClick={() => setParams({ live: tail ? "" : "1" }, false)}>{tail ? t.events.stop : t.events.live}</Button>
         <Columns />
-        <Saved q={q} since={param("since")} />
+        <Views of="events" title={t.events.saved} here={link.events(q, param("since"), param("until"))} />
         {!tail && <Export q={q} since={r.since} until={r.until} />}
       </div>
       <QueryBar set="events" value={q} error={list.why} values={names.data} placeholder={t.query.events} onRun={(v) => setParams({ q: v }, false)} />
@@ -78,10 +74,10 @@ export function Events() {
           </Section>
           <Show of={list} what={t.events.title} lines={8}>{({ items, more, search }) => (
             <section class="card">
-              {items.length === 0 ? <Empty icon="search">{t.events.none}</Empty> : <Rows items={items} />}
+              {items.length === 0 ? <Empty icon="search">{q ? t.events.none : t.events.nothing}</Empty> : <Rows items={items} />}
               <div class="body row spread">
                 <small>{t.events.cost(items.length, search.read ?? 0, search.excluded ?? 0)}{search.stopped && search.stopped !== "limit" ? ` (${t.events.stopped[search.stopped] ?? search.stopped})` : ""}</small>
-                {more && <Button onClick={() => { pages.value++; }}>{t.events.more}</Button>}
+                {more && <Button onClick={() => { shownPages.value++; }}>{t.events.more}</Button>}
               </div>
             </section>
           )}</Show>
@@ -143,9 +139,9 @@ const when = (d: Doc) => { const v = ms(text(d, "@timestamp")); return Date.now(
 function Value({ d, field }: { d: Doc; field: string }) {
   const v = text(d, field);
   if (!v) return <span class="muted">–</span>;
-  const more = `${field}:${/^[\w./@-]+$/.test(v) ? v : `"${v.replace(/["\\]/g, "\\$&")}"`}`;
+  const more = term(field, v);
   const q = param("q");
-  return <a class="pivot" href={withParams({ q: q && !q.includes(more) ? `${/\bor\b/i.test(q) ? `(${q})` : q} and ${more}` : q || more })} title={`${t.events.filterFor}: ${plain(more)}`}><Told text={v.length > 60 ? `${v.slice(0, 59)}…` : v} /></a>;
+  return <a class="pivot" href={withParams({ q: q && !q.includes(more) ? `${/\bor\b/i.test(q) ? `(${q})` : q} and ${more}` : q || more })} title={`${t.events.filterFor}: ${plain(more)}`}><Told text={cut(v, 60)} /></a>;
 }
 
 function Columns() {
@@ -161,46 +157,16 @@ function Columns() {
   );
 }
 
-function Saved({ q, since }: { q: string; since: string }) {
-  const submit = (e: Event) => {
-    e.preventDefault();
-    const form = e.currentTarget as HTMLFormElement, name = String(new FormData(form).get("name") ?? "").trim();
-    if (!name) return;
-    saved.value = [...saved.value.filter(([n]) => n !== name), [name, link.events(q, since)]];
-    form.reset();
-  };
-  return (
-    <details class="drop"><summary class="button">{t.events.saved}</summary>
-      <div class="drop-body">
-        {saved.value.map(([name, to]) => (
-          <div key={name} class="row spread"><a href={to}><Told text={name} /></a>
-            <Button kind="quiet" icon="close" label={`${t.act.remove}: ${name}`} onClick={() => { saved.value = saved.value.filter(([n]) => n !== name); }} /></div>
-        ))}
-        <form class="row" onSubmit={submit}><input name="name" aria-label={t.events.saveName} placeholder={t.events.saveName} maxLength={80} required class="grow" /><Button type="submit">{t.events.save}</Button></form>
-      </div>
-    </details>
-  );
-}
-
 function Export({ q, since, until }: { q: string; since: string; until: string }) {
   const busy = useSignal(false);
-  const fetchAll = async () => {
-    const out: Doc[] = [];
-    let cursor: string | null = null;
-    do {
-      const page: Page = await get<Page>("events", { q, since, until, limit: 1000, cursor });
-      out.push(...page.items);
-      cursor = page.next_cursor;
-    } while (cursor && out.length < EXPORT);
-    return out;
-  };
   const run = (kind: "csv" | "jsonl") => async () => {
     busy.value = true;
     await doing(async () => {
-      const docs = await fetchAll();
+      const docs = await all<Doc>("events", { q, since, until }, EXPORT);
       if (kind === "jsonl") save("events.jsonl", "application/x-ndjson", docs.map((d) => JSON.stringify(d)).join("\n") + "\n");
       else save("events.csv", "text/csv", csv(docs));
-    }, t.act.done);
+      say(t.events.exported(docs.length, docs.length >= EXPORT));
+    });
     busy.value = false;
   };
   return (
@@ -232,7 +198,7 @@ function Tail({ q }: { q: string }) {
     };
     const run = async () => {
       try {
-        for await (const line of lines(`events${toQuery({ q, follow: 1 })}`, abort.signal, { Accept: "application/x-ndjson" }, () => { state.value = "on"; })) {
+        for await (const line of lines(`events${toQuery({ q, follow: 1 })}`, { signal: abort.signal, accept: "application/x-ndjson" }, () => { state.value = "on"; })) {
           failed.value = "";
           wait = 500;
           if (!line) continue;

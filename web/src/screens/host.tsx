@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // host - one host: is it well, what runs there, what differs from the others, what was done.
 import { useSignal } from "@preact/signals";
-import { all, get, may, offers, type PageOf } from "../api";
+import { all, get, may, type PageOf } from "../api";
 import { useData } from "../data";
 import { dateTime, ms, quoted, span } from "../format";
-import { canUndo, forest, text, worth, type Alert, type Daemon, type Doc, type Host as HostT, type Reaction } from "../model";
+import { canUndo, forest, severityRank, text, worth, type Alert, type Daemon, type Doc, type Host as HostT, type Reaction } from "../model";
 import { t } from "../text";
 import { go, link } from "../url";
 import { Button, Chip, Empty, Facts, Section, Severity, Show, Time, Told } from "../ui/basic";
@@ -41,14 +41,14 @@ function Body({ h }: { h: HostT }) {
   const s = (h.session ?? {}) as Session;
   const mine = (reactions.data?.items ?? []).filter((r) => (r.host?.id ?? h.id) === h.id);
   const active = mine.filter(canUndo);
-  const open = (alerts.data?.items ?? []).filter((a) => a.status === "open");
+  const open = (alerts.data?.items ?? []).filter((a) => a.status === "open").sort((a, b) => severityRank(b.severity) - severityRank(a.severity));
   return (
     <>
       <div class="screen-head">
         <h1><Told text={h.name} /></h1><HostState h={h} />
         {(h.labels ?? []).map((l) => <Chip key={l} icon="tag"><Told text={l} /></Chip>)}
         <a class="button" href={link.events(q)}>{t.host.events}</a>
-        {offers("POST", "/reactions") && may("reactions:write") && <Button kind="danger" icon="reactions" onClick={() => { isolate.value = true; }}>{t.apply.title}</Button>}
+        {may("reactions:write") && <Button kind="danger" icon="reactions" onClick={() => { isolate.value = true; }}>{t.apply.title}</Button>}
       </div>
       <div class="overview">
         <div class="stack">

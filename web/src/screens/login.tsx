@@ -2,12 +2,13 @@
 // login - a user and a password where the server has users, an API token otherwise.
 import type { ComponentChildren } from "preact";
 import { useSignal } from "@preact/signals";
-import { ApiError, choosePassword, hasSessions, session, signIn, signInWithToken, signOut } from "../api";
+import { ApiError, choosePassword, session, signedIn, signIn, signInWithToken, signOut } from "../api";
 import { t } from "../text";
 import { Button, Code, Field, Note } from "../ui/basic";
+import { Dialog } from "../ui/dialog";
 
-export function Login() {
-  const byToken = useSignal(!hasSessions.value);
+function SignIn() {
+  const byToken = useSignal(signedIn.value === "lost" && session.value?.kind === "token");
   const failed = useSignal("");
   const busy = useSignal(false);
   const submit = async (e: Event) => {
@@ -25,37 +26,36 @@ export function Login() {
     busy.value = false;
   };
   return (
-    <main class="login">
-      <form onSubmit={submit}>
-        <span class="brand"><img src="/favicon.svg" alt="" />{t.name}</span>
-        <h1>{t.login.title}</h1>
-        {byToken.value ? (
-          <>
-            <p class="muted">{t.login.tokenHint}</p>
-            <Code text={t.login.tokenCommand} />
-            <Field label={t.login.token}><input key="token" name="token" type="password" autoComplete="off" spellcheck={false} required autoFocus /></Field>
-          </>
-        ) : (
-          <>
-            <Field label={t.login.user}><input key="user" name="user" autoComplete="username" required autoFocus /></Field>
-            <Field label={t.login.password}><input key="password" name="password" type="password" autoComplete="current-password" required /></Field>
-            <Field label={t.login.totp}><input key="totp" name="totp" inputMode="numeric" autoComplete="one-time-code" maxLength={8} /></Field>
-          </>
-        )}
-        {failed.value && <div role="alert"><Note kind="bad">{failed.value}</Note></div>}
-        <Button type="submit" kind="primary" busy={busy.value}>{t.login.enter}</Button>
-        {hasSessions.value && (
-          <Button kind="quiet" onClick={() => { byToken.value = !byToken.value; failed.value = ""; }}>
-            {byToken.value ? t.login.useUser : t.login.useToken}
-          </Button>
-        )}
-      </form>
-    </main>
+    <form class="stack" onSubmit={submit}>
+      {byToken.value ? (
+        <>
+          <p class="muted">{t.login.tokenHint}</p>
+          <Code text={t.login.tokenCommand} />
+          <Field label={t.login.token}><input key="token" name="token" type="password" autoComplete="off" spellcheck={false} required autoFocus /></Field>
+        </>
+      ) : (
+        <>
+          <Field label={t.login.user}><input key="user" name="user" autoComplete="username" defaultValue={session.value?.user ?? ""} required autoFocus={!session.value} /></Field>
+          <Field label={t.login.password}><input key="password" name="password" type="password" autoComplete="current-password" required autoFocus={session.value !== null} /></Field>
+          <Field label={t.login.totp}><input key="totp" name="totp" inputMode="numeric" autoComplete="one-time-code" maxLength={8} /></Field>
+        </>
+      )}
+      {failed.value && <div role="alert"><Note kind="bad">{failed.value}</Note></div>}
+      <Button type="submit" kind="primary" busy={busy.value}>{t.login.enter}</Button>
+      <Button kind="quiet" onClick={() => { byToken.value = !byToken.value; failed.value = ""; }}>{byToken.value ? t.login.useUser : t.login.useToken}</Button>
+    </form>
   );
 }
 
+const Brand = () => <span class="brand"><img src="/favicon.svg" alt="" />{t.name}</span>;
+
+export const Login = () => <main class="login"><div class="login-card"><Brand /><h1>{t.login.title}</h1><SignIn /></div></main>;
+
+// The session ended while somebody was at work: nothing of the page is seen until they are back, and nothing is lost.
+export const LoginAgain = () => <Dialog alone title={t.login.lost} onClose={() => void signOut()}><p>{t.login.lostWhy}</p><SignIn /></Dialog>;
+
 // The fields and the button of choosing another password; `more` stands below the button.
-export function PasswordForm({ onDone = () => {}, more, children }: { onDone?: () => void; more: ComponentChildren; children?: ComponentChildren }) {
+export function PasswordForm({ onDone = () => {}, more }: { onDone?: () => void; more: ComponentChildren }) {
   const failed = useSignal("");
   const busy = useSignal(false);
   const submit = async (e: Event) => {
@@ -75,7 +75,6 @@ export function PasswordForm({ onDone = () => {}, more, children }: { onDone?: (
   };
   return (
     <form class="stack" onSubmit={submit}>
-      {children}
       <input type="text" name="user" autoComplete="username" value={session.value?.user ?? ""} hidden readOnly />
       <Field label={session.value?.must_change ? t.login.current : t.login.password}><input name="current" type="password" autoComplete="current-password" required autoFocus /></Field>
       <Field label={t.login.next} hint={t.login.nextHint}><input name="new" type="password" autoComplete="new-password" minLength={10} required /></Field>
@@ -91,12 +90,9 @@ export function PasswordForm({ onDone = () => {}, more, children }: { onDone?: (
 // A one-time password is good for this only.
 export function ChoosePassword() {
   return (
-    <main class="login">
-      <PasswordForm more={<Button kind="quiet" onClick={() => void signOut()}>{t.login.out}</Button>}>
-        <span class="brand"><img src="/favicon.svg" alt="" />{t.name}</span>
-        <h1>{t.login.choose}</h1>
-        <p class="muted">{t.login.chooseWhy}</p>
-      </PasswordForm>
-    </main>
+    <main class="login"><div class="login-card">
+      <Brand /><h1>{t.login.choose}</h1><p class="muted">{t.login.chooseWhy}</p>
+      <PasswordForm more={<Button kind="quiet" onClick={() => void signOut()}>{t.login.out}</Button>} />
+    </div></main>
   );
 }

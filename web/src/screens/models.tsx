@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // models - what is learnt, from which data, how well; training, versions and the way back.
 import { useSignal } from "@preact/signals";
-import { all, bodiesOf, get, may, offers, post, type PageOf } from "../api";
+import { all, get, may, post, type PageOf } from "../api";
 import { changed, useData } from "../data";
 import { count, percent } from "../format";
+import type { Job } from "../api.gen";
 import type { Daemon } from "../model";
+import { doing } from "../say";
 import { status } from "../state";
 import { t } from "../text";
 import { link } from "../url";
-import { Button, Chip, doing, Empty, Meter, Note, Section, Show, Time, Told } from "../ui/basic";
+import { Button, Chip, Empty, Meter, Section, Show, Time, Told } from "../ui/basic";
 import { bucketsOf, fill } from "../ui/bars";
 import { Deployments, Expectations } from "../ui/expect";
 import { Versions } from "../ui/versions";
 
-type Job = { id: string; kind?: string; state?: string; created?: string; updated?: string; done?: number; total?: number; message?: string; by?: string; result?: { reasons?: unknown } & Record<string, unknown> };
 type Detection = { achieved_per_host_week?: number | null; achieved_upper_95?: number | null; alarms?: number; decisive?: number; host_weeks?: number };
 
 export function Models() {
@@ -25,15 +26,15 @@ export function Models() {
   return (
     <div class="screen">
       <div class="screen-head"><h1>{t.models.title}</h1></div>
-      {offers("POST", "/models/train") && may("models:write") && <Train />}
+      {may("models:write") && <Train />}
       <div class="overview">
         <div class="stack">
           <Section title={t.nav.models}>
-            {offers("GET", "/models") ? <Versions /> : <div class="body"><Note>{t.error.unavailableWhy(t.models.train)}</Note></div>}
+            <Versions />
           </Section>
-          {offers("GET", "/jobs") && <Section title={t.models.jobs}><Jobs /></Section>}
-          {offers("GET", "/expectations") && <Expectations />}
-          {offers("GET", "/deployments") && <Deployments />}
+          <Section title={t.models.jobs}><Jobs /></Section>
+          <Expectations />
+          <Deployments />
         </div>
         <div class="stack">
           <Section title={t.models.profile}>
@@ -41,7 +42,7 @@ export function Models() {
               <p class="muted">{t.models.profileText}</p>
               <Show of={daemons} what={t.nav.daemons}>{(list) => <Coverage list={list} />}</Show>
               {budget && <p>{t.models.budgetText(budget)}</p>}
-              {det && <p>{t.models.needed}: {det.achieved_per_host_week === null || det.achieved_per_host_week === undefined ? t.models.not : t.models.achieved(rate(det.achieved_per_host_week), rate(det.achieved_upper_95 ?? 0))}.</p>}
+              {det && <p>{t.models.needed}: {det.achieved_per_host_week == null || det.achieved_upper_95 == null ? t.models.not : t.models.achieved(rate(det.achieved_per_host_week), rate(det.achieved_upper_95))}.</p>}
               {s && s.health.store.oldest && <p>{t.models.coverage}: <Time at={s.health.store.oldest} /> – <Time at={s.health.store.newest} />, {count(s.health.store.events)} {t.events.counted}.</p>}
             </div>
           </Section>
@@ -88,7 +89,7 @@ function Blocked({ list }: { list: Daemon[] }) {
     by.set(key, [...(by.get(key) ?? []), d]);
   }
   const rows = [...by].sort((a, b) => b[1].length - a[1].length).slice(0, 8);
-  if (rows.length === 0) return <Empty>{t.models.allReady}</Empty>;
+  if (rows.length === 0) return list.length > 0 ? <Empty>{t.models.allReady}</Empty> : <Empty icon="daemons">{t.daemons.none}</Empty>;
   return (
     <ul class="lines padded">{rows.map(([why, ds]) => (
       <li key={why}><div><Told text={ds[0]!.blockers?.[0] ?? why} /></div>
@@ -102,8 +103,7 @@ function Train() {
   const busy = useSignal(false);
   const go = async () => {
     busy.value = true;
-    const takes = bodiesOf("POST", "/models/train");
-    await doing(() => post("models/train", takes.includes("days") || takes.length === 0 ? { days: days.value } : {}), t.models.trained);
+    await doing(() => post("models/train", { days: days.value }), t.models.trained);
     busy.value = false;
     changed("jobs", "models");
   };

@@ -2,15 +2,16 @@
 // overview - whether anything is wrong, what DaemonSec did about it, and how to undo it.
 import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
-import { get, may, offers, post, type PageOf } from "../api";
+import { get, may, post, type PageOf } from "../api";
 import type { AlertGroup, AlertSummary } from "../api.gen";
 import { changed, useData } from "../data";
 import { bytes, count, ms, percent, plain, quoted, span } from "../format";
-import type { Host } from "../model";
+import { stripped, type Host } from "../model";
+import { doing } from "../say";
 import { status, type Status } from "../state";
 import { t } from "../text";
 import { go, link } from "../url";
-import { Button, doing, Empty, Facts, Section, Severity, Show, Tabs, Time, Told } from "../ui/basic";
+import { Button, Empty, Facts, Section, Severity, Show, Tabs, Time, Told } from "../ui/basic";
 import { Bars, bucketsOf } from "../ui/bars";
 import { Icon } from "../ui/icon";
 
@@ -31,6 +32,8 @@ export function Overview() {
   const last = useSignal<AlertSummary | undefined>(undefined);
   useEffect(() => { if (sum.data) last.value = sum.data; }, [sum.data]);
   const shown = { ...sum, data: sum.data ?? last.value };
+  // That it is old is said once.
+  const below = { ...shown, error: shown.data ? "" : shown.error };
   return (
     <div class="screen">
       <Posture s={s} sum={shown.data} />
@@ -41,7 +44,7 @@ export function Overview() {
           </Section>
           <Section title={`${t.overview.timeline} ${t.overview.spans[hours.value]}`}
             aside={<Tabs label={t.events.range} current={hours.value} onPick={(v) => { hours.value = v; }} items={Object.entries(t.overview.spans)} />}>
-            <div class="body stack"><Show of={shown} what={t.overview.timeline}>{(x) => <Timeline x={x} />}</Show></div>
+            <div class="body stack"><Show of={below} what={t.nav.alerts}>{(x) => <Timeline x={x} />}</Show></div>
           </Section>
         </div>
         <div class="stack">
@@ -49,7 +52,7 @@ export function Overview() {
             <div class="body"><Show of={hosts} what={t.nav.fleet}>{(page) => <Heat hosts={page.items} groups={shown.data?.hosts ?? []} total={s?.counts.hosts.total ?? page.items.length} />}</Show></div>
           </Section>
           <Section title={t.overview.standout}>
-            <Show of={shown} what={t.overview.standout}>{(x) => <Standout list={x.daemons} />}</Show>
+            <Show of={below} what={t.overview.standout}>{(x) => <Standout list={x.daemons} />}</Show>
           </Section>
           {s && <Ingest s={s} />}
         </div>
@@ -57,6 +60,9 @@ export function Overview() {
     </div>
   );
 }
+
+// Of several hosts none is named.
+const titleOf = (c: AlertGroup) => (c.hosts > 1 ? stripped(c.title ?? "") : c.title ?? "");
 
 // ---- one sentence
 
@@ -86,14 +92,14 @@ function Posture({ s, sum }: { s: Status | null; sum: AlertSummary | undefined }
       <Icon name={look === "good" ? "ok" : look} />
       <div class="stack-tight">
         <h1>{title}</h1>
-        {sick ? <p><Told text={s!.health.store.reason ?? s!.health.status} /></p> : top ? <p>{t.overview.worst(plain(top.title), top.hosts > 1 ? t.alerts.hosts(top.hosts) : plain(top.host.name))}, <Time at={top.last_seen} />.</p>
+        {sick ? <p><Told text={s!.health.store.reason ?? s!.health.status} /></p> : top ? <p>{t.overview.worst(plain(titleOf(top)), top.hosts > 1 ? t.alerts.hosts(top.hosts) : plain(top.title).includes(plain(top.host.name)) ? "" : plain(top.host.name))}, <Time at={top.last_seen} />.</p>
           : <p>{nobody ? t.overview.nobodySub : t.overview.wellSub}</p>}
         <p class="sub">{facts}{facts && ". "}{s && t.mode[`${s.mode}Long`]}</p>
       </div>
       <div class="actions">
         {top && <a class="button primary" href={link.alert(top.alert ?? "")}>{t.overview.look}</a>}
         {nobody && <a class="button primary" href="/rollout">{t.overview.enrol}</a>}
-        {offers("POST", "/reactions/pause") && may("reactions:write") && s && (s.paused
+        {may("reactions:write") && s && (s.paused
           ? <Button icon="play" onClick={() => act("resume", t.overview.resumed)}>{t.overview.resume}</Button>
           : <Button icon="pause" kind={s.mode === "monitor" ? "" : "danger"} onClick={() => act("pause", t.overview.paused)}>{t.overview.pause}</Button>)}
       </div>
@@ -109,7 +115,7 @@ function Needs({ list, total }: { list: AlertGroup[]; total: number }) {
         <li key={c.alert}>
           <a class="alert-row" href={link.alert(c.alert ?? "")}>
             <Severity of={c.severity} />
-            <span class="what"><Told text={c.title} /></span>
+            <span class="what"><Told text={titleOf(c)} /></span>
             <span class="where">{c.hosts > 1 ? t.alerts.hosts(c.hosts) : <Told text={c.host.name} />}</span>
             <span class="state">{c.alerts > 1 && <span class="badge" title={t.overview.openAlerts(c.alerts)}>{count(c.alerts)}</span>}</span>
             <span class="when"><Time at={c.last_seen} /></span>

@@ -6,9 +6,11 @@ import { all, del, get, may, post, type PageOf } from "../api";
 import { changed, useData } from "../data";
 import { ms } from "../format";
 import type { Host } from "../model";
+import { doing } from "../say";
 import { t } from "../text";
 import { link } from "../url";
-import { Button, Chip, Code, Dialog, doing, Empty, Field, Note, Section, Show, Tabs, Time, Told } from "../ui/basic";
+import { Button, Chip, Code, Empty, Field, Note, Section, Show, Tabs, Time, Told } from "../ui/basic";
+import { Sure } from "../ui/dialog";
 import { decide } from "./fleet";
 
 const SOON = 10 * 86400e3;
@@ -57,7 +59,7 @@ function Wizard() {
       made.value = await post<EnrolmentToken>("enrolment-tokens", {
         uses: Number(f.get("uses")), ttl: String(f.get("ttl")), require_approval: f.get("approval") === "on", ...(label ? { label } : {}), ...(address ? { address } : {}),
       });
-    }, t.act.done);
+    });
     busy.value = false;
     changed("tokens");
   };
@@ -132,11 +134,8 @@ function Tokens({ list }: { list: EnrolmentToken[] }) {
         ))}</tbody>
       </table>
       {sure.value && (
-        <Dialog title={t.rollout.revoke} onClose={() => { sure.value = null; }}>
-          <p>{t.rollout.sure}</p>
-          <div class="actions end"><Button onClick={() => { sure.value = null; }}>{t.act.cancel}</Button>
-            <Button kind="danger" onClick={() => void doing(() => del(`enrolment-tokens/${sure.value!.id}`), t.rollout.revoked).then(() => { sure.value = null; changed("tokens"); })}>{t.rollout.revoke}</Button></div>
-        </Dialog>
+        <Sure title={t.rollout.revoke} says={t.rollout.sure} go={t.rollout.revoke} onClose={() => { sure.value = null; }}
+          onSure={() => doing(() => del(`enrolment-tokens/${sure.value!.id}`), t.rollout.revoked).then(() => changed("tokens"))} />
       )}
     </div>
   );

@@ -4,8 +4,10 @@ import { useSignal } from "@preact/signals";
 import { post } from "../api";
 import { changed } from "../data";
 import type { Alert } from "../model";
+import { doing } from "../say";
 import { t } from "../text";
-import { Button, Dialog, doing, Field, Note, Told } from "./basic";
+import { Button, Field, Note, Told } from "./basic";
+import { Dialog } from "./dialog";
 
 type Kind = { id: string; takes: "process" | "address" | "port" | "path" | "unit" | ""; ttl: boolean };
 // What each reaction is done to; the server has the last word on all of it.

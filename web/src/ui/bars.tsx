@@ -69,7 +69,7 @@ export function Bars({ buckets, parts, height = 120, onPick, label, empty }: {
         })}
         {Array.from({ length: marks }, (_, k) => {
           const at = first + ((last - first) * k) / (marks - 1), x = (width * k) / (marks - 1);
-          return <text key={k} x={x} y={height - 3} text-anchor={k === 0 ? "start" : k === marks - 1 ? "end" : "middle"}>{name(at)}</text>;
+          return <text key={k} x={x} y={height - 3} text-anchor={k === 0 ? "start" : k === marks - 1 ? "end" : "middle"}>{k === 0 && last - first > 12 * 3600e3 ? dayClock(at) : name(at)}</text>;
         })}
       </svg>
     </div>

@@ -2,12 +2,12 @@
 // basic - the small pieces every screen is made of.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { signal } from "@preact/signals";
 import { ApiError } from "../api";
-import { t } from "../text";
-import { ago, dateTime, plain } from "../format";
-import { Icon } from "./icon";
 import type { Loaded } from "../data";
+import { ago, dateTime, plain } from "../format";
+import { copy } from "../say";
+import { t } from "../text";
+import { Icon } from "./icon";
 
 // Severity is never colour alone: a shape and a word say it too.
 export function Severity({ of, short }: { of: string; short?: boolean }) {
@@ -59,15 +59,13 @@ export function Empty({ children, icon = "ok" }: { children: ComponentChildren; 
 export function Show<T>({ of, what, children, lines = 3 }: {
   of: Loaded<T> & { again: () => void }; what: string; children: (data: T) => ComponentChildren; lines?: number;
 }) {
-  if (of.unavailable) return <Note>{t.error.unavailableWhy(what)}</Note>;
-  // A query that is not understood is told where it was typed.
-  const typed = of.why instanceof ApiError && of.why.problem.column !== undefined;
+  const typed = of.why instanceof ApiError && of.why.isTyped;
   if (typed && of.data === undefined) return null;
   if (of.data === undefined && of.error)
-    return <Note kind="bad"><p>{t.error.failed} {what}. {of.error}</p><Button onClick={of.again}>{t.error.again}</Button></Note>;
+    return <Note kind="bad"><p>{t.error.failed(what, of.error)}</p><Button onClick={of.again}>{t.error.again}</Button></Note>;
   if (of.data === undefined)
     return <div class="waiting" role="status" aria-label={what}>{Array.from({ length: lines }, (_, i) => <span key={i} class="skeleton" />)}</div>;
-  return <>{of.error && !typed && <Note kind="warn">{t.error.failed} {what}. {of.error}</Note>}{children(of.data)}</>;
+  return <>{of.error && !typed && <Note kind="warn">{t.error.failed(what, of.error)}</Note>}{children(of.data)}</>;
 }
 
 export function Section({ title, aside, children, class: c = "", id }: {
@@ -112,86 +110,3 @@ export function Tabs({ items, current, onPick, label }: { items: [string, Compon
     </div>
   );
 }
-
-// ---- dialogs
-
-export function Dialog({ title, onClose, children, wide }: { title: string; onClose: () => void; children: ComponentChildren; wide?: boolean }) {
-  const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const d = ref.current!;
-    const before = document.activeElement as HTMLElement | null;
-    d.showModal();
-    return () => { d.close(); before?.focus?.(); };
-  }, []);
-  return (
-    <dialog ref={ref} class={wide ? "wide" : ""} aria-label={title} onCancel={(e) => { e.preventDefault(); onClose(); }}
-      onClick={(e) => { if (e.target === ref.current) onClose(); }}>
-      <header><h2>{title}</h2><Button icon="close" kind="quiet" label={t.act.close} onClick={onClose} /></header>
-      <div class="dialog-body">{children}</div>
-    </dialog>
-  );
-}
-
-// ---- what was done, said once, with a way back where there is one
-
-type Toast = { id: number; text: string; kind: "good" | "bad"; undo?: () => void };
-export const toasts = signal<Toast[]>([]);
-let toastId = 0;
-export function say(text: string, kind: "good" | "bad" = "good", undo?: () => void) {
-  const id = ++toastId;
-  toasts.value = [...toasts.value.slice(-3), { id, text, kind, undo }];
-  setTimeout(() => drop(id), kind === "bad" ? 12000 : 7000);
-}
-const drop = (id: number) => { toasts.value = toasts.value.filter((x) => x.id !== id); };
-
-export function Toasts() {
-  return (
-    <div class="toasts" role="status" aria-live="polite">
-      {toasts.value.map((x) => (
-        <div key={x.id} class={`toast toast-${x.kind}`}>
-          <Icon name={x.kind === "good" ? "ok" : "high"} /><span>{x.text}</span>
-          {x.undo && <Button kind="quiet" icon="undo" onClick={() => { drop(x.id); x.undo!(); }}>{t.act.undo}</Button>}
-          <Button kind="quiet" icon="close" label={t.act.close} onClick={() => drop(x.id)} />
-        </div>
-      ))}
-    </div>
-  );
-}
-
-// Runs an action and says how it went.
-export async function doing(what: () => Promise<unknown>, done: string, undo?: () => void): Promise<boolean> {
-  try {
-    await what();
-    say(done, "good", undo);
-    return true;
-  } catch (e) {
-    say((e as Error).message, "bad");
-    return false;
-  }
-}
-
-export async function copy(text: string, done: string = t.act.copied) {
-  try {
-    await navigator.clipboard.writeText(text);
-    say(done);
-  } catch {
-    // Without TLS, away from loopback, there is no clipboard: a selection does.
-    const area = document.createElement("textarea");
-    area.value = text;
-    area.className = "unseen";
-    document.body.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-    say(done);
-  }
-}
-
-export function save(name: string, type: string, text: string) {
-  const a = document.createElement("a");
-  a.href = URL.createObjectURL(new Blob([text], { type }));
-  a.download = name;
-  a.click();
-  setTimeout(() => URL.revokeObjectURL(a.href), 1000);
-}
-

@@ -3,9 +3,12 @@
 import { useSignal } from "@preact/signals";
 import { get, may, post, type PageOf } from "../api";
 import { changed, useData } from "../data";
+import { byWhom } from "../format";
+import { doing } from "../say";
 import { t } from "../text";
 import { link } from "../url";
-import { Button, Chip, Dialog, doing, Empty, Field, Section, Show, Time, Told } from "./basic";
+import { Button, Chip, Empty, Field, Section, Show, Time, Told } from "./basic";
+import { Dialog } from "./dialog";
 
 export type Expectation = {
   id: string; scope: string; host?: { name?: string | null }; label?: string | null; daemon?: string | null; action?: string; behaviour?: string; alert_id?: string; verdict?: string; by?: string; note?: string | null;
@@ -35,7 +38,7 @@ export function Expectations() {
           <li key={x.id} class="row spread">
             <span class="grow">
               <span class="muted">{t.event[x.action ?? ""] ?? x.action}</span> <Told text={x.behaviour} mono /> {x.status !== "holds" && <Chip>{t.expect.states[x.status] ?? x.status}</Chip>}
-              <br /><small>{[x.daemon, x.host?.name ?? x.label ?? t.normal.scopes[x.scope]].filter(Boolean).map((y, i) => <span key={i}>{i > 0 && ", "}<Told text={y} /></span>)}; {t.alerts.verdicts[x.verdict ?? ""] ?? x.verdict}, {t.alerts.by(x.by ?? "")}, <Time at={x.created} />{x.expires ? <>, {t.reaction.until} <Time at={x.expires} /></> : ""}{x.note && <>: <Told text={x.note} /></>}
+              <br /><small>{[x.daemon, x.host?.name ?? x.label ?? t.normal.scopes[x.scope]].filter(Boolean).map((y, i) => <span key={i}>{i > 0 && ", "}<Told text={y} /></span>)}; {t.alerts.verdicts[x.verdict ?? ""] ?? x.verdict}, {t.alerts.by(byWhom(x.by))}, <Time at={x.created} />{x.expires ? <>, {t.reaction.until} <Time at={x.expires} /></> : ""}{x.note && <>: <Told text={x.note} /></>}
                 {x.alert_id && <> · <a href={link.alert(x.alert_id)}>{t.reactions.alert}</a></>}</small>
             </span>
             {x.status === "holds" && may("alerts:write") && <Button icon="undo" onClick={() => void undo([x])}>{t.act.undo}</Button>}
@@ -56,7 +59,7 @@ export function Deployments() {
         <ul class="lines padded">{p.items.slice(0, 50).map((d) => (
           <li key={d.id} class="row spread">
             <span class="grow"><strong><Told text={d.daemon} /></strong> <Told text={d.host?.name ?? d.label ?? t.modes.fleet} /> <Chip kind={d.status === "open" ? "warn" : ""}>{t.deploy.states[d.status] ?? d.status}</Chip>
-              <br /><small>{t.alerts.by(d.by ?? "")}, <Time at={d.begun} /> – <Time at={d.ended ?? d.until} />{d.note && <>: <Told text={d.note} /></>}</small></span>
+              <br /><small>{t.alerts.by(byWhom(d.by))}, <Time at={d.begun} /> – <Time at={d.ended ?? d.until} />{d.note && <>: <Told text={d.note} /></>}</small></span>
             {d.status === "open" && may("deployments:write") && <Button onClick={() => end(d)}>{t.deploy.end}</Button>}
           </li>
         ))}</ul>

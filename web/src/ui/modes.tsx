@@ -3,8 +3,11 @@
 import { useSignal } from "@preact/signals";
 import { ApiError, get, may, post, type PageOf } from "../api";
 import { changed, useData } from "../data";
+import { byWhom } from "../format";
+import { doing, say } from "../say";
 import { t } from "../text";
-import { Button, Chip, Dialog, doing, Empty, Field, Note, say, Section, Show, Told } from "./basic";
+import { Button, Chip, Empty, Field, Note, Section, Show, Told } from "./basic";
+import { Dialog } from "./dialog";
 
 export type Said = { mode: string; host?: { id?: string | null; name?: string | null } | null; label?: string | null; daemon?: string | null; by?: string };
 type Target = { host?: string; label?: string; daemon?: string };
@@ -56,7 +59,7 @@ export function SetMode({ targets, onClose, ask }: { targets: Target[]; onClose:
 export function Modes() {
   const list = useData("modes", (s) => get<PageOf<Said>>("modes", undefined, s), { every: 30, on: ["modes"] });
   const open = useSignal(false);
-  const write = may("modes:write") || may("reactions:write");
+  const write = may("reactions:write");
   const back = (m: Said) => void doing(() => post("modes", { mode: "inherit", ...(m.host?.id ? { host: m.host.id } : {}), ...(m.label ? { label: m.label } : {}), ...(m.daemon ? { daemon: m.daemon } : {}) }), t.fleet.modeSet).then(() => changed("modes", "status"));
   const whole = (m: Said) => !m.host?.id && !m.label && !m.daemon;
   return (
@@ -66,7 +69,7 @@ export function Modes() {
           <li key={i} class="row spread">
             <span class="row grow"><Chip kind={looks[m.mode]}>{(t.mode as Record<string, string>)[m.mode] ?? m.mode}</Chip>
               <span>{whole(m) ? t.modes.fleet : [m.daemon, m.host?.name, m.label && t.modes.label(m.label)].filter(Boolean).map((x, k) => <span key={k}>{k > 0 && ", "}<Told text={x} /></span>)}</span>
-              <small>{m.by && <>{t.modes.by} <Told text={m.by} /></>}</small></span>
+              <small>{m.by && <>{t.modes.by} <Told text={byWhom(m.by)} /></>}</small></span>
             {write && !whole(m) && <Button onClick={() => back(m)}>{t.modes.back}</Button>}
           </li>
         ))}</ul>

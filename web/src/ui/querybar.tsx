@@ -72,7 +72,7 @@ export function QueryBar({ set, value, onRun, error, values = {}, placeholder, i
       e.stopPropagation();
     }
   };
-  const p = error instanceof ApiError ? error.problem : undefined;
+  const p = error instanceof ApiError && error.isTyped ? error.problem : undefined;
   const list = `${id}-choices`;
   return (
     <div class="querybar">

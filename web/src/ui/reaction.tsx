@@ -4,8 +4,9 @@ import type { ComponentChildren } from "preact";
 import { may, post } from "../api";
 import { changed } from "../data";
 import { canUndo, type Reaction } from "../model";
+import { doing } from "../say";
 import { t } from "../text";
-import { Button, Chip, doing, Time, Told } from "./basic";
+import { Button, Chip, Time, Told } from "./basic";
 
 const look: Record<string, [string, string]> = {
   dry_run: ["", "search"], pending: ["accent", "clock"], sent: ["accent", "clock"], applied: ["warn", "reactions"], verified: ["warn", "check"], failed: ["bad", "high"],
@@ -19,10 +20,23 @@ export function ReactionState({ r }: { r: Reaction }) {
 
 export const kindOf = (r: Reaction) => t.reaction.kinds[r.kind] ?? r.kind.replace(/_/g, " ");
 
+type Undone = { items: { result: string }[] };
+const FEW = 8;
+const back = (r: Reaction) => post(`reactions/${encodeURIComponent(r.id)}/undo`);
+
+// The newest first. Few, as those of an alert are, one after the other; many reach far, and for that the server may want
+// the password again. What has no way back is told.
+async function undoAll(list: Reaction[]): Promise<void> {
+  let not: string[] = [];
+  if (list.length === 1) await back(list[0]!);
+  else if (list.length > FEW) not = (await post<Undone>("reactions/undo", { ids: list.map((r) => r.id) })).items.map((x) => x.result).filter((x) => x !== "ordered" && x !== "withdrawn");
+  else for (const r of [...list].sort((a, b) => ((a.created ?? "") < (b.created ?? "") ? 1 : -1))) await back(r).catch((e: Error) => { not.push(e.message); });
+  if (not.length > 0) throw new Error(t.alerts.undonePart(not.length, list.length, not[0]!));
+}
+
 export async function undo(list: Reaction[]) {
-  const ok = await doing(() => (list.length === 1 ? post(`reactions/${encodeURIComponent(list[0]!.id)}/undo`) : post("reactions/undo", { ids: list.map((r) => r.id) })), t.alerts.undone);
+  await doing(() => undoAll(list), list.length === 1 ? t.alerts.undone : t.alerts.undoneMany(list.length));
   changed("reactions", "alerts", "status");
-  return ok;
 }
 
 // "process:7@1800000000000000" as people read it.

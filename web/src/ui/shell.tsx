@@ -10,8 +10,9 @@ import { utc } from "../format";
 import { useKeys } from "../keys";
 import { status } from "../state";
 import { theme, type Theme } from "../theme";
-import { go, path } from "../url";
-import { Button, Chip, Dialog, Field, Note, Toasts } from "./basic";
+import { go, parts, path } from "../url";
+import { Button, Chip, Field, Note } from "./basic";
+import { Dialog, PageToasts } from "./dialog";
 import { Icon } from "./icon";
 
 export const screens: [string, string][] = [
@@ -133,7 +134,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
       <div class="main">
         <div class="bar">
           <span class="menu"><Button kind="quiet" icon="menu" label={t.nav.menu} expanded={menu.value} onClick={() => { menu.value = !menu.value; }} /></span>
-          <strong>{words[current()] ?? t.name}</strong>
+          {parts.value.length > 1 ? <a class="up" href={screens.find(([id]) => id === current())?.[1] ?? "/"}>{words[current()] ?? t.name}</a> : <strong class="at">{words[current()] ?? t.name}</strong>}
           <div class="state"><Freshness /><Mode /><Button kind="quiet" icon="help" label={t.keys.open} keys="?" onClick={() => { help.value = true; }} /></div>
         </div>
         {!online.value && <div class="banner" role="alert"><Icon name="high" />{t.error.offlineLong}</div>}
@@ -142,7 +143,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
       <div class="unseen" aria-live="assertive">{announced.value}</div>
       {confirming.value && <Confirm />}
       {help.value && <Keys onClose={() => { help.value = false; }} />}
-      <Toasts />
+      <PageToasts />
     </div>
   );
 }

@@ -4,7 +4,8 @@ import { get } from "../api";
 import { useData } from "../data";
 import { t } from "../text";
 import { link } from "../url";
-import { Chip, Dialog, Show, Told } from "./basic";
+import { Chip, Show, Told } from "./basic";
+import { Dialog } from "./dialog";
 
 type Case = { alert_id: string; title?: string; host?: { name?: string | null }; daemon?: string; rule?: string; kind: string; target?: string; refused?: string | null; verdict?: string | null };
 type Simulation = { since: string; alerts: number; would: number; items: Case[]; totals: { rule: string; kind: string; would: number; wrongly: number; refused: number }[] };

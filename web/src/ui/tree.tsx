@@ -14,7 +14,7 @@ function Branch({ n, depth }: { n: Node; depth: number }) {
     <li>
       <div class={`proc ${n.hot ? "hot" : ""} ${n.ended ? "ended" : ""}`}>
         <span class="row tight"><Told text={n.cmd || n.exe || `pid ${n.pid}`} mono class="cmd" /></span>
-        <small>{[n.exe, `pid ${n.pid}`, n.at ? clock(ms(n.at)) : "", n.ended ? t.host.ended(clock(ms(n.ended))) : ""].filter(Boolean).map((x, i) => <span key={i}>{i > 0 && " · "}<Told text={x} /></span>)}</small>
+        <small>{[n.exe, (n.cmd || n.exe) && `pid ${n.pid}`, n.at ? clock(ms(n.at)) : "", n.ended ? t.host.ended(clock(ms(n.ended))) : ""].filter(Boolean).map((x, i) => <span key={i}>{i > 0 && " · "}<Told text={x} /></span>)}</small>
       </div>
       {(n.did.length > 0 || n.below.length > 0) && (
         <ul>

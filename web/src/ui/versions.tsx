@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // versions - the models that were trained: what is normal by each, how it differs from the one before, and the way back.
 import { useSignal } from "@preact/signals";
+import type { Model as Described } from "../api.gen";
 import { all, get, may, post } from "../api";
 import { changed, useData } from "../data";
 import { bytes, count, dateTime, plain } from "../format";
+import { doing } from "../say";
 import { t } from "../text";
-import { Button, Chip, Dialog, doing, Empty, Facts, Note, Show, Time, Told } from "./basic";
+import { Button, Chip, Empty, Facts, Note, Show, Time, Told } from "./basic";
+import { Dialog, Sure } from "./dialog";
 
 type Feature = { name: string; middle: number; low: number; high: number };
 type Fit = { window?: string; windows?: number; hosts?: number; centers?: number; core_points?: number; clusters?: number; eps?: number; features?: Feature[] };
-type Model = { id: string; daemon?: string; version?: number; state?: string; created?: string; data_from?: string; data_to?: string; windows?: number; hosts?: number; coverage?: number; size?: number; note?: string; damaged?: string; fits?: Fit[] };
+type Model = Omit<Described, "fits"> & { fits?: Fit[] };
 
 // A model is of a class of daemons: instances of a template share one.
 const isOf = (m: Model, daemon: string) => m.daemon === daemon || m.daemon === daemon.replace(/@[^/]*/, "");
@@ -33,23 +36,20 @@ export function Versions({ of }: { of?: string }) {
       if (mine.length === 0) return <Empty icon="models">{of === undefined ? t.models.none : t.models.noneOf}</Empty>;
       return (
         <div class="table-wrap" tabIndex={0} role="region" aria-label={t.models.title}>
-          <table class="middle">
+          <table class={of === undefined ? "middle stacked" : "middle"}>
             <thead><tr>{of === undefined && <th>{t.models.daemon}</th>}<th class="num">{t.models.version}</th><th>{t.models.state}</th>{of === undefined && <th class="num">{t.models.windows}</th>}{of === undefined && <th class="num">{t.models.hosts}</th>}<th>{t.models.made}</th><th><span class="unseen">{t.models.activate}</span></th></tr></thead>
             <tbody>{mine.slice(0, 400).map((m) => (
-              <tr key={m.id}>{of === undefined && <td><Told text={m.daemon ?? ""} /></td>}<td class="num"><button type="button" class="plain-button link" aria-label={`${t.models.look}: ${plain(m.daemon)} ${m.version}`} onClick={() => { open.value = m.id; }}>{m.version}</button></td>
-                <td><Chip kind={m.state === "active" ? "good" : m.state === "refused" ? "bad" : ""} icon={m.state === "active" ? "check" : m.state === "refused" ? "close" : undefined}>{t.models.states[m.state ?? ""] ?? m.state}</Chip></td>
-                {of === undefined && <td class="num">{count(m.windows)}</td>}{of === undefined && <td class="num">{count(m.hosts)}</td>}<td class="nowrap"><Time at={m.created} /></td>
-                <td><span class="row tight end">{of === undefined && <Button kind="quiet" label={`${t.models.look}: ${plain(m.daemon)} ${m.version}`} onClick={() => { open.value = m.id; }}>{t.models.look}</Button>}{m.state === "retired" && may("models:write")
+              <tr key={m.id}>{of === undefined && <td><Told text={m.daemon ?? ""} /></td>}<td class="num" data-label={t.models.version}>{m.version}</td>
+                <td title={plain(m.note)} data-label={t.models.state}><Chip kind={m.state === "active" ? "good" : m.state === "refused" ? "bad" : ""} icon={m.state === "active" ? "check" : m.state === "refused" ? "close" : undefined}>{t.models.states[m.state ?? ""] ?? m.state}</Chip></td>
+                {of === undefined && <td class="num" data-label={t.models.windows}>{count(m.windows)}</td>}{of === undefined && <td class="num" data-label={t.models.hosts}>{count(m.hosts)}</td>}<td class="nowrap" data-label={t.models.made}><Time at={m.created} /></td>
+                <td><span class="row tight end"><Button kind="quiet" label={`${t.models.look}: ${plain(m.daemon)} ${m.version}`} onClick={() => { open.value = m.id; }}>{t.models.look}</Button>{m.state === "retired" && may("models:write")
                   && <Button icon="undo" onClick={() => { sure.value = m; }}>{t.daemon.rollback}</Button>}</span></td></tr>
             ))}</tbody>
           </table>
           {open.value && <OneModel id={open.value} all={list} onClose={() => { open.value = ""; }} />}
           {sure.value && (
-            <Dialog title={t.daemon.rollback} onClose={() => { sure.value = null; }}>
-              <p>{t.models.sureUse(plain(sure.value.daemon), sure.value.version ?? 0)}</p>
-              <div class="actions end"><Button onClick={() => { sure.value = null; }}>{t.act.cancel}</Button>
-                <Button kind="primary" onClick={() => void use(sure.value!, list).then(() => { sure.value = null; })}>{t.models.activate}</Button></div>
-            </Dialog>
+            <Sure title={t.daemon.rollback} says={t.models.sureUse(plain(sure.value.daemon), sure.value.version ?? 0)} go={t.models.activate} kind="primary"
+              onClose={() => { sure.value = null; }} onSure={() => use(sure.value!, list)} />
           )}
         </div>
       );
