@@ -1,84 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// dashboard - what somebody does with the dashboard, in Chromium; TAP without numbers to dashboard.py.
-import { createRequire } from "node:module";
+// dashboard - what somebody does with the dashboard, in Chromium, against a real server; dashboard.py starts it.
 import { readFileSync } from "node:fs";
-import path from "node:path";
-import { createInterface } from "node:readline";
+import { api, axe, base, browser, check, cut, go, ok, open, overflow, please, problems, send, settle, shot, signIn } from "./browser.mjs";
+import { people } from "./people.mjs";
+import { forged, told } from "./told.mjs";
 
-const { DS_URL: base, DS_TOKEN: token, DS_PASSWORD: password, DS_MODULES: modules, DS_BROWSER: executablePath, DS_SHOTS: shots } = process.env;
-const require = createRequire(modules + "/");
-const { chromium } = require("playwright-core");
-const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-
-const ok = (good, name, why = "") => console.log(`${good ? "ok" : "not ok"} - ${name}${good || !why ? "" : `: ${String(why).slice(0, 600).replace(/\s+/g, " ")}`}`);
-const problems = [];
-const replies = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const answer = () => replies.next();
-
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"] });
-
-// Everything that the console, the page or the policy complains about; what we ask for on purpose is left out.
-async function open(options = {}, expected = /(?!)/) {
-  // axe is put in by the test, past the policy.
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
-  await context.addInitScript(() => {
-    window.__policy = [];
-    document.addEventListener("securitypolicyviolation", (e) => window.__policy.push(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile ?? ""}`));
-  });
-  const page = await context.newPage();
-  page.on("console", (m) => { if (m.type() === "error" && !expected.test(m.text())) problems.push(`console: ${m.text()} ${m.location().url}`); });
-  page.on("pageerror", (e) => problems.push(`page: ${e.message}`));
-  page.setDefaultTimeout(90000);
-  return page;
-}
-
-async function signIn(page, to = "/") {
-  await page.goto(base + to);
-  await page.getByRole("button", { name: "Use an API token instead" }).click();
-  await page.getByLabel("API token", { exact: true }).fill(token);
-  await page.getByRole("button", { name: "Sign in", exact: true }).click();
-  await page.locator(".rail, .bar").first().waitFor();
-}
-
-const go = (page, to) => page.evaluate((x) => { history.pushState(null, "", x); dispatchEvent(new PopStateEvent("popstate")); }, to);
-const settle = (page) => page.waitForFunction(() => !document.querySelector(".waiting") && document.querySelector("main h1, main h2"), null, { timeout: 90000 });
-const shot = (page, name) => page.screenshot({ path: path.join(shots, `${name}.png`) });
-// "" when the page fits; else what sticks out, in short.
-const overflow = (page) => page.evaluate(() => {
-  const width = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth <= width) return "";
-  const out = [...document.querySelectorAll("main *")].filter((e) => e.getBoundingClientRect().right > width + 1).slice(0, 4);
-  return `${document.documentElement.scrollWidth - width} pixels: ${out.map((e) => `${e.tagName.toLowerCase()}.${e.className?.baseVal ?? e.className}`).join(" > ")}`;
-});
-
-// Of a long list the first rows: the others are made by the same lines, and looking at each is most of the work.
-const REST = [["main tbody tr:nth-child(n+17)"], ["main ul > li:nth-child(n+17)"]];
-
-async function axe(page, only) {
-  await page.evaluate(() => { window.__before = window.__policy.length; });
-  if (!await page.evaluate(() => typeof window.axe !== "undefined")) await page.evaluate(axeSource);
-  const found = await page.evaluate(async ([runOnly, exclude]) => {
-    const r = await window.axe.run({ exclude }, { runOnly, resultTypes: ["violations"] });
-    return r.violations.filter((v) => v.impact === "serious" || v.impact === "critical")
-      .map((v) => `${v.id} (${v.nodes.length}): ${v.nodes[0].html.slice(0, 160)} ${v.nodes[0].any[0]?.message ?? ""}`);
-  }, [only ?? ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], REST]);
-  // What axe itself tried is not the page's.
-  await page.evaluate(() => { window.__policy.length = window.__before; });
-  return found;
-}
-
-async function check(name, run) {
-  const started = Date.now();
-  try {
-    await run();
-  } catch (e) {
-    ok(false, name, e.message);
-  }
-  console.log(`# ${name}: ${Date.now() - started} ms`);
-}
-
-const api = async (p) => (await fetch(`${base}/api/v1/${p}`, { headers: { Authorization: `Bearer ${token}` } })).json();
-const send = async (p, body) => (await fetch(`${base}/api/v1/${p}`, { method: "POST", headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" }, body: JSON.stringify(body) })).json();
 const alerts = (await api("alerts?status=open&limit=500")).items;
 const alert = alerts.find((a) => a.kind === "new_child" && a.host.name.startsWith("sim-") && a.process);
 const screens = [
@@ -88,62 +14,7 @@ const screens = [
   ["users", "/settings?tab=users", "admin"], ["tokens", "/settings?tab=tokens", "dashboard"], ["audit", "/settings?tab=audit", "Verify"], ["options", "/settings?tab=options", "alert_budget"],
 ];
 
-// ---- a person signs in: the one-time password is good for choosing one's own
-
-await check("signing in", async () => {
-  const page = await open({}, /status of 40[13]/);
-  await page.goto(base + "/alerts");
-  await page.getByLabel("User").fill("admin");
-  await page.getByLabel("Password").fill("wrong password");
-  await page.getByRole("button", { name: "Sign in", exact: true }).click();
-  await page.getByRole("alert").waitFor();
-  ok((await page.getByRole("alert").innerText()).includes("wrong"), "a wrong password is told");
-  await shot(page, "login-light");
-  const bad = await axe(page);
-  ok(bad.length === 0, "the sign-in has no serious accessibility fault", bad.join("; "));
-  await page.getByLabel("Password").fill(password);
-  await page.getByRole("button", { name: "Sign in", exact: true }).click();
-  await page.getByLabel("The one-time password").fill(password);
-  await page.getByLabel("New password", { exact: true }).fill("a much better one");
-  await page.getByLabel("New password, again").fill("a much better one");
-  await page.getByRole("button", { name: "Save" }).click();
-  await page.locator(".queue").waitFor();
-  ok(new URL(page.url()).pathname === "/alerts", "signing in leads to where one was going");
-  await page.reload();
-  await page.locator(".queue").waitFor();
-  ok(true, "a reload keeps the session");
-  console.log("# please: forget the password");
-  await answer();
-  await page.goto(base + "/");
-  await page.getByRole("button", { name: "Pause all reactions" }).click();
-  const again = page.getByRole("dialog", { name: "Your password again" });
-  await again.waitFor();
-  await again.getByLabel("Password").fill("wrong password");
-  await again.getByRole("button", { name: "Yes" }).click();
-  await again.getByText("wrong").waitFor();
-  ok(await page.locator(".posture h1").isVisible(), "what reaches far asks for the password again, and a wrong one ends no session");
-  await shot(page, "confirm-light");
-  await again.getByLabel("Password").fill("a much better one");
-  await again.getByRole("button", { name: "Yes" }).click();
-  await page.getByRole("button", { name: "Resume reactions" }).click();
-  await page.getByRole("button", { name: "Pause all reactions" }).waitFor();
-  ok(await page.getByRole("dialog").count() === 0, "with the right one it is done, and not asked again for a while");
-  await go(page, "/settings");
-  await page.getByRole("button", { name: "Change the password" }).click();
-  const change = page.getByRole("dialog", { name: "Change the password" });
-  await change.getByLabel("Password", { exact: true }).fill("a much better one");
-  await change.getByLabel("New password", { exact: true }).fill("the best one yet");
-  await change.getByLabel("New password, again").fill("the best one yet");
-  await change.getByRole("button", { name: "Save" }).click();
-  await page.locator(".toast", { hasText: "It is changed" }).waitFor();
-  await page.reload();
-  await page.getByRole("button", { name: "Change the password" }).waitFor();
-  ok(true, "whoever chooses another password stays signed in");
-  await page.getByRole("button", { name: "Sign out" }).click();
-  await page.getByLabel("User").waitFor();
-  ok(true, "signing out ends it");
-  await page.context().close();
-});
+await people(alert, screens);
 
 // ---- each screen, in light and dark, narrow and wide
 
@@ -166,6 +37,8 @@ for (const [name, to, text] of screens)
     await page.locator("main").getByText(text).filter({ visible: true }).first().waitFor();
     await settle(page);
     await shot(page, `${name}-light`);
+    const short = await cut(page);
+    ok(!short, `${name} has room for its own words`, short);
     const bad = await axe(page);
     ok(bad.length === 0, `${name} has no serious accessibility fault in light`, bad.join("; "));
     await page.emulateMedia({ colorScheme: "dark" });
@@ -357,7 +230,7 @@ await check("pictures", async () => {
 await check("lists", async () => {
   await go(page, "/fleet?q=" + encodeURIComponent("host.name:sim-0000*"));
   await settle(page);
-  for (const host of ["sim-00000", "sim-00001"]) await page.locator(".virtual tr.pick", { hasText: host }).locator(".sel input").check();
+  for (const host of ["sim-00000", "sim-00001"]) await page.getByRole("checkbox", { name: host, exact: true }).check();
   await page.locator(".bulk").getByText("2 hosts selected").waitFor();
   await page.locator(".bulk").getByRole("button", { name: "Set labels" }).click();
   await page.locator("dialog").getByLabel("Labels").fill("edge");
@@ -369,11 +242,23 @@ await check("lists", async () => {
   await page.locator(".drop-body").getByRole("button", { name: "Save" }).click();
   await go(page, "/fleet");
   await page.waitForFunction(() => !location.search);
-  await page.getByRole("button", { name: "the first ten", exact: true }).click();
+  await page.getByRole("link", { name: "the first ten", exact: true }).click();
   await page.waitForFunction(() => new URL(location.href).searchParams.get("q")?.includes("sim-0000"));
-  ok(true, "a view is kept and found again");
-  await go(page, "/events?q=" + encodeURIComponent("event.action:exec"));
+  await page.waitForFunction(() => document.querySelectorAll(".virtual tr.pick").length === 10);
+  ok(new URL(page.url()).pathname === "/fleet", "a view is kept and found again");
+  await go(page, "/events?since=6h&q=" + encodeURIComponent("event.action:exec"));
   await settle(page);
+  await page.getByText("Saved searches").click();
+  await page.locator(".drop-body input[name=name]").filter({ visible: true }).fill("what was started");
+  await page.locator(".drop-body").getByRole("button", { name: "Save" }).filter({ visible: true }).click();
+  await go(page, "/events");
+  await page.waitForFunction(() => !location.search);
+  const [asked] = await Promise.all([page.waitForRequest((r) => /\/events\?.*q=event\.action%3Aexec/.test(r.url())), page.getByRole("link", { name: "what was started" }).click()]);
+  await settle(page);
+  await page.locator("table.events tbody tr").first().waitFor();
+  ok(asked.url().includes("since=now-6h") && (await page.locator("table.events tbody tr.pick").allInnerTexts()).every((r) => r.includes("exec")), "a search is saved, and asked again with its range");
+  await page.getByRole("button", { name: "Remove: what was started" }).click();
+  ok(await page.getByRole("link", { name: "what was started" }).count() === 0, "and forgotten");
   await page.locator("table.events a.pivot", { hasText: "sim-" }).first().click();
   await page.waitForFunction(() => /^event\.action:exec and host\.name:sim-/.test(new URL(location.href).searchParams.get("q")));
   await settle(page);
@@ -387,6 +272,60 @@ await check("lists", async () => {
   const csv = await taken("CSV"), jsonl = (await taken("JSONL")).map((l) => JSON.parse(l));
   ok(csv[0].startsWith("@timestamp,host.name") && csv.length > 1 && jsonl.every((d) => d.event.action === "exec" && d.host.name === jsonl[0].host.name),
     `what is found is taken along as CSV and JSONL (${jsonl.length} events)`);
+});
+
+// ---- many reactions at once
+
+await check("undoing many", async () => {
+  const block = (n, to) => send("reactions", { kind: "block_ip", host: alert.host.id, address: `203.0.113.${n}`, alert: to, ttl: "10m", reason: "test" });
+  const other = alerts.find((a) => a.id !== alert.id && a.host.id === alert.host.id) ?? alerts.find((a) => a.id !== alert.id);
+  const list = [await block(21), await block(22), await block(23), await block(31, other.id), await block(32, other.id)];
+  const undone = async (r) => { const now = await api(`reactions/${r.id}`); return now.status === "undone" || now.result?.undo_by !== undefined; };
+  await go(page, "/reactions?show=effect");
+  await settle(page);
+  for (const n of [21, 22]) await page.getByRole("checkbox", { name: `203.0.113.${n},` }).check();
+  await page.getByRole("button", { name: "Undo 2", exact: true }).click();
+  const sure = page.getByRole("dialog", { name: "Undo" });
+  await sure.getByText("203.0.113.22").waitFor();
+  await shot(page, "undo-many-light");
+  const bad = await axe(page, undefined, "dialog");
+  ok(bad.length === 0, "the question has no serious accessibility fault", bad.join("; "));
+  await sure.getByRole("button", { name: "Undo", exact: true }).click();
+  await page.locator(".toast", { hasText: "Undo was ordered for 2 reactions" }).waitFor();
+  const [a, b, c, d, e] = await Promise.all(list.map(undone));
+  ok(a && b && !c && !d && !e, "two of five are undone at once, and no other", JSON.stringify([a, b, c, d, e]));
+  await page.locator("tr.pick", { hasText: "203.0.113.31" }).getByText("Block address").click();
+  await page.getByRole("button", { name: /^Undo all \d of this alert/ }).click();
+  await page.getByRole("dialog", { name: "Undo" }).getByText("203.0.113.32").waitFor();
+  await page.getByRole("dialog", { name: "Undo" }).getByRole("button", { name: "Undo", exact: true }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  const [, , third, fourth, fifth] = await Promise.all(list.map(undone));
+  ok(fourth && fifth && !third, "what was done about one alert is undone as one", JSON.stringify([third, fourth, fifth]));
+});
+
+await check("channels and audit", () => told(page));
+
+// ---- by keyboard alone
+
+await check("focus", async () => {
+  const hidden = [];
+  for (const to of ["/", `/alerts/${alert.id}`, "/fleet", "/reactions"]) {
+    await go(page, to);
+    await settle(page);
+    for (let i = 0; i < 25; i++) {
+      await page.keyboard.press("Tab");
+      // Seen: a point of it is not under what sticks; marked: it has an outline, or what is around it.
+      const fault = await page.evaluate(() => {
+        const e = document.activeElement, r = e?.getBoundingClientRect();
+        if (!e || e === document.body || !r.width) return "";
+        const at = [[0.5, 0.5], [0.1, 0.2], [0.9, 0.8]].some(([x, y]) => { const p = document.elementFromPoint(r.left + r.width * x, r.top + r.height * y); return p && (e.contains(p) || p.contains(e)); });
+        const marked = [e, e.parentElement].some((x) => getComputedStyle(x).outlineStyle !== "none");
+        return at && marked ? "" : `${at ? "no mark" : "hidden"}: ${e.outerHTML.slice(0, 90)}`;
+      });
+      if (fault) hidden.push(`${to} ${fault}`);
+    }
+  }
+  ok(hidden.length === 0, "what has the focus is marked, and under nothing that sticks", [...new Set(hidden)].join("; "));
 });
 
 // ---- letting hosts in
@@ -485,7 +424,7 @@ await check("live", async () => {
   await go(page, `/alerts/${other.id}`);
   await page.locator(".panel .chip", { hasText: "Open" }).first().waitFor();
   const began = Date.now();
-  await fetch(`${base}/api/v1/alerts/${other.id}/ack`, { method: "POST", headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" }, body: "{}" });
+  await send(`alerts/${other.id}/ack`, {});
   await page.locator(".panel .chip", { hasText: "Acknowledged" }).first().waitFor();
   const took = Date.now() - began;
   console.log(`# another's change was seen after ${took} ms`);
@@ -508,16 +447,27 @@ await check("no answer", async () => {
 await check("a restart", async () => {
   await go(page, "/alerts");
   await settle(page);
-  console.log("# please: stop");
-  await answer();
+  await page.locator("a.alert-row").first().click();
+  await page.locator(".panel").getByRole("button", { name: "Note" }).click();
+  const note = page.getByRole("dialog", { name: "Note" });
+  await note.locator("textarea").fill("written while it was away");
+  await please("stop");
   await page.locator(".banner").waitFor();
   ok(await page.locator(".alert-row").first().isVisible(), "a stopped server is told, and what it said last stays");
-  console.log("# please: start");
-  await answer();
+  await note.getByRole("button", { name: "Save" }).click();
+  await note.locator(".toast-bad").waitFor();
+  ok(await note.locator("textarea").inputValue() === "written while it was away", "what cannot be saved is told, and stays");
+  await shot(page, "stopped-light");
+  await please("start");
   await page.locator(".banner").waitFor({ state: "detached" });
   await page.getByText("Live", { exact: true }).waitFor();
   ok(true, "a server that is back is live again, without a reload");
+  const [answer] = await Promise.all([page.waitForResponse((r) => r.url().endsWith("/note")), note.getByRole("button", { name: "Save" }).click()]);
+  await note.waitFor({ state: "detached" });
+  ok(answer.ok() && (await api(`alerts/${new URL(page.url()).pathname.split("/")[2]}`)).notes.some((n) => n.note === "written while it was away"), "and takes what was written meanwhile");
 });
+
+await check("a forged log", () => forged(page));
 
 const policy = await page.evaluate(() => window.__policy);
 ok(policy.length === 0, "nothing breaks the content security policy", policy.join("; "));

@@ -20,14 +20,17 @@ def attacked(site):
 
 
 def please(site, line):
-    """What the browser asks for: the server stops, starts, or comes back a while after passwords were given."""
+    """What the browser asks for: the server stops, starts, or comes back a while after passwords were given, or after
+    somebody wrote into its log of changes."""
     if "start" not in line:
         site.process.stop()
-    if "forget" in line:
-        db = sqlite3.connect(os.path.join(site.state, "control.db"))
-        db.execute("UPDATE session SET confirmed_us = confirmed_us - 901 * 1000000")
-        db.commit()
-        db.close()
+    for word, change in (("forget", "UPDATE session SET confirmed_us = confirmed_us - 901 * 1000000"),
+                         ("forge a row", "UPDATE audit SET actor = 'nobody' WHERE number = 3")):
+        if word in line:
+            db = sqlite3.connect(os.path.join(site.state, "control.db"))
+            db.execute(change)
+            db.commit()
+            db.close()
     if "stop" not in line:
         site.start()
 
@@ -43,7 +46,11 @@ def main():
     shots = os.path.join(BUILD, "tests", "web", "screenshots")
     shutil.rmtree(shots, ignore_errors=True)
     os.makedirs(shots)
-    site = Site({"api.web_root": DIST, "detect.learning_min": "2s", "detect.unseen_max": "0.1"})
+    notebook = os.path.join(tempfile.mkdtemp(prefix="daemonsec-test."), "notebook")
+    site = Site({"api.web_root": DIST, "detect.learning_min": "2s", "detect.unseen_max": "0.1",
+                 "notify.notebook.type": "file", "notify.notebook.path": notebook, "notify.notebook.kinds": "blind",
+                 "notify.nobody.type": "webhook", "notify.nobody.url": "http://127.0.0.1:9/", "notify.nobody.kinds": "blind",
+                 "notify.nobody.allow_private": "true"})
     subprocess.run([STORE_EVENTS, site.state, "20", "30", "hostile"], check=True)
     with site:
         with open(site.dir + "/token", "w") as f:
@@ -66,7 +73,7 @@ def main():
         token = site.post("api-tokens", {"name": "<b>dashboard</b>", "scopes": "*", "ttl": "1h"})["token"]
         password = open(os.path.join(site.state, "admin-password")).read().strip()
         env = dict(os.environ, HOME=site.dir, DS_URL=f"http://127.0.0.1:{site.api_port}", DS_TOKEN=token, DS_PASSWORD=password,
-                   DS_MODULES=MODULES, DS_BROWSER=BROWSER, DS_SHOTS=shots)
+                   DS_MODULES=MODULES, DS_BROWSER=BROWSER, DS_SHOTS=shots, DS_NOTEBOOK=notebook)
         errors = open(site.dir + "/node.log", "w+")
         browser = subprocess.Popen(["node", os.path.join(TOP, "tests", "web", "dashboard.mjs")], env=env, text=True,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
@@ -90,6 +97,7 @@ def main():
         sizes = json.load(open(os.path.join(BUILD, "web", "sizes.json")))
         ok(sizes["initial"] <= 70 << 10 and sizes["css"] <= 15 << 10 and sizes["total"] <= 150 << 10, f"what is sent first is small {sizes}")
         sim.stop()
+    shutil.rmtree(os.path.dirname(notebook), ignore_errors=True)
     done()
 
 
