@@ -18,6 +18,9 @@ import { EventLine } from "../ui/event";
 import { ReactionList, undo } from "../ui/reaction";
 import { Tree } from "../ui/tree";
 
+// What other hosts with the same daemon are asked about; a login is not.
+const hasPeers = /^(new_|privilege)/;
+
 const iso = (v: number) => new Date(v).toISOString();
 const path = (a: Alert, verb: string) => `alerts/${encodeURIComponent(a.id)}/${verb}` as const;
 const after = () => changed("alerts", "status", "profile", "expectations");
@@ -90,7 +93,7 @@ function Body({ a, all, onClose }: { a: Alert; all: Alert[]; onClose: () => void
 
       <section><h3>{t.alerts.why}</h3>
         <Explanation list={a.explanation.filter((x, i, all) => all.findIndex((y) => y.feature === x.feature) === i)} />
-        <p class="peers"><strong>{t.alerts.peers(a.peers.seen ?? 0, a.peers.of ?? 0, plain(a.daemon?.name))}</strong></p>
+        {((a.peers.of ?? 0) > 0 || hasPeers.test(a.kind)) && <p class="peers"><strong>{t.alerts.peers(a.peers.seen ?? 0, a.peers.of ?? 0, plain(a.daemon?.name))}</strong></p>}
         {a.record?.clears && <p class="muted">{t.alerts.clears}: <Told text={inWords(a.record.clears)} />.</p>}
         {added.length > 0 && <details><summary>{t.alerts.later(added.length)}</summary><Explanation list={added} /></details>}
       </section>
