@@ -195,6 +195,21 @@ find_unfinished(struct ledger_entry *e, void *ctx)
 	return 0;
 }
 
+/* From now on by a clock that does not jump.  If the other one was set back meanwhile, also over a
+ * reboot, nothing lasts longer than it was ordered to. */
+static void
+set_end(struct ledger_entry *e)
+{
+	const struct reaction *reaction = reaction_find(e->kind);
+	uint64_t now_us = ds_clock_wall_us();
+	struct ds_order order;
+
+	if (e->until_us == 0 || reaction == NULL || ledger_order(e, &order) < 0)
+		return;
+	e->until_us = DS_MIN(e->until_us, life_until(reaction, &order));
+	e->until_boot_us = ds_clock_boot_us() + (e->until_us > now_us ? e->until_us - now_us : 0);
+}
+
 static bool
 takes_long(const struct ledger_entry *e)
 {
@@ -270,11 +285,13 @@ life_recover(const struct agent_config *config)
 		return;
 	}
 	(void)ledger_each(find_unfinished, &all);
-	for (size_t i = 0; i < all.len; i++)
+	for (size_t i = 0; i < all.len; i++) {
+		set_end(all.entries[i]);
 		if (takes_long(all.entries[i]))
 			memcpy(slow[slow_len++], all.entries[i]->id, DS_ORDER_ID_SIZE);
 		else
 			recover_one(config, all.entries[i]);
+	}
 	if (all.len > 0)
 		ds_log(INFO, "effects of orders found in the ledger", "count=%zu", all.len);
 	free(all.entries);

@@ -9,6 +9,7 @@ from harness import *
 
 isolate()
 need("nft", "nsenter")
+from clock import *
 from guard import log_text
 from orders import *
 
@@ -257,6 +258,40 @@ def check_daemon(g):
     ok(r["outcome"] == "nothing" and not rules(), f"a daemon that is not there needs no block: {r['text']}")
 
 
+def seconds_left():
+    """How long the kernel still blocks the other host."""
+    found = re.search(re.escape(THERE4) + r" timeout \S+ expires (?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", rules())
+    return found and sum(int(n or 0) * unit for n, unit in zip(found.groups(), (86400, 3600, 60, 1)))
+
+
+def check_clock(g):
+    """Lifetimes while the guard's clock jumps."""
+    clock = Clock(g.dir, "guard")
+    g.process.stop()
+    g.prefix = clock.prefix
+    g.start()
+    long = g.do("block_ip", address=THERE4, lifetime_ms=600000)
+    clock.set(YEAR)
+    pause(2.5)  # it looks once a second what is over
+    ok(not g.result(long["order"], 0, outcome="undone") and not reaches(), "a clock that jumps a year forward ends nothing")
+    clock.set(0)
+    short = g.do("block_ip", address=OTHER4, lifetime_ms=1500)
+    clock.set(-HOUR)
+    ok(short["outcome"] == "done" and g.result(short["order"], 60, outcome="undone") and reaches(source=OTHER4),
+       "one that jumps an hour back makes nothing last longer")
+    g.kill()
+    subprocess.run(["nft", "flush", "ruleset"], check=True)
+    g.start()
+    ok(wait(lambda: not reaches(seconds=0.2)) and 0 < seconds_left() <= 600, f"nor over a restart: {seconds_left()} s are left in the kernel")
+    g.kill()
+    clock.set(YEAR)
+    g.start()
+    ok(g.wait("RESULT", 60, ORDER=long["order"].hex(), RESULT=OUTCOMES.index("undone")) and wait(reaches), "one that is a year late at the guard's start lets everybody in")
+    g.process.stop()
+    g.prefix = []
+    g.start()
+
+
 def there_rules(p):
     return subprocess.run(["nsenter", "-t", str(p.pid), "-n", "nft", "list", "tables"], capture_output=True, text=True).stdout
 
@@ -363,7 +398,7 @@ resolver.flush()
 subprocess.run(["mount", "--bind", resolver.name, os.path.realpath("/etc/resolv.conf")], check=True)
 servers = [listen(80), listen(81)]
 with OrderGuard({"server.address": "198.51.100.7:7443", "reaction.never_block": "192.0.2.0/24"}) as g:
-    for check in (check_block, check_never, check_spare, check_keep, check_cut, check_port, check_daemon, check_network, check_without, check_isolate):
+    for check in (check_block, check_never, check_spare, check_keep, check_clock, check_cut, check_port, check_daemon, check_network, check_without, check_isolate):
         timed(check, g)
 for p in servers + [there]:
     p.kill()

@@ -387,6 +387,27 @@ leave_block_in(const char *network)
 	return o;
 }
 
+static void
+a_clock_that_was_set_back_over_a_restart_makes_no_effect_last_longer(void **state)
+{
+	struct ds_order o = order_of("freeze");
+	struct ledger_entry *e;
+
+	(void)state;
+	o.lifetime_ms = 60000;
+	assert_int_equal(take(&o), 0);
+	e = ledger_find(o.id);
+	e->until_us +=
+	    UINT64_C(3600) * DS_US_PER_S; /* as it looks when the clock is an hour back */
+	assert_int_equal(ledger_change(e, LEDGER_ACTIVE, NULL), 0);
+	restart();
+	e = ledger_find(o.id);
+	assert_int_equal(e->state, LEDGER_ACTIVE);
+	assert_true(e->until_us <= ds_clock_wall_us() + 60 * DS_US_PER_S);
+	assert_true(e->until_boot_us > ds_clock_boot_us() &&
+		    e->until_boot_us <= ds_clock_boot_us() + 60 * DS_US_PER_S);
+}
+
 /* As after a reboot: containers are started later than the agent. */
 static void
 a_block_in_the_network_of_a_container_waits_for_it_over_a_restart(void **state)
@@ -464,6 +485,7 @@ main(void)
 		T(a_freeze_is_undone_by_order_and_once),
 		T(an_order_signed_with_the_next_key_may_come_right_behind_it),
 		T(a_block_in_the_network_of_a_container_waits_for_it_over_a_restart),
+		T(a_clock_that_was_set_back_over_a_restart_makes_no_effect_last_longer),
 		T(containers_come_and_go_without_end_and_blocks_for_the_next_have_room),
 		T(what_was_begun_before_a_crash_is_finished),
 		T(but_not_when_the_order_has_expired_meanwhile),
