@@ -56,7 +56,8 @@ guard_reactions = agent/guard/reactions/reactions.h agent/guard/reactions/kill.c
 	agent/guard/reactions/blocks.c agent/guard/reactions/blocks.h agent/guard/reactions/group.c \
 	agent/guard/reactions/group.h agent/guard/reactions/reach.c agent/guard/reactions/reach.h agent/guard/reactions/never.c agent/guard/reactions/spared.c agent/guard/reactions/spared.h \
 	agent/guard/reactions/never.h agent/guard/reactions/network.c agent/guard/reactions/network.h \
-	agent/guard/reactions/sockets.c agent/guard/reactions/sockets.h agent/guard/reactions/nft.c \
+	agent/guard/reactions/sockets.c agent/guard/reactions/sockets.h \
+	agent/guard/reactions/inside.c agent/guard/reactions/inside.h agent/guard/reactions/nft.c \
 	agent/guard/reactions/nft.h agent/guard/reactions/nft_part.h agent/guard/reactions/nft_element.c agent/guard/reactions/nft_rules.c agent/guard/reactions/nft_isolate.c agent/guard/reactions/apart.c agent/guard/reactions/apart.h agent/guard/reactions/hold_daemon.c \
 	agent/guard/reactions/confirm.c agent/guard/reactions/confirm.h agent/guard/reactions/allow.c \
 	agent/guard/reactions/allow.h agent/guard/reactions/block_port.c agent/guard/reactions/isolate.c

@@ -16,7 +16,17 @@ CGROUP = f"ds-docker-{os.getpid()}.{os.path.basename(dir)[-8:]}"
 SOCKET = "/run/docker.sock"  # where everybody has it: /run is the test's own
 FAR, SHOP = "10.77.9.1", "10.77.9.2"
 SERVER = ('socket(S,2,1,0);setsockopt(S,1,2,pack("i",1));bind(S,pack("S n a4 x8",2,80,"\\0\\0\\0\\0")) or die;listen(S,99);'
+          'socket(H,2,1,0);bind(H,pack("S n a4 x8",2,81,"\\0\\0\\0\\0")) or die;listen(H,9);'
+          'if(!fork){accept(D,H);syswrite D,"hello";sleep 1000}'
           'while(accept(C,S)){syswrite C,"hello";close C}')
+HOLD = f"""import socket
+s = socket.create_connection(("{SHOP}", 81), timeout=60)
+print(s.recv(5), flush=True)
+try:
+    print(s.recv(5), flush=True)
+except ConnectionResetError:
+    print("cut", flush=True)
+"""
 CLIENT = f"""import socket, sys
 s = socket.create_connection(("{SHOP}", 80), timeout=float(sys.argv[1]))
 assert s.recv(5) == b"hello"
@@ -162,6 +172,16 @@ def check_blocks(pid):
     ok(undo(r) and reaches() and "daemonsec" not in rules(pid), "and opened again")
 
 
+def check_cut(pid):
+    """A connection that somebody holds into the container."""
+    peer = subprocess.Popen(["nsenter", "-t", str(far.pid), "-n", sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True)
+    held = peer.stdout.readline().strip()
+    r = apply("cut", "--address", FAR, "--daemon", "container:shop")
+    ok(held == "b'hello'" and r["status"] == "verified" and peer.stdout.readline().strip() == "cut" and reaches(5),
+       f"a connection in its own network is cut: {text(r)}")
+    peer.wait(10)
+
+
 def check_freeze(pid):
     r = apply("freeze", *who(pid), "--unit", "container:shop")
     stopped = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] == "T"
@@ -215,6 +235,7 @@ def check_reactions():
     known = wait(lambda: [d for d in site.all("daemons") if d["name"] == "container:shop" and d.get("pid") == pid], 30)
     ok(known and wait(reaches, 30), "a container with a network of its own serves another host")
     check_blocks(pid)
+    check_cut(pid)
     check_freeze(pid)
     check_kill(check_restart(pid))
 
@@ -266,7 +287,7 @@ try:
         skip_all("docker cannot run a container here: " + r.stderr.strip().splitlines()[-1])
     ok(made, "a container runs")
     with Site() as site:
-        agent = site.agent(monitor="container:*")
+        agent = site.agent(monitor="container:*", options={"reaction.ceiling": "kill,freeze,block_ip,block_port,restore_file,restart,cut"})
         host = site.all("hosts")[0]["id"]
         run("web")
         check()

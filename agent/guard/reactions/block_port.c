@@ -68,7 +68,7 @@ is_login_port(uint16_t port)
 {
 	struct listener l = { .port = port };
 
-	if (sockets_each(true, find_listener, &l) != 1)
+	if (sockets_each(SOCKETS_HERE, true, find_listener, &l) != 1)
 		return false;
 	return port == 22 || process_each(is_login, &l) == 1;
 }
@@ -97,7 +97,7 @@ check_port(struct reaction_call *call)
 	if (is_login_port(e.port) && !allow_lets_people_in(call))
 		return reaction_fail(call, -EPERM,
 		    "port %u is how people log in, and nobody could any more", e.port);
-	if (sockets_each(false, is_server_here, &l) == 1 && confirm_is_possible())
+	if (sockets_each(SOCKETS_HERE, false, is_server_here, &l) == 1 && confirm_is_possible())
 		return reaction_fail(call, -EPERM, "port %u has connections of this host", e.port);
 	return 0;
 }

@@ -2,10 +2,13 @@
 /*
  * cut - ends established TCP connections: with an address, at a local port, or of a process.
  *
- * What an order names together must be true together.  There is no way back: who was cut off
- * connects again.
+ * What an order names together must be true together.  In a container they are those of its own
+ * network.  There is no way back: who was cut off connects again.
  */
+#include "agent/guard/daemon.h"
 #include "agent/guard/evidence.h"
+#include "agent/guard/identity.h"
+#include "agent/guard/reactions/inside.h"
 #include "agent/guard/reactions/never.h"
 #include "agent/guard/reactions/reactions.h"
 #include "agent/guard/reactions/sockets.h"
@@ -14,12 +17,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CUT_MAX     4096u
 #define SOCKETS_MAX 1024u
 
 struct wanted {
 	struct reaction_call *call;
+	int place;              /* the network namespace, or SOCKETS_HERE */
 	struct network network; /* bits 0: any */
 	uint16_t port;          /* 0: any */
 	bool of_process;
@@ -35,8 +40,10 @@ want(struct reaction_call *call, struct wanted *ret)
 {
 	const struct ds_order *o = call->order;
 
-	*ret =
-	    (struct wanted){ .call = call, .port = (uint16_t)o->port, .of_process = o->pid != 0 };
+	*ret = (struct wanted){ .call = call,
+		.place = SOCKETS_HERE,
+		.port = (uint16_t)o->port,
+		.of_process = o->pid != 0 };
 	if (o->address[0] == '\0' && o->port == 0 && o->pid == 0)
 		return reaction_fail(call, -EINVAL, "the order says not which connections");
 	if (o->address[0] != '\0' && network_parse(o->address, &ret->network) < 0)
@@ -44,6 +51,24 @@ want(struct reaction_call *call, struct wanted *ret)
 	if (ret->of_process)
 		ret->inodes_len = sockets_of((pid_t)o->pid, ret->inodes, SOCKETS_MAX);
 	return 0;
+}
+
+/* Of the process, or of the daemon that the order is about. */
+static int
+place_of(const struct ds_order *o)
+{
+	const struct daemon *d = o->pid == 0 ? daemon_find(o->daemon) : NULL;
+	int fd = inside_open(d != NULL ? identity_pid(d->number) : (pid_t)o->pid);
+
+	return fd >= 0 ? fd : SOCKETS_HERE;
+}
+
+static void
+wanted_done(struct wanted *w)
+{
+	free(w->found);
+	if (w->place != SOCKETS_HERE)
+		(void)close(w->place);
 }
 
 static bool
@@ -77,10 +102,11 @@ find(struct reaction_call *call, struct wanted *w)
 
 	if (r < 0)
 		return r;
+	w->place = place_of(call->order);
 	w->found = calloc(CUT_MAX, sizeof(*w->found));
 	if (w->found == NULL)
 		return reaction_fail(call, -ENOMEM, "no memory");
-	r = sockets_each(false, take, w);
+	r = sockets_each(w->place, false, take, w);
 	for (size_t i = 0; i < w->len; i++) {
 		if (never_check(call, &w->found[i].remote) < 0)
 			w->spared = true;
@@ -88,6 +114,10 @@ find(struct reaction_call *call, struct wanted *w)
 			w->found[kept++] = w->found[i];
 	}
 	w->len = kept;
+	if (r == -EPERM && w->place != SOCKETS_HERE)
+		return reaction_fail(call, -EOPNOTSUPP,
+		    "the connections are in a network of its own, which the agent's unit does not let "
+		    "it enter (RestrictNamespaces=)");
 	return r < 0 ? reaction_fail(call, r, "sock_diag: %s", strerror(-r)) : (int)kept;
 }
 
@@ -103,7 +133,7 @@ check(struct reaction_call *call)
 			return r;
 	}
 	r = find(call, &w);
-	free(w.found);
+	wanted_done(&w);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (w.spared)
@@ -129,7 +159,7 @@ prepare(struct reaction_call *call)
 		ds_json_end(call->evidence);
 	}
 	ds_json_end(call->evidence);
-	free(w.found);
+	wanted_done(&w);
 	return r < 0 ? r : 0;
 }
 
@@ -138,23 +168,25 @@ apply(struct reaction_call *call)
 {
 	static struct wanted w;
 	int r = find(call, &w), failed = 0;
+	bool is_inside = w.place != SOCKETS_HERE;
 	size_t done = 0;
 
 	for (size_t i = 0; r > 0 && i < w.len; i++) {
-		int e = sockets_destroy(&w.found[i]);
+		int e = sockets_destroy(w.place, &w.found[i]);
 
 		if (e == 0)
 			done++;
 		else if (e != -ENOENT)
 			failed = e;
 	}
-	free(w.found);
+	wanted_done(&w);
 	if (r < 0)
 		return r;
 	if (failed < 0)
 		return reaction_fail(
 		    call, failed, "%zu connections were cut, not all: %s", done, strerror(-failed));
-	(void)reaction_fail(call, 0, "cut %zu connection%s", done, done == 1 ? "" : "s");
+	(void)reaction_fail(call, 0, "cut %zu connection%s%s", done, done == 1 ? "" : "s",
+	    is_inside ? " in a network of its own" : "");
 	return 0;
 }
 
@@ -167,7 +199,7 @@ read_back(struct reaction_call *call)
 
 	memcpy(why, call->why, sizeof(why));
 	r = find(call, &w);
-	free(w.found);
+	wanted_done(&w);
 	memcpy(call->why, why, sizeof(why));
 	return r < 0 ? r : r == 0;
 }

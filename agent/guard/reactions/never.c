@@ -224,7 +224,7 @@ static void
 add_connections(struct owners *o)
 {
 	qsort(o->inodes, o->len, sizeof(o->inodes[0]), by_number);
-	if (o->len > 0 && sockets_each(false, add_remote, o) < 0)
+	if (o->len > 0 && sockets_each(SOCKETS_HERE, false, add_remote, o) < 0)
 		overflow = true; /* not known: nothing is cut off */
 }
 
@@ -384,5 +384,5 @@ never_server_answers(uint32_t within_ms)
 	if (target_uplink() > 0)
 		o.len = sockets_of(target_uplink(), o.inodes, SOCKETS_MAX);
 	qsort(o.inodes, o.len, sizeof(o.inodes[0]), by_number);
-	return sockets_each(false, find_answer, &o) == 1;
+	return sockets_each(SOCKETS_HERE, false, find_answer, &o) == 1;
 }

@@ -8,11 +8,11 @@
  */
 #include "agent/guard/reactions/nft.h"
 #include "agent/guard/reactions/group.h"
+#include "agent/guard/reactions/inside.h"
 #include "agent/guard/reactions/nft_part.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
 #include <libnftnl/set.h>
@@ -35,11 +35,12 @@ static struct place here, elsewhere, *in = &here;
 static uint32_t next_seq = 1;
 
 static int
-open_socket(void)
+open_socket(void *ctx)
 {
 	struct timeval patience = { .tv_sec = 2 };
 	int size = 1 << 20;
 
+	(void)ctx; /* none is needed */
 	if (in->nl != NULL)
 		return 0;
 	in->nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
@@ -56,26 +57,6 @@ open_socket(void)
 		return r;
 	}
 	return 0;
-}
-
-/* A socket belongs to the network in which it is made. */
-static int
-open_socket_in(int network)
-{
-	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), r = own < 0 ? -errno : 0;
-
-	if (r == 0 && setns(network, CLONE_NEWNET) < 0)
-		r = -errno;
-	if (r < 0) {
-		if (own >= 0)
-			(void)close(own);
-		return r;
-	}
-	r = open_socket();
-	if (setns(own, CLONE_NEWNET) < 0)
-		abort(); /* never go on in the network of somebody else */
-	(void)close(own);
-	return r;
 }
 
 void
@@ -100,7 +81,8 @@ nft_enter(unsigned group)
 		return network;
 	elsewhere = (struct place){ 0 };
 	in = &elsewhere;
-	r = open_socket_in(network);
+	/* A socket belongs to the network in which it is made. */
+	r = inside_call(network, open_socket, NULL);
 	(void)close(network);
 	if (r < 0)
 		nft_leave();
@@ -193,7 +175,7 @@ nft_question(uint8_t *data, uint16_t type, uint16_t flags, uint8_t family)
 int
 nft_ask(struct nlmsghdr *header, mnl_cb_t call, void *ctx)
 {
-	int r = open_socket();
+	int r = open_socket(NULL);
 
 	if (r < 0)
 		return r;
@@ -216,7 +198,7 @@ int
 nft_batch_send(struct nft_batch *b)
 {
 	uint32_t last = b->seq - 1, before = 0;
-	int r = open_socket();
+	int r = open_socket(NULL);
 
 	if (r < 0)
 		return r;
@@ -325,7 +307,7 @@ nft_setup(void)
 
 	if (in->is_set_up)
 		return 0;
-	r = open_socket();
+	r = open_socket(NULL);
 	if (r == 0)
 		r = nft_is_there();
 	if (r == 0) {

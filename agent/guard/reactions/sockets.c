@@ -6,6 +6,7 @@
  */
 #include "agent/guard/reactions/sockets.h"
 #include "agent/guard/process.h"
+#include "agent/guard/reactions/inside.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -87,14 +88,23 @@ put_request(uint8_t *data, uint8_t family, uint16_t type, uint16_t flags,
 	return header;
 }
 
-/* Sends and reads all answers. */
 static int
-talk(const struct nlmsghdr *request, mnl_cb_t call, void *ctx)
+open_socket(void *ctx)
+{
+	struct mnl_socket **ret = ctx;
+
+	*ret = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+	return *ret == NULL ? -errno : 0;
+}
+
+/* Sends and reads all answers.  A socket belongs to the network in which it is made. */
+static int
+talk(int network, const struct nlmsghdr *request, mnl_cb_t call, void *ctx)
 {
 	static uint8_t data[ANSWER_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
 	struct timeval patience = { .tv_sec = 1 };
-	int r = nl == NULL ? -errno : 0;
+	struct mnl_socket *nl = NULL;
+	int r = network == SOCKETS_HERE ? open_socket(&nl) : inside_call(network, open_socket, &nl);
 	ssize_t n;
 
 	if (r < 0)
@@ -120,7 +130,8 @@ talk(const struct nlmsghdr *request, mnl_cb_t call, void *ctx)
 }
 
 int
-sockets_each(bool listening, int (*call)(const struct connection *c, void *ctx), void *ctx)
+sockets_each(
+    int network, bool listening, int (*call)(const struct connection *c, void *ctx), void *ctx)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	struct inet_diag_req_v2 request = { .idiag_states =
@@ -131,7 +142,8 @@ sockets_each(bool listening, int (*call)(const struct connection *c, void *ctx),
 	int r;
 
 	for (size_t i = 0; i < DS_LEN(families) && w.result == 0; i++) {
-		r = talk(put_request(data, families[i], SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request),
+		r = talk(network,
+		    put_request(data, families[i], SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request),
 		    on_message, &w);
 		if (r < 0 && r != -ENOENT) /* no IPv6 here */
 			return r;
@@ -148,13 +160,13 @@ ignore_message(const struct nlmsghdr *header, void *ctx)
 }
 
 int
-sockets_destroy(const struct connection *c)
+sockets_destroy(int network, const struct connection *c)
 {
 	struct inet_diag_req_v2 request = { .id = c->id };
 	uint8_t data[256] __attribute__((aligned(NLMSG_ALIGNTO)));
 
-	return talk(
-	    put_request(data, c->family, SOCK_DESTROY, NLM_F_ACK, &request), ignore_message, NULL);
+	return talk(network, put_request(data, c->family, SOCK_DESTROY, NLM_F_ACK, &request),
+	    ignore_message, NULL);
 }
 
 size_t
