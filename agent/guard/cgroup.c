@@ -220,6 +220,24 @@ unit_parse(struct part p, struct cgroup_name *ret)
 		ret->kind = CGROUP_USER_UNIT;
 }
 
+/* user-UID.slice. */
+static void
+slice_take(struct part p, uint32_t *uid)
+{
+	struct part digits;
+	uint32_t n = 0;
+
+	if (!part_begins(p, "user-") || !part_ends(p, ".slice") || p.len > 5 + 10 + 6)
+		return;
+	digits = part_cut(p, strlen("user-"), strlen(".slice"));
+	for (size_t i = 0; i < digits.len; i++) {
+		if (!isdigit((unsigned char)digits.ptr[i]))
+			return;
+		n = n * 10 + (uint32_t)(digits.ptr[i] - '0');
+	}
+	*uid = n;
+}
+
 static bool
 is_systemd_root(struct part p)
 {
@@ -279,19 +297,21 @@ cgroup_parse(const char *path, struct cgroup_name *ret)
 	const char *at = path;
 	struct part before = { "", 0 }, id;
 	bool found = false;
+	uint32_t uid = 0;
 
 	*ret = (struct cgroup_name){ 0 };
 	if (path[0] != '/' || strncmp(path, "/..", 3) == 0)
 		return;
 	for (struct part p = next_part(&at); p.len > 0; before = p, p = next_part(&at)) {
 		if (container_id(p, &id)) {
-			*ret = (struct cgroup_name){ .kind = CGROUP_CONTAINER };
+			*ret = (struct cgroup_name){ .kind = CGROUP_CONTAINER, .uid = uid };
 			(void)part_copy(id, ret->container, sizeof(ret->container)); /* 64 */
 			found = true;
 		} else if (!found &&
 			   (container_named(p, before, ret) || foreign_root(path, p, ret))) {
 			found = true;
 		} else if (!found) {
+			slice_take(p, &uid);
 			unit_parse(p, ret);
 			other_parse(p, ret);
 		}

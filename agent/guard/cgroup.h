@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum cgroup_kind {
 	CGROUP_NONE,      /* says nothing */
@@ -27,6 +28,7 @@ struct cgroup_name {
 	char unit[256];
 	char instance[128];
 	char container[80];
+	uint32_t uid;  /* of a container below somebody's slice, who made it; else 0 */
 	char leaf[80]; /* the last part, when it names nothing by itself: perhaps the id that
 			  somebody chose for a container */
 };

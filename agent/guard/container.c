@@ -227,24 +227,22 @@ find_cri(const char *root, const char *id, struct container_info *ret)
 
 /* ---- podman and CRI-O, which keep things together */
 
-/* graphroot = "/elsewhere", in TOML. */
+#define DIR_SIZE 256u
+
+/* graphroot = "/elsewhere", in TOML; without, dir stays what it is. */
 static void
-storage_dir(const char *root, char *ret, size_t size)
+storage_dir(const char *conf, char dir[DIR_SIZE])
 {
-	char path[PATH_SIZE], dir[256] = "/var/lib/containers/storage";
 	const char *line, *quote, *end;
 	size_t len;
-	char *text;
+	char *text = read_config(conf, &len);
 
-	(void)snprintf(path, sizeof(path), "%s/etc/containers/storage.conf", root);
-	text = read_config(path, &len);
 	line = text != NULL ? memmem(text, len, "\ngraphroot", 10) : NULL;
 	quote = line != NULL ? memchr(line, '"', len - (size_t)(line - text)) : NULL;
 	end = quote != NULL ? memchr(quote + 1, '"', len - (size_t)(quote + 1 - text)) : NULL;
-	if (end != NULL && quote[1] == '/' && (size_t)(end - quote) <= sizeof(dir))
-		(void)snprintf(dir, sizeof(dir), "%.*s", (int)(end - quote - 1), quote + 1);
+	if (end != NULL && quote[1] == '/' && (size_t)(end - quote) <= DIR_SIZE)
+		(void)snprintf(dir, DIR_SIZE, "%.*s", (int)(end - quote - 1), quote + 1);
 	free(text);
-	(void)snprintf(ret, size, "%s%s", root, dir);
 }
 
 /* An entry of the list; name and image are in a JSON text inside the JSON text. */
@@ -277,22 +275,48 @@ take_listed(const char *path, const char *id, struct container_info *ret)
 
 /* What is started with --rm is in a list of its own. */
 static int
-find_podman(const char *root, const char *id, struct container_info *ret)
+find_listed(const char *dir, const char *run, const char *id, struct container_info *ret)
 {
 	static const char *const drivers[] = { "overlay", "vfs", "btrfs" };
 	static const char *const lists[] = { "containers.json", "volatile-containers.json" };
-	char dir[PATH_SIZE - 128], path[PATH_SIZE];
+	char path[PATH_SIZE];
 	int r = -ENOENT;
 
-	storage_dir(root, dir, sizeof(dir));
 	for (size_t i = 0; i < DS_LEN(drivers) * DS_LEN(lists) && r < 0; i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s-containers/%s", dir,
 		    drivers[i / DS_LEN(lists)], lists[i % DS_LEN(lists)]);
 		r = take_listed(path, id, ret);
 	}
-	(void)snprintf(path, sizeof(path),
-	    "%s/run/containers/storage/overlay-containers/volatile-containers.json", root);
+	(void)snprintf(path, sizeof(path), "%s/overlay-containers/volatile-containers.json", run);
 	return r < 0 ? take_listed(path, id, ret) : r;
+}
+
+static int
+find_podman(const char *root, const char *id, struct container_info *ret)
+{
+	char path[PATH_SIZE - 128], run[PATH_SIZE - 128],
+	    dir[DIR_SIZE] = "/var/lib/containers/storage";
+
+	(void)snprintf(path, sizeof(path), "%s/etc/containers/storage.conf", root);
+	storage_dir(path, dir);
+	(void)snprintf(path, sizeof(path), "%s%s", root, dir);
+	(void)snprintf(run, sizeof(run), "%s/run/containers/storage", root);
+	return find_listed(path, run, id, ret);
+}
+
+int
+container_find_of_user(const char *home, uint32_t uid, const char *id, struct container_info *ret)
+{
+	char conf[PATH_SIZE], run[64], dir[DIR_SIZE];
+
+	*ret = (struct container_info){ .uid = uid };
+	if ((size_t)snprintf(dir, sizeof(dir), "%s/.local/share/containers/storage", home) >=
+	    sizeof(dir))
+		return -ENOENT;
+	(void)snprintf(conf, sizeof(conf), "%s/.config/containers/storage.conf", home);
+	storage_dir(conf, dir);
+	(void)snprintf(run, sizeof(run), "/run/user/%u/containers", uid);
+	return find_listed(dir, run, id, ret);
 }
 
 static int

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum container_engine {
 	CONTAINER_OTHER,
@@ -26,6 +27,7 @@ struct container_info {
 	enum container_engine engine;
 	char name[128];  /* "" when not known */
 	char image[256]; /* with its digest, where the engine tells: shop:3@sha256:... */
+	uint32_t uid;    /* whose it is; 0: root's */
 };
 
 /* root: "" or another root directory, for tests.  The id is one of 64 hexadecimal digits.  0 or
@@ -35,6 +37,10 @@ DS_MUST_CHECK int container_find(const char *root, const char *id, struct contai
  * control group of any name, so the runtime has to say that this one is its container's. */
 DS_MUST_CHECK int container_find_named(
     const char *root, const char *id, const char *cgroup, struct container_info *ret);
+/* The same of the podman of a user: read as that user, and by a process that may wait, for the
+ * files and what they lie on are his. */
+DS_MUST_CHECK int container_find_of_user(
+    const char *home, uint32_t uid, const char *id, struct container_info *ret);
 /* Whether docker starts the container anew when it ends. */
 bool container_comes_back(const char *root, const char *id);
 /* Name, image and digest out of Docker's own description of a container: the image's name is in

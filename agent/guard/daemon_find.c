@@ -11,6 +11,7 @@
 #include "agent/guard/engine.h"
 #include "agent/guard/process.h"
 #include "agent/guard/program.h"
+#include "agent/guard/user.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,35 +70,55 @@ make_unit(enum daemon_role role, const char *name, const struct cgroup_name *fro
 	return d;
 }
 
+/* Before the name and the image of a user's container, which are what he says: no engine of root
+ * lets anything begin so, and nobody takes over the profile of another's. */
+static void
+owner_prefix(uint32_t uid, char ret[40])
+{
+	const char *name = uid != 0 ? user_name(uid) : NULL;
+
+	ret[0] = '\0';
+	if (name != NULL)
+		(void)snprintf(ret, 40, "~%s/", name);
+	else if (uid != 0)
+		(void)snprintf(ret, 40, "~%u/", uid);
+}
+
 static const struct daemon *
 make_container(const char *id, const struct container_info *info)
 {
-	char name[sizeof(info->name) + 16];
+	char name[sizeof(info->name) + 64], owner[40];
 	struct daemon *d;
 	bool is_new;
 
+	owner_prefix(info->uid, owner);
 	if (info->name[0] != '\0')
-		(void)snprintf(name, sizeof(name), "container:%s", info->name);
+		(void)snprintf(name, sizeof(name), "container:%s%s", owner, info->name);
 	else
-		(void)snprintf(name, sizeof(name), "container:%.12s", id);
+		(void)snprintf(name, sizeof(name), "container:%s%.12s", owner, id);
 	d = daemon_make(DAEMON_CONTAINER, name, &is_new);
 	if (d == NULL || (!is_new && strcmp(d->container, id) == 0))
 		return d;
 	(void)snprintf(d->container, sizeof(d->container), "%s", id);
-	memcpy(d->image, info->image, sizeof(d->image));
+	if (info->image[0] != '\0')
+		(void)snprintf(d->image, sizeof(d->image), "%s%s", owner, info->image);
+	else
+		d->image[0] = '\0';
 	memcpy(d->container_name, info->name, sizeof(d->container_name));
+	d->owner = info->uid;
 	daemon_decide_watched(d);
 	return d;
 }
 
-/* Containers that were looked up already: their files are read once. */
+/* Containers that were looked up already: their files are read once.  A user may call a control
+ * group of his as one of root's containers is called. */
 static const struct daemon *
-known_container(const char *id)
+known_container(const char *id, uint32_t uid)
 {
 	for (uint32_t i = daemon_count(); i >= 1; i--) {
 		const struct daemon *d = daemon_get(i);
 
-		if (d->role == DAEMON_CONTAINER && strcmp(d->container, id) == 0)
+		if (d->role == DAEMON_CONTAINER && d->owner == uid && strcmp(d->container, id) == 0)
 			return d;
 	}
 	return NULL;
@@ -106,22 +127,22 @@ known_container(const char *id)
 static const struct daemon *
 container_of(const struct cgroup_name *from)
 {
-	const struct daemon *d = known_container(from->container);
-	struct container_info info = { 0 };
+	const struct daemon *d = known_container(from->container, from->uid);
+	struct container_info info = { .uid = from->uid };
 
 	if (d != NULL)
 		return d;
 	if (from->container_named)
 		container_set_name(&info, from->container);
-	else if (container_find("", from->container, &info) < 0)
-		engine_ask(from->container);
+	else if (from->uid != 0 || container_find("", from->container, &info) < 0)
+		engine_ask(from->container, from->uid);
 	return make_container(from->container, &info);
 }
 
 uint32_t
 daemon_name_container(const char *id, const struct container_info *info)
 {
-	const struct daemon *old = known_container(id), *d;
+	const struct daemon *old = known_container(id, info->uid), *d;
 
 	if (old == NULL || old->container_name[0] != '\0' || info->name[0] == '\0')
 		return 0;
@@ -141,7 +162,7 @@ chosen_container(const char *path, const char *id)
 
 	if (id[0] == '\0' || container_find_named("", id, path, &info) < 0)
 		return NULL;
-	d = known_container(id);
+	d = known_container(id, 0);
 	return d != NULL ? d : make_container(id, &info);
 }
 

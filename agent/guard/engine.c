@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * engine - asks container engines by their socket for what their files did not tell.
+ * engine - asks container engines, and users' files, for what root's files did not tell.
  *
- * Called by daemon_find and modules on the guard's only thread.  Owns what is still to be asked,
- * one child, and the pipe by which it answers.
+ * Called by daemon_find and watched on the guard's only thread.  Owns what is still to be asked,
+ * one child, and the pipe by which it answers; and children that do not end at once: what a user's
+ * files lie on may keep them (FUSE, NFS).
  */
 #include "agent/guard/engine.h"
 
+#include "agent/guard/user.h"
 #include "lib/clock.h"
 #include "lib/fds.h"
 #include "lib/log.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -32,6 +35,12 @@
 #define PATIENCE_S  2
 #define NOBODY      65534u
 #define ANSWER_FD   3 /* of the child */
+#define STUCK_MAX   4u
+
+struct question {
+	char id[80];
+	uint32_t uid;
+};
 
 struct answer {
 	int32_t result;
@@ -40,11 +49,15 @@ struct answer {
 
 static char sockets[SOCKETS_MAX][sizeof(((struct sockaddr_un *)0)->sun_path)];
 static size_t sockets_len;
-static char queue[QUEUE_MAX][80]; /* the first one is in the child, if there is one */
+static struct question queue[QUEUE_MAX]; /* the first one is in the child, if there is one */
 static size_t queue_len;
 static pid_t child;
 static int fd = -1;
 static uint64_t due_ms;
+static struct {
+	pid_t pid; /* 0: free */
+	uint32_t uid;
+} stuck[STUCK_MAX];
 
 void
 engine_configure(const struct ds_conf_list *list)
@@ -56,16 +69,52 @@ engine_configure(const struct ds_conf_list *list)
 			    sockets[sockets_len++], sizeof(sockets[0]), "%s", list->items[i]);
 }
 
+static bool
+has_ended(pid_t pid)
+{
+	return waitpid(pid, NULL, WNOHANG) != 0;
+}
+
+/* Whether another child may be begun for somebody: one that is kept by his files is enough, and
+ * there is always room to put this one down. */
+static bool
+may_begin(uint32_t uid)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < STUCK_MAX; i++) {
+		if (stuck[i].pid != 0 && has_ended(stuck[i].pid))
+			stuck[i].pid = 0;
+		if (stuck[i].pid != 0 && stuck[i].uid == uid)
+			return false;
+		kept += stuck[i].pid != 0;
+	}
+	return kept < STUCK_MAX;
+}
+
+/* The child may be where not even this signal ends it at once. */
+static void
+put_down(pid_t pid, uint32_t uid)
+{
+	(void)kill(pid, SIGKILL);
+	if (has_ended(pid))
+		return;
+	for (size_t i = 0; i < STUCK_MAX; i++)
+		if (stuck[i].pid == 0) {
+			stuck[i].pid = pid;
+			stuck[i].uid = uid;
+			return;
+		}
+}
+
 static void
 stop(void)
 {
 	if (fd >= 0)
 		(void)close(fd);
 	fd = -1;
-	if (child > 0) {
-		(void)kill(child, SIGKILL);
-		(void)waitpid(child, NULL, 0);
-	}
+	if (child > 0)
+		put_down(child, queue[0].uid);
 	child = 0;
 }
 
@@ -77,15 +126,16 @@ engine_done(void)
 }
 
 void
-engine_ask(const char *id)
+engine_ask(const char *id, uint32_t uid)
 {
-	if (sockets_len == 0 || queue_len == QUEUE_MAX || strlen(id) >= sizeof(queue[0]) ||
-	    strspn(id, "0123456789abcdef") != strlen(id))
+	if ((uid == 0 && sockets_len == 0) || queue_len == QUEUE_MAX ||
+	    strlen(id) >= sizeof(queue[0].id) || strspn(id, "0123456789abcdef") != strlen(id))
 		return;
 	for (size_t i = 0; i < queue_len; i++)
-		if (strcmp(queue[i], id) == 0)
+		if (queue[i].uid == uid && strcmp(queue[i].id, id) == 0)
 			return;
-	(void)snprintf(queue[queue_len++], sizeof(queue[0]), "%s", id);
+	queue[queue_len] = (struct question){ .uid = uid };
+	memcpy(queue[queue_len++].id, id, strlen(id));
 }
 
 int
@@ -137,13 +187,14 @@ close_others(int out)
 	return ds_fds_close_from(ANSWER_FD + 1);
 }
 
-/* What comes from now on is read by nobody.  Another user also lives on without its parent. */
+/* What comes from now on is read with nothing of root; nor does the user see into us.  Another
+ * user also lives on without its parent. */
 static int
-drop(void)
+become(uid_t uid, gid_t gid)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
-	    setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+	    setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return -errno;
 	return 0;
 }
@@ -166,23 +217,46 @@ talk(int s, const char *id, struct container_info *ret)
 }
 
 /* Connected as root, all of them, then read as nobody. */
+static void
+ask_sockets(const char *id, struct answer *ret)
+{
+	int s[SOCKETS_MAX];
+
+	for (size_t i = 0; i < sockets_len; i++)
+		s[i] = open_socket(sockets[i]);
+	if (become(NOBODY, NOBODY) < 0)
+		_exit(1);
+	for (size_t i = 0; i < sockets_len && ret->result != 0; i++)
+		if (s[i] >= 0)
+			ret->result = talk(s[i], id, &ret->info);
+}
+
+static void
+ask_user(const struct question *q, struct answer *ret)
+{
+	char home[256];
+	gid_t gid;
+
+	if (user_home(q->uid, &gid, home, sizeof(home)) < 0 || become(q->uid, gid) < 0)
+		_exit(1);
+	ret->result = container_find_of_user(home, q->uid, q->id, &ret->info);
+}
+
 static _Noreturn void
-run(const char *id, int out, pid_t guard)
+run(const struct question *q, int out, pid_t guard)
 {
 	struct answer answer = { .result = -ENOENT };
-	int s[SOCKETS_MAX];
 
 	(void)prctl(PR_SET_NAME, "daemonsec-ask");
 	(void)alarm(CHILD_MS / 1000);
 	if (close_others(out) < 0)
 		_exit(1);
-	for (size_t i = 0; i < sockets_len; i++)
-		s[i] = open_socket(sockets[i]);
-	if (drop() < 0 || getppid() != guard)
+	if (q->uid == 0)
+		ask_sockets(q->id, &answer);
+	else
+		ask_user(q, &answer);
+	if (getppid() != guard)
 		_exit(1);
-	for (size_t i = 0; i < sockets_len && answer.result != 0; i++)
-		if (s[i] >= 0)
-			answer.result = talk(s[i], id, &answer.info);
 	_exit(write(ANSWER_FD, &answer, sizeof(answer)) != (ssize_t)sizeof(answer));
 }
 
@@ -198,7 +272,7 @@ start(void)
 		return;
 	child = fork();
 	if (child == 0)
-		run(queue[0], pair[1], guard);
+		run(&queue[0], pair[1], guard);
 	(void)close(pair[1]);
 	fd = pair[0];
 	due_ms = ds_clock_monotonic_ms() + CHILD_MS;
@@ -209,11 +283,24 @@ start(void)
 }
 
 static void
-leave(char ret_id[80])
+leave(struct question *ret)
 {
-	memcpy(ret_id, queue[0], sizeof(queue[0]));
+	*ret = queue[0];
 	queue_len--;
 	memmove(queue, queue + 1, queue_len * sizeof(queue[0]));
+}
+
+/* A name as engines take them; more may stand in a user's file. */
+static bool
+is_plain(const struct container_info *info)
+{
+	for (const char *c = info->name; *c != '\0'; c++)
+		if (!isalnum((unsigned char)*c) && strchr("_.-", *c) == NULL)
+			return false;
+	for (const char *c = info->image; *c != '\0'; c++)
+		if (!isgraph((unsigned char)*c))
+			return false;
+	return info->name[0] != '\0';
 }
 
 bool
@@ -221,19 +308,24 @@ engine_tick(char ret_id[80], struct container_info *ret)
 {
 	static struct ds_log_rate rate;
 	struct answer answer = { .result = -ETIME };
+	struct question q;
 	ssize_t n;
 
 	if (queue_len == 0)
 		return false;
 	if (fd < 0) {
-		start();
+		if (may_begin(queue[0].uid))
+			start();
+		else if (queue[0].uid != 0)
+			leave(&q); /* it keeps its id */
 		return false;
 	}
 	n = read(fd, &answer, sizeof(answer));
 	if (n < 0 && errno == EAGAIN && ds_clock_monotonic_ms() < due_ms)
 		return false;
 	stop();
-	leave(ret_id);
+	leave(&q);
+	memcpy(ret_id, q.id, sizeof(q.id));
 	if (n != (ssize_t)sizeof(answer) || answer.result != 0) {
 		if (ds_log_pass(&rate, 1))
 			ds_log(WARN, "no engine said what a container is, going on by its id",
@@ -243,6 +335,7 @@ engine_tick(char ret_id[80], struct container_info *ret)
 	}
 	answer.info.name[sizeof(answer.info.name) - 1] = '\0';
 	answer.info.image[sizeof(answer.info.image) - 1] = '\0';
+	answer.info.uid = q.uid;
 	*ret = answer.info;
-	return true;
+	return q.uid == 0 || is_plain(ret);
 }

@@ -60,6 +60,8 @@ engine_of(const struct service *s)
 	struct container_info info;
 	char cgroup[PROCESS_PATH_MAX];
 
+	if (s->owner != 0)
+		return CONTAINER_OTHER; /* whatever id he gave it */
 	if (container_find("", s->container, &info) == 0 ||
 	    (process_cgroup(s->pid, cgroup, sizeof(cgroup)) == 0 &&
 		container_find_named("", s->container, cgroup, &info) == 0))

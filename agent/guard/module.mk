@@ -14,6 +14,7 @@ agent_guard_libattrib_a_SOURCES = agent/guard/daemon.h agent/guard/daemon.c agen
 	agent/guard/daemon_table.h agent/guard/cgroup.c agent/guard/cgroup.h agent/guard/program.c agent/guard/program.h \
 	agent/guard/process.c agent/guard/process.h agent/guard/container.c agent/guard/container.h \
 	agent/guard/container_json.c agent/guard/container_json.h agent/guard/engine.c agent/guard/engine.h \
+	agent/guard/user.c agent/guard/user.h \
 	agent/guard/identity.c agent/guard/identity.h agent/guard/hash.c agent/guard/hash.h \
 	agent/guard/package.c agent/guard/package.h agent/guard/package_part.h agent/guard/package_dpkg.c \
 	agent/guard/package_rpm.c agent/guard/resource.c agent/guard/resource.h agent/guard/resource_read.c \
@@ -87,7 +88,7 @@ agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard
 	agent/guard/reaction.c agent/guard/reaction.h agent/guard/target.c agent/guard/target.h \
 	agent/guard/evidence.c agent/guard/evidence.h $(guard_reactions) $(guard_services) \
 	agent/guard/evidence.c agent/guard/evidence.h $(guard_reactions) $(guard_hold) \
-	agent/guard/integrity_start.c agent/guard/user.c agent/guard/user.h agent/guard/sensor.h agent/guard/sensors/sample.h \
+	agent/guard/integrity_start.c agent/guard/sensor.h agent/guard/sensors/sample.h \
 	agent/guard/probe.c agent/guard/probe.h agent/guard/probe_maps.c agent/guard/probe_object.h \
 	agent/guard/probe_point.c agent/guard/probe_point.h agent/guard/secret_file.c agent/guard/secret_file.h
 nodist_agent_guard_libguard_a_SOURCES = agent/guard/sensors/sensors.skel.h

@@ -220,6 +220,7 @@ fill(const struct daemon *d, pid_t pid, const struct process_stat *st, struct se
 		return -ESRCH;
 	(void)snprintf(ret->name, sizeof(ret->name), "%s", d->name);
 	(void)snprintf(ret->container, sizeof(ret->container), "%s", d->container);
+	ret->owner = d->owner;
 	if (ret->container[0] == '\0' && runs_systemd() && strncmp(d->name, "user/", 5) != 0)
 		(void)snprintf(ret->unit, sizeof(ret->unit), "%s", d->unit);
 	service_clean_args(&ret->args, ret->exe);

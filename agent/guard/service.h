@@ -18,6 +18,7 @@ struct service {
 	char name[256];     /* the daemon's */
 	char unit[256];     /* "" when systemd does not run it */
 	char container[80]; /* "" when it is none; its files and ports are not this host's */
+	uint32_t owner;     /* of the container: the uid of who made it; 0: root */
 	pid_t pid;          /* of the main process */
 	uint64_t start_ticks;
 	uint32_t uid, gid;

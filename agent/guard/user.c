@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <pwd.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -62,21 +61,41 @@ user_name(uint32_t uid)
 	return NULL;
 }
 
+/* By name, or without one by uid; NULL.  Valid until the next call. */
+static const struct passwd *
+entry_of(const char *name, uint32_t uid)
+{
+	FILE *f = fopen("/etc/passwd", "re");
+	const struct passwd *pw = NULL;
+
+	while (f != NULL && (pw = fgetpwent(f)) != NULL)
+		if (name != NULL ? strcmp(pw->pw_name, name) == 0 : pw->pw_uid == uid)
+			break;
+	if (f != NULL)
+		fclose(f);
+	return pw;
+}
+
+int
+user_home(uint32_t uid, gid_t *ret_gid, char *ret, size_t size)
+{
+	const struct passwd *pw = entry_of(NULL, uid);
+
+	if (pw == NULL || pw->pw_dir[0] != '/' || strlen(pw->pw_dir) >= size)
+		return -ENOENT;
+	*ret_gid = pw->pw_gid;
+	memcpy(ret, pw->pw_dir, strlen(pw->pw_dir) + 1);
+	return 0;
+}
+
 int
 user_find(const char *name, uid_t *ret_uid, gid_t *ret_gid)
 {
-	FILE *f = fopen("/etc/passwd", "re");
-	const struct passwd *pw;
-	int r = -ENOENT;
+	const struct passwd *pw = entry_of(name, 0);
 
-	while (f != NULL && r < 0 && (pw = fgetpwent(f)) != NULL) {
-		if (strcmp(pw->pw_name, name) != 0)
-			continue;
-		*ret_uid = pw->pw_uid;
-		*ret_gid = pw->pw_gid;
-		r = 0;
-	}
-	if (f != NULL)
-		fclose(f);
-	return r;
+	if (pw == NULL)
+		return -ENOENT;
+	*ret_uid = pw->pw_uid;
+	*ret_gid = pw->pw_gid;
+	return 0;
 }

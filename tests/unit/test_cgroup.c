@@ -241,6 +241,31 @@ the_last_part_may_be_a_name_that_somebody_chose(void **state)
 }
 
 static void
+a_container_below_somebodys_slice_is_his(void **state)
+{
+	static const struct {
+		const char *path;
+		uint32_t uid;
+	} rows[] = {
+		{ "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" ID ".scope",
+		    1000 },
+		{ "/user.slice/user-1000.slice/session-3.scope/docker-" ID ".scope", 1000 },
+		{ "/user.slice/user-0.slice/session-3.scope/docker/" ID, 0 },
+		{ "/system.slice/docker-" ID ".scope", 0 }, { "/user.slice/user-x.slice/" ID, 0 },
+		{ "/docker/" ID2 "/user.slice/user-7.slice/" ID, 0 }, /* of its own accounts */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < DS_LEN(rows); i++) {
+		struct cgroup_name name;
+
+		cgroup_parse(rows[i].path, &name);
+		assert_string_equal(name.container, ID);
+		assert_int_equal(name.uid, rows[i].uid);
+	}
+}
+
+static void
 paths_are_taken_below_the_guards_own_root(void **state)
 {
 	(void)state;
@@ -264,6 +289,7 @@ main(void)
 		cmocka_unit_test(the_hierarchy_that_names_units_is_chosen),
 		cmocka_unit_test(containers_are_found_in_every_layout),
 		cmocka_unit_test(the_last_part_may_be_a_name_that_somebody_chose),
+		cmocka_unit_test(a_container_below_somebodys_slice_is_his),
 		cmocka_unit_test(paths_are_taken_below_the_guards_own_root),
 	};
 

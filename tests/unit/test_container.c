@@ -140,6 +140,25 @@ podman_has_another_list_of_what_goes_with_its_end(void **state)
 }
 
 static void
+podman_of_a_user_has_its_lists_in_his_home(void **state)
+{
+	struct container_info info;
+	char home[300];
+
+	(void)state;
+	(void)snprintf(home, sizeof(home), "%s/home/u", root);
+	assert_int_equal(container_find_of_user(home, 1000, ID2, &info), -ENOENT);
+	make_file("/home/u/.local/share/containers/storage/overlay-containers/containers.json",
+	    PODMAN("mine", "localhost/a:1"));
+	assert_int_equal(container_find_of_user(home, 1000, ID2, &info), 0);
+	assert_string_equal(info.name, "mine");
+	assert_string_equal(info.image, "localhost/a:1@sha256:" ID);
+	assert_int_equal(info.uid, 1000);
+	/* Root's engines know nothing of it. */
+	assert_int_equal(container_find(root, ID2, &info), -ENOENT);
+}
+
+static void
 containerd_has_namespaces(void **state)
 {
 	(void)state;
@@ -308,7 +327,7 @@ who_asks_an_engine_has_nothing_of_the_guard(void **state)
 	assert_int_equal(pipe(own), 0);
 	list.items = &path;
 	engine_configure(&list);
-	engine_ask(ID);
+	engine_ask(ID, 0);
 	for (unsigned i = 0; i < 6000 && !answered; i++) {
 		answered = engine_tick(id, &info);
 		(void)poll(NULL, 0, 5);
@@ -330,6 +349,7 @@ main(void)
 		cmocka_unit_test(a_restart_policy_says_whether_it_comes_back),
 		cmocka_unit_test(podman_has_lists),
 		cmocka_unit_test(podman_has_another_list_of_what_goes_with_its_end),
+		cmocka_unit_test(podman_of_a_user_has_its_lists_in_his_home),
 		cmocka_unit_test(containerd_has_namespaces),
 		cmocka_unit_test(crio_is_told_from_podman),
 		cmocka_unit_test(a_name_that_somebody_chose_is_believed_when_the_runtime_says_so),

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "agent/guard/container.h"
 #include "agent/guard/daemon.h"
 #include "agent/guard/emit.h"
 #include "agent/guard/process.h"
@@ -250,6 +251,30 @@ only_what_is_configured_is_watched(void **state)
 	assert_true(daemon_find("nginx.service")->watched);
 }
 
+#define CONTAINER "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void
+a_users_container_is_never_anothers(void **state)
+{
+	static const char roots[] = "/machine.slice/libpod-" CONTAINER ".scope",
+			  his[] = "/user.slice/user-4000000001.slice/user@4000000001.service/"
+				  "user.slice/libpod-" CONTAINER ".scope";
+	const struct container_info info = { .name = "web", .image = "shop:3", .uid = 4000000001u };
+	const struct daemon *web, *d;
+
+	(void)state;
+	start(NULL, 0);
+	web = daemon_of_cgroup(roots);
+	assert_string_equal(web->name, "container:0123456789ab");
+	d = daemon_of_cgroup(his); /* of the same id */
+	assert_string_equal(d->name, "container:~4000000001/0123456789ab");
+	assert_int_equal(daemon_name_container(CONTAINER, &info), d->number);
+	d = daemon_of_cgroup(his);
+	assert_string_equal(d->name, "container:~4000000001/web");
+	assert_string_equal(d->image, "~4000000001/shop:3");
+	assert_ptr_equal(daemon_of_cgroup(roots), web);
+}
+
 static void
 what_only_mounts_is_no_daemon(void **state)
 {
@@ -348,6 +373,8 @@ main(void)
 		    a_nested_guard_takes_paths_below_its_own_root, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    only_what_is_configured_is_watched, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    a_users_container_is_never_anothers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_only_mounts_is_no_daemon, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    names_prove_nothing_where_anybody_can_write, set_up, tear_down),
