@@ -18,6 +18,7 @@
 
 struct import {
 	const char *dir;
+	const char *more;                /* our additions to its filters */
 	struct ds_buf out, value, regex; /* the file of filters; scratch */
 	char never[4000];                /* ignoreip, with commas */
 	unsigned filters, taken, left;
@@ -284,7 +285,7 @@ put_filter(struct import *m, const char *spec, const struct jail_says *jail, jso
 
 	snprintf(name, sizeof(name), "%.*s", (int)DS_MIN(len, (size_t)60), spec);
 	snprintf(dir, sizeof(dir), "%s/filter.d", m->dir);
-	r = fail2ban_read(dir, name, conf);
+	r = fail2ban_read(dir, m->more, name, conf);
 	if (r < 0) {
 		leave(m, name, "filter", strerror(-r));
 		return 0;
@@ -546,9 +547,11 @@ int
 verb_import(struct ctl *c)
 {
 	const char *dir = ctl_option(c, "dir"), *to = ctl_option(c, "out"),
-		   *one = ctl_option(c, "filter");
+		   *one = ctl_option(c, "filter"), *more = ctl_option(c, "additions");
 	bool all = ctl_flag(c, "all"), try = ctl_flag(c, "try");
-	struct import m = { .dir = dir != NULL ? dir : "/etc/fail2ban", .names = true };
+	struct import m = { .dir = dir != NULL ? dir : "/etc/fail2ban",
+		.more = more != NULL ? more : DS_DATADIR "/filter.d",
+		.names = true };
 	char filters[600];
 	int r;
 

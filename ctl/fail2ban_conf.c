@@ -199,14 +199,18 @@ fail2ban_read_file(const char *dir, const char *file, json_t *into)
 }
 
 int
-fail2ban_read(const char *dir, const char *name, json_t *into)
+fail2ban_read(const char *dir, const char *more, const char *name, json_t *into)
 {
 	char file[NAME_MAX_ + 8];
 	int r, local;
 
 	snprintf(file, sizeof(file), "%.100s.conf", name);
 	r = read_one(dir, file, into, 0);
+	if (r < 0 && more != NULL)
+		r = read_one(more, file, into, 0);
 	snprintf(file, sizeof(file), "%.100s.local", name);
+	if (r == 0 && more != NULL)
+		(void)read_one(more, file, into, 0); /* most filters need none */
 	local = read_one(dir, file, into, 0);
 	return r < 0 && local < 0 ? r : 0;
 }

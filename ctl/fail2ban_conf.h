@@ -12,9 +12,10 @@
 #define FAIL2BAN_TEXT_MAX (64u << 10) /* bytes of one expanded value */
 #define FAIL2BAN_LINE_MAX (64u << 10) /* bytes of a line of a file */
 
-/* Reads dir/name.conf and name.local, with what they include, into {section: {key: text}}. -ENOENT.
- */
-DS_MUST_CHECK int fail2ban_read(const char *dir, const char *name, json_t *into);
+/* Reads dir/name.conf, our additions to it (more/name.local, or more/name.conf where there is
+ * none), and dir/name.local, which has the last word; with what they include, into {section: {key:
+ * text}}. more may be NULL.  -ENOENT. */
+DS_MUST_CHECK int fail2ban_read(const char *dir, const char *more, const char *name, json_t *into);
 /* The same of one file. */
 DS_MUST_CHECK int fail2ban_read_file(const char *dir, const char *file, json_t *into);
 /* The same of a file's text; includes are looked for in dir (NULL: none). */

@@ -41,9 +41,10 @@ const struct verb verb_table[] = {
 	    "--daemon --as --host --label --since --run --exercise --for --fail-on --format --location --agent --address "
 	    "text json junit sarif low medium high critical",
 	    verb_gate },
-	{ "import", "fail2ban [--dir /etc/fail2ban] [--out FILE] [--all | --filter F] [--try]",
+	{ "import",
+	    "fail2ban [--dir /etc/fail2ban] [--additions DIR] [--out FILE] [--all | --filter F] [--try]",
 	    "filters of the log sensor from fail2ban's configuration; --try says what they find in stdin's lines",
-	    "fail2ban --dir --out --all --filter --try", verb_import },
+	    "fail2ban --dir --additions --out --all --filter --try", verb_import },
 	{ "rules", "[import FILE|DIR | remove R]",
 	    "rules below the models: ours, and Sigma rules that were imported", "import remove",
 	    verb_rules },

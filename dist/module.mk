@@ -67,4 +67,10 @@ EXTRA_DIST += ansible/.ansible-lint ansible/CHANGELOG.md ansible/README.md ansib
 prometheusdir = $(pkgdatadir)/prometheus
 grafanadir = $(pkgdatadir)/grafana
 dist_prometheus_DATA = dist/prometheus/daemonsec.rules.yml dist/prometheus/daemonsec.rules.test.yml
+# What newer daemons write, for filters of fail2ban that are older: see daemonsec-ctl import fail2ban.
+filterdir = $(pkgdatadir)/filter.d
+dist_filter_DATA = dist/filter.d/cowrie.conf dist/filter.d/dovecot.local dist/filter.d/dropbear.local dist/filter.d/exim.local \
+	dist/filter.d/freeswitch.local dist/filter.d/named-refused.local dist/filter.d/nginx-botsearch.local \
+	dist/filter.d/nginx-forbidden.conf dist/filter.d/nginx-limit-req.local dist/filter.d/routeros-auth.conf \
+	dist/filter.d/selinux-ssh.local dist/filter.d/sendmail-reject.local dist/filter.d/vsftpd.local
 dist_grafana_DATA = dist/grafana/daemonsec.json dist/grafana/provisioning.yml

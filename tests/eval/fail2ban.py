@@ -2,14 +2,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How many lines `daemonsec-ctl import fail2ban` understands: fail2ban.py DATA CTL [FAIL2BAN]. DATA has logs of fail2ban's
 form, each line behind a JSON comment that says whether it is a failure, and of which host; FAIL2BAN is an installation's
-root ("": this machine), whose filters are imported. Right: a failure found with its host, or nothing found where none is.
-Where fail2ban's own program is installed, its verdict on the same lines is the other measure: of labels that its filters
-are too old or too new for, it knows no more than we. Prints `eval fail2ban METRIC VALUE`."""
-import json, os, re, subprocess, sys
+root ("": this machine, else what its package would install), whose filters are imported. Right: a failure found with its host, or nothing found where none is.
+Our additions to those filters (dist/filter.d, or ADDITIONS=DIR) count. Where fail2ban's own program is installed, its verdict
+on the same lines is the other measure, without the additions and of the filters that it has. Prints `eval fail2ban METRIC VALUE`."""
+import atexit, json, os, re, shutil, subprocess, sys, tempfile
 
 DATA, CTL = sys.argv[1], sys.argv[2]
 ROOT = sys.argv[3] if len(sys.argv) > 3 else ""
+
+
+def unpacked():
+    """The distribution's package, not installed: it would start to ban. "" where it cannot be had."""
+    top = tempfile.mkdtemp(prefix="daemonsec-fail2ban.")
+    atexit.register(shutil.rmtree, top, True)
+    os.chmod(top, 0o755)
+    script = "apt-get -qq download fail2ban && dpkg-deb -x fail2ban_*.deb ."
+    done = shutil.which("apt-get") and subprocess.run(["sh", "-c", script], cwd=top, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return top if done and done.returncode == 0 else ""
+
+
+if not ROOT and not os.path.isdir("/etc/fail2ban/filter.d"):
+    ROOT = unpacked()
 CONF = ROOT + "/etc/fail2ban"
+ADDITIONS = os.environ.get("ADDITIONS", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../dist/filter.d"))
 VERBOSE = bool(os.environ.get("VERBOSE"))
 DIRECTIVE = re.compile(r"^#+ ?(failJSON|fileOptions|filterOptions|addFILE):(.+)$")
 NOW = 1124013599
@@ -62,9 +77,9 @@ def cases(path):
         expected = None
 
 
-def ours(name, options, lines):
+def ours(name, options, lines, additions):
     """[host or None] of the lines, and whether the filter could be taken; None when there is none."""
-    r = subprocess.run([CTL, "import", "fail2ban", "--dir", CONF, "--filter", spec(name, options), "--try"],
+    r = subprocess.run([CTL, "import", "fail2ban", "--dir", CONF, "--additions", additions, "--filter", spec(name, options), "--try"],
                        input="".join(l + "\n" for l in lines).encode("utf-8", "surrogateescape"), capture_output=True)
     if b" filter: " in r.stderr:
         return None
@@ -136,7 +151,7 @@ def main():
         print(f"# fail2ban: no {'logs in ' + DATA if not files else 'filters in ' + CONF}, skipped")
         return
     version = peer()
-    total = right = peer_right = agree = missing = 0
+    total = right = peer_right = agree = missing = shared = 0
     for path in files:
         groups = {}
         for name, options, line, expected in cases(path):
@@ -144,16 +159,19 @@ def main():
         for (name, options), rows in groups.items():
             lines, options = [r[0] for r in rows], json.loads(options)
             total += len(rows)
-            mine = ours(name, options, lines)
+            mine = ours(name, options, lines, ADDITIONS)
             if mine is None:
                 missing += len(rows)
                 print(f"# no filter {name}: {len(rows)} lines", file=sys.stderr)
                 continue
-            his = theirs(name, options, lines) if version else [None] * len(lines)
-            for (line, expected), a, b in zip(rows, mine, his):
+            plain = ours(name, options, lines, "/nonexistent") if version else None
+            shared += len(rows) if plain is not None else 0
+            his = theirs(name, options, lines) if plain is not None else [None] * len(lines)
+            for (line, expected), a, b, c in zip(rows, mine, his, plain or his):
                 right += fits(a, expected)
-                peer_right += fits(b, expected)
-                agree += a == b
+                if plain is not None:
+                    peer_right += fits(b, expected)
+                    agree += c == b
                 if VERBOSE and (not fits(a, expected) or (version and a != b)):
                     print(f"{name} {options} expected {expected.get('host') if expected.get('match') else None} here {a}"
                           f"{' there ' + str(b) if version else ''}\n  {line[:300]}", file=sys.stderr)
@@ -166,8 +184,8 @@ def main():
     print(f"eval fail2ban lines_right {right / known:.4f}")
     if version:
         print(f"# fail2ban {version}")
-        print(f"eval fail2ban lines_right_by_fail2ban {peer_right / known:.4f}")
-        print(f"eval fail2ban lines_as_fail2ban {agree / known:.4f}")
+        print(f"eval fail2ban lines_right_by_fail2ban {peer_right / shared:.4f}")
+        print(f"eval fail2ban lines_as_fail2ban {agree / shared:.4f}")
 
 
 main()

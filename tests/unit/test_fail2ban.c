@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static json_t *
@@ -70,9 +71,10 @@ values_lead_to_values(void **state)
 static void
 a_value_of_a_section_is_read_in_that_section(void **state)
 {
-	json_t *conf = conf_of("[DEFAULT]\nwho = all\nwhat = %(who)s\n[a]\nwho = a\nwhat = %(who)s\n"
-			       "[b]\nwhat = %(a/what)s\n[Definition]\nwho = me <b/who>\ntype = a\n"
-			       "failregex = <<type>/what> %(b/what)s <b/what> %(who)s <nothing/what>\n");
+	json_t *conf =
+	    conf_of("[DEFAULT]\nwho = all\nwhat = %(who)s\n[a]\nwho = a\nwhat = %(who)s\n"
+		    "[b]\nwhat = %(a/what)s\n[Definition]\nwho = me <b/who>\ntype = a\n"
+		    "failregex = <<type>/what> %(b/what)s <b/what> %(who)s <nothing/what>\n");
 
 	(void)state;
 	assert_string_equal(value(conf, "Definition", "failregex"), "a a a me all me all");
@@ -135,15 +137,52 @@ files_include_files_in_order(void **state)
 	put_file(dir, "after.conf", "[DEFAULT]\nz = 3\n");
 	put_file(dir, "a.local", "[Definition]\nv = 5\n");
 	put_file(dir, "loop.conf", "[INCLUDES]\nbefore = loop.conf\n[Definition]\nfailregex = x\n");
-	assert_int_equal(fail2ban_read(dir, "a", conf), 0);
+	assert_int_equal(fail2ban_read(dir, NULL, "a", conf), 0);
 	assert_string_equal(value(conf, "Definition", "failregex"), "1235");
-	assert_int_equal(fail2ban_read(dir, "loop", conf), 0);
-	assert_int_equal(fail2ban_read(dir, "nothing", conf), -ENOENT);
+	assert_int_equal(fail2ban_read(dir, NULL, "loop", conf), 0);
+	assert_int_equal(fail2ban_read(dir, NULL, "nothing", conf), -ENOENT);
 	json_decref(conf);
 	for (size_t i = 0; i < DS_LEN(names); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
 		unlink(path);
 	}
+	rmdir(dir);
+}
+
+/* What an installation says goes before what we add; what its user says has the last word. */
+static void
+our_additions_go_between_the_filter_and_its_users_own(void **state)
+{
+	char dir[] = "/tmp/daemonsec-fail2ban.XXXXXX", more[sizeof(dir) + 8], path[300];
+	static const char *const names[] = { "a.conf", "b.conf", "b.local", "more/a.local",
+		"more/b.local", "more/new.conf" };
+	json_t *conf = json_object();
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(more, sizeof(more), "%s/more", dir);
+	assert_int_equal(mkdir(more, 0700), 0);
+	put_file(dir, "a.conf", "[Definition]\nfailregex = a\n");
+	put_file(dir, "b.conf", "[Definition]\nfailregex = b\n");
+	put_file(dir, "b.local", "[Definition]\nfailregex = mine\n");
+	put_file(dir, "more/a.local", "[Definition]\nfailregex = %(known/failregex)s+\n");
+	put_file(dir, "more/b.local", "[Definition]\nfailregex = %(known/failregex)s+\n");
+	put_file(dir, "more/new.conf", "[Definition]\nfailregex = new\n");
+	assert_int_equal(fail2ban_read(dir, more, "a", conf), 0);
+	assert_string_equal(value(conf, "Definition", "failregex"), "a+");
+	json_object_clear(conf);
+	assert_int_equal(fail2ban_read(dir, more, "b", conf), 0);
+	assert_string_equal(value(conf, "Definition", "failregex"), "mine");
+	json_object_clear(conf);
+	assert_int_equal(fail2ban_read(dir, more, "new", conf), 0);
+	assert_string_equal(value(conf, "Definition", "failregex"), "new");
+	assert_int_equal(fail2ban_read(dir, NULL, "new", conf), -ENOENT);
+	json_decref(conf);
+	for (size_t i = 0; i < DS_LEN(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	rmdir(more);
 	rmdir(dir);
 }
 
@@ -236,6 +275,7 @@ main(void)
 		cmocka_unit_test(what_a_file_overrides_stays_known),
 		cmocka_unit_test(values_that_never_end_are_refused),
 		cmocka_unit_test(files_include_files_in_order),
+		cmocka_unit_test(our_additions_go_between_the_filter_and_its_users_own),
 		cmocka_unit_test(tags_and_pythons_spelling_become_expressions),
 	};
 
