@@ -10,6 +10,7 @@
  */
 #include "agent/guard/daemon.h"
 #include "agent/guard/emit.h"
+#include "agent/guard/engine.h"
 #include "agent/guard/identity.h"
 #include "agent/guard/listeners.h"
 #include "agent/guard/process.h"
@@ -122,8 +123,25 @@ start_sensor(const char *name)
 	}
 }
 
+/* As the guard does, but that processes are looked at anew by a resource module that begins again.
+ */
 static void
-run(void)
+ask_engines(uint64_t interval_ms)
+{
+	struct container_info info;
+	char id[80];
+	uint32_t old = engine_tick(id, &info) ? daemon_name_container(id, &info) : 0;
+
+	if (old == 0)
+		return;
+	identity_lost(old);
+	resource_done();
+	if (resource_init(interval_ms) < 0)
+		exit(1);
+}
+
+static void
+run(uint64_t interval_ms)
 {
 	uint64_t next_second = 0, next_identity = 0;
 
@@ -143,6 +161,7 @@ run(void)
 		if (now < next_second)
 			continue;
 		next_second = now + 1000;
+		ask_engines(interval_ms);
 		resource_tick(now);
 		for (size_t i = 0; i < running_len; i++)
 			if (running[i]->tick != NULL)
@@ -186,10 +205,11 @@ main(int argc, char **argv)
 	polled[0] = (struct pollfd){ .fd = 0, .events = POLLIN };
 	for (size_t i = 0; i < wanted_len; i++)
 		start_sensor(wanted[i]);
-	run();
+	run(interval_ms);
 	for (size_t i = 0; i < running_len; i++)
 		running[i]->close();
 	fold_done();
+	engine_done();
 	identity_done();
 	resource_done();
 	daemon_done();

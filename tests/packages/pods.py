@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Containers on a booted host that has control groups of version 2 only: podman with crun, of root and of a user without any
+right, and crun by itself, each under its name and with its image; a user's are his, whatever he calls them."""
+import os, sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+from harness import *
+from probe import Probe
+from sdhost import Host, layer
+
+need_root()
+need("debootstrap")
+if SANITIZED:
+    skip_all("the host's tree has no sanitizer libraries")
+LAYER = ["podman", "crun", "uidmap", "slirp4netns", "dbus-user-session", "busybox-static", "catatonit", "ca-certificates"]
+if not os.environ.get("DS_MOUNTS"):  # mounts of our own, gone with the test
+    layer("pods", LAYER)
+    os.execvpe("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv],
+               dict(os.environ, DS_MOUNTS="1"))
+os.environ["PATH"] += ":/usr/sbin:/sbin"
+UID = 1234
+
+
+def prepare(host):
+    host.write("/etc/systemd/system/console-getty.service", "")
+    # The tests' machines have a root that may not raise limits, as crun does for a filter of devices, and no controllers in version 2.
+    host.write("/etc/containers/containers.conf", '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\npids_limit = 0\n'
+               '[engine]\nruntime = "crun"\nevents_logger = "file"\n')
+    host.write("/etc/containers/storage.conf", '[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\n'
+               'graphroot = "/var/lib/containers/storage"\n')
+
+
+def sh(host, text, user=None):
+    """As root, or as a user with a session of systemd's."""
+    if user:
+        text = (f"cd /home/{user}; exec setpriv --reuid={UID} --regid={UID} --clear-groups env -i HOME=/home/{user} USER={user} "
+                f"PATH=/usr/sbin:/usr/bin XDG_RUNTIME_DIR=/run/user/{UID} "
+                f"DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/{UID}/bus sh -c '{text}'")
+    r = host.run("sh", "-c", text, timeout=180)
+    if r.returncode != 0:
+        say(f"{text}: {r.returncode}\n{r.stdout}{r.stderr}")
+    return r
+
+
+def make_user(host):
+    sh(host, f"useradd -m -u {UID} alice && echo alice:100000:65536 >/etc/subuid && cp /etc/subuid /etc/subgid && loginctl enable-linger alice")
+    return wait(lambda: host.run("test", "-S", f"/run/user/{UID}/bus").returncode == 0, 60)
+
+
+def pod(host, name, user=None):
+    """A container of an image of its own; the image's id."""
+    sh(host, "mkdir -p ~/tree/bin; cp /bin/busybox ~/tree/bin/sleep; tar -C ~/tree -c . | podman import - localhost/shop:3", user)
+    sh(host, f"podman run -d --network none {'' if user else '--privileged --cap-drop SYS_RESOURCE '}--name {name} localhost/shop:3 /bin/sleep 1000", user)
+    r = sh(host, "podman inspect -f {{.Image}} " + name, user)
+    return r.stdout.strip().removeprefix("sha256:")
+
+
+def crun(host):
+    sh(host, r"""mkdir -p /srv/box/rootfs/bin && cd /srv/box && cp /bin/busybox rootfs/bin/sleep && crun spec &&
+        sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"\/bin\/sleep", "1000"/; /"rlimits"/,/\]/d; s/"allow": false/"allow": true/; s/"linux": {/"linux": {/' config.json &&
+        crun run -d box </dev/null >/run/box.log 2>&1 || cat /run/box.log""")
+
+
+def known(probe, name):
+    return probe.wait(lambda e: e["kind"] == "DAEMON" and e["daemon"] == name and e.get("EXE") == "/bin/sleep", 60) or {}
+
+
+def check(host, probe):
+    image = pod(host, "web")
+    e = known(probe, "container:web")
+    ok(image and e.get("IMAGE") == "localhost/shop:3@sha256:" + image and e["CONTAINER_NAME"] == "web", "podman by crun: name, image, digest")
+    ok(make_user(host), "a user has a systemd of his own")
+    image = pod(host, "web", "alice")
+    e = known(probe, "container:~alice/web")
+    ok(image and e.get("IMAGE") == "~alice/localhost/shop:3@sha256:" + image and e["CONTAINER_NAME"] == "web",
+       "podman of a user: likewise, and his, though another is called so")
+    crun(host)
+    e = known(probe, "container:box")
+    ok(e.get("CONTAINER") == "box", "crun by itself: the name that was chosen")
+
+
+host = Host("ds-pods", "unified", lower=layer("pods", LAYER))
+try:
+    prepare(host)
+    if not ok(host.boot(), "a host with version 2 only comes up"):
+        say(open(host.dir + "/log").read())
+    else:
+        probe = Probe(host.dir + "/probe.log", ["-c", "exec /build/tests/system/attrib_probe -i 1000 -s exec_scan"],
+                      prefix=[*host.enter(), "sh"], direct=True)
+        check(host, probe)
+        probe.stop()
+finally:
+    host.close()
+done()
