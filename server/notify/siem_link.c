@@ -291,7 +291,9 @@ siem_link_is_open(struct siem_link *l, bool *ret_broken)
 
 		if (r > 0 || e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE)
 			return true;
-		*ret_broken = e == SSL_ERROR_SYSCALL && errno != 0;
+		/* Who has read all says so before he goes (RFC 5425, 4.4); a bare end may have cut
+		 * something off. */
+		*ret_broken = e != SSL_ERROR_ZERO_RETURN;
 		ERR_clear_error();
 		SSL_set_shutdown(l->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	} else {

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import struct
 import subprocess
 import threading
@@ -115,6 +116,40 @@ class Middle:
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+class Hasty:
+    """A receiver over TLS that reads, and goes when it is told to: with a word of TLS's, or without."""
+
+    def __init__(self, d, port):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(f"{d}/receiver.pem", f"{d}/receiver.key")
+        self.heard, self.ending = [], ""
+        self.listener = socket.create_server(("127.0.0.1", port))
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            heard, text = [], b""
+            self.heard.append(heard)
+            try:
+                with self.context.wrap_socket(self.listener.accept()[0], server_side=True) as c:
+                    c.settimeout(0.1)
+                    while not self.ending:
+                        try:
+                            text += c.recv(65536)
+                            heard[:] = re.findall(r"alr_\d+", text.decode())
+                        except TimeoutError:
+                            pass
+                    if self.ending == "good-bye":
+                        c.unwrap()
+            except OSError:
+                pass  # a sender that came too slowly, or does not answer a good-bye
+            self.ending = ""
+
+    def go(self, how):
+        self.ending = how
+        wait(lambda: not self.ending, 20)
+
+
 def parameters(message):
     return dict(re.findall(r'(\w+)="((?:[^"\\\]]|\\.)*)"', message.get("structured-data", "")))
 
@@ -170,6 +205,18 @@ def broken(site, receiver, middle):
        f"a connection that is reset in the middle of a message costs none, and sends none twice ({len(told())} of {len(want)})")
 
 
+def unread(site, hasty):
+    """What a receiver took that then only ends may not have been read."""
+    last = lambda number: f"alr_{number:04}" in hasty.heard[-1]
+    put_alert(site, 80)
+    ok(wait(lambda: last(80), 40), "another receiver takes what there is")
+    hasty.go("without a word")
+    ok(wait(lambda: last(80), 40), "one that ends without TLS's own word is sent again what it may not have read")
+    hasty.go("good-bye")
+    put_alert(site, 81)
+    ok(wait(lambda: last(81), 40) and not last(80), "and one that says good-bye only what is new")
+
+
 def error(site, word=""):
     return any(c["name"] == "siem" and c["error"] and word in c["error"] for c in site.get("channels")["items"])
 
@@ -193,7 +240,7 @@ def missed(site, receiver):
     got = missed_of()
     ok(sorted(got) == want, f"exactly what it missed comes when it is back ({len(got)} of {len(want)})")
     state = wait(lambda: [c for c in site.get("channels")["items"] if c["name"] == "siem" and not c["error"]], 10)
-    ok(state and state[0]["sent"] >= 63, "and /channels says how much was sent")
+    ok(state and state[0]["sent"] >= 65, "and /channels says how much was sent")
 
 
 def audited(site, receiver):
@@ -224,7 +271,7 @@ def file_of_lines(site, path):
     ok(wait(lambda: [d["event"]["id"] for d in docs(path) if d["event"]["kind"] == "alert"] == ["alr_0200"], 10),
        "and goes on in a new one after rotation")
     everything = [d["event"]["id"] for d in docs(path + ".1") + docs(path) if d["daemonsec"]["event"] == "new"]
-    ok(len(set(everything)) == 63, f"nothing is lost ({len(everything) - len(set(everything))} twice, over a kill -9)")
+    ok(len(set(everything)) == 65, f"nothing is lost ({len(everything) - len(set(everything))} twice, over a kill -9)")
 
 
 def pulled(site):
@@ -250,6 +297,7 @@ certificates(d)
 receiver = Receiver(d)
 receiver.start()
 middle = Middle(6601, 601)
+hasty = Hasty(d, 6515)
 tls = {"type": "syslog", "server": "tls://127.0.0.1:6514", "ca_file": f"{d}/ca.pem"}
 with open(site.conf, "a") as f:
     for name, options in {
@@ -257,6 +305,7 @@ with open(site.conf, "a") as f:
         "stranger": {**tls, "cert_file": f"{d}/stranger.pem", "key_file": f"{d}/stranger.key", "kinds": "none"},
         "cef": {"type": "syslog", "server": "tcp://127.0.0.1:6601", "format": "cef", "content": "alerts"},
         "ocsf": {"type": "syslog", "server": "udp://127.0.0.1", "format": "ocsf", "content": "alerts"},
+        "hasty": {**tls, "server": "tls://127.0.0.1:6515", "content": "alerts"},
         "lines": {"type": "file", "path": f"{d}/alerts.jsonl"},
     }.items():
         f.write(f"[notify.{name}]\n" + "".join(f"{k} = {v}\n" for k, v in options.items()))
@@ -267,6 +316,7 @@ with site:
         structured(site, receiver)
         other_forms(site, receiver)
         broken(site, receiver, middle)
+        unread(site, hasty)
         missed(site, receiver)
         audited(site, receiver)
         file_of_lines(site, f"{d}/alerts.jsonl")
