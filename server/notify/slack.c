@@ -55,10 +55,24 @@ section(const struct channel_message *m)
 			r = message_escape(&text, value ? value : "", 300);
 	}
 	if (r == 0 && text.len <= SECTION_MAX)
-		block = json_pack("{s:s, s:{s:s, s:s%}}", "type", "section", "text", "type",
-		    "mrkdwn", "text", (const char *)text.data, text.len);
+		block = json_pack("{s:s, s:{s:s, s:b, s:s%}}", "type", "section", "text", "type",
+		    "mrkdwn", "verbatim", 1, "text", (const char *)text.data, text.len);
 	ds_buf_done(&text);
 	return block;
+}
+
+/* Outside of blocks, too, text is markup: a title could call everybody, or lead somewhere. */
+static json_t *
+escaped(const char *text)
+{
+	struct ds_buf buf;
+	json_t *ret = NULL;
+
+	ds_buf_init(&buf, 8u << 10);
+	if (message_escape(&buf, text, HEADER_MAX) == 0)
+		ret = json_stringn((const char *)buf.data, buf.len);
+	ds_buf_done(&buf);
+	return ret;
 }
 
 static int
@@ -81,7 +95,8 @@ build(
 				"elements", "type", "button", "text", "type", "plain_text", "text",
 				"Open in DaemonSec", "url", link));
 	return json_body(ret, "application/json",
-	    json_pack("{s:s, s:[{s:s, s:o}]}", "text", subject, "attachments", "color",
+	    json_pack("{s:o, s:b, s:b, s:[{s:s, s:o}]}", "text", escaped(subject), "unfurl_links",
+		0, "unfurl_media", 0, "attachments", "color",
 		colour(message_text(m->body, "severity")), "blocks", blocks));
 }
 

@@ -80,22 +80,39 @@ def certificate(directory):
     return key, cert
 
 
-def smtp_server(mailbox, key, cert):
+class Careless(Mailbox):
+    """A server that has no TLS and takes any name; what it is told is heard by everybody on the way."""
+
+    def __init__(self):
+        super().__init__()
+        self.logins = []
+
+    def start(self):
+        def login(server, session, envelope, mechanism, data):
+            self.logins.append(data)
+            return AuthResult(success=True)
+
+        c = Controller(self, hostname="127.0.0.1", port=2526, authenticator=login, auth_require_tls=False)
+        c.start()
+        return c
+
+
+def smtp_server(mailbox, key, cert, port=2525):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
 
     def login(server, session, envelope, mechanism, data):
         good = isinstance(data, LoginPassword) and data.login == b"ds" and data.password == b"open sesame"
-        return AuthResult(success=good)
+        return AuthResult(success=good, handled=False)
 
-    c = Controller(mailbox, hostname="127.0.0.1", port=2525, tls_context=context, require_starttls=True,
+    c = Controller(mailbox, hostname="127.0.0.1", port=port, tls_context=context, require_starttls=True,
                    authenticator=login, auth_required=True)
     c.start()
     return c
 
 
 def options(directory, cert):
-    for name, text in (("mail", "open sesame\n"), ("hook", "key of the hook\n"), ("bot", "123:abc\n")):
+    for name, text in (("mail", "open sesame\n"), ("hook", "key of the hook\n"), ("bot", "123:abc\n"), ("duty", "R0123\n")):
         with open(os.path.join(directory, name), "w") as f:
             f.write(text)
     here = {"allow_private": "true"}
@@ -107,6 +124,17 @@ def options(directory, cert):
         "chat": {"type": "telegram", "url": "http://127.0.0.1:8002", "secret_file": directory + "/bot", "to": "42",
                  "min_severity": "critical", **here},
         "few": {"type": "slack", "url": "http://127.0.0.1:8003/x", "labels": "database", **here},
+        # Of the mail servers, one without TLS, one whose certificate nobody vouches for, one that does not know the password.
+        "open": {"type": "email", "server": "smtp://127.0.0.1:2526", "user": "ds", "secret_file": directory + "/mail",
+                 "from": "ds@example.org", "to": "ops@example.org", "labels": "nobody", **here},
+        "forged": {"type": "email", "server": "smtp://127.0.0.1:2527", "user": "ds", "secret_file": directory + "/mail",
+                   "from": "ds@example.org", "to": "ops@example.org", "labels": "nobody", **here},
+        "unknown": {"type": "email", "server": "smtp://127.0.0.1:2525", "user": "ds", "secret_file": directory + "/bot", "ca_file": cert,
+                    "from": "ds@example.org", "to": "ops@example.org", "labels": "nobody", **here},
+        "rough": {"type": "webhook", "url": "http://127.0.0.1:8008/", "min_severity": "critical", **here},
+        "team": {"type": "slack", "url": "http://127.0.0.1:8009/x", "min_severity": "critical", **here},
+        "duty": {"type": "pagerduty", "url": "http://127.0.0.1:8010/v2/enqueue", "secret_file": directory + "/duty",
+                 "min_severity": "critical", "closed": "true", **here},
         "storm": {"type": "webhook", "url": "http://127.0.0.1:8004/", "per_hour": "3", "digest": "1s",
                   "min_severity": "low", **here},
         # Nobody listens; a certificate that nobody vouches for; one who takes the message and says nothing.
@@ -166,12 +194,47 @@ def refused(site):
     ok(site.ctl("notify", "test", "mail").stdout.strip() == "mail: sent", "daemonsec-ctl notify test says that it arrived")
 
 
-def bad_days(site, hook, chat):
-    hook.answers = [(500, {}), (0, {}), (429, {"Retry-After": "1"})]
-    put_alert(site, 2)
-    ok(wait(lambda: any(e["subject"] == "alr_0002" for e in hook.good()), 60), "a receiver that fails is tried again")
+HOSTILE = "x <!channel> <b>&\r\nBcc: eve@example.net"
+
+
+def rough_begin(site, box, rough):
+    """What takes its time, while the others go on: a receiver that fails three times, each in its own way."""
+    before = len(box.mails)
+    rough.answers = [(500, {}), (0, {}), (429, {"Retry-After": "1"})]
+    put_alert(site, 2, severity="critical", title=HOSTILE)
+    ok(wait(lambda: len(box.mails) > before, 30), "an alert whose title is an attack on its readers is told as well")
+    envelope, mail = box.mails[before]
+    ok(envelope.rcpt_tos == ["ops@example.org"] and mail["Bcc"] is None and "Bcc: eve" in mail["Subject"] and
+       "<!channel>" not in mail.get_body(("html",)).get_content(), "by mail to nobody else")
+
+
+def others(site, team, duty):
+    """Slack and PagerDuty, of the same alert."""
+    ok(wait(team.good, 30) and team.good()[0]["text"].startswith("[CRITICAL] x &lt;!channel&gt; &lt;b&gt;&amp;"), "Slack calls nobody")
+    ok(wait(duty.good, 30) and duty.good()[0]["routing_key"] == "R0123" and duty.good()[0]["event_action"] == "trigger" and
+       duty.good()[0]["payload"]["severity"] == "critical", "PagerDuty is triggered, with its key")
+    put_alert(site, 2, severity="critical", status="closed")
+    ok(wait(lambda: [d for d in duty.good() if d["event_action"] == "resolve" and d["dedup_key"] == duty.good()[0]["dedup_key"]], 30),
+       "and resolved when the alert is closed")
+
+
+def rough_end(rough):
+    ok(wait(lambda: any(e["subject"] == "alr_0002" for e in rough.good()), 60) and not rough.answers,
+       "a receiver that fails, closes and is busy is tried again")
+
+
+def bad_mail(site, box, careless):
+    before = len(box.mails)
+    for channel, word in (("open", "SSL"), ("forged", "certificate"), ("unknown", "ogin")):
+        r = site.ctl("notify", "test", channel, check=False)
+        said = (r.stderr + r.stdout).strip()
+        ok(r.returncode == 1 and word in said, f"mail by a server that is {channel} fails in words: {said[:120]}")
+    ok(not careless.logins and not careless.mails and len(box.mails) == before, "and none of them was told anything, nor the password")
+
+
+def bad_days(site, chat):
     chat.answers = [(400, {})]
-    put_alert(site, 3, severity="critical", title="x <b>&")
+    put_alert(site, 3, severity="critical", title=HOSTILE)
     dead = wait(lambda: site.get("messages", channel="chat", status="dead")["items"], 15)
     ok(dead and "400" in dead[0]["error"], "one that refuses leaves a dead letter, with its answer")
     site.post(f"messages/{dead[0]['number']}/retry")
@@ -234,8 +297,11 @@ def storm(site, receiver):
 
 box, site = Mailbox(), Site()
 key, cert = certificate(site.dir)
-smtp = smtp_server(box, key, cert)
-hook, chat, few, stormy = Receiver(8001), Receiver(8002), Receiver(8003), Receiver(8004)
+smtp, forged = smtp_server(box, key, cert), smtp_server(box, key, cert, 2527)
+careless = Careless()
+careless_smtp = careless.start()
+hook, chat, few, stormy = (Receiver(port) for port in range(8001, 8005))
+rough, team, duty = (Receiver(port) for port in range(8008, 8011))
 for k, v in options(site.dir, cert).items():
     section, _, name = k.rpartition(".")
     with open(site.conf, "a") as f:
@@ -243,11 +309,17 @@ for k, v in options(site.dir, cert).items():
 with site:
     put_host(site)
     mails(site, box, hook)
+    rough_begin(site, box, rough)
     own_address(site, box)
     refused(site)
-    bad_days(site, hook, chat)
+    others(site, team, duty)
+    bad_mail(site, box, careless)
+    bad_days(site, chat)
     other_ends(site, key, cert)
     killed(site, box)
     storm(site, stormy)
+    rough_end(rough)
 smtp.stop()
+forged.stop()
+careless_smtp.stop()
 done()

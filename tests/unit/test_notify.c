@@ -200,11 +200,16 @@ static void
 markup_of_chats_is_escaped(void **state)
 {
 	struct channel_request r;
+	json_t *doc;
 
 	(void)state;
 	assert_int_equal(build(&channel_slack, &r), 0);
 	assert_non_null(strstr((const char *)r.body.data, "&lt;@channel&gt;"));
 	assert_null(strstr((const char *)r.body.data, "<@channel>"));
+	/* Also beside the blocks; their header is no markup. */
+	doc = json_loads((const char *)r.body.data, 0, NULL);
+	assert_non_null(strstr(json_string_value(json_object_get(doc, "text")), "&lt;img"));
+	json_decref(doc);
 	ds_buf_done(&r.body);
 	assert_int_equal(build(&channel_telegram, &r), 0);
 	assert_non_null(strstr((const char *)r.body.data, "&lt;img src=x"));
