@@ -26,7 +26,7 @@
 #define CHUNK_SIZE   (64u << 10) /* bytes, about */
 #define CHUNK_HARD   (32u << 20) /* bytes; a turn's events are less than this */
 #define TURN_EVENTS  200u        /* for one follower before the next has its turn */
-#define TICK_MS      20          /* how often the writer is asked whether it committed */
+#define TICK_MS      10          /* how often the writer is asked whether it committed */
 #define HEARTBEAT_MS 15000u      /* an empty line, so that a client that has gone is noticed */
 
 enum follower_state {
@@ -69,6 +69,7 @@ struct follow {
 	struct stream *stream;
 	struct follower *followers[FOLLOWERS_MAX];
 	unsigned len;
+	bool has_new; /* followers that may know of changes which the stream does not */
 	_Atomic unsigned count, events; /* of both sides, for the limits */
 	_Atomic bool stop;
 	pthread_t thread;
@@ -259,6 +260,7 @@ take_added(struct follow *f, struct ds_mail *m)
 		w->last_ms = ds_clock_monotonic_ms();
 		w->behind = true;
 		f->followers[f->len++] = w;
+		f->has_new = true;
 	}
 }
 
@@ -283,6 +285,10 @@ turn(struct follow *f)
 		return;
 	writer_get_stats(f->cfg->writer, &stats);
 	committed = stats.commits != f->commits;
+	/* It is tried again when that fails. */
+	if ((committed || f->has_new) && stream_refresh(f->stream) < 0)
+		return;
+	f->has_new = false;
 	f->commits = stats.commits;
 	for (unsigned i = 0; i < f->len; i++) {
 		if (f->followers[i]->ended)

@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 128
+#define BACKLOG 1024 /* all dashboards come back at once when the server has started again */
 
 static int
 fail(char *why, size_t size, const char *what, const char *where)

@@ -25,9 +25,12 @@ static const struct {
 	{ "job", NULL },
 };
 
+/* A change; its text is written when somebody first wants it. */
 struct cached {
 	uint64_t seq;
-	char *text;
+	unsigned topic;
+	char *id;   /* NULL: nobody knows this topic any more */
+	char *text; /* NULL: not yet */
 	size_t len;
 };
 
@@ -35,7 +38,17 @@ struct stream {
 	struct call_worker worker;
 	struct ds_buf document;
 	struct cached cache[CACHE_LEN];
+	uint64_t oldest, newest; /* of the store's changes, when they were last read */
+	uint64_t cached;         /* what came behind it is in the cache */
 };
+
+static void
+forget(struct cached *c)
+{
+	free(c->id);
+	free(c->text);
+	*c = (struct cached){ 0 };
+}
 
 struct stream *
 stream_new(const struct api_config *cfg, struct reader *reader, struct searcher *searcher)
@@ -55,7 +68,7 @@ stream_free(struct stream *s)
 	if (s == NULL)
 		return;
 	for (size_t i = 0; i < CACHE_LEN; i++)
-		free(s->cache[i].text);
+		forget(&s->cache[i]);
 	ds_buf_done(&s->document);
 	free(s);
 }
@@ -69,40 +82,84 @@ stream_topic(const char *name, size_t len)
 	return 0;
 }
 
-/* The change as one SSE message, in the cache.  NULL: no memory. */
-static const struct cached *
-render(struct stream *s, const struct change_row *row, unsigned topic)
+/* The change as one SSE message.  0, or -ENOMEM. */
+static int
+render(struct stream *s, struct cached *change)
 {
-	struct cached *slot = &s->cache[row->seq % CACHE_LEN];
 	struct call c = { .worker = &s->worker,
 		.cfg = s->worker.cfg,
 		.out = &s->document,
 		.status = 200,
-		.id = row->id };
-	char *text;
+		.id = change->id };
 	int n;
 
-	if (slot->text != NULL && slot->seq == row->seq)
-		return slot;
+	if (change->text != NULL)
+		return 0;
 	ds_buf_clear(&s->document);
 	ds_json_init(&c.json, c.out);
-	if (topics[topic].show != NULL)
-		topics[topic].show(&c);
+	if (topics[change->topic].show != NULL)
+		topics[change->topic].show(&c);
 	/* What is gone again, or cannot be read now, is still told by its id. */
 	if (s->document.len == 0 || c.status != 200 || ds_json_done(&c.json) < 0) {
 		ds_buf_clear(&s->document);
 		ds_json_init(&c.json, c.out);
 		ds_json_object(&c.json);
-		ds_json_put_string(&c.json, "id", row->id);
+		ds_json_put_string(&c.json, "id", change->id);
 		ds_json_end(&c.json);
 	}
-	n = asprintf(&text, "id: %llu\nevent: %s\ndata: %.*s\n\n", (unsigned long long)row->seq,
-	    topics[topic].name, (int)s->document.len, (const char *)s->document.data);
-	if (n < 0)
-		return NULL;
-	free(slot->text);
-	*slot = (struct cached){ row->seq, text, (size_t)n };
-	return slot;
+	n = asprintf(&change->text, "id: %llu\nevent: %s\ndata: %.*s\n\n",
+	    (unsigned long long)change->seq, topics[change->topic].name, (int)s->document.len,
+	    (const char *)s->document.data);
+	if (n < 0) {
+		change->text = NULL;
+		return -ENOMEM;
+	}
+	change->len = (size_t)n;
+	return 0;
+}
+
+/* In place of what was there; 0, or -ENOMEM. */
+static int
+name(struct cached *c, const struct change_row *row)
+{
+	unsigned bit = stream_topic(row->topic, strlen(row->topic));
+
+	forget(c);
+	c->seq = row->seq;
+	if (bit == 0)
+		return 0;
+	c->topic = (unsigned)__builtin_ctz(bit);
+	c->id = strdup(row->id);
+	return c->id != NULL ? 0 : -ENOMEM;
+}
+
+/* Those up to the newest that was known when this began: the place of one more is that of one which
+ * the cache still has to have. */
+static int
+take_new(const struct change_row *row, void *ctx)
+{
+	struct stream *s = ctx;
+
+	return row->seq > s->newest ? 1 : name(&s->cache[row->seq % CACHE_LEN], row);
+}
+
+int
+stream_refresh(struct stream *s)
+{
+	const struct store_backend *b = s->worker.cfg->backend;
+	uint64_t before = s->newest;
+	int r = b->change_span(s->worker.reader, &s->oldest, &s->newest);
+
+	if (r < 0)
+		return r;
+	/* At first, and after more than the cache can have, those behind it read the store. */
+	if (before == 0 || s->newest - before > CACHE_LEN)
+		s->cached = before = s->newest;
+	r = b->each_change(s->worker.reader, before, CACHE_LEN, take_new, s);
+	s->cached = r < 0                   ? s->newest
+		    : s->newest > CACHE_LEN ? DS_MAX(s->cached, s->newest - CACHE_LEN)
+					    : s->cached;
+	return r < 0 ? r : 0;
 }
 
 struct turn {
@@ -111,27 +168,53 @@ struct turn {
 	uint64_t *after;
 	struct ds_buf *out;
 	size_t size;
-	unsigned len;
 };
 
+/* 1: that is enough. */
 static int
-take(const struct change_row *row, void *ctx)
+give(struct turn *t, struct cached *c)
 {
-	struct turn *t = ctx;
-	unsigned bit = stream_topic(row->topic, strlen(row->topic));
-	const struct cached *c;
-	int r;
+	int r = 0;
 
 	if (t->out->len >= t->size)
 		return 1;
-	t->len++;
-	if ((bit & t->topics) != 0) {
-		c = render(t->stream, row, (unsigned)__builtin_ctz(bit));
-		r = c != NULL ? ds_buf_put(t->out, c->text, c->len) : -ENOMEM;
-		if (r < 0)
+	if (c->id != NULL && (t->topics & 1u << c->topic) != 0) {
+		r = render(t->stream, c);
+		if (r == 0)
+			r = ds_buf_put(t->out, c->text, c->len);
+	}
+	if (r == 0)
+		*t->after = c->seq;
+	return r;
+}
+
+/* For somebody who is farther behind than the cache goes. */
+static int
+give_row(const struct change_row *row, void *ctx)
+{
+	struct turn *t = ctx;
+	struct cached c = { 0 };
+	int r = row->seq > t->stream->newest ? 1 : name(&c, row);
+
+	if (r == 0)
+		r = give(t, &c);
+	forget(&c);
+	return r;
+}
+
+static int
+give_cached(struct turn *t)
+{
+	struct stream *s = t->stream;
+
+	for (uint64_t seq = *t->after + 1; seq <= s->newest; seq++) {
+		struct cached *c = &s->cache[seq % CACHE_LEN];
+		int r = c->seq == seq ? give(t, c) : 0;
+
+		if (r != 0)
 			return r;
 	}
-	*t->after = row->seq;
+	*t->after = s->newest;
 	return 0;
 }
 
@@ -139,22 +222,19 @@ int
 stream_read(struct stream *s, unsigned wanted, uint64_t *after, struct ds_buf *out, size_t size)
 {
 	static const char reset[] = "event: reset\ndata: {}\n\n";
-	const struct store_backend *b = s->worker.cfg->backend;
-	struct turn t = { s, wanted, after, out, size, 0 };
-	uint64_t oldest, newest;
-	int r = b->change_span(s->worker.reader, &oldest, &newest);
+	struct turn t = { s, wanted, after, out, size };
+	int r;
 
-	if (r < 0)
-		return r;
-	if (*after == STREAM_NOW || *after > newest || (oldest > 0 && *after + 1 < oldest)) {
+	if (*after == STREAM_NOW || *after > s->newest ||
+	    (s->oldest > 0 && *after + 1 < s->oldest)) {
 		r = *after != STREAM_NOW ? ds_buf_put(out, reset, sizeof(reset) - 1) : 0;
-		*after = newest;
+		*after = s->newest;
 		return r;
 	}
-	if (*after == newest)
-		return 0;
-	r = b->each_change(s->worker.reader, *after, TURN_LEN, take, &t);
-	return r < 0 ? r : r == 1 || t.len == TURN_LEN;
+	if (*after >= s->cached)
+		return give_cached(&t);
+	r = s->worker.cfg->backend->each_change(s->worker.reader, *after, TURN_LEN, give_row, &t);
+	return r < 0 ? r : *after < s->newest;
 }
 
 /* ---- the route, on the pool's threads */

@@ -4,8 +4,8 @@
  *
  * On the followers' thread (follow.c).  Positions are the sequence numbers of the store's table of
  * changes, so a client that comes back with Last-Event-ID misses nothing, also over a restart of
- * the server; who was away too long is told "reset" and reads everything anew.  A document is
- * written once, however many look on.
+ * the server; who was away too long is told "reset" and reads everything anew.  A change is read
+ * and its document written once, however many look on.
  */
 #ifndef SERVER_API_STREAM_H
 #define SERVER_API_STREAM_H
@@ -24,6 +24,8 @@ struct stream *stream_new(
 void stream_free(struct stream *s);
 /* Bit of a topic; 0: there is no such topic. */
 unsigned stream_topic(const char *name, size_t len);
+/* Reads what is new; until the next time that is all there is. */
+DS_MUST_CHECK int stream_refresh(struct stream *s);
 /* Appends what came after *after (STREAM_NOW: nothing yet) of these topics (bits), about `size`
  * bytes at most, and moves it on.  1: there is more; 0; -errno. */
 DS_MUST_CHECK int stream_read(

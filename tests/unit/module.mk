@@ -458,6 +458,11 @@ tests_contract_test_store_access_SOURCES = tests/contract/test_store_access.c te
 tests_contract_test_store_access_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_access_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) $(SSL_LIBS) -lpthread
 
+unit_tests_server += tests/unit/test_stream
+tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
+tests_unit_test_stream_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_stream_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
+
 unit_tests_server += tests/unit/test_peer
 tests_unit_test_peer_SOURCES = tests/unit/test_peer.c
 tests_unit_test_peer_CFLAGS = $(TEST_CFLAGS)
