@@ -183,6 +183,22 @@ follow(struct chain *chain, const json_t *items, const char *head)
 	return EXIT_OK;
 }
 
+/* The server knows which row it wrote last; without that the chain may end before it. */
+static int
+ask_for_the_end(struct ctl *c)
+{
+	json_t *doc = NULL;
+	int r = client_get(c, "audit/verify", &doc);
+
+	if (r == EXIT_OK && json_is_false(json_object_get(doc, "whole"))) {
+		fprintf(stderr, "broken at row %lld: rows were cut off there\n",
+		    (long long)json_integer_value(json_object_get(doc, "broken_at")));
+		r = EXIT_FOUND;
+	}
+	json_decref(doc);
+	return r;
+}
+
 static int
 verify(struct ctl *c, const char *head)
 {
@@ -208,6 +224,8 @@ verify(struct ctl *c, const char *head)
 		json_decref(doc);
 	} while (r == EXIT_OK && cursor != NULL);
 	free(cursor);
+	if (r == EXIT_OK)
+		r = ask_for_the_end(c);
 	if (r != EXIT_OK)
 		return r;
 	to_hex(chain.hash, text);

@@ -75,6 +75,8 @@ audit_show(struct call *c)
 /* ---- verify */
 
 struct chain {
+	struct audit_row head; /* the newest ever written when this began; number 0: none */
+	bool has_head;         /* it was passed */
 	uint8_t hash[ACCESS_HASH_SIZE];
 	uint64_t rows, broken; /* number of the first row that does not fit; 0: none */
 };
@@ -91,6 +93,8 @@ follow_row(const struct audit_row *row, void *ctx)
 	    (row->number != chain->rows || memcmp(hash, row->hash, sizeof(hash)) != 0))
 		chain->broken = row->number;
 	memcpy(chain->hash, row->hash, sizeof(hash));
+	chain->has_head |= row->number == chain->head.number &&
+			   memcmp(row->hash, chain->head.hash, sizeof(hash)) == 0;
 	return 0;
 }
 
@@ -98,13 +102,17 @@ void
 audit_verify(struct call *c)
 {
 	struct chain chain = { .rows = 0 };
-	int r = c->cfg->backend->access->each_audit(
-	    c->worker->reader, false, 0, UINT32_MAX >> 1, follow_row, &chain);
+	int r = c->cfg->backend->access->audit_head(c->worker->reader, &chain.head);
 
+	if (r >= 0)
+		r = c->cfg->backend->access->each_audit(
+		    c->worker->reader, false, 0, UINT32_MAX >> 1, follow_row, &chain);
 	if (r < 0) {
 		call_error(c, r, "cannot read the audit log");
 		return;
 	}
+	if (chain.broken == 0 && chain.head.number != 0 && !chain.has_head)
+		chain.broken = DS_MIN(chain.head.number, chain.rows + 1);
 	ds_json_object(&c->json);
 	ds_json_put_bool(&c->json, "whole", chain.broken == 0);
 	ds_json_put_uint(&c->json, "rows", chain.rows);

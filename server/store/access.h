@@ -65,8 +65,8 @@ struct access_store {
 	 * expired before `now_us`. */
 	int (*sessions_delete)(
 	    struct store *s, const char *user, const uint8_t *but, uint64_t now_us);
-	/* Appends; fills in number and hash, by `chain` from the hash before.  See audit_append().
-	 */
+	/* Appends behind the newest row that was ever written, also when that is not there any
+	 * more; fills in number and hash, by `chain` from the hash before.  See audit_append(). */
 	int (*audit_add)(struct store *s, struct audit_row *row, audit_chain *chain);
 	/* Keeps that a change was asked for under a key (Idempotency-Key), and forgets what is
 	 * older than `before_us`. */
@@ -80,6 +80,8 @@ struct access_store {
 	/* newest_first: rows before `from` (0: the newest); else rows after it. */
 	int (*each_audit)(struct reader *r, bool newest_first, uint64_t from, unsigned limit,
 	    int (*call)(const struct audit_row *row, void *ctx), void *ctx);
+	/* 1, and number and hash of the newest row that was ever written; or 0: there was none. */
+	int (*audit_head)(struct reader *r, struct audit_row *ret);
 	/* 1 and the row (by row->key), or 0. */
 	int (*request_get)(struct reader *r, struct request_row *row);
 };

@@ -114,6 +114,14 @@ null_each_audit(struct reader *r, bool newest_first, uint64_t from, unsigned lim
 	return 0;
 }
 
+static int
+null_audit_head(struct reader *r, struct audit_row *ret)
+{
+	(void)r;
+	(void)ret;
+	return 0;
+}
+
 const struct access_store access_null = {
 	.user_put = null_user_put,
 	.user_login = null_user_login,
@@ -127,4 +135,5 @@ const struct access_store access_null = {
 	.each_user = null_each_user,
 	.each_session = null_each_session,
 	.each_audit = null_each_audit,
+	.audit_head = null_audit_head,
 };

@@ -79,7 +79,12 @@ run_sessions_delete(struct store *s, const char *user, const uint8_t *but, uint6
 static int
 run_audit_add(struct store *s, struct audit_row *row, audit_chain *chain)
 {
-	static const char last[] = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1",
+	static const char last[] = "SELECT * FROM (SELECT number, hash FROM audit ORDER BY number"
+				   " DESC LIMIT 1) UNION ALL SELECT number, hash FROM audit_head"
+				   " ORDER BY number DESC LIMIT 1",
+			  head[] = "INSERT INTO audit_head(one, number, hash) VALUES (1, ?, ?)"
+				   " ON CONFLICT(one) DO UPDATE SET number = excluded.number,"
+				   " hash = excluded.hash",
 			  add[] =
 			      "INSERT INTO audit(number, time_us, actor, action, subject, detail,"
 			      " hash) VALUES (?, ?, ?, ?, ?, ?, ?)";
@@ -96,6 +101,9 @@ run_audit_add(struct store *s, struct audit_row *row, audit_chain *chain)
 		sqlite3_reset(st);
 	}
 	chain(before, row, row->hash);
+	r = db_do(&s->control, head, "ub", row->number, row->hash, sizeof(row->hash));
+	if (r < 0)
+		return r;
 	return db_do(&s->control, add, "uuttttb", row->number, row->time_us, row->actor,
 	    row->action, row->subject, row->detail, row->hash, sizeof(row->hash));
 }
@@ -212,6 +220,21 @@ read_audit(struct reader *r, bool newest_first, uint64_t from, unsigned limit,
 	return result;
 }
 
+static int
+read_audit_head(struct reader *r, struct audit_row *ret)
+{
+	static const char sql[] = "SELECT number, hash FROM audit_head";
+	sqlite3_stmt *st = db_query(&r->control, sql, "");
+	int result = db_step(&r->control, st);
+
+	if (result <= 0)
+		return result;
+	ret->number = db_u64(st, 0);
+	db_bytes(st, 1, ret->hash, sizeof(ret->hash));
+	sqlite3_reset(st);
+	return 1;
+}
+
 const struct access_store access_sqlite = {
 	.user_put = run_user_put,
 	.user_login = run_user_login,
@@ -225,4 +248,5 @@ const struct access_store access_sqlite = {
 	.each_user = read_users,
 	.each_session = read_sessions,
 	.each_audit = read_audit,
+	.audit_head = read_audit_head,
 };

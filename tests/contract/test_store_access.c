@@ -210,7 +210,9 @@ the_audit_log_is_a_chain_without_holes(void **state)
 	struct fixture *f = *state;
 	const struct access_store *a = f->backend->access;
 	struct seen up = { 0 }, page = { 0 };
+	struct audit_row head = { 0 };
 
+	assert_int_equal(a->audit_head(fixture_reader(f), &head), 0);
 	fixture_begin(f);
 	add_audit(f, "one");
 	add_audit(f, "two");
@@ -221,8 +223,11 @@ the_audit_log_is_a_chain_without_holes(void **state)
 	fixture_commit(f);
 	assert_int_equal(a->each_audit(fixture_reader(f), false, 0, 10, see_audit, &up), 0);
 	assert_int_equal(a->each_audit(fixture_reader(f), true, 3, 1, see_audit, &page), 0);
+	assert_int_equal(a->audit_head(fixture_reader(f), &head), f->keeps);
 	if (!f->keeps)
 		return;
+	assert_int_equal(head.number, 3);
+	assert_memory_equal(head.hash, up.chain, sizeof(head.hash));
 	assert_int_equal(up.rows, 3);
 	assert_false(up.broken);
 	assert_true(up.first == 1 && up.last == 3);

@@ -253,6 +253,17 @@ def audit(site, admin):
     r = ctl(site, "audit", "verify")
     head = r.stdout.split()[-1] if r.stdout else ""
     ok(r.returncode == 0 and f"{len(rows)} rows" in r.stdout and len(head) == 64, "daemonsec-ctl follows its chain")
+    db = sqlite3.connect(os.path.join(site.state, "control.db"), timeout=60)
+    kept = db.execute("SELECT * FROM audit ORDER BY number DESC LIMIT 2").fetchall()
+    db.execute("DELETE FROM audit WHERE number >= ?", (kept[1][0],))
+    db.commit()
+    cut = (1, f"broken at row {kept[1][0]}:")
+    told = [(r.returncode, r.stderr[:len(cut[1])]) for r in (ctl(site, "audit", "verify"), ctl(site, "reactions", "resume"), ctl(site, "audit", "verify"))]
+    ok(told[0] == cut and told[1][0] == 0 and told[2] == cut, f"rows cut off at the end are missed, also when others follow {told}")
+    db.executemany("INSERT INTO audit VALUES (" + ",".join("?" * len(kept[0])) + ")", kept)
+    db.commit()
+    db.close()
+    ok(ctl(site, "audit", "verify").returncode == 0, "and not once they are there again")
     site.process.stop()
     db = sqlite3.connect(os.path.join(site.state, "control.db"))
     db.execute("UPDATE audit SET actor = 'somebody' WHERE number = 3")
