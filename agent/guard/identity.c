@@ -246,8 +246,11 @@ identity_seen(uint32_t number, pid_t pid, bool initial)
 		id->pid = pid;
 		if (!id->announced)
 			tell(d, id);
-	} else if (!id->announced || id->gone || pid == id->pid || !is_alive(id->pid)) {
+	} else if (pid == id->pid || !is_alive(id->pid)) {
 		schedule(id, pid, initial ? 0 : SETTLE_MS);
+	} else if (!id->announced) {
+		/* What the main process starts before it is told of is not the daemon. */
+		schedule(id, id->pid, initial ? 0 : SETTLE_MS);
 	}
 }
 

@@ -14,6 +14,7 @@
 #include "lib/command.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -27,6 +28,7 @@
 #define CHECK_MS   5000u
 #define SYSTEMD_MS 10000u
 #define STOP_MS    3000u
+#define FDS_MAX    4096u /* descriptors looked at */
 
 /* "@": the daemon's own program; "%": the configuration that it was started with, or the one named
  * here. */
@@ -163,11 +165,34 @@ add_table(struct service *s, const char *path, const unsigned long *inodes, size
 		(void)fclose(f);
 }
 
+/* The inodes of the sockets that a process has open. */
+static size_t
+find_sockets(pid_t pid, unsigned long *ret, size_t max)
+{
+	int fd = process_open(pid, "fd");
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *entry;
+	size_t len = 0, seen = 0;
+	struct stat st;
+
+	if (dir == NULL) {
+		if (fd >= 0)
+			(void)close(fd);
+		return 0;
+	}
+	while (len < max && seen++ < FDS_MAX && (entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.' && fstatat(fd, entry->d_name, &st, 0) == 0 &&
+		    S_ISSOCK(st.st_mode))
+			ret[len++] = st.st_ino;
+	(void)closedir(dir);
+	return len;
+}
+
 void
 service_find_listeners(struct service *s)
 {
 	unsigned long inodes[256];
-	size_t len = 0;
+	size_t len;
 	struct stat ours, theirs;
 	char path[64];
 
@@ -175,13 +200,7 @@ service_find_listeners(struct service *s)
 	s->net_is_ours = stat("/proc/self/ns/net", &ours) == 0 && stat(path, &theirs) == 0 &&
 			 ours.st_ino == theirs.st_ino;
 	s->listeners_len = 0;
-	for (int fd = 0; s->net_is_ours && fd < 1024 && len < DS_LEN(inodes); fd++) {
-		struct stat st;
-
-		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)s->pid, fd);
-		if (stat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-			inodes[len++] = st.st_ino;
-	}
+	len = s->net_is_ours ? find_sockets(s->pid, inodes, DS_LEN(inodes)) : 0;
 	if (len == 0)
 		return;
 	add_table(s, "/proc/self/net/tcp", inodes, len);
