@@ -171,7 +171,7 @@ on_raised(
 	(void)host_name;
 	(void)now_us;
 	if (s->react != NULL && finding->alert_id[0] != '\0')
-		react_finding(s->react, host, finding);
+		(void)react_finding(s->react, host, finding, 0);
 }
 
 static int
@@ -271,16 +271,20 @@ stop_react(struct server *s)
 }
 
 /* What ingest tells, for whom it is. */
-static void
-on_committed(const struct ingest_news *news, void *ctx)
+static unsigned
+on_stored(const struct ingest_news *news, void *ctx)
 {
 	struct server *s = ctx;
+	uint64_t with = writer_transaction(s->writer);
+	unsigned answers = 0;
 
 	/* Questions first: somebody waits for the answer. */
 	if (news->events_size > 0)
-		react_event(s->react, news->from->host, news->events, news->events_size);
+		answers +=
+		    react_event(s->react, news->from->host, news->events, news->events_size, with);
 	for (size_t i = 0; i < news->findings_len; i++)
-		react_finding(s->react, news->from->host, &news->findings[i]);
+		answers += react_finding(s->react, news->from->host, &news->findings[i], with);
+	return answers;
 }
 
 static void
@@ -345,8 +349,8 @@ start_ingest(struct server *s, char *why, size_t size)
 		.order_ctx = s,
 		.on_copy = on_copy,
 		.copy_ctx = s,
-		.on_committed = on_committed,
-		.committed_ctx = s,
+		.on_stored = on_stored,
+		.stored_ctx = s,
 		.told_kinds = UINT64_C(1) << DS_EVENT_HELD | UINT64_C(1) << DS_EVENT_HELD_CONNECT,
 	};
 

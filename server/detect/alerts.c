@@ -244,6 +244,7 @@ apply_one(const struct store_backend *backend, struct store *store, uint32_t hos
 	char id[40];
 	int r;
 
+	f->alert_id[0] = '\0'; /* a transaction before may have failed, or only half of it */
 	r = find_open(backend, store, f->group, &open);
 	if (r < 0)
 		return r;

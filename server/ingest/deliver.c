@@ -48,7 +48,8 @@ delivery_free(struct delivery *d)
 	free(d);
 }
 
-static void
+/* How many answers come. */
+static unsigned
 tell_others(const struct delivery *d)
 {
 	const struct ingest_config *cfg = &d->worker->ingest->cfg;
@@ -60,8 +61,9 @@ tell_others(const struct delivery *d)
 		.events_size = d->told.len,
 	};
 
-	if (cfg->on_committed && (news.findings_len > 0 || news.events_size > 0))
-		cfg->on_committed(&news, cfg->committed_ctx);
+	if (!cfg->on_stored || (news.findings_len == 0 && news.events_size == 0))
+		return 0;
+	return cfg->on_stored(&news, cfg->stored_ctx);
 }
 
 static void
@@ -71,8 +73,6 @@ done(struct write_request *request, int result)
 	struct delivery *d = DS_CONTAINER(request, struct delivery, request);
 
 	d->result = result;
-	if (result >= 0)
-		tell_others(d);
 	if (worker_tell(d->worker, &d->back) < 0 && ds_log_pass(&lost, 5))
 		ds_log(ERROR, "a worker does not take its mail", "worker=%u", d->worker->index);
 }
@@ -91,6 +91,15 @@ is_next(const struct delivery *d, const struct store_backend *b, struct store *s
 }
 
 static int
+store_verdict(struct delivery *d, const struct store_backend *b, struct store *store)
+{
+	int r = scoring_store(b, store, &d->origin, &d->verdict);
+
+	d->request.asked = r == 0 ? tell_others(d) : 0;
+	return r;
+}
+
+static int
 run_batch(struct write_request *request, const struct store_backend *b, struct store *store)
 {
 	struct delivery *d = DS_CONTAINER(request, struct delivery, request);
@@ -98,9 +107,7 @@ run_batch(struct write_request *request, const struct store_backend *b, struct s
 
 	if (r == 0)
 		r = b->segment_put(store, &d->row);
-	if (r > 0)
-		r = scoring_store(b, store, &d->origin, &d->verdict);
-	return r;
+	return r > 0 ? store_verdict(d, b, store) : r;
 }
 
 static int
@@ -108,7 +115,7 @@ run_tick(struct write_request *request, const struct store_backend *b, struct st
 {
 	struct delivery *d = DS_CONTAINER(request, struct delivery, request);
 
-	return scoring_store(b, store, &d->origin, &d->verdict);
+	return store_verdict(d, b, store);
 }
 
 static struct delivery *

@@ -50,10 +50,11 @@ struct ingest_config {
 	 * of the host's worker; may be NULL. */
 	void (*on_copy)(uint32_t host, const char *host_name, const char *peer, void *ctx);
 	void *copy_ctx;
-	/* After the commit of a batch that had any; on the writer's thread, so it must only hand
-	 * over.  Everything is borrowed.  May be NULL. */
-	void (*on_committed)(const struct ingest_news *news, void *ctx);
-	void *committed_ctx;
+	/* Of a batch that had any, within the transaction that stores it; on the writer's thread,
+	 * so it must only hand over.  Everything is borrowed.  How many answers come at once, see
+	 * write_request: nothing else may come of it before it is committed.  May be NULL. */
+	unsigned (*on_stored)(const struct ingest_news *news, void *ctx);
+	void *stored_ctx;
 	uint64_t told_kinds; /* bit k: events of kind k are told, at most INGEST_TOLD_MAX bytes */
 };
 

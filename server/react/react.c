@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAIL_MAX 65536u
-#define ROUND_MS 1000u
-#define SENT_MAX 65536u
+#define MAIL_MAX  65536u
+#define ROUND_MS  1000u
+#define SENT_MAX  65536u
+#define ASKED_MAX 16u /* mail that may wait: more, and nobody waits for what comes of it */
 
 static struct ds_log_rate rate;
 
@@ -45,28 +46,40 @@ mail_free(struct react_mail *m)
 
 /* Takes the mail.  What is lost is found again by the sweep, but for findings, which are counted.
  */
-static void
+static bool
 post(struct react *r, struct react_mail *m)
 {
 	static struct ds_log_rate lost;
 
 	if (m != NULL && ds_mailbox_put(r->mailbox, &m->mail) == 0)
-		return;
+		return true;
 	mail_free(m);
 	r->dropped++;
 	r->rescan = true;
 	if (ds_log_pass(&lost, 5))
 		ds_log(ERROR, "reacting falls behind, something is left out", "%s", "");
+	return false;
 }
 
 static void
 tell(struct react *r, enum react_mail_kind kind, uint32_t host, const void *data, size_t size)
 {
-	post(r, mail_new(kind, host, data, size));
+	(void)post(r, mail_new(kind, host, data, size)); /* counted */
 }
 
-void
-react_finding(struct react *r, uint32_t host, const struct finding *f)
+/* Takes the mail; how many answers are worth waiting for: none when there is much to do. */
+static unsigned
+ask(struct react *r, struct react_mail *m, uint64_t with)
+{
+	bool is_idle = ds_mailbox_len(r->mailbox) < ASKED_MAX;
+
+	if (m != NULL)
+		m->with = with;
+	return post(r, m) && with > 0 && is_idle;
+}
+
+unsigned
+react_finding(struct react *r, uint32_t host, const struct finding *f, uint64_t with)
 {
 	struct react_mail *m = mail_new(REACT_MAIL_FINDING, host, NULL, 0);
 
@@ -74,13 +87,13 @@ react_finding(struct react *r, uint32_t host, const struct finding *f)
 		m->finding = *f;
 		m->finding.json = f->json != NULL ? strdup(f->json) : NULL;
 	}
-	post(r, m);
+	return ask(r, m, with);
 }
 
-void
-react_event(struct react *r, uint32_t host, const void *data, size_t size)
+unsigned
+react_event(struct react *r, uint32_t host, const void *data, size_t size, uint64_t with)
 {
-	tell(r, REACT_MAIL_EVENT, host, data, size);
+	return ask(r, mail_new(REACT_MAIL_EVENT, host, data, size), with);
 }
 
 void
@@ -109,7 +122,7 @@ react_sent(struct react *r, uint32_t host, const void *data, size_t size)
 	m = mail_new(REACT_MAIL_SENT, host, NULL, 0);
 	if (m != NULL)
 		memcpy(m->order, order.id, sizeof(m->order));
-	post(r, m);
+	(void)post(r, m); /* counted */
 }
 
 void
@@ -148,7 +161,7 @@ react_configure(struct react *r, struct react_settings *settings)
 	publish_policy(r, settings);
 	if (m != NULL)
 		m->settings = *settings;
-	post(r, m);
+	(void)post(r, m); /* counted */
 }
 
 struct issuer
@@ -217,7 +230,8 @@ take_written(struct react *r, struct react_mail *m)
 	}
 	react_write_settle(r, w);
 	outbox_written(r, w);
-	if (w->result < 0 && w->result != -ENOENT && ds_log_pass(&rate, 5))
+	if (w->result < 0 && w->result != -ENOENT && w->result != -ECANCELED &&
+	    ds_log_pass(&rate, 5))
 		ds_log(WARN, "what became of a reaction could not be recorded", "why=\"%s\"",
 		    strerror(-w->result));
 	if (w->host > 0)
@@ -360,7 +374,11 @@ take_all(struct react *r, struct ds_mail *mail)
 		bool is_part = m->is_part; /* then the taker owns what it is part of */
 
 		next = mail->next;
+		r->with = is_part ? 0 : m->with;
 		takers[m->kind](r, m);
+		if (r->with > 0)
+			react_write_answer(r);
+		r->with = 0;
 		if (!is_part)
 			mail_free(m);
 	}
@@ -404,7 +422,7 @@ plugin_ended(struct plugin_job *job, void *ctx)
 	else
 		m->job = job;
 	if (m != NULL)
-		post(ctx, m);
+		(void)post(ctx, m); /* counted */
 }
 
 static int

@@ -2,8 +2,9 @@
 /*
  * react - what is done about findings: policy, modes, breaker, and the outbox of signed orders.
  *
- * One thread with one mailbox.  It is told what was committed, never what is not on disk; it has
- * orders committed before it sends them, and the store is its outbox, so that a server that was
+ * One thread with one mailbox.  What it decides about something that is just being stored comes
+ * into the same transaction or a later one, never an earlier one, and into none when that fails; it
+ * has orders committed before it sends them, and the store is its outbox, so that a server that was
  * killed goes on where it was.  Operators' orders are made in their own transaction (issue.h), then
  * react_kick() has them sent.
  *
@@ -62,10 +63,11 @@ void react_free(struct react *r);
 /* ---- any thread */
 /* SIGHUP; takes settings->policy in any case. */
 void react_configure(struct react *r, struct react_settings *settings);
-/* A finding that is on disk, with its alert; copied. */
-void react_finding(struct react *r, uint32_t host, const struct finding *f);
-/* An event that is on disk, as ds_ipc_put_event() wrote it; copied. */
-void react_event(struct react *r, uint32_t host, const void *data, size_t size);
+/* A finding, with its alert; copied.  It is on disk (`with` 0), or that transaction stores it. How
+ * many answers that transaction should wait for. */
+unsigned react_finding(struct react *r, uint32_t host, const struct finding *f, uint64_t with);
+/* The same for events, as ds_ipc_put_event() wrote them. */
+unsigned react_event(struct react *r, uint32_t host, const void *data, size_t size, uint64_t with);
 /* The host has a session (again). */
 void react_session(struct react *r, uint32_t host);
 /* A RESULT frame of the host; copied. */

@@ -39,6 +39,7 @@ struct react_mail {
 	enum react_mail_kind kind;
 	bool is_part; /* of a react_write: not freed by itself */
 	uint32_t host;
+	uint64_t with;          /* see write_request */
 	struct finding finding; /* its json is owned */
 	uint8_t order[DS_ORDER_ID_SIZE];
 	struct react_write *write;
@@ -87,6 +88,7 @@ struct react {
 	uint64_t spare_hash, spare_done; /* of what is kept; of what all were told */
 	pthread_t thread;
 	bool is_running, stop;
+	uint64_t with;             /* of the mail that is looked at */
 	struct react_write *retry; /* could not be stored; tried again each round */
 	size_t retry_len;
 	/* processes that were answered about lately: their alerts come a moment later */
@@ -124,6 +126,8 @@ void react_write_free(struct react_write *w);
 int react_write_plans(struct react_write *w, const struct store_backend *b, struct store *store);
 /* Takes it; what the writer has no room for is tried again. */
 void react_write_post(struct react_write *w);
+/* Tells the transaction that asked that it has all that comes of the mail that was looked at. */
+void react_write_answer(struct react *r);
 /* It could not be stored now: tried again each round, so often; takes it. */
 void react_write_later(struct react_write *w);
 void react_write_retry(struct react *r);

@@ -61,7 +61,9 @@ react_write_new(struct react *r,
 		r->dropped++;
 		return NULL;
 	}
-	w->request = (struct write_request){ .run = run_write, .done = done_write };
+	w->request = (struct write_request){
+		.run = run_write, .done = done_write, .is_control = true, .with = r->with
+	};
 	w->back = (struct react_mail){ .kind = REACT_MAIL_WRITTEN, .is_part = true, .write = w };
 	w->react = r;
 	w->run = run;
@@ -116,6 +118,25 @@ react_write_post(struct react_write *w)
 		return;
 	w->result = -EAGAIN;
 	react_write_later(w);
+}
+
+static void
+answer_done(struct write_request *request, int result)
+{
+	(void)result;
+	free(request);
+}
+
+void
+react_write_answer(struct react *r)
+{
+	struct write_request *answer = malloc(sizeof(*answer));
+
+	if (answer == NULL)
+		return; /* it is waited for in vain, for a moment */
+	*answer = (struct write_request){ .done = answer_done, .with = r->with, .is_answer = true };
+	if (writer_post(r->cfg.writer, answer) < 0)
+		free(answer);
 }
 
 void

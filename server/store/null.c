@@ -491,6 +491,7 @@ const struct store_backend store_null = {
 	.open = null_open,
 	.close = null_close,
 	.begin = null_begin,
+	.commit_control = null_begin,
 	.commit = null_begin,
 	.rollback = null_rollback,
 	.mark = null_begin,

@@ -159,12 +159,24 @@ note(struct store *s, int r)
 }
 
 static int
-sqlite_commit(struct store *s)
+sqlite_commit_control(struct store *s)
 {
 	int r = note(s, events_finish(s));
 
 	if (r == 0)
 		r = db_exec(&s->control, "COMMIT");
+	if (r < 0)
+		sqlite_rollback(s);
+	s->control_done = r == 0;
+	return r;
+}
+
+static int
+sqlite_commit(struct store *s)
+{
+	int r = s->control_done ? 0 : sqlite_commit_control(s);
+
+	s->control_done = false;
 	if (r == 0)
 		r = note(s, db_exec(&s->events, "COMMIT"));
 	if (r < 0)
@@ -275,6 +287,7 @@ const struct store_backend store_sqlite = {
 	.open = sqlite_open,
 	.close = sqlite_close,
 	.begin = sqlite_begin,
+	.commit_control = sqlite_commit_control,
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,
 	.mark = sqlite_mark,

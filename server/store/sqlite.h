@@ -49,7 +49,8 @@ struct store {
 	struct db events; /* the current day file */
 	uint64_t day;     /* its number; 0: none open yet */
 	struct day_sums sums, sums_begin, sums_mark;
-	bool active;  /* in a transaction */
+	bool active;       /* in a transaction */
+	bool control_done; /* of it the control plane is committed */
 	bool damaged; /* the current day file turned out malformed: the next begin abandons it */
 	char *running_file; /* there while the server runs: was the last exit clean? */
 	/* retention waits after the clock jumped */

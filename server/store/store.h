@@ -40,6 +40,8 @@ struct store_backend {
 	/* Durable when it returns 0.  The control plane commits before the event plane: a crash
 	 * between the two makes the agent resend, and findings and profile keys are idempotent.
 	 * -ENOSPC: nothing was committed, rolled back. */
+	/* May come before commit: the control plane is on disk then, also if commit fails. */
+	int (*commit_control)(struct store *s);
 	int (*commit)(struct store *s);
 	void (*rollback)(struct store *s);
 	/* A savepoint within the transaction; the next unmark either keeps what came after it or

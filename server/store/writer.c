@@ -16,6 +16,7 @@
 #define MAILBOX_MAX     16384
 #define GROUP_MAX       1024 /* requests in one transaction */
 #define GROUP_MS        200  /* a transaction that has run so long is committed */
+#define ANSWER_MS       2    /* that answers are waited for */
 #define MAINTAIN_MS     5000
 #define MAINTAIN_BUDGET 10     /* ms; the mail waits meanwhile */
 #define KEEP_MAX_MS     60000u /* that segments are kept as they are at a stretch */
@@ -35,6 +36,8 @@ struct writer {
 	uint64_t maintain_at_ms;
 	uint64_t kept_since_ms; /* 0: segments are not kept as they are */
 	_Atomic uint64_t keep_until_ms;
+	uint64_t number; /* of the transaction, from 1 */
+	uint64_t failed; /* bit i: the one i before it came to nothing */
 	atomic_bool stop;
 	atomic_uint_least64_t commits, commit_us_total, commit_us_max, batches, events, failures;
 	atomic_int last_error;
@@ -45,6 +48,7 @@ struct group {
 	struct write_request *requests[GROUP_MAX];
 	int results[GROUP_MAX];
 	size_t len;
+	unsigned awaited; /* answers */
 };
 
 /* Errors after which the transaction cannot go on, whoever caused them. */
@@ -54,21 +58,33 @@ is_fatal(int r)
 	return r == -ENOSPC || r == -EIO || r == -EBADMSG || r == -EROFS || r == -EBUSY;
 }
 
+/* Whether what it was decided about came to nothing. */
+static bool
+is_canceled(const struct writer *w, const struct write_request *req)
+{
+	uint64_t ago = w->number - req->with;
+
+	return req->with > 0 && ago < 64 && (w->failed >> ago & 1);
+}
+
 /* 0, or the error that ends the whole transaction. */
 static int
 run_one(struct writer *w, struct group *g, struct write_request *req)
 {
 	const struct store_backend *b = w->backend;
-	int r = b->mark(w->store), q;
+	bool skip = req->run == NULL || is_canceled(w, req);
+	int r = skip ? 0 : b->mark(w->store), q;
 
 	g->requests[g->len] = req;
-	g->results[g->len++] = r;
-	if (r < 0)
+	g->results[g->len++] = skip && req->run != NULL ? -ECANCELED : r;
+	g->awaited -= req->is_answer && req->with == w->number && g->awaited > 0;
+	if (r < 0 || skip)
 		return r;
 	r = req->run(req, b, w->store);
 	g->results[g->len - 1] = r;
 	if (is_fatal(r))
 		return r;
+	g->awaited += req->asked;
 	q = b->unmark(w->store, r >= 0);
 	if (q < 0)
 		g->results[g->len - 1] = q;
@@ -76,10 +92,22 @@ run_one(struct writer *w, struct group *g, struct write_request *req)
 }
 
 static void
-tell(struct group *g, int error)
+tell_one(const struct writer *w, struct group *g, size_t i, int error)
+{
+	struct write_request *req = g->requests[i];
+
+	if (error < 0 && req->with == w->number && (w->failed & 1))
+		error = -ECANCELED;
+	g->requests[i] = NULL;
+	req->done(req, error < 0 ? error : g->results[i]);
+}
+
+static void
+tell(struct writer *w, struct group *g, int error)
 {
 	for (size_t i = 0; i < g->len; i++)
-		g->requests[i]->done(g->requests[i], error < 0 ? error : g->results[i]);
+		if (g->requests[i] != NULL)
+			tell_one(w, g, i, error);
 	g->len = 0;
 }
 
@@ -88,8 +116,10 @@ count_commit(struct writer *w, const struct group *g, uint64_t us)
 {
 	w->last_error = 0;
 	for (size_t i = 0; i < g->len; i++) {
-		w->batches += g->results[i] >= 0 && g->requests[i]->events > 0;
-		w->events += g->results[i] >= 0 ? g->requests[i]->events : 0;
+		uint32_t events = g->requests[i] != NULL ? g->requests[i]->events : 0;
+
+		w->batches += g->results[i] >= 0 && events > 0;
+		w->events += g->results[i] >= 0 ? events : 0;
 	}
 	w->commits++;
 	w->commit_us_total += us;
@@ -124,30 +154,66 @@ fill_group(struct writer *w, struct group *g, struct ds_mail *m, int *ret_error)
 	return m;
 }
 
+/* Others decide about what was just written: what comes of it comes along.  As fill_group(). */
+static struct ds_mail *
+fill_answers(struct writer *w, struct group *g, int *ret_error)
+{
+	uint64_t until_ms = ds_clock_monotonic_ms() + ANSWER_MS, now_ms;
+	struct ds_mail *m = NULL;
+
+	while (m == NULL && g->awaited > 0 && *ret_error == 0 && g->len < GROUP_MAX &&
+	       (now_ms = ds_clock_monotonic_ms()) < until_ms)
+		m = fill_group(
+		    w, g, ds_mailbox_wait(w->mailbox, (int)(until_ms - now_ms)), ret_error);
+	return m;
+}
+
+/* The control plane comes first, and who needs nothing else does not wait for the rest. */
+static int
+commit(struct writer *w, struct group *g)
+{
+	int r = w->backend->commit_control(w->store);
+
+	w->failed |= r < 0;
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < g->len; i++)
+		if (g->requests[i]->is_control)
+			tell_one(w, g, i, 0);
+	return w->backend->commit(w->store);
+}
+
 static struct ds_mail *
 write_group(struct writer *w, struct group *g, struct ds_mail *m)
 {
 	uint64_t begin_us = ds_clock_boot_us();
 	int r = w->backend->begin(w->store), error = 0;
 
+	w->number++;
+	w->failed <<= 1;
+	g->awaited = 0;
 	if (r < 0) {
 		/* All of them fail; none was begun. */
 		for (; m && g->len < GROUP_MAX; m = m->next)
 			g->requests[g->len++] = DS_CONTAINER(m, struct write_request, mail);
 		note_failure(w, r);
-		tell(g, r);
+		w->failed |= 1;
+		tell(w, g, r);
 		return m;
 	}
 	m = fill_group(w, g, m, &error);
+	if (m == NULL)
+		m = fill_answers(w, g, &error);
+	w->failed |= error < 0;
 	if (error < 0)
 		w->backend->rollback(w->store);
 	else
-		error = w->backend->commit(w->store);
+		error = commit(w, g);
 	if (error < 0)
 		note_failure(w, error);
 	else
 		count_commit(w, g, ds_clock_boot_us() - begin_us);
-	tell(g, error);
+	tell(w, g, error);
 	return m;
 }
 
@@ -162,6 +228,12 @@ keeps_segments(struct writer *w, uint64_t now_ms)
 	if (w->kept_since_ms == 0)
 		w->kept_since_ms = now_ms;
 	return now_ms - w->kept_since_ms < KEEP_MAX_MS;
+}
+
+uint64_t
+writer_transaction(const struct writer *w)
+{
+	return w->number;
 }
 
 void

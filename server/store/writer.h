@@ -3,7 +3,9 @@
  * writer - the one thread that writes: group commit, then the acks.
  *
  * It takes everything from its mailbox, runs each request inside one transaction, commits once,
- * then calls every `done` (on the writer's thread: it must only hand over to a mailbox).  A request
+ * then calls every `done` (on the writer's thread: it must only hand over to a mailbox).  What
+ * others decide about something that is being written comes into the same transaction when it
+ * comes at once, so that both are on disk by one sync, and neither without the other.  A request
  * that fails alone is rolled back to its savepoint; when the commit fails, every done gets that
  * error (-ENOSPC: the disk is full).
  */
@@ -23,6 +25,15 @@ struct write_request {
 	/* The request is the callee's again, to free or reuse. */
 	void (*done)(struct write_request *req, int result);
 	uint32_t events; /* counted in the statistics once it is committed */
+	/* Told as soon as the control plane is committed: it has nothing in the event plane. */
+	bool is_control;
+	/* Filled by run: so many answers to what it told others come within moments; the
+	 * transaction waits for them, but not for long. */
+	unsigned asked;
+	/* 0, or the transaction about which it was decided: when that came to nothing, so does
+	 * this (-ECANCELED), for it will be decided about once more. */
+	uint64_t with;
+	bool is_answer; /* the last of what is decided about `with`; its run may be NULL */
 };
 
 /* Starts the thread; opens the store on it.  NULL and a sentence on failure. */
@@ -37,6 +48,9 @@ DS_MUST_CHECK int writer_post(struct writer *w, struct write_request *req);
  * what `run` returned, or why nothing was committed. */
 DS_MUST_CHECK int writer_run(struct writer *w, struct ds_mailbox *replies,
     int (*run)(const struct store_backend *backend, struct store *store, void *ctx), void *ctx);
+
+/* Within run: the number of its transaction, for the `with` of others. */
+uint64_t writer_transaction(const struct writer *w);
 
 /* Any thread: for the next `ms`, segments stay as they are, so that a search sees them so from its
  * beginning to its bookmark.  Not without end: housekeeping gets its turn. */

@@ -234,7 +234,7 @@ find(struct world *w, uint32_t host, const char *kind, const char *json)
 	snprintf(f.daemon, sizeof(f.daemon), "nginx.service");
 	snprintf(f.title, sizeof(f.title), "nginx started /bin/sh");
 	snprintf(f.alert_id, sizeof(f.alert_id), "alr_1");
-	react_finding(w->react, host, &f);
+	assert_int_equal(react_finding(w->react, host, &f, 0), 0);
 }
 
 void

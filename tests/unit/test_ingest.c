@@ -28,8 +28,8 @@ struct told {
 	char data[16];
 };
 
-static void
-tell_committed(const struct ingest_news *news, void *ctx)
+static unsigned
+tell_stored(const struct ingest_news *news, void *ctx)
 {
 	struct told *t = ctx;
 	struct ds_buf b;
@@ -42,6 +42,7 @@ tell_committed(const struct ingest_news *news, void *ctx)
 		t->pid = ev.num[DS_NUM_PID];
 		t->host = news->from->host;
 	}
+	return 0;
 }
 
 static void
@@ -51,8 +52,8 @@ what_is_on_disk_is_told(void **state)
 	struct told told = { 0 };
 	struct ds_conn *c;
 
-	w->in.cfg.on_committed = tell_committed;
-	w->in.cfg.committed_ctx = &told;
+	w->in.cfg.on_stored = tell_stored;
+	w->in.cfg.stored_ctx = &told;
 	put_host(w, HOST_APPROVED);
 	c = connect_as(w, &w->cert);
 	assert_int_equal(welcome_seq(w, c, 9), 0);

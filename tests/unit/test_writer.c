@@ -17,7 +17,7 @@
 /* What the fake store did; read by the test only while the writer waits for mail. */
 static struct {
 	unsigned begins, commits, rollbacks, kept, undone, closed;
-	int begin_fails, commit_fails;
+	int begin_fails, control_fails, commit_fails;
 } log_;
 
 static int
@@ -43,6 +43,13 @@ fake_begin(struct store *s)
 	(void)s;
 	log_.begins++;
 	return log_.begin_fails ? -ENOSPC : 0;
+}
+
+static int
+fake_commit_control(struct store *s)
+{
+	(void)s;
+	return log_.control_fails ? -ENOSPC : 0;
 }
 
 static int
@@ -96,6 +103,7 @@ static const struct store_backend fake = {
 	.open = fake_open,
 	.close = fake_close,
 	.begin = fake_begin,
+	.commit_control = fake_commit_control,
 	.commit = fake_commit,
 	.rollback = fake_rollback,
 	.mark = fake_mark,
@@ -149,7 +157,7 @@ setup(void **state)
 	char why[100];
 
 	log_.begins = log_.commits = log_.rollbacks = log_.kept = log_.undone = log_.closed = 0;
-	log_.begin_fails = log_.commit_fails = 0;
+	log_.begin_fails = log_.control_fails = log_.commit_fails = 0;
 	(void)sem_init(&done_sem, 0, 0);
 	(void)sem_init(&gate, 0, 0);
 	(void)sem_init(&maintained, 0, 0);
@@ -240,6 +248,114 @@ when_the_commit_fails_everybody_is_told(void **state)
 	assert_true(stats.failures > 0 && stats.commits == 0);
 }
 
+/* ---- what others decide about a request */
+
+/* A request about which somebody decides at once, or only when it is over. */
+struct asking {
+	struct job job;
+	struct writer *writer;
+	struct job decided;
+	struct write_request answer;
+	bool is_late;
+};
+
+static void
+answer_done(struct write_request *request, int result)
+{
+	(void)request;
+	(void)result;
+	sem_post(&done_sem);
+}
+
+static int
+run_asking(struct write_request *request, const struct store_backend *b, struct store *s)
+{
+	struct asking *a = DS_CONTAINER(request, struct asking, job.request);
+
+	(void)b;
+	(void)s;
+	a->decided = make_job(0);
+	a->decided.request.with = writer_transaction(a->writer);
+	a->decided.request.is_control = true;
+	a->answer = (struct write_request){
+		.done = answer_done, .with = a->decided.request.with, .is_answer = true
+	};
+	request->asked = 1;
+	if (a->is_late)
+		return 0;
+	assert_int_equal(writer_post(a->writer, &a->decided.request), 0);
+	assert_int_equal(writer_post(a->writer, &a->answer), 0);
+	return 0;
+}
+
+static struct asking
+make_asking(struct writer *w, bool is_late)
+{
+	struct asking a = { .job = make_job(0), .writer = w, .is_late = is_late };
+
+	a.job.request.run = run_asking;
+	return a;
+}
+
+static void
+what_is_decided_at_once_comes_into_the_same_transaction(void **state)
+{
+	struct asking a = make_asking(*state, false);
+	struct writer_stats stats;
+
+	assert_int_equal(writer_post(*state, &a.job.request), 0);
+	wait_done(3);
+	assert_int_equal(a.job.result, 0);
+	assert_int_equal(a.decided.result, 0);
+	writer_get_stats(*state, &stats);
+	assert_int_equal(stats.commits, 1);
+}
+
+static void
+an_answer_that_is_late_comes_into_a_later_transaction(void **state)
+{
+	struct asking a = make_asking(*state, true);
+
+	assert_int_equal(writer_post(*state, &a.job.request), 0);
+	wait_done(1);
+	assert_int_equal(a.job.result, 0);
+	assert_int_equal(writer_post(*state, &a.decided.request), 0);
+	wait_done(1);
+	assert_int_equal(a.decided.result, 0);
+	assert_int_equal(log_.kept, 2);
+}
+
+static void
+what_was_decided_about_what_failed_is_not_done(void **state)
+{
+	struct asking at_once = make_asking(*state, false), late = make_asking(*state, true);
+
+	log_.control_fails = 1;
+	assert_int_equal(writer_post(*state, &at_once.job.request), 0);
+	wait_done(3);
+	assert_int_equal(at_once.job.result, -ENOSPC);
+	assert_int_equal(at_once.decided.result, -ECANCELED);
+	assert_int_equal(writer_post(*state, &late.job.request), 0);
+	wait_done(1);
+	log_.control_fails = 0;
+	assert_int_equal(writer_post(*state, &late.decided.request), 0);
+	wait_done(1);
+	assert_int_equal(late.decided.result, -ECANCELED);
+	assert_int_equal(log_.kept, 3); /* all but the last one */
+}
+
+static void
+what_needs_no_segment_is_done_though_the_segments_fail(void **state)
+{
+	struct asking a = make_asking(*state, false);
+
+	log_.commit_fails = 1;
+	assert_int_equal(writer_post(*state, &a.job.request), 0);
+	wait_done(3);
+	assert_int_equal(a.job.result, -ENOSPC);
+	assert_int_equal(a.decided.result, 0);
+}
+
 static void
 a_store_that_recovers_is_used_again(void **state)
 {
@@ -284,6 +400,10 @@ main(void)
 		T(a_request_that_fails_alone_hurts_no_other),
 		T(a_full_disk_fails_the_whole_transaction),
 		T(when_the_commit_fails_everybody_is_told),
+		T(what_is_decided_at_once_comes_into_the_same_transaction),
+		T(an_answer_that_is_late_comes_into_a_later_transaction),
+		T(what_was_decided_about_what_failed_is_not_done),
+		T(what_needs_no_segment_is_done_though_the_segments_fail),
 		T(a_store_that_recovers_is_used_again),
 		T(segments_stay_as_they_are_while_somebody_pages),
 	};
