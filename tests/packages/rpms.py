@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The spec: builds on any machine that has rpmbuild, with stand-ins for Fedora's macros; what is in the packages is what is in
-Debian's. Scriptlets are not run: there is no distribution of that kind here.
+Debian's. Rpm installs, upgrades and erases them, with their scriptlets, on a booted host: of Debian, as no other is to be had here.
 
 For `make check-packages`, after debs.py, whose packages and distribution it takes. DS_DEBS=DIR and DS_DIST=FILE name others.
 """
@@ -9,13 +9,19 @@ import glob, os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from harness import *
-from debs import debs_of, run_here
+from sdhost import layer
+from debs import has_block, is_frozen, main_pid, react
+from machines import LAYER, Watched, debs_of, own_mounts, run_here
 
-need("rpmbuild", "rpm", "rpmlint", "dpkg-deb")
+need_root()
+need("rpmbuild", "rpm", "rpmlint", "dpkg-deb", "debootstrap")
 DEBS = os.environ.get("DS_DEBS", os.path.join(BUILD, "packages"))
 DIST = os.environ.get("DS_DIST", os.path.join(BUILD, "packages/daemonsec.tar.xz"))
 if not debs_of(DEBS) or not os.path.exists(DIST):
     skip_all("no packages were built: tests/packages/debs.py does")
+HOST = [*LAYER, "rpm"]
+layer("rpm", HOST)
+own_mounts()
 # Documents go where each family has them; a licence is in all of rpm's.
 ELSEWHERE = re.compile(r"^/usr/(share/(doc|licenses|lintian)|lib/\.build-id)(/|$)")
 
@@ -33,6 +39,34 @@ def in_deb(path):
 def in_rpm(path):
     r = subprocess.run(["rpm", "-qp", "--nosignature", "--qf", "[%{FILEMODES:perms} %{FILENAMES}\n]", path], capture_output=True, text=True, check=True)
     return contents(line.split(None, 1)[1] for line in r.stdout.splitlines() if not line.startswith("d"))
+
+
+def rpm(w, args):
+    """As on a host of that family, but for what dpkg knows and rpm does not."""
+    return w.good(f"cd /rpms && rpm --force-debian --nodeps {args}")
+
+
+def check_host(rpms):
+    w = Watched("ds-rpm", layer("rpm", HOST))
+    w.host.write("/usr/lib/systemd/system-preset/99-default-disable.preset", "disable *\n")  # as that family has it
+    os.mkdir(w.host.root + "/rpms")
+    for path in rpms:
+        shutil.copy(path, w.host.root + "/rpms")
+    w.boot()
+    if not ok(rpm(w, "-i *.rpm") and w.watches(), "with nothing else to do the host watches itself"):
+        w.say_why()
+        return
+    ok(w.good("rpm -V daemonsec daemonsec-agent daemonsec-ctl daemonsec-server --nodeps"), "rpm finds the files as it left them")
+    pid, old, host = react(w), main_pid(w, "daemonsec-agent"), w.hosts()[0]["id"]
+    ok(rpm(w, "-U --force *.rpm") and w.watches() and main_pid(w, "daemonsec-agent") != old and w.hosts()[0]["id"] == host and
+       is_frozen(w, pid) and has_block(w), "an upgrade starts the new programs, and leaves what was frozen and blocked")
+    ok(rpm(w, "-e daemonsec daemonsec-agent") and not is_frozen(w, pid) and not has_block(w) and
+       w.good("! pgrep -x daemonsec-agent && ! systemctl cat daemonsec-agent daemonsec-enrol-local 2>/dev/null"),
+       "an agent that is erased leaves nothing frozen, nothing blocked and no unit")
+    ok(rpm(w, "-i daemonsec-0*.rpm daemonsec-agent*.rpm") and w.watches() and w.hosts()[0]["id"] == host, "installed again it is the same host")
+    ok(rpm(w, "-e daemonsec daemonsec-agent daemonsec-ctl daemonsec-server") and w.good("! pgrep '^daemonsec'"), "all of it is erased")
+    left = w.sh("find /etc /usr /var/lib /run -xdev -iname '*daemonsec*' ! -path '/var/lib/daemonsec/*'").stdout.split()
+    ok(left == ["/var/lib/daemonsec"], f"but for what was learnt and the keys: {left}")
 
 
 def main():
@@ -55,6 +89,7 @@ def main():
         ok(run_here(["rpm", "--root", root, "--initdb"], top) and
            run_here(["rpm", "--root", root, "-i", "--nodeps", "--ignorearch", "--noscripts", *rpms.values()], top),
            "they can be installed beside each other")
+        check_host(rpms.values())
     r = subprocess.run(["rpmlint", os.path.join(TOP, "dist/daemonsec.spec")], capture_output=True, text=True)
     ok(" 0 errors" in r.stdout, "rpmlint has no error to name")
     say("\n".join(line for line in r.stdout.splitlines() if " W: " in line or " E: " in line))
