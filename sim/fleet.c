@@ -27,7 +27,7 @@
 #define TICK_MS    50u
 #define SLICES     20u /* ticks a second */
 #define SPARE_FDS  64u
-#define GIVE_UP_MS 120000u /* how long to wait for the last agents to come online */
+#define GIVE_UP_MS 120000u /* how long to wait for one more agent to come online */
 #define TOKEN_SIZE 4096u
 
 /* ---- before the loop */
@@ -170,7 +170,8 @@ on_interrupt(evutil_socket_t fd, short what, void *arg)
 static void
 ramp_up(struct fleet *f, uint64_t now_ms)
 {
-	uint64_t give_up_ms;
+	uint32_t settled = f->online + f->stopped;
+	uint64_t since_ms;
 
 	f->start_credit += f->cfg.ramp_per_s * TICK_MS / 1000;
 	while (f->started < f->cfg.agents && f->start_credit >= 1) {
@@ -182,9 +183,12 @@ ramp_up(struct fleet *f, uint64_t now_ms)
 	}
 	if (f->started < f->cfg.agents || f->full_ms != 0)
 		return;
-	give_up_ms = f->begin_ms + GIVE_UP_MS;
-	give_up_ms += (uint64_t)(1000.0 * f->cfg.agents / f->cfg.ramp_per_s);
-	if (f->online + f->stopped < f->cfg.agents && now_ms < give_up_ms)
+	if (settled > f->settled) {
+		f->settled = settled;
+		f->settled_ms = now_ms;
+	}
+	since_ms = f->begin_ms + (uint64_t)(1000.0 * f->cfg.agents / f->cfg.ramp_per_s);
+	if (settled < f->cfg.agents && now_ms < DS_MAX(since_ms, f->settled_ms) + GIVE_UP_MS)
 		return;
 	f->full_ms = now_ms;
 	f->full_acked_events = f->stats.acked_events;

@@ -84,6 +84,8 @@ struct fleet {
 	char ca_file[512];
 	struct agent *agents;
 	uint32_t started, online, stopped, ticks;
+	uint32_t settled;    /* the most that were online or stopped */
+	uint64_t settled_ms; /* and since when */
 	double start_credit;
 	uint64_t random;
 	bool is_draining;
