@@ -20,7 +20,7 @@ up() { unshare --net --mount --propagation private sh -c 'ip link set lo up && e
 ctl() { "$dir/a/bin/daemonsec-ctl" --server "unix:$dir/a/run/api.sock" "$@"; }
 chmod 755 "$dir"
 check "up --detach returns once server and agent answer, on ports of our choice" \
-	up --prefix "$dir/a" --detach --set detect.learning_min=5s --set server.listen=127.0.0.1:17443 --set api.listen=127.0.0.1:17480
+	up --prefix "$dir/a" --detach --set detect.learning_min=5s --set server.listen=127.0.0.1:17443 --set react.host_max=61 --set api.listen=127.0.0.1:17480
 cp "$dir/out" "$dir/said"
 check "it prints the address that we chose" grep -q "dashboard  *http://127.0.0.1:17480/ " "$dir/said"
 check "the server answers on the socket" ctl status
@@ -32,6 +32,7 @@ ln -s "$dir/a/run/api.sock" "$dir/trap/run/run/api.sock"
 check "a socket below the current directory is not trusted" unshare --mount --propagation private sh -c \
 	'mount -t tmpfs none /run && cd "$1" && unset DAEMONSEC_API && "$2" status; [ $? = 5 ]' sh "$dir/trap" "$dir/a/bin/daemonsec-ctl"
 check "--set reached the configuration" grep -q 'learning_min = 5s' "$dir/a/etc/daemonsec/server.conf.d/50-up.conf"
+check "which is the server's for a section that only the server has" grep -q 'host_max = 61' "$dir/a/etc/daemonsec/server.conf.d/50-up.conf"
 server=$(cat "$dir/a/run/server.pid") agent=$(cat "$dir/a/run/agent.pid")
 check "a second up finds it running and is content" up --prefix "$dir/a" --detach
 check "it is the same server" test "$server" = "$(cat "$dir/a/run/server.pid")"
