@@ -225,7 +225,7 @@ def rough_end(rough):
 
 def bad_mail(site, box, careless):
     before = len(box.mails)
-    for channel, word in (("open", "SSL"), ("forged", "certificate"), ("unknown", "ogin")):
+    for channel, word in (("open", "SSL"), ("forged", "certificate"), ("unknown", "535")):
         r = site.ctl("notify", "test", channel, check=False)
         said = (r.stderr + r.stdout).strip()
         ok(r.returncode == 1 and word in said, f"mail by a server that is {channel} fails in words: {said[:120]}")
