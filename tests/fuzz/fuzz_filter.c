@@ -21,7 +21,7 @@ run_lines(struct filters *f, const char *p, const char *end)
 	for (unsigned n = 0; p < end && n < 16; n++) {
 		const char *newline = memchr(p, '\n', (size_t)(end - p));
 		const char *stop = newline != NULL ? newline : end;
-		const struct filter_entry entry = { has_field, NULL };
+		const struct filter_entry entry = { has_field, NULL, (stop - p) % 2 == 0 };
 		struct filter_hit hit;
 
 		if ((filters_match(f, NULL, p, (size_t)(stop - p), &hit) ||

@@ -31,8 +31,11 @@ class LogsProbe:
         self.p.wait(20)
 
 
-def log(host, user, *by):
-    return host.run(*by, "logger", "-p", "authpriv.info", "-t", "sshd", f"Failed password for {user} from 192.0.2.9 port 22 ssh2")
+PERSON = ("setpriv", "--reuid=1000", "--clear-groups")
+
+
+def log(host, user, *by, text="Failed password for {} from 192.0.2.9 port 22 ssh2"):
+    return host.run(*by, "logger", "-p", "authpriv.info", "-t", "sshd", text.format(user))
 
 
 host = Host("journal")
@@ -46,6 +49,7 @@ try:
     for unit, user in (("app", "eve"), ("other", "nobody")):
         host.write(f"/etc/systemd/system/{unit}.service", f"[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo bad {user} from 192.0.2.7'\n")
     host.write("/filters", "filter app-auth\njournal _SYSTEMD_UNIT=app.service\nfail ]: bad (?<user>\\S+) from (?<ip4>192\\.0\\.2\\.7)\\s*$\n"
+               "filter any\njournal\nfail ]: any (?<user>\\S+) from (?<ip4>192\\.0\\.2\\.8)\\s*$\n"
                "filter other\njournal _SYSTEMD_UNIT=other.service\nfail ]: worse from (?<ip4>192\\.0\\.2\\.7)\\s*$\n")
     if not ok(host.boot(), "systemd comes up"):
         done()
@@ -55,11 +59,14 @@ try:
         say(probe.text())
         done()
     ok("FILTER" not in probe.text() or SANITIZED, "under the filter of system calls")
-    forged = log(host, "forged", "setpriv", "--reuid=1000", "--clear-groups")
+    forged = log(host, "forged", *PERSON)
+    forged_any = log(host, "forged", *PERSON, text="any {} from 192.0.2.8")
+    log(host, "told", text="any {} from 192.0.2.8")
     log(host, "one")
-    ok(wait(lambda: len(probe.logins()) == 1, 10), "a login is found")
+    ok(wait(lambda: len(probe.logins()) == 2, 10), "a login is found, and a failure by a filter of everything")
     ok("LOGIN ssh.service 2 one password journal" in probe.text(), "with its user, method and the unit of sshd")
-    ok(forged.returncode == 0 and "forged" not in probe.text(), "what a person writes in sshd's name is none")
+    ok(forged.returncode == forged_any.returncode == 0 and "told log journal" in probe.text() and "forged" not in probe.text(),
+       "what a person writes in sshd's name is none, neither by itself nor by a filter")
     ok("before" not in probe.text(), "what was there before we came is not news")
     host.run("systemctl", "start", "other.service")
     host.run("systemctl", "start", "app.service")

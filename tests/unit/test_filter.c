@@ -47,13 +47,20 @@ has_word(const char *match, size_t len, void *ctx)
 }
 
 static bool
-finds_entry(struct filters *f, const char *fields, const char *line, struct filter_hit *ret)
+finds_entry_by(
+    struct filters *f, const char *fields, bool by_person, const char *line, struct filter_hit *ret)
 {
 	char has[200];
-	const struct filter_entry entry = { has_word, has };
+	const struct filter_entry entry = { has_word, has, by_person };
 
 	snprintf(has, sizeof(has), "%s", fields);
 	return filters_match_entry(f, &entry, line, strlen(line), ret);
+}
+
+static bool
+finds_entry(struct filters *f, const char *fields, const char *line, struct filter_hit *ret)
+{
+	return finds_entry_by(f, fields, false, line, ret);
 }
 
 static void
@@ -282,6 +289,41 @@ a_filter_of_the_journal_sees_no_files_and_no_times(void **state)
 	filters_free(f);
 }
 
+/* He would have whom he likes blocked. */
+static void
+what_a_person_writes_counts_only_where_its_author_is_asked_for(void **state)
+{
+	static const struct {
+		const char *match;
+		bool found;
+	} rows[] = {
+		{ "", false },
+		{ "SYSLOG_IDENTIFIER=app", false },
+		{ "_COMM=app", false }, /* his program may be called so */
+		{ "_SYSTEMD_UNIT=app.service", true },
+		{ "_COMM=app _EXE=/usr/bin/app", true },
+		{ "_UID=1001", true },
+	};
+	static const char fields[] = "SYSLOG_IDENTIFIER=app _COMM=app _SYSTEMD_UNIT=app.service "
+				     "_EXE=/usr/bin/app _UID=1001";
+
+	(void)state;
+	for (size_t i = 0; i < DS_LEN(rows); i++) {
+		char text[200];
+		struct filter_hit hit;
+		struct filters *f;
+
+		snprintf(text, sizeof(text),
+		    "filter app\njournal %s\nfail bad from (?<ip4>\\S+)$\n", rows[i].match);
+		f = made(text);
+		assert_true(finds_entry(f, fields, "h app[1]: bad from 192.0.2.7", &hit));
+		assert_int_equal(
+		    finds_entry_by(f, fields, true, "h app[1]: bad from 192.0.2.7", &hit),
+		    rows[i].found);
+		filters_free(f);
+	}
+}
+
 static void
 a_filter_of_the_journal_sees_what_its_match_says(void **state)
 {
@@ -357,6 +399,7 @@ main(void)
 		cmocka_unit_test(lines_are_looked_at_together_once),
 		cmocka_unit_test(text_of_any_encoding_is_read),
 		cmocka_unit_test(a_filter_of_the_journal_sees_no_files_and_no_times),
+		cmocka_unit_test(what_a_person_writes_counts_only_where_its_author_is_asked_for),
 		cmocka_unit_test(a_filter_of_the_journal_sees_what_its_match_says),
 		cmocka_unit_test(a_name_or_a_number_is_the_host_where_there_is_no_address),
 		cmocka_unit_test(a_file_that_is_none_is_refused_with_its_line),

@@ -59,6 +59,8 @@ int filters_each_journal(
 struct filter_entry {
 	bool (*has)(const char *match, size_t len, void *ctx);
 	void *ctx;
+	bool by_person; /* an ordinary account wrote it: only for filters that ask for its unit,
+			   program or account, and not for what it calls itself */
 };
 
 /* Whether a line of the log (NULL: of any) tells of a failure; the first filter that says so.

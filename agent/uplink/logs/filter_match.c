@@ -405,12 +405,24 @@ has_field(const struct filter_entry *entry, const char *match, const char *word,
 	return false;
 }
 
+/* Fields that journald fills and a person cannot choose; his program's name (_COMM) is his own. */
+static bool
+names_author(const char *word, size_t len)
+{
+	static const char *const fields[] = { "_SYSTEMD_UNIT=", "_EXE=", "_UID=" };
+
+	for (size_t i = 0; i < DS_LEN(fields); i++)
+		if (len > strlen(fields[i]) && memcmp(word, fields[i], strlen(fields[i])) == 0)
+			return true;
+	return false;
+}
+
 /* As journald has it: values of one field are alternatives, of several fields each must be so;
  * what is no match is left out, and nothing at all is of everything. */
 static bool
 meets(const struct filter_entry *entry, const char *match)
 {
-	bool any = match[strspn(match, " ")] == '\0';
+	bool any = match[strspn(match, " ")] == '\0', sure = !entry->by_person;
 	size_t len;
 
 	for (const char *word = match; *(word += strspn(word, " ")) != '\0'; word += len) {
@@ -420,8 +432,9 @@ meets(const struct filter_entry *entry, const char *match)
 		if (!has_field(entry, match, word, len))
 			return false;
 		any = true;
+		sure |= names_author(word, len);
 	}
-	return any;
+	return any && sure;
 }
 
 static bool

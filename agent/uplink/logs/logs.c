@@ -134,7 +134,7 @@ static void
 on_journal_line(const struct log_line *line, void *ctx)
 {
 	struct logs *l = ctx;
-	const struct filter_entry entry = { entry_has, l };
+	const struct filter_entry entry = { entry_has, l, line->by_person };
 	struct filter_hit hit;
 	struct login login;
 	char text[FILTER_LINE_MAX], unit[DS_DAEMON_MAX + 1];
