@@ -205,7 +205,7 @@ def other_host():
     ip = lambda *a: subprocess.run(["ip", *a], check=True)
     there = lambda *a: subprocess.run(["nsenter", "-t", str(p.pid), "-n", "ip", *a], check=True)
     ip("link", "add", "here", "type", "veth", "peer", "name", "there", "netns", str(p.pid))
-    for net in ("10.7.0", "10.8.0", "10.9.0"):
+    for net in ("10.7.0", "10.8.0", "10.9.0", "203.0.113"):
         ip("addr", "add", f"{net}.1/24", "dev", "here")
         there("addr", "add", f"{net}.2/24", "dev", "there")
     ip("link", "set", "here", "up")
@@ -319,6 +319,30 @@ def check_filters(site):
     ok(r and wait(lambda: not blocked(SPARED)), "and are forgiven")
 
 
+# ---- a decoy beside the daemons
+
+VISIT = """import socket, sys
+s = socket.create_connection(("203.0.113.1", 6379), 10, ("203.0.113.2", 0))
+s.sendall(b"CONFIG SET dir /root/.ssh\\r\\n")
+s.recv(100)
+"""
+
+
+def check_decoy(site):
+    """What comes to a decoy is on the block list, and nowhere among what is normal."""
+    stranger = "203.0.113.2"
+    subprocess.run(["nsenter", "-t", str(there.pid), "-n", sys.executable, "-c", VISIT], check=True)
+    ok(wait(lambda: blocked(stranger)), "a stranger who asks a decoy for something is blocked in the kernel")
+    r = newest(site, "verified", "block_ip")
+    a = site.get(f"alerts/{r['alert_id']}") if r else {}
+    ok(r and r["target"] == "ip:" + stranger and "decoy" in a["title"] and a["source"]["hostile"], "for the visit, with the source as hostile")
+    known = [b["what"] for d in site.all("daemons") for b in site.get(f"daemons/{d['id']}/profile")["behaviours"]]
+    ok(known and not [w for w in known if stranger in w or "6379" in w or "CONFIG" in w], "and no profile has it")
+    if r:
+        site.post(f"alerts/{r['alert_id']}/verdict", {"verdict": "false_positive"})
+    ok(r and wait(lambda: not blocked(stranger)), "until somebody says otherwise")
+
+
 # ---- a server that dies, and one that forgot a day
 
 def freeze(site, agent=True):
@@ -408,7 +432,7 @@ if there:
     import_filters()
 options = {"detect.learning_min": "2s", "react.never_block": "198.51.100.0/24", "react.daemon_max": "100"}
 with Site(options) as site:
-    agent = site.agent(monitor="nginx,sshd", options={"reaction.hold_default": "kill", **({"sensors.log_files": log, "sensors.filters": f"{dir}/filters"} if there else {})})
+    agent = site.agent(monitor="nginx,sshd", options={"reaction.hold_default": "kill", **({"sensors.log_files": log, "sensors.filters": f"{dir}/filters", "honeypot.listen": "redis"} if there else {})})
     site.host = agent.host()
     if not ok(learnt(site), "nginx is learnt"):
         say(json.dumps(site.get("daemons"), indent=1))
@@ -421,6 +445,7 @@ with Site(options) as site:
     if there:
         check_guessing(site)
         check_filters(site)
+        check_decoy(site)
     check_freeze(site)
     check_wrong(site, alert)
     check_server_killed(site, agent)
