@@ -43,12 +43,15 @@ def asked_for():
 
 
 def start_prometheus(site):
+    """With what compose.yaml gives it, but for the places of files and ports here; more often, and with an agent."""
+    with open(f"{DIST}/containers/prometheus.yml") as f:
+        given = f.read()
+    own = given.replace("/etc/prometheus", os.path.realpath(DIST) + "/prometheus").replace("127.0.0.1:7480", f"127.0.0.1:{site.api_port}")
     conf = os.path.join(site.dir, "prometheus.yml")
     with open(conf, "w") as f:
         f.write(f"global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\n"
                 f"alerting: {{ alertmanagers: [ {{ static_configs: [ {{ targets: [ '127.0.0.1:9093' ] }} ] }} ] }}\n"
-                f"rule_files: [ {os.path.realpath(DIST)}/prometheus/daemonsec.rules.yml ]\nscrape_configs:\n"
-                f"  - {{ job_name: daemonsec, static_configs: [ {{ targets: [ '127.0.0.1:{site.api_port}' ] }} ] }}\n"
+                f"{own}"
                 f"  - {{ job_name: agents, static_configs: [ {{ targets: [ '127.0.0.1:9101' ] }} ] }}\n")
     return Process(["prometheus", f"--config.file={conf}", f"--storage.tsdb.path={site.dir}/tsdb",
                     "--web.listen-address=127.0.0.1:9090"], os.path.join(site.dir, "prometheus.log"))
