@@ -71,6 +71,7 @@ dist_prometheus_DATA = dist/prometheus/daemonsec.rules.yml dist/prometheus/daemo
 filterdir = $(pkgdatadir)/filter.d
 dist_filter_DATA = dist/filter.d/cowrie.conf dist/filter.d/dovecot.local dist/filter.d/dropbear.local dist/filter.d/exim.local \
 	dist/filter.d/freeswitch.local dist/filter.d/named-refused.local dist/filter.d/nginx-botsearch.local \
-	dist/filter.d/nginx-forbidden.conf dist/filter.d/nginx-limit-req.local dist/filter.d/routeros-auth.conf \
+	dist/filter.d/nginx-forbidden.conf dist/filter.d/nginx-http-auth.local dist/filter.d/nginx-limit-req.local \
+	dist/filter.d/proxmox.conf dist/filter.d/routeros-auth.conf dist/filter.d/sshd.local dist/filter.d/vaultwarden.conf \
 	dist/filter.d/selinux-ssh.local dist/filter.d/sendmail-reject.local dist/filter.d/vsftpd.local
 dist_grafana_DATA = dist/grafana/daemonsec.json dist/grafana/provisioning.yml
