@@ -191,7 +191,7 @@ deliver_answers(struct notify *n)
 		row->error = result.error;
 		row->status = result.end == SENDER_SENT ? "sent" : "waiting";
 		row->sent_us = result.end == SENDER_SENT ? now_us : 0;
-		row->due_us = now_us + pause_us(row->tries);
+		row->due_us = now_us + pause_us(row->tries - 1);
 		if (result.wait_s > 0)
 			row->due_us = c->wait_until_us = now_us + result.wait_s * UINT64_C(1000000);
 		row->channel = c->name;
