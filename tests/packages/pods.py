@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Containers on a booted host that has control groups of version 2 only: podman with crun, of root and of a user without any
-right, and crun by itself, each under its name and with its image; a user's are his, whatever he calls them."""
+"""Containers on a booted host that has control groups of version 2 only: docker; podman with crun, of root and of a user without
+any right; and crun by itself, each under its name and with its image; a user's are his, whatever he calls them."""
 import os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
@@ -13,7 +13,8 @@ need_root()
 need("debootstrap")
 if SANITIZED:
     skip_all("the host's tree has no sanitizer libraries")
-LAYER = ["podman", "crun", "uidmap", "slirp4netns", "dbus-user-session", "busybox-static", "catatonit", "ca-certificates"]
+LAYER = ["podman", "crun", "uidmap", "slirp4netns", "dbus-user-session", "busybox-static", "catatonit", "ca-certificates",
+         "docker.io"]
 if not os.environ.get("DS_MOUNTS"):  # mounts of our own, gone with the test
     layer("pods", LAYER)
     os.execvpe("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv],
@@ -56,6 +57,15 @@ def pod(host, name, user=None):
     return r.stdout.strip().removeprefix("sha256:")
 
 
+def docker(host):
+    """The image's digest of a container."""
+    sh(host, "dockerd --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs >/run/dockerd.log 2>&1 &")
+    if not wait(lambda: host.run("docker", "info").returncode == 0, 60, 0.5):
+        say(sh(host, "tail -5 /run/dockerd.log").stdout)
+    sh(host, "tar -C ~/tree -c . | docker import - shop:3 && docker run -d --network none --name box3 shop:3 /bin/sleep 1000")
+    return host.run("docker", "inspect", "-f", "{{.Image}}", "box3").stdout.strip()
+
+
 def crun(host):
     sh(host, r"""mkdir -p /srv/box/rootfs/bin && cd /srv/box && cp /bin/busybox rootfs/bin/sleep && crun spec &&
         sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"\/bin\/sleep", "1000"/; /"rlimits"/,/\]/d; s/"allow": false/"allow": true/; s/"linux": {/"linux": {/' config.json &&
@@ -70,6 +80,9 @@ def check(host, probe):
     image = pod(host, "web")
     e = known(probe, "container:web")
     ok(image and e.get("IMAGE") == "localhost/shop:3@sha256:" + image and e["CONTAINER_NAME"] == "web", "podman by crun: name, image, digest")
+    image = docker(host)
+    e = known(probe, "container:box3")
+    ok(image and e.get("IMAGE") == "shop:3@" + image and e["CONTAINER_NAME"] == "box3", "docker: likewise")
     ok(make_user(host), "a user has a systemd of his own")
     image = pod(host, "web", "alice")
     e = known(probe, "container:~alice/web")
