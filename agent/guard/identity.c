@@ -10,6 +10,7 @@
 
 #include "agent/guard/daemon.h"
 #include "agent/guard/emit.h"
+#include "agent/guard/engine.h"
 #include "agent/guard/hash.h"
 #include "agent/guard/package.h"
 #include "agent/guard/process.h"
@@ -281,6 +282,18 @@ identity_lost(uint32_t number)
 
 	if (id != NULL && id->announced && !id->gone)
 		tell_gone(d, id);
+}
+
+bool
+identity_take_name(void)
+{
+	struct container_info info;
+	char id[80];
+	uint32_t old = engine_tick(id, &info) ? daemon_name_container(id, &info) : 0;
+
+	if (old != 0)
+		identity_lost(old);
+	return old != 0;
 }
 
 /* Where the package database of a process is: a root directory of its own counts only together

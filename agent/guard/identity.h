@@ -30,6 +30,9 @@ void identity_seen(uint32_t number, pid_t pid, bool initial);
 void identity_update(uint32_t number, pid_t main_pid, uint32_t processes);
 /* Its processes are another daemon's from now on. */
 void identity_lost(uint32_t number);
+/* Takes what an engine answered: a container that had its id for a name is another daemon from now
+ * on.  True: its processes have to be looked at anew. */
+bool identity_take_name(void);
 /* The main process of a daemon, as far as it is known; 0: it has none. */
 pid_t identity_pid(uint32_t number);
 /* Its program, as it was told last; NULL: not known. */

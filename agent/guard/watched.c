@@ -30,12 +30,6 @@ watched_done(void)
 void
 watched_tick(void)
 {
-	struct container_info info;
-	char id[80];
-	uint32_t old = engine_tick(id, &info) ? daemon_name_container(id, &info) : 0;
-
-	if (old == 0)
-		return;
-	identity_lost(old);
-	decide_all();
+	if (identity_take_name())
+		decide_all();
 }

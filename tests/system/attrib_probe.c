@@ -128,13 +128,8 @@ start_sensor(const char *name)
 static void
 ask_engines(uint64_t interval_ms)
 {
-	struct container_info info;
-	char id[80];
-	uint32_t old = engine_tick(id, &info) ? daemon_name_container(id, &info) : 0;
-
-	if (old == 0)
+	if (!identity_take_name())
 		return;
-	identity_lost(old);
 	resource_done();
 	if (resource_init(interval_ms) < 0)
 		exit(1);

@@ -121,9 +121,20 @@ put_file(const char *dir, const char *name, const char *text)
 }
 
 static void
+remove_files(const char *dir, const char *const *names, size_t len)
+{
+	char path[300];
+
+	for (size_t i = 0; i < len; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+}
+
+static void
 files_include_files_in_order(void **state)
 {
-	char dir[] = "/tmp/daemonsec-fail2ban.XXXXXX", path[300];
+	char dir[] = "/tmp/daemonsec-fail2ban.XXXXXX";
 	static const char *const names[] = { "a.conf", "a.local", "before.conf", "after.conf",
 		"loop.conf" };
 	json_t *conf = json_object();
@@ -142,10 +153,7 @@ files_include_files_in_order(void **state)
 	assert_int_equal(fail2ban_read(dir, NULL, "loop", conf), 0);
 	assert_int_equal(fail2ban_read(dir, NULL, "nothing", conf), -ENOENT);
 	json_decref(conf);
-	for (size_t i = 0; i < DS_LEN(names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-		unlink(path);
-	}
+	remove_files(dir, names, DS_LEN(names));
 	rmdir(dir);
 }
 
@@ -153,7 +161,7 @@ files_include_files_in_order(void **state)
 static void
 our_additions_go_between_the_filter_and_its_users_own(void **state)
 {
-	char dir[] = "/tmp/daemonsec-fail2ban.XXXXXX", more[sizeof(dir) + 8], path[300];
+	char dir[] = "/tmp/daemonsec-fail2ban.XXXXXX", more[sizeof(dir) + 8];
 	static const char *const names[] = { "a.conf", "b.conf", "b.local", "more/a.local",
 		"more/b.local", "more/new.conf" };
 	json_t *conf = json_object();
@@ -178,10 +186,7 @@ our_additions_go_between_the_filter_and_its_users_own(void **state)
 	assert_string_equal(value(conf, "Definition", "failregex"), "new");
 	assert_int_equal(fail2ban_read(dir, NULL, "new", conf), -ENOENT);
 	json_decref(conf);
-	for (size_t i = 0; i < DS_LEN(names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-		unlink(path);
-	}
+	remove_files(dir, names, DS_LEN(names));
 	rmdir(more);
 	rmdir(dir);
 }
