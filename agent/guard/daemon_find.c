@@ -22,6 +22,7 @@
 
 #define DEPTH_MAX   32u /* ancestors looked at */
 #define ADOPTED_MAX 256u
+#define OWNED_MAX   128u /* containers of one user; each may have had its id for a name before */
 
 static char root[PROCESS_PATH_MAX]; /* of our pid namespace's cgroups; "" for the real one */
 static bool has_systemd;            /* pid 1 of our namespace is one */
@@ -124,6 +125,17 @@ known_container(const char *id, uint32_t uid)
 	return NULL;
 }
 
+/* A user could fill the table with control groups that are called like containers. */
+static bool
+owns_many(uint32_t uid)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 1; i <= daemon_count(); i++)
+		n += daemon_get(i)->owner == uid;
+	return uid != 0 && n >= OWNED_MAX;
+}
+
 static const struct daemon *
 container_of(const struct cgroup_name *from)
 {
@@ -132,6 +144,10 @@ container_of(const struct cgroup_name *from)
 
 	if (d != NULL)
 		return d;
+	if (owns_many(from->uid)) {
+		container_set_name(&info, "*");
+		return make_container("", &info);
+	}
 	if (from->container_named)
 		container_set_name(&info, from->container);
 	else if (from->uid != 0 || container_find("", from->container, &info) < 0)
@@ -144,7 +160,8 @@ daemon_name_container(const char *id, const struct container_info *info)
 {
 	const struct daemon *old = known_container(id, info->uid), *d;
 
-	if (old == NULL || old->container_name[0] != '\0' || info->name[0] == '\0')
+	if (old == NULL || old->container_name[0] != '\0' || info->name[0] == '\0' ||
+	    owns_many(info->uid))
 		return 0;
 	d = make_container(id, info);
 	if (d == NULL || d == old)

@@ -276,6 +276,23 @@ a_users_container_is_never_anothers(void **state)
 }
 
 static void
+a_user_with_many_containers_leaves_room_for_others(void **state)
+{
+	char path[256];
+
+	(void)state;
+	start(NULL, 0);
+	for (unsigned i = 0; i < 200; i++) {
+		(void)snprintf(path, sizeof(path),
+		    "/user.slice/user-4000000001.slice/user@4000000001.service/%012x%052u", i, i);
+		assert_non_null(daemon_of_cgroup(path));
+	}
+	assert_string_equal(daemon_of_cgroup(path)->name, "container:~4000000001/*");
+	assert_int_equal(daemon_count(), 129);
+	assert_string_equal(daemon_of_cgroup("/docker/" CONTAINER)->name, "container:0123456789ab");
+}
+
+static void
 what_only_mounts_is_no_daemon(void **state)
 {
 	static char *items[] = { (char *)(uintptr_t) "auto", (char *)(uintptr_t) "srv-b.mount" };
@@ -375,6 +392,8 @@ main(void)
 		    only_what_is_configured_is_watched, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    a_users_container_is_never_anothers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    a_user_with_many_containers_leaves_room_for_others, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_only_mounts_is_no_daemon, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    names_prove_nothing_where_anybody_can_write, set_up, tear_down),
