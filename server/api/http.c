@@ -233,7 +233,7 @@ handle(void *ctx, struct MHD_Connection *connection, const char *url, const char
 		return r->status != 0 ? request_answer(r, connection) : MHD_YES;
 	}
 	if (*data_size > 0) {
-		/* Too much of it in chunks, with no length to refuse at once: cut. */
+		/* Of a request that was refused, nothing more is read. */
 		if (r->status != 0 || ds_buf_put(&r->body, data, *data_size) < 0)
 			return MHD_NO;
 		*data_size = 0;

@@ -99,11 +99,21 @@ request_find_peer(struct request *r, const char *proxies)
 }
 
 struct framing {
-	unsigned lengths, encodings, hosts, types;
-	const char *encoding, *type;
+	unsigned lengths, encodings, hosts, types, authorizations;
+	const char *type;
 	uint64_t length;
-	bool bad_length;
+	bool bad_length, bad_name;
 };
+
+/* "Content-Length : 10" is another header to us, and a length to whoever passes over the space. */
+static bool
+is_name(const char *key)
+{
+	size_t len = strlen(key);
+
+	return len > 0 && strspn(key, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == len;
+}
 
 static enum MHD_Result
 see_header(void *ctx, enum MHD_ValueKind kind, const char *key, const char *value)
@@ -114,15 +124,17 @@ see_header(void *ctx, enum MHD_ValueKind kind, const char *key, const char *valu
 	(void)kind;
 	if (value == NULL)
 		value = "";
+	f->bad_name |= !is_name(key);
 	if (strcasecmp(key, "Content-Length") == 0) {
 		f->lengths++;
 		f->length = strtoull(value, &end, 10);
 		f->bad_length = value[0] < '0' || value[0] > '9' || *end != '\0';
 	} else if (strcasecmp(key, "Transfer-Encoding") == 0) {
 		f->encodings++;
-		f->encoding = value;
 	} else if (strcasecmp(key, "Host") == 0) {
 		f->hosts++;
+	} else if (strcasecmp(key, "Authorization") == 0) {
+		f->authorizations++;
 	} else if (strcasecmp(key, "Content-Type") == 0) {
 		f->types++;
 		f->type = value;
@@ -153,14 +165,20 @@ request_check_headers(struct request *r, const char *method, const char *version
 	bool has_body;
 
 	MHD_get_connection_values(r->connection, MHD_HEADER_KIND, see_header, &f);
-	has_body = f.encodings > 0 || f.length > 0;
-	if (f.lengths > 1 || f.encodings > 1 || (f.lengths > 0 && f.encodings > 0))
-		return refuse(r, 400, "framing",
-		    "one Content-Length or one Transfer-Encoding is expected, not both or several");
+	has_body = f.length > 0;
+	if (f.bad_name)
+		return refuse(r, 400, "framing", "the name of a header is none");
+	if (f.lengths > 1 || (f.lengths > 0 && f.encodings > 0))
+		return refuse(r, 400, "framing", "one Content-Length is expected");
+	if (f.authorizations > 1)
+		return refuse(r, 400, "framing", "one Authorization is expected");
 	if (f.bad_length)
 		return refuse(r, 400, "framing", "Content-Length is not a number");
-	if (f.encodings > 0 && strcasecmp(f.encoding, "chunked") != 0)
-		return refuse(r, 501, "framing", "the only Transfer-Encoding here is chunked");
+	/* Where a chunk ends is read in as many ways as there are servers; where a length ends is
+	 * not. */
+	if (f.encodings > 0)
+		return refuse(
+		    r, 411, "framing", "a Content-Length is expected, no Transfer-Encoding");
 	if (strcmp(version, "HTTP/1.1") == 0 && f.hosts != 1)
 		return refuse(r, 400, "framing", "one Host is expected");
 	if (f.length > CALL_BODY_MAX)

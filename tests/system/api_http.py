@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 
-from harness import BUILD, Site, done, hold_to_contract, isolate, ok, say, skip_all, wait
+from harness import BUILD, Site, UnixConnection, done, hold_to_contract, isolate, ok, say, skip_all, wait
 from person import Person
 
 HTTP = ("127.0.0.1", 7480)
@@ -66,6 +66,24 @@ def conditional(c):
     ok(c.ask("GET", "/events?limit=200", Accept_Encoding="gzip;q=0")[1]["Content-Encoding"] is None, "not to who refuses it")
 
 
+class Hosts:
+    """Looks on at what changes about hosts, from now on or from an event on."""
+
+    def __init__(self, site, last=None):
+        self.c = UnixConnection(site.socket, 60)
+        self.c.request("GET", "/api/v1/stream?topics=host", headers={"Last-Event-ID": last} if last else {})
+        self.r = self.c.getresponse()
+
+    def event(self):
+        """Its id, and the labels that the host has now."""
+        event = {}
+        while not event or line.strip():
+            line = self.r.readline().decode()
+            if line[0] != ":":
+                event.update([line.rstrip("\n").split(": ", 1)] if ": " in line else [])
+        return event["id"], json.loads(event["data"])["labels"]
+
+
 def idempotent(site, c):
     def tokens():
         return len(site.all("enrolment-tokens"))
@@ -79,8 +97,17 @@ def idempotent(site, c):
     ok(c.ask("POST", "/enrolment-tokens", {"uses": 0}, Idempotency_Key="k2")[0] == 400 and
        c.ask("POST", "/enrolment-tokens", {"uses": 1}, Idempotency_Key="k2")[0] == 201, "what changed nothing did not count")
     ok(c.ask("POST", "/enrolment-tokens", {"uses": 1}, Idempotency_Key="x" * 201)[0] == 400, "a key too long is refused")
+    stream = Hosts(site)
+    site.post("hosts/web1/label", {"labels": "seen"})
+    last = stream.event()
+    site.post("hosts/web2/label", {"labels": "missed"})
     site.process.kill()
     site.start()
+    again = Hosts(site, last[0])
+    site.post("hosts/web1/label", {"labels": "new"})
+    heard = [last, again.event(), again.event()]
+    ok([labels for _, labels in heard] == [["seen"], ["missed"], ["new"]] and heard == sorted(heard, key=lambda x: int(x[0])),
+       f"a stream goes on behind the last event, over a death of the server {heard}")
     status, _, doc = c.ask("POST", "/enrolment-tokens", {"uses": 3}, Idempotency_Key="k1")
     ok(status == 409 and doc["type"].endswith("repeated") and tokens() == before + 2,
        "also over a death of the server, which keeps no secret to answer with")

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The command line against a real server: exit codes, what it says when something is wrong, a backup that another server
 starts from, and a bundle without secrets."""
+import csv
+import io
 import json
 import os
 import subprocess
@@ -43,6 +45,21 @@ def run(server, *args):
     r = subprocess.run([program("daemonsec-ctl"), "--server", server, *args], capture_output=True, text=True, timeout=60,
                        stdin=subprocess.DEVNULL, env=dict(os.environ, DAEMONSEC_API=""))
     return r.returncode, r.stdout, r.stderr
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(1)", 'a "b", c', "<b>\u202e"]
+
+
+def exports(site, server):
+    """What a spreadsheet would run is text in CSV; JSON lines have it as it is."""
+    for name in FORMULAS:
+        site.post("api-tokens", {"name": name})
+    rows = list(csv.reader(io.StringIO(run(server, "-o", "csv", "api-tokens")[1], newline="")))
+    cells = [cell for row in rows for cell in row]
+    ok(len({len(row) for row in rows}) == 1 and not [c for c in cells if c[:1] in tuple("=+-@\t\r")] and
+       all(n in cells or "'" + n in cells for n in FORMULAS if n.isascii()), f"a cell of CSV is no formula {cells[-12:]}")
+    lines = [json.loads(line) for line in run(server, "-o", "jsonl", "api-tokens")[1].splitlines()]
+    ok({t["name"] for t in lines} >= set(FORMULAS), "JSON lines tell every character")
 
 
 def verbs(site):
@@ -103,6 +120,7 @@ def main():
     with Site({"notify.hook.type": "slack", "notify.hook.url": "https://" + SECRET}) as site:
         agent = site.agent(monitor="nosuch", options={"general.alert_email": "team@example.org"})
         ok(wait(lambda: site.get("hosts")["items"][0]["alert_email"] == "team@example.org", 60), "an agent says who else is told")
+        exports(site, "unix:" + site.socket)
         verbs(site)
         site.ctl("hosts", "label", site.get("hosts")["items"][0]["name"], "kept")
         backup(site, agent)
