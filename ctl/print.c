@@ -280,7 +280,7 @@ print_table(
 static void
 csv_cell(const char *text)
 {
-	const char *guard = strchr("=+-@", *text) != NULL && *text != '\0' ? "'" : "";
+	const char *guard = strchr("=+-@\t\r", *text) != NULL && *text != '\0' ? "'" : "";
 
 	if (strpbrk(text, ",\"\r\n") == NULL && *guard == '\0') {
 		fputs(text, stdout);

@@ -28,8 +28,9 @@ static const char style[] =
     ".critical{color:light-dark(#a8071a,#ff8589)}.high{color:light-dark(#b3400a,#ffa266)}"
     ".medium{color:light-dark(#7d5a00,#ecc34d)}.low{color:light-dark(#3f5878,#a9c1de)}"
     "article{border:1px solid var(--line);border-radius:8px;padding:10px 14px;margin:10px 0}"
+    "article p,.m{max-height:16em;overflow:auto}"
     "svg text{font-size:9px;fill:var(--muted)}svg .e{fill:var(--soft)}svg .f{fill:var(--bar)}"
-    "@media print{body{margin:0;max-width:none}article{break-inside:avoid}}";
+    ".b,svg{print-color-adjust:exact}@media print{:root{color-scheme:light}body{margin:0;max-width:none}article{break-inside:avoid}article p,.m{max-height:none}}";
 
 /* What a kind of behaviour is in words; the rest by its own name. */
 static const struct {
@@ -114,6 +115,21 @@ put(FILE *out, const char *before, const json_t *item, const char *path, const c
 	fputs(before, out);
 	report_text(out, text);
 	fputs(after, out);
+}
+
+/* A time, to the second: 2026-01-31T12:00:00.123456Z -> 2026-01-31 12:00:00. */
+static void
+put_time(FILE *out, const char *before, const json_t *item, const char *path)
+{
+	char text[64];
+
+	if (*print_text(item, path, text, sizeof(text)) == '\0')
+		return;
+	text[strcspn(text, ".Z")] = '\0';
+	if (strlen(text) > 10 && text[10] == 'T')
+		text[10] = ' ';
+	fputs(before, out);
+	report_text(out, text);
 }
 
 static bool
@@ -283,9 +299,10 @@ put_alert(FILE *out, const json_t *alert)
 	put(out, "\">", alert, "severity", "</b> ");
 	put(out, "<b>", alert, "title", "</b>");
 	put(out, "<p>", alert, "reason", "</p>");
-	put(out, "<p class=q>", alert, "first_seen", "");
-	put(out, " – ", alert, "last_seen", "");
-	put(out, ", ", alert, "count", " findings");
+	put_time(out, "<p class=q>", alert, "first_seen");
+	put_time(out, " – ", alert, "last_seen");
+	fputs(" UTC", out);
+	put(out, ", ", alert, "count", is(alert, "count", "1") ? " finding" : " findings");
 	put(out, ", ", alert, "status", "");
 	put(out, ", ", alert, "verdict.verdict", "");
 	put(out, "</p><p class=q>Process ", alert, "process.pid", "");
@@ -337,13 +354,13 @@ put_reactions(FILE *out, const json_t *reactions, const json_t *profile)
 			    "<table><tr><th>When<th>What<th>To what<th>State<th>Until<th>Why<th>By"
 			    "</tr>",
 			    out);
-		put(out, "<tr><td>", r, "created", "");
+		put_time(out, "<tr><td>", r, "created");
 		put(out, "<td>", r, "kind", "");
 		fputs("<td class=m>", out);
 		put(out, "", r, "target", "");
 		put(out, "<td>", r, "status", "");
 		fputs("<td>", out);
-		put(out, "", r, "expires", "");
+		put_time(out, "", r, "expires");
 		fputs("<td>", out);
 		put(out, "", r, "reason", "");
 		fputs("<td>", out);
