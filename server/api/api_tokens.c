@@ -20,21 +20,10 @@
 static json_t *
 read_rows(struct call *c)
 {
-	char *text = calloc(1, AUTH_SETTING_MAX);
-	json_t *rows = NULL;
-	int r = -ENOMEM;
+	json_t *rows = call_setting(c, AUTH_SETTING, AUTH_SETTING_MAX, json_array());
 
-	if (text != NULL)
-		r = c->cfg->backend->setting_get(
-		    c->worker->reader, AUTH_SETTING, text, AUTH_SETTING_MAX);
-	if (r >= 0 || r == -ENOENT)
-		rows = json_loads(text != NULL && *text ? text : "[]", 0, NULL);
-	free(text);
-	if (!json_is_array(rows)) {
-		json_decref(rows);
-		call_error(c, r < 0 && r != -ENOENT ? r : -EIO, "cannot read the tokens");
-		return NULL;
-	}
+	if (rows == NULL)
+		call_error(c, -EIO, "cannot read the tokens");
 	return rows;
 }
 

@@ -348,6 +348,32 @@ call_ttl(struct call *c, const char *key, uint64_t fallback_us, uint64_t *ret)
 	return true;
 }
 
+/* ---- settings */
+
+json_t *
+call_setting(struct call *c, const char *name, size_t max, json_t *empty)
+{
+	char *text = calloc(1, max);
+	json_t *ret = NULL;
+	int r = -ENOMEM;
+
+	if (text != NULL)
+		r = c->cfg->backend->setting_get(c->worker->reader, name, text, max);
+	if (r == -ENOENT || (r >= 0 && *text == '\0'))
+		ret = json_incref(empty);
+	else if (r >= 0)
+		ret = json_loads(text, 0, NULL);
+	if (text != NULL)
+		explicit_bzero(text, max);
+	free(text);
+	if (ret != NULL && json_typeof(ret) != json_typeof(empty)) {
+		json_decref(ret);
+		ret = NULL;
+	}
+	json_decref(empty);
+	return ret;
+}
+
 /* ---- writing */
 
 struct job {

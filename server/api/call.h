@@ -110,6 +110,9 @@ DS_MUST_CHECK bool call_flag(struct call *c, const char *key, bool fallback, boo
 /* "1h" or a number of seconds -> us. */
 DS_MUST_CHECK bool call_ttl(struct call *c, const char *key, uint64_t fallback_us, uint64_t *ret);
 
+/* A setting that is JSON of the type of `empty` (taken), which it is where there is none; wiped
+ * from memory but for what is returned.  NULL: it cannot be read. */
+DS_MUST_CHECK json_t *call_setting(struct call *c, const char *name, size_t max, json_t *empty);
 /* Runs `run` inside the writer's transaction and waits for the commit: what run returned, or why
  * nothing was committed.  A change that it makes is in the audit log, in the same transaction. */
 DS_MUST_CHECK int call_write(struct call *c,

@@ -24,25 +24,7 @@ static const char *const type_names[] = { "github", "gitlab" };
 json_t *
 hook_secrets_read(struct call *c)
 {
-	char *text = calloc(1, HOOK_SECRETS_MAX);
-	json_t *all = NULL;
-	int r = -ENOMEM;
-
-	if (text != NULL)
-		r = c->cfg->backend->setting_get(
-		    c->worker->reader, HOOK_SECRETS_SETTING, text, HOOK_SECRETS_MAX);
-	if (r >= 0)
-		all = json_loads(text, 0, NULL);
-	else if (r == -ENOENT)
-		all = json_object();
-	if (text != NULL)
-		explicit_bzero(text, HOOK_SECRETS_MAX);
-	free(text);
-	if (all != NULL && !json_is_object(all)) {
-		json_decref(all);
-		return NULL;
-	}
-	return all;
+	return call_setting(c, HOOK_SECRETS_SETTING, HOOK_SECRETS_MAX, json_object());
 }
 
 static uint64_t
