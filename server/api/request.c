@@ -404,6 +404,7 @@ add_headers(struct request *r, struct MHD_Response *response)
 	n += MHD_add_response_header(response, "Content-Type", r->type);
 	n += MHD_add_response_header(response, "Cache-Control", "no-store");
 	n += MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	n += MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
 	if (r->answer.tag[0]) {
 		/* Packed it is not the same bytes. */
 		snprintf(tag, sizeof(tag), "%s%s", r->answer.packed ? "W/" : "", r->answer.tag);
