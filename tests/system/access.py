@@ -113,9 +113,6 @@ def behind_a_proxy(site, admin):
     ok(answer == (429, "too-many"), f"who guesses behind a proxy waits, whatever they say of themselves {answer}")
     ok(sign_in(NEW, "198.51.100.8")[0] == 201, "who comes through it from elsewhere does not")
     ok("peer=198.51.100.7" in site.process.text() and "192.0.2.3" not in site.process.text(), "the log names who it was")
-    for i in range(7):
-        answer = kind(Person("127.0.0.8").ask("POST", "session", {"user": "nobody", "password": "x"}, X_Forwarded_For=f"192.0.2.{i}"))
-    ok(answer == (429, "too-many"), "the word of a proxy that is not ours counts for nothing")
 
 
 def codes(admin):
@@ -133,7 +130,9 @@ def codes(admin):
 
 def waiting():
     p = Person("127.0.0.9")
-    answers = [kind(p.sign_in("admin", "guess guess guess")) for _ in range(6)]
+    # That it was somebody else each time is the word of a proxy that is not ours.
+    answers = [kind(p.ask("POST", "session", {"user": "admin", "password": "guess guess guess"}, X_Forwarded_For=f"192.0.2.{i}"))
+               for i in range(6)]
     ok(answers == [(401, "password")] * 6 and kind(p.sign_in("admin", NEW)) == (429, "too-many") and
        int(p.retry_after) >= 1, f"who guesses waits, with the right password too, and is told how long {answers}")
     ok(Person().sign_in("admin", NEW)[0] == 201, "which keeps nobody out who comes from elsewhere")
