@@ -72,6 +72,8 @@ detect_new(const struct detect_config *cfg)
 	d->evidence = evidence_new(cfg->alert_budget > 0 ? cfg->alert_budget : 1);
 	d->sequence = sequence_new();
 	d->watch = watch_new();
+	if (d->evidence != NULL)
+		evidence_leave_out(d->evidence, cfg->left_out);
 	if (d->memo == NULL || d->evidence == NULL || d->sequence == NULL || d->watch == NULL ||
 	    profiles_init(&d->profiles, cfg) < 0) {
 		detect_free(d);

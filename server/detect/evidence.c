@@ -82,6 +82,12 @@ evidence_set_budget(struct evidence_pool *pool, double per_host_week)
 }
 
 void
+evidence_leave_out(struct evidence_pool *pool, const char *model)
+{
+	pool->left_out = model;
+}
+
+void
 evidence_set_feedback(
     struct evidence_pool *pool, const struct feedback *f, const struct reviews *reviews)
 {
@@ -347,6 +353,9 @@ evidence_add(struct evidence_pool *pool, const struct evidence *e, struct verdic
 
 	if (whole == NULL)
 		return -ENOMEM;
+	*ret_p = 1;
+	if (pool->left_out != NULL && strcmp(e->model->name, pool->left_out) == 0)
+		return 0;
 	if (!(p > 0) || p > 1)
 		p = e->decisive ? FUSE_P_MIN : found_p(c, e);
 	*ret_p = p;

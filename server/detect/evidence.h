@@ -92,6 +92,8 @@ struct reviews;
 struct evidence_pool *evidence_new(double per_host_week);
 void evidence_free(struct evidence_pool *pool);
 void evidence_set_budget(struct evidence_pool *pool, double per_host_week);
+/* A model whose evidence is not heard (borrowed; NULL: none). */
+void evidence_leave_out(struct evidence_pool *pool, const char *model);
 
 /* What people said: weights of families, and how the alarms of this pool's hosts were called. */
 void evidence_set_feedback(

@@ -19,8 +19,8 @@ _Static_assert(EVIDENCE_FAMILIES == DETECT_FAMILIES, "one name each");
 static const char *const family_names[EVIDENCE_FAMILIES] = { "novelty", "sequence", "level",
 	"change", "login" };
 /* As the reason says them. */
-static const char *const family_words[EVIDENCE_FAMILIES] = { "what is new", "the order of things",
-	"how much of each", "a sudden change", "who came in" };
+static const char *const family_words[EVIDENCE_FAMILIES] = { "something new",
+	"an unusual order or mixture", "unusual amounts", "a sudden change", "who came in" };
 
 int
 evidence_family_find(const char *name)
@@ -284,7 +284,7 @@ say_reason(const struct bucket *b, const struct fused *f, char *ret, size_t size
 		if (f->term[i] != NULL && share(f, f->term[i]) >= 0.1 &&
 		    share(f, f->term[i]) < 0.995)
 			len += (size_t)snprintf(ret + len, size - len, "%s%s %.0f %%",
-			    others++ == 0 ? " (evidence: " : ", ", family_words[i],
+			    others++ == 0 ? " (what speaks for it: " : ", ", family_words[i],
 			    100 * share(f, f->term[i]));
 	if (others > 0 && len < size - 1)
 		snprintf(ret + len, size - len, ")");

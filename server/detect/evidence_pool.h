@@ -15,6 +15,7 @@ struct episode {
 
 struct evidence_pool {
 	double budget;
+	const char *left_out;        /* a model; NULL: none */
 	struct ds_map *buckets;      /* struct place */
 	struct bucket *first, *last; /* oldest first */
 	struct ds_map *calibrators;  /* model name, 0, class -> struct conformal */

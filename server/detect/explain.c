@@ -26,6 +26,16 @@ explain_command(struct ds_str args, char *ret, size_t size)
 	ret[len] = '\0';
 }
 
+const char *
+explain_number(double value, char ret[EXPLAIN_NUMBER])
+{
+	bool whole = value >= 999.5 || value <= -999.5;
+
+	snprintf(
+	    ret, EXPLAIN_NUMBER, value < 1e15 && value > -1e15 && whole ? "%.0f" : "%.3g", value);
+	return ret;
+}
+
 void
 explain_duration(uint64_t us, char *ret, size_t size)
 {

@@ -25,6 +25,9 @@ struct explained_program {
 	bool repeated;  /* told before: counts, adds nothing to the document */
 };
 
+/* Three digits, and no exponent: 0.123, 15.5, 2820. */
+#define EXPLAIN_NUMBER 24
+const char *explain_number(double value, char ret[EXPLAIN_NUMBER]);
 /* A process's arguments as a line: NUL becomes a space, what cannot be shown '?'. */
 void explain_command(struct ds_str args, char *ret, size_t size);
 /* Who ran it: the account, or "uid 33". */

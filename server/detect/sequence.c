@@ -2,6 +2,7 @@
 #include "server/detect/sequence.h"
 
 #include "lib/map.h"
+#include "server/detect/explain.h"
 #include "server/detect/key.h"
 #include "server/detect/sequence_state.h"
 #include "server/detect/tier.h"
@@ -227,14 +228,16 @@ explain_burst(const void *ctx, struct evidence_feature *ret, size_t max)
 {
 	const struct steps *x = ctx;
 	const struct behaviour *b = x->behaviour;
-	char what[120];
+	char what[120], number[EXPLAIN_NUMBER];
 
 	if (max == 0)
 		return 0;
 	key_text(b->kind, b->key, b->key_size, what, sizeof(what));
 	snprintf(ret->feature, sizeof(ret->feature), "%s a minute", ds_kind_table[b->kind].action);
-	snprintf(ret->baseline, sizeof(ret->baseline), "%.3g on average", x->mean);
-	snprintf(ret->observed, sizeof(ret->observed), "%.3g to %.120s", x->now, what);
+	snprintf(
+	    ret->baseline, sizeof(ret->baseline), "%s on average", explain_number(x->mean, number));
+	snprintf(ret->observed, sizeof(ret->observed), "%s to %.120s",
+	    explain_number(x->now, number), what);
 	ret->weight = 1;
 	return 1;
 }

@@ -2,6 +2,7 @@
 #include "server/detect/window.h"
 
 #include "lib/map.h"
+#include "server/detect/explain.h"
 #include "server/detect/key.h"
 #include "server/detect/version.h"
 #include "server/model/exact.h"
@@ -114,17 +115,19 @@ static void
 show_feature(const struct view *v, size_t f, double total, struct evidence_feature *ret)
 {
 	double middle = v->fit->scale.middle[f], spread = v->fit->scale.spread[f];
+	char low[EXPLAIN_NUMBER], high[EXPLAIN_NUMBER], seen[EXPLAIN_NUMBER];
 
 	snprintf(ret->feature, sizeof(ret->feature), "%s", window_features[f].name);
-	snprintf(ret->baseline, sizeof(ret->baseline), "usually %.3g to %.3g%s",
-	    human(f, middle - 2 * spread), human(f, middle + 2 * spread),
+	snprintf(ret->baseline, sizeof(ret->baseline), "usually %s to %s%s",
+	    explain_number(human(f, middle - 2 * spread), low),
+	    explain_number(human(f, middle + 2 * spread), high),
 	    v->closed->is_long ? " a minute, over 15 minutes" : " a minute");
+	explain_number(human(f, v->vector[f]), seen);
 	if (v->state != NULL)
 		snprintf(ret->observed, sizeof(ret->observed),
-		    "%.3g, after changes that none of %u models knows", human(f, v->vector[f]),
-		    v->fit->change.models);
+		    "%s, after changes that none of %u models knows", seen, v->fit->change.models);
 	else
-		snprintf(ret->observed, sizeof(ret->observed), "%.3g", human(f, v->vector[f]));
+		snprintf(ret->observed, sizeof(ret->observed), "%s", seen);
 	ret->weight = total > 0 ? share_of(v, f) / total : 0;
 }
 
@@ -132,7 +135,7 @@ show_feature(const struct view *v, size_t f, double total, struct evidence_featu
 static void
 show_model(const struct view *v, struct evidence_feature *ret)
 {
-	char from[32], to[32], near[96] = "";
+	char from[32], to[32], near[96] = "", score[EXPLAIN_NUMBER];
 
 	when(v->entry->data_from_us / WINDOW_US, from, sizeof(from));
 	when(v->entry->data_to_us / WINDOW_US, to, sizeof(to));
@@ -150,9 +153,10 @@ show_model(const struct view *v, struct evidence_feature *ret)
 	    (unsigned long long)v->entry->version, v->fit->windows,
 	    v->fit->host > 0 ? "this host" : "the fleet", from, to);
 	snprintf(ret->observed, sizeof(ret->observed),
-	    "%.3g, p %.2g%s; normal again when a verdict says benign_expected and it is trained anew",
-	    v->state != NULL ? v->score->moved : v->score->level,
-	    v->state != NULL ? v->score->moved_p : v->score->level_p, near);
+	    "%s; about 1 in %.0f is as far%s; normal again when a verdict says benign_expected and it "
+	    "is trained anew",
+	    explain_number(v->state != NULL ? v->score->moved : v->score->level, score),
+	    1 / (v->state != NULL ? v->score->moved_p : v->score->level_p), near);
 	ret->weight = 0;
 }
 
@@ -285,15 +289,15 @@ explain_rates(const void *ctx, struct evidence_feature *ret, size_t max)
 {
 	const struct pace_view *v = ctx;
 	const struct rates_score *s = v->score;
+	char low[EXPLAIN_NUMBER], high[EXPLAIN_NUMBER], seen[EXPLAIN_NUMBER];
 
 	if (max == 0)
 		return 0;
 	snprintf(ret->feature, sizeof(ret->feature), "events a minute");
-	snprintf(ret->baseline, sizeof(ret->baseline),
-	    "usually %.3g to %.3g at this hour of the week",
-	    DS_MAX(0, exact_exp(s->expected - 2 * s->spread) - 1),
-	    exact_exp(s->expected + 2 * s->spread) - 1);
-	snprintf(ret->observed, sizeof(ret->observed), "%.3g%s", v->observed,
+	snprintf(ret->baseline, sizeof(ret->baseline), "usually %s to %s at this hour of the week",
+	    explain_number(DS_MAX(0, exact_exp(s->expected - 2 * s->spread) - 1), low),
+	    explain_number(exact_exp(s->expected + 2 * s->spread) - 1, high));
+	snprintf(ret->observed, sizeof(ret->observed), "%s%s", explain_number(v->observed, seen),
 	    s->silence > 1                ? ", silent for longer than ever before"
 	    : DS_MAX(s->up, s->down) > 20 ? ", and has been so for a while"
 					  : "");

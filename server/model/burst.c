@@ -8,6 +8,8 @@
 
 #define FADE      0.5f
 #define TICKS_MAX 40u /* after so many empty minutes nothing of now is left */
+#define MEAN_LEAST \
+	1.0 /* expected: of less, chi-squared says that it is seldom and not that it is much */
 
 int
 burst_init(struct burst *b)
@@ -89,5 +91,5 @@ burst_add(struct burst *b, uint64_t edge, double count, uint64_t time_us)
 	if (over <= 0 || b->ticks < 2)
 		return 0;
 	/* Of a wide range: a score that is compared wants it narrow. */
-	return log1p(over * over / mean);
+	return log1p(over * over / fmax(mean, MEAN_LEAST));
 }

@@ -4,7 +4,8 @@
  *
  * Two count-min sketches, of now and of all time: of a fixed size, whatever number of edges there
  * are, and an overestimate at most.  The score of an edge is MIDAS's chi-squared: how far the
- * present minute is above the edge's mean minute.  The present fades from one minute to the next.
+ * present minute is above the edge's mean minute, or above one event where the mean is less: that
+ * an edge is used at all is no burst.  The present fades from one minute to the next.
  */
 #ifndef SERVER_MODEL_BURST_H
 #define SERVER_MODEL_BURST_H

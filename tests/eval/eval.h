@@ -28,6 +28,7 @@ int eval_nab(const char *name, const char *dir);
 int eval_smd_asd(const char *name, const char *dir);
 int eval_cowrie(const char *name, const char *dir);
 int eval_authlog(const char *name, const char *dir);
+int eval_commands(const char *name, const char *dir);
 
 /* `eval DATASET METRIC VALUE`; what is no number is printed as "nan". */
 void eval_print(const char *dataset, const char *metric, double value);

@@ -20,6 +20,7 @@ static const struct eval_dataset datasets[] = {
 	{ "smd_asd", "smd-asd", eval_smd_asd },
 	{ "cowrie", "cowrie-kareiva", eval_cowrie },
 	{ "auth", "auth-logs", eval_authlog },
+	{ "commands", "attack-commands", eval_commands },
 };
 
 void

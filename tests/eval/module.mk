@@ -6,7 +6,7 @@ eval_programs = tests/eval/eval
 endif
 tests_eval_eval_SOURCES = tests/eval/main.c tests/eval/eval.h tests/eval/files.c tests/eval/figures.c \
 	tests/eval/schonlau_sea.c tests/eval/traces.c tests/eval/traces.h \
-	tests/eval/unm_mit.c tests/eval/adfa_ld.c tests/eval/nab.c tests/eval/smd_asd.c tests/eval/smd_methods.c tests/eval/smd_methods.h tests/eval/incidents.c tests/eval/incidents.h tests/eval/logins.c
+	tests/eval/unm_mit.c tests/eval/adfa_ld.c tests/eval/nab.c tests/eval/smd_asd.c tests/eval/smd_methods.c tests/eval/smd_methods.h tests/eval/incidents.c tests/eval/incidents.h tests/eval/logins.c tests/eval/commands.c
 tests_eval_eval_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS) $(JANSSON_CFLAGS)
 tests_eval_eval_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS) $(ZLIB_LIBS) -lm
 EXTRA_PROGRAMS += $(eval_programs)

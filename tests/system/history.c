@@ -2,7 +2,7 @@
 /*
  * history - writes a recording of what one host's nginx and its log shipper do, for replays.
  *
- *   history FILE MINUTES SEED [busy|odd MINUTE]
+ *   history FILE MINUTES SEED [busy|odd MINUTE]	0 minutes: one event, and nothing else ever
  *
  * Each minute nginx accepts connections, more by day than by night and never twice as many alike,
  * writes its log, asks one upstream, and its use is sampled.  Nothing else is ever
@@ -140,7 +140,14 @@ main(int argc, char **argv)
 	builder = ds_batch_builder_new();
 	check(out != NULL && builder != NULL ? 0 : -EIO, argv[1]);
 	from_us = ds_clock_wall_us() / MINUTE_US * MINUTE_US - minutes * MINUTE_US;
-	put_daemon(from_us);
+	if (minutes == 0) {
+		struct ds_event ev = event(from_us, DS_EVENT_FORK, 1);
+
+		add(&ev);
+		write_batch(out);
+	} else {
+		put_daemon(from_us);
+	}
 	for (unsigned i = 0; i < minutes; i++) {
 		put_minute(from_us + i * MINUTE_US, i - special < 3 ? is : PLAIN);
 		if (i % 60 == 59 || i + 1 == minutes)

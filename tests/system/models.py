@@ -1,15 +1,33 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Models as people meet them: too little data, files good and bad, versions, going back, forgetting."""
-import os
+import os, subprocess
 
-from harness import Site, done, isolate, ok, skip_all
+from harness import BUILD, Site, done, isolate, ok, program, skip_all, wait
 
 SEED = os.path.join(os.environ.get("top_srcdir", "."), "tests", "fuzz", "seeds", "model", "small")
 
 
 def ctl(site, *args):
     return site.ctl(*args, check=False)
+
+
+def one_event(site):
+    """All that ever comes of a host is one event."""
+    path, token = os.path.join(site.dir, "one"), os.path.join(site.dir, "token")
+    with open(token, "w") as f:
+        f.write(site.make_token(uses=1) + "\n")
+    subprocess.run([os.path.join(BUILD, "tests/system/history"), path, "0", "1"], check=True)
+    r = subprocess.run([program("daemonsec-sim"), "replay", "--quiet", "--token-file", token, "--state-dir", site.dir + "/sim", "--agents", "1",
+                        "--from", path, "--speed", "0", "--ago", "1m"], capture_output=True, text=True, timeout=120)
+    ok(r.returncode == 0, "a host of which one event comes, and never another: " + r.stderr[-200:])
+    ok(wait(lambda: [d for d in site.all("daemons") if d["state"] == "learning" and d["blockers"]]),
+       "its daemon learns, and says what is missing")
+    ok(len(site.events("*")) == 1 and site.alerts() == [], "the event is found, and nothing is told")
+    r = ctl(site, "daemons", "show", "nginx.service")
+    ok(r.returncode == 0 and "learning" in r.stdout, "its profile can be looked at")
+    r = ctl(site, "train", "--wait")
+    ok(r.returncode == 6 and "not enough data" in r.stderr, "training on it is not enough data")
 
 
 def main():
@@ -22,6 +40,7 @@ def main():
            "training on nothing is exit code 6, with the reason")
         job = site.get("jobs")["items"][0]
         ok(job["state"] == "failed" and job["result"]["enough_data"] is False, "the job says so as well")
+        one_event(site)
         bad = os.path.join(site.dir, "bad")
         with open(SEED, "rb") as f:
             good = f.read()
