@@ -177,7 +177,11 @@ find_blockers(struct promotion *p)
 		return r;
 	if (p->c->cfg->server->channels.len == 0)
 		block(p, "nobody would be told: there is no channel [notify.NAME]");
-	if (p->daemons == 0)
+	if (p->daemons == 0 && p->row.daemon[0])
+		block(p,
+		    "no daemon that is called %.200s is known there; nginx* is nginx.service, too",
+		    p->row.daemon);
+	else if (p->daemons == 0)
 		block(p, "no daemon is known that this would concern");
 	if (p->learning > NAMED_MAX)
 		block(p, "%u more daemons are still being learnt", p->learning - NAMED_MAX);
