@@ -37,15 +37,6 @@ static const struct column alert_columns[] = {
 };
 
 static void
-line(const json_t *doc, const char *name, const char *path)
-{
-	char text[4096];
-
-	if (*print_text(doc, path, text, sizeof(text)) != '\0')
-		printf("  %-12s %s\n", name, text);
-}
-
-static void
 show_explanation(const json_t *doc)
 {
 	const json_t *list = json_object_get(doc, "explanation");
@@ -83,25 +74,23 @@ show_threats(const json_t *doc)
 static void
 show_alert(const json_t *doc)
 {
+	static const struct {
+		const char *name, *path;
+	} rows[] = { { "host", "host.name" }, { "daemon", "daemon.name" }, { "status", "status" },
+		{ "assigned to", "assignee" }, { "score", "score" }, { "first seen", "first_seen" },
+		{ "last seen", "last_seen" }, { "count", "count" }, { "process", "process.pid" },
+		{ "program", "process.executable" }, { "command", "process.command_line" },
+		{ "user", "process.user" }, { "started by", "process.parents" } };
+	char text[4096];
 	char severity[32], title[400], reason[2000], seen[32], of[32], id[64];
 	const char *colour = print_colour(print_text(doc, "severity", severity, sizeof(severity)));
 
 	printf("%s%s%s  %s\n\n%s\n\n", colour, severity, *colour ? PRINT_PLAIN : "",
 	    print_text(doc, "title", title, sizeof(title)),
 	    print_text(doc, "reason", reason, sizeof(reason)));
-	line(doc, "host", "host.name");
-	line(doc, "daemon", "daemon.name");
-	line(doc, "status", "status");
-	line(doc, "assigned to", "assignee");
-	line(doc, "score", "score");
-	line(doc, "first seen", "first_seen");
-	line(doc, "last seen", "last_seen");
-	line(doc, "count", "count");
-	line(doc, "process", "process.pid");
-	line(doc, "program", "process.executable");
-	line(doc, "command", "process.command_line");
-	line(doc, "user", "process.user");
-	line(doc, "started by", "process.parents");
+	for (size_t i = 0; i < DS_LEN(rows); i++)
+		if (*print_text(doc, rows[i].path, text, sizeof(text)) != '\0')
+			printf("  %-12s %s\n", rows[i].name, text);
 	if (json_number_value(print_lookup(doc, "peers.of")) > 0)
 		printf("  %-12s %s of %s peers have done this\n", "fleet",
 		    print_text(doc, "peers.seen", seen, sizeof(seen)),

@@ -9,7 +9,7 @@ import os
 import subprocess
 import tarfile
 
-from harness import Site, done, isolate, ok, program, wait
+from harness import Site, done, isolate, ok, program, wait, write_conf
 
 isolate()
 SECRET = "hooks.example.org/T000/B000/verysecret"
@@ -73,6 +73,33 @@ def verbs(site):
     ok(code == 0 and "\x1b" not in out and json.loads(out)["counts"], "JSON is JSON, without colours")
 
 
+# The options that others may rely on, by their names.
+AGENT = {"general": {"monitor_daemons": "sshd,nginx,cron,docker", "alert_email": "ops@example.org", "scope": "auto", "log_level": "info"},
+         "server": {"address": "ds.example.org:7443"}, "ml": {"enabled": "true", "model_path": "/var/lib/daemonsec/models/default.ml"},
+         "reaction": {"ceiling": "freeze,kill,block_ip,block_port,restore_file,restart", "never_block": "192.0.2.0/24"},
+         "exporters": {"prometheus": "true", "prometheus_port": "9101", "prometheus_listen": "127.0.0.1"}, "spool": {"max_size": "256M"}}
+SERVER = {"server": {"listen": "0.0.0.0:7443", "state_dir": "/var/lib/daemonsec/server"},
+          "api": {"listen": "127.0.0.1:7480", "unix": "/run/daemonsec/api.sock", "tls_cert": "", "tls_key": ""},
+          "storage": {"engine": "sqlite", "retention": "30d", "max_size": "20G"}, "detect": {"alert_budget": "1/host/week"},
+          "geoip": {"database": ""}, "notify.x": {"type": "alertmanager", "url": "https://am.example.org", "min_severity": "medium"}}
+CHOSEN = ("monitor_daemons", "alert_email", "address", "never_block", "prometheus", "type", "url", "min_severity",
+          "unix", "state_dir", "model_path")  # the last three are where the build was told
+
+
+def configuration(site):
+    """What is written here is taken, and what is not a choice of the reader's is the default."""
+    agent, server, empty = (os.path.join(site.dir, n) for n in ("a.conf", "s.conf", "empty.conf"))
+    write_conf(agent, AGENT, {})
+    write_conf(server, SERVER, {})
+    write_conf(empty, {}, {})
+    r = run("unix:/nonexistent", "config", "check", "--agent", agent, "--server-file", server)
+    ok(r[0] == 0, f"the options of both programs have their names {r[2]}")
+    shown = run("unix:/nonexistent", "config", "show", "--agent", empty, "--server-file", empty)[1]
+    missing = [f"{k} = {v}" for options in (AGENT, SERVER) for section in options.values() for k, v in section.items()
+               if k not in CHOSEN and f"{k} = {v}".strip() not in [line.strip() for line in shown.splitlines()]]
+    ok(not missing, f"and their defaults {missing}")
+
+
 def backup(site, agent):
     path = os.path.join(site.dir, "backup.tar")
     before = {e["@timestamp"] for e in wait(site.events, 60)}
@@ -122,6 +149,7 @@ def main():
         ok(wait(lambda: site.get("hosts")["items"][0]["alert_email"] == "team@example.org", 60), "an agent says who else is told")
         exports(site, "unix:" + site.socket)
         verbs(site)
+        configuration(site)
         site.ctl("hosts", "label", site.get("hosts")["items"][0]["name"], "kept")
         backup(site, agent)
         bundle(site)
