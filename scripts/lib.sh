@@ -14,7 +14,7 @@ need_root() { [ "$(id -u)" = 0 ] || die "needs root: sudo $0"; }
 
 # Packages by family: what the build needs, then what the tests need beside it.
 debian_build="gcc make autoconf autoconf-archive automake pkg-config clang llvm bpftool libbpf-dev libelf-dev
- libevent-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libgnutls28-dev zlib1g-dev libdeflate-dev libjansson-dev libpcre2-dev libyaml-dev libmaxminddb-dev nettle-dev libgmp-dev
+ libevent-dev libssl-dev libsqlite3-dev libmicrohttpd-dev libgnutls28-dev zlib1g-dev libdeflate-dev libjansson-dev libpcre2-dev libyaml-dev libmaxminddb-dev nettle-dev libgmp-dev libsodium-dev
  libnftnl-dev libmnl-dev  libcmocka-dev libseccomp-dev libsystemd-dev libcurl4-openssl-dev libcrypt-dev python3 ca-certificates"
 ubuntu_build="${debian_build/bpftool/linux-tools-common linux-tools-generic}"
 debian_test="wrk python3-aiosmtpd binutils curl jq openssl sqlite3 iproute2 procps util-linux mandoc xz-utils libclang-rt-dev libclang-rt-14-dev
