@@ -22,8 +22,8 @@ static const char style[] =
     "h1{font-size:1.7rem;margin:0}h2{margin:32px 0 8px;font-size:1.2rem;border-bottom:1px solid var(--line)}"
     "h3{margin:16px 0 4px;font-size:1rem}table{border-collapse:collapse;width:100%}"
     "th,td{text-align:left;vertical-align:top;padding:4px 10px 4px 0;border-bottom:1px solid var(--line)}"
-    "th{color:var(--muted);font-weight:600}.n{text-align:right;font-variant-numeric:tabular-nums}"
-    "code,.m{font-family:ui-monospace,monospace;font-size:.92em}.q{color:var(--muted)}"
+    "th,td{overflow-wrap:break-word}th{color:var(--muted);font-weight:600}.n{text-align:right;font-variant-numeric:tabular-nums}"
+    "code,.m{font-family:ui-monospace,monospace;font-size:.92em;overflow-wrap:anywhere}.t{white-space:nowrap}.q{color:var(--muted)}"
     ".b{height:9px;background:var(--bar);border-radius:3px;min-width:2px}"
     ".critical{color:light-dark(#a8071a,#ff8589)}.high{color:light-dark(#b3400a,#ffa266)}"
     ".medium{color:light-dark(#7d5a00,#ecc34d)}.low{color:light-dark(#3f5878,#a9c1de)}"
@@ -48,6 +48,22 @@ static const struct {
 	{ "setuid", "It changes its user to", NULL },
 	{ "setgid", "It changes its group to", NULL },
 	{ "login", "Who logs in", NULL },
+	{ "capset", "It changes its capabilities to", NULL },
+	{ "ptrace", "It traces", NULL },
+	{ "exec_memory", "It runs from memory", NULL },
+	{ "module_load", "It loads modules", NULL },
+	{ "mount", "It mounts", NULL },
+};
+
+/* What became of a reaction, in words; the rest by its own name. */
+static const struct {
+	const char *status, *words;
+} states[] = {
+	{ "dry_run", "would have been done" },
+	{ "pending", "waiting" },
+	{ "applied", "done, being checked" },
+	{ "verified", "done and checked" },
+	{ "expired", "ended" },
 };
 
 /* ---- text */
@@ -142,29 +158,37 @@ is(const json_t *item, const char *path, const char *value)
 
 /* ---- what is normal */
 
+static const char *
+words_of(const json_t *behaviour)
+{
+	for (size_t k = 0; k < DS_LEN(sentences); k++)
+		if (is(behaviour, "action", sentences[k].action))
+			return sentences[k].words;
+	return NULL;
+}
+
 static double
 count_of(const json_t *behaviour)
 {
 	return json_number_value(json_object_get(behaviour, "count"));
 }
 
+/* `says`: what kind of behaviour it is, where the title does not. */
 static void
-put_behaviour(FILE *out, const json_t *b, double max)
+put_behaviour(FILE *out, const json_t *b, double max, bool says)
 {
-	put(out, "<tr><td class=m>", b, "what", "");
+	const char *words = words_of(b);
+
+	fputs("<tr><td>", out);
+	if (says && words != NULL)
+		fprintf(out, "%s ", words);
+	else if (says)
+		put(out, "", b, "action", " ");
+	put(out, "<span class=m>", b, "what", "</span>");
 	fprintf(out,
 	    "</td><td style=\"width:26%%\"><div class=b style=\"width:%.1f%%\"></div></td>"
 	    "<td class=n style=\"width:5em\">%.0f</td></tr>",
 	    max > 0 ? log1p(count_of(b)) / max * 100 : 0, count_of(b));
-}
-
-static bool
-has_words(const json_t *behaviour)
-{
-	for (size_t k = 0; k < DS_LEN(sentences); k++)
-		if (is(behaviour, "action", sentences[k].action))
-			return true;
-	return false;
 }
 
 struct wanted {
@@ -180,7 +204,7 @@ is_wanted(const struct wanted *w, const json_t *b)
 		return false;
 	if (w->action == NULL)
 		return true;
-	return *w->action == '\0' ? !has_words(b) : is(b, "action", w->action);
+	return *w->action == '\0' ? words_of(b) == NULL : is(b, "action", w->action);
 }
 
 /* How many there are. */
@@ -198,7 +222,7 @@ put_behaviours(FILE *out, const json_t *list, const struct wanted *w, double max
 		if (n++ == 0)
 			fprintf(out, "<h3>%s</h3><table>", w->title);
 		if (n <= ROWS_MAX)
-			put_behaviour(out, b, max);
+			put_behaviour(out, b, max, w->action == NULL || *w->action == '\0');
 	}
 	if (n > 0)
 		fputs("</table>", out);
@@ -337,6 +361,53 @@ is_of(const json_t *reaction, const json_t *profile)
 	       (is(reaction, "daemon.name", daemon) || is(reaction, "daemon", daemon));
 }
 
+/* "process:7@1800000000000000" as people read it; other targets without their sort. */
+static void
+put_target(FILE *out, const json_t *reaction)
+{
+	char text[300], *at, *colon;
+
+	print_text(reaction, "target", text, sizeof(text));
+	colon = strchr(text, ':');
+	at = strncmp(text, "process:", 8) == 0 ? strchr(text, '@') : NULL;
+	if (at != NULL)
+		*at = '\0';
+	if (at != NULL && colon != NULL)
+		*colon = ' ';
+	report_text(out, at == NULL && colon != NULL ? colon + 1 : text);
+}
+
+static void
+put_state(FILE *out, const json_t *reaction)
+{
+	for (size_t k = 0; k < DS_LEN(states); k++)
+		if (is(reaction, "status", states[k].status)) {
+			fputs(states[k].words, out);
+			return;
+		}
+	put(out, "", reaction, "status", "");
+}
+
+static void
+put_reaction(FILE *out, const json_t *r)
+{
+	fputs("<tr><td class=t>", out);
+	put_time(out, "", r, "created");
+	fputs("<td class=t>", out);
+	put(out, "", r, "kind", "");
+	fputs("<td class=m>", out);
+	put_target(out, r);
+	fputs("<td>", out);
+	put_state(out, r);
+	fputs("<td class=t>", out);
+	put_time(out, "", r, "expires");
+	fputs("<td>", out);
+	put(out, "", r, "reason", "");
+	fputs("<td>", out);
+	put(out, "", r, "by", "");
+	fputs("</tr>", out);
+}
+
 static void
 put_reactions(FILE *out, const json_t *reactions, const json_t *profile)
 {
@@ -354,18 +425,7 @@ put_reactions(FILE *out, const json_t *reactions, const json_t *profile)
 			    "<table><tr><th>When<th>What<th>To what<th>State<th>Until<th>Why<th>By"
 			    "</tr>",
 			    out);
-		put_time(out, "<tr><td>", r, "created");
-		put(out, "<td>", r, "kind", "");
-		fputs("<td class=m>", out);
-		put(out, "", r, "target", "");
-		put(out, "<td>", r, "status", "");
-		fputs("<td>", out);
-		put_time(out, "", r, "expires");
-		fputs("<td>", out);
-		put(out, "", r, "reason", "");
-		fputs("<td>", out);
-		put(out, "", r, "by", "");
-		fputs("</tr>", out);
+		put_reaction(out, r);
 	}
 	fputs(n > 0 ? "</table>" : "<p>Nothing was done, and nothing would have been.</p>", out);
 }

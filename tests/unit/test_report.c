@@ -110,6 +110,29 @@ only_reactions_of_the_daemon_on_its_host_are_shown(void **state)
 	free(page);
 }
 
+static void
+times_targets_and_states_are_told_in_words(void **state)
+{
+	char *page = page_of(PROFILE,
+	    "[{\"title\":\"t\",\"count\":1,\"first_seen\":\"2026-11-28T14:39:12.190468Z\","
+	    "\"last_seen\":\"2026-11-28T14:40:00Z\"}]",
+	    "[{\"kind\":\"kill\",\"host\":{\"id\":\"h1\"},\"daemon\":\"<x>\",\"status\":\"dry_run\","
+	    "\"target\":\"process:7@1800000000000000\",\"created\":\"2026-11-28T14:39:13Z\"},"
+	    "{\"kind\":\"block_ip\",\"host\":{\"id\":\"h1\"},\"daemon\":\"<x>\",\"status\":\"verified\","
+	    "\"target\":\"ip:2001:db8::1\",\"expires\":null}]");
+
+	(void)state;
+	assert_non_null(
+	    strstr(page, "2026-11-28 14:39:12 \xe2\x80\x93 2026-11-28 14:40:00 UTC, 1 finding<"));
+	assert_non_null(strstr(page, ">process 7<"));
+	assert_non_null(strstr(page, "would have been done"));
+	assert_non_null(strstr(page, ">2001:db8::1<"));
+	assert_non_null(strstr(page, "done and checked"));
+	assert_non_null(strstr(page, "It starts <span class=m>/bin/sh"));
+	assert_null(strstr(page, "T14:39"));
+	free(page);
+}
+
 int
 main(void)
 {
@@ -118,6 +141,7 @@ main(void)
 		cmocka_unit_test(a_character_that_is_cut_off_does_not_read_on),
 		cmocka_unit_test(what_was_told_is_not_shown_as_normal),
 		cmocka_unit_test(only_reactions_of_the_daemon_on_its_host_are_shown),
+		cmocka_unit_test(times_targets_and_states_are_told_in_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
