@@ -63,6 +63,9 @@ export const plain = (s: unknown): string =>
 // Who did it; a token by what it is, since its id says nothing.
 export const byWhom = (by: string | null | undefined) => (by?.startsWith("token:") ? t.byToken : by ?? "");
 
+// A title of an alert without the host that it names.
+export const stripped = (title: string) => title.replace(/ on [\w.-]+$/, "");
+
 export const cut = (s: string, max: number) => (s.length > max ? `${s.slice(0, max - 1)}…` : s);
 
 // A value of the query language: quoted where it needs it.

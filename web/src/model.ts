@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // model - alerts, reactions and events as the dashboard reads them: what api.yaml describes and what is in its open objects.
+import { stripped } from "./format";
 import type { Alert as Described, Daemon as DescribedDaemon, Host as DescribedHost, Reaction as DescribedReaction } from "./api.gen";
 
 export type Reaction = Omit<DescribedReaction, "result" | "args"> & {
@@ -23,7 +24,6 @@ export const severityRank = (s: string) => order.indexOf(s);
 export const worst = (list: { severity: string }[]) => list.reduce<string>((w, a) => (severityRank(a.severity) > severityRank(w) ? a.severity : w), "");
 
 // What makes two alerts one cause: the same thing, done by the same daemon, wherever it ran.
-export const stripped = (title: string) => title.replace(/ on [\w.-]+$/, "");
 export const causeOf = (a: Alert) => `${a.kind}|${a.daemon?.name ?? ""}|${stripped(a.title)}`;
 
 export type Cause = { key: string; alerts: Alert[]; severity: string; last: string; hosts: number };

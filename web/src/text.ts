@@ -230,7 +230,7 @@ export const t = {
     user: "User", role: "Role", last: "Last sign-in", api: "The API, described", when: "When", who: "Who", did: "Did what", subject: "To what", licences: "Licences", mine: "You", password: "Change the password", passwordDone: "It is changed. Your other sessions have ended.", second: "Second factor", totpAdd: "Add a second factor", totpRemove: "Remove the second factor", totpOn: "The second factor is on.",
     totpOffered: "Enter this in your authenticator.", totpHow: "Enter the secret, or the address below it, in your authenticator; then give a code that it shows.", reset: "One-time password", enable: "Let in again", disable: "Lock out",
     disabled: "Locked out", mustChange: "Has not signed in yet", oneTime: (who: string) => `One-time password of ${who}, shown once:`, userAdd: "Add a user", userGone: "Removed.", changed: "Changed.", sureUser: (who: string) => `Remove ${who}? What they did stays in the audit log.`,
-    broken: (k: number) => `The log does not fit together from row ${k.toLocaleString()} on: somebody changed it.`, verified: "The log is whole.", about: "About", version: "Version", started: "Started", address: "Address",
+    broken: (k: number) => `The log does not fit together from row ${k.toLocaleString()} on: somebody changed it.`, rows: (k: number) => n(k, "row", "rows"), verified: "The log is whole.", about: "About", version: "Version", started: "Started", address: "Address",
   },
   apply: {
     title: "React", on: "On", what: "What", pid: "Process", address: "Address", port: "Port", protocol: "Protocol", path: "File", unit: "Unit", ttl: "For", reason: "Why (it stays with the reaction)", ordered: "Ordered. What comes of it is shown here.",
@@ -261,7 +261,7 @@ export const t = {
     states: { open: "Under way", over: "Over", ended: "Ended" } as Record<string, string>,
   },
   message: {
-    title: "What people were told", none: "Nobody was told anything yet.", retry: "Try again", retried: "It waits to be sent.", channel: "Channel", event: "What", tries: "Tries",
+    title: "What people were told", none: "Nobody was told anything yet. What goes to files and to a SIEM is counted above.", retry: "Try again", retried: "It waits to be sent.", channel: "Channel", event: "What", tries: "Tries",
     events: { new: "A new alert", grown: "An alert grew", worse: "An alert got worse", closed: "An alert was closed", digest: "A digest", test: "A test" } as Record<string, string>,
     states: { waiting: "Waiting", held: "For the digest", told: "In a digest", sent: "Sent", dead: "Given up" } as Record<string, string>, counts: (sent: number, waiting: number, dead: number) => `${sent.toLocaleString()} sent, ${waiting.toLocaleString()} waiting, ${dead.toLocaleString()} given up`,
     from: (s: string) => `from ${s} on`,

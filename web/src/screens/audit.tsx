@@ -25,7 +25,7 @@ export function Audit() {
   const v = verified.value;
   return (
     <Section title={t.settings.audit} aside={<Button icon="check" onClick={() => void doing(async () => { verified.value = await get<Verified>("audit/verify"); })}>{t.settings.verify}</Button>}>
-      {v && <div class="body"><Note kind={v.whole ? "good" : "bad"}><p>{v.whole ? t.settings.verified : t.settings.broken(v.broken_at ?? 0)}</p><small class="mono">{v.rows.toLocaleString()} · {v.head}</small></Note></div>}
+      {v && <div class="body"><Note kind={v.whole ? "good" : "bad"}><p>{v.whole ? t.settings.verified : t.settings.broken(v.broken_at ?? 0)}</p><small class="mono">{t.settings.rows(v.rows)} · {v.head}</small></Note></div>}
       <Show of={list} what={t.settings.audit}>{({ items, more }) => (
         <>
           <div class="table-wrap" tabIndex={0} role="region" aria-label={t.settings.audit}>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // fleet - the hosts: who reports, who does not, and what many of them get at once.
 import { useSignal } from "@preact/signals";
-import { all, get, may, post, type PageOf } from "../api";
-import type { AlertSummary } from "../api.gen";
+import { all, get, may, post } from "../api";
+import type { AlertSummary, Mode as Said, ModePage } from "../api.gen";
 import { changed, useData } from "../data";
 import { count, ms, plain, quoted, span } from "../format";
 import { worth, type Host } from "../model";
@@ -12,7 +12,7 @@ import { t } from "../text";
 import { go, link, param, setParams, withParams } from "../url";
 import { Button, Chip, Field, Severity, Show, Time, Told } from "../ui/basic";
 import { Dialog, Sure } from "../ui/dialog";
-import { SetMode, type Said } from "../ui/modes";
+import { SetMode } from "../ui/modes";
 import { QueryBar } from "../ui/querybar";
 import { VirtualTable, type Column } from "../ui/table";
 import { Views } from "../ui/views";
@@ -34,7 +34,7 @@ export function Fleet() {
   const q = param("q");
   const list = useData(`hosts ${q}`, (s) => all<Host>("hosts", { q }, MAX, s), { every: 15, on: ["hosts"] });
   const alerts = useData("fleet alerts", (s) => get<AlertSummary>("alerts/summary", undefined, s), { every: 30, on: ["alerts"] });
-  const modes = useData("modes", (s) => get<PageOf<Said>>("modes", undefined, s), { every: 60, on: ["modes"] });
+  const modes = useData("modes", (s) => get<ModePage>("modes", undefined, s), { every: 60, on: ["modes"] });
   const picked = useSignal<Set<string>>(new Set());
   const dialog = useSignal<"" | "label" | "revoke" | "mode">("");
   const by = new Map((alerts.data?.hosts ?? []).map((g) => [g.host.id ?? "", g]));

@@ -107,7 +107,7 @@ export function Tokens() {
             <thead><tr><th>{t.settings.name}</th><th>{t.settings.scopes}</th><th>{t.settings.created}</th><th>{t.settings.expires}</th><th><span class="unseen">{t.settings.revoke}</span></th></tr></thead>
             <tbody>{p.items.map((k) => (
               <tr key={k.id}><td><Told text={k.name || k.id} /></td><td class="mono" data-label={t.settings.scopes}>{(k.scopes ?? []).join(", ")}</td><td data-label={t.settings.created}><Time at={k.created} /></td><td data-label={t.settings.expires}>{k.expires ? <Time at={k.expires} /> : t.settings.never}</td>
-                <td>{k.revoked ? <Chip>{t.settings.revoked}</Chip> : may("admin:write") && <Button onClick={() => { sure.value = k; }}>{t.settings.revoke}</Button>}</td></tr>
+                <td>{may("admin:write") && <Button onClick={() => { sure.value = k; }}>{t.settings.revoke}</Button>}</td></tr>
             ))}</tbody>
           </table>
         </div>
@@ -122,7 +122,7 @@ export function Tokens() {
       )}
       {sure.value && (
         <Sure title={t.settings.revoke} says={t.settings.sure} go={t.settings.revoke} onClose={() => { sure.value = null; }}
-          onSure={() => doing(() => del(`api-tokens/${sure.value!.id}`), t.settings.revoked).then(() => changed("api-tokens"))} />
+          onSure={() => doing(() => del(`api-tokens/${sure.value!.id}`), t.settings.revoked).then(() => { made.value = null; changed("api-tokens"); })} />
       )}
     </Section>
   );

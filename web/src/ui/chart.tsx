@@ -5,7 +5,7 @@ import { useSignal } from "@preact/signals";
 import type uPlot from "uplot";
 import { clock, count, dateTime, utc } from "../format";
 import { t } from "../text";
-import { colourOf, theme } from "../theme";
+import { colourOf, look } from "../theme";
 import { useWidth } from "./bars";
 
 // Read when the first chart is drawn.
@@ -46,7 +46,7 @@ export function Chart({ times, values, band, height = 150, label, max, onPick, d
     }, data, el);
     chart.current = u;
     return () => { u.destroy(); chart.current = null; };
-  }, [ready.value, theme.value, utc.value, width, height, band?.[0], band?.[1], max]);
+  }, [ready.value, look.value, utc.value, width, height, band?.[0], band?.[1], max]);
   useEffect(() => { chart.current?.setData(data); }, [times, values]);
   const o = over.value;
   return (

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // expect - what people said is normal, and the changes that they declared; each can be taken back.
 import { useSignal } from "@preact/signals";
-import { get, may, post, type PageOf } from "../api";
+import type { Deployment, DeploymentPage, Expectation, ExpectationPage } from "../api.gen";
+import { get, may, post } from "../api";
 import { changed, useData } from "../data";
 import { byWhom } from "../format";
 import { doing } from "../say";
@@ -10,18 +11,12 @@ import { link } from "../url";
 import { Button, Chip, Empty, Field, Section, Show, Time, Told } from "./basic";
 import { Dialog } from "./dialog";
 
-export type Expectation = {
-  id: string; scope: string; host?: { name?: string | null }; label?: string | null; daemon?: string | null; action?: string; behaviour?: string; alert_id?: string; verdict?: string; by?: string; note?: string | null;
-  created?: string; expires?: string | null; status: string;
-};
-type Deployment = { id: string; daemon?: string | null; host?: { name?: string | null }; label?: string | null; by?: string; note?: string | null; begun?: string; until?: string; ended?: string; status: string };
-
 const undo = (list: Expectation[]) => doing(() => Promise.all(list.map((x) => post(`expectations/${encodeURIComponent(x.id)}/undo`))), t.expect.undone).then(() => changed("expectations", "alerts", "profile"));
 
 // Takes back what the verdict on an alert made expected.
 export async function undoVerdict(alertId: string) {
   await doing(async () => {
-    const p = await get<PageOf<Expectation>>("expectations", { limit: 1000 });
+    const p = await get<ExpectationPage>("expectations", { limit: 1000 });
     const mine = p.items.filter((x) => x.alert_id === alertId && x.status === "holds");
     if (mine.length === 0) throw new Error(t.expect.nothing);
     await Promise.all(mine.map((x) => post(`expectations/${encodeURIComponent(x.id)}/undo`)));
@@ -30,7 +25,7 @@ export async function undoVerdict(alertId: string) {
 }
 
 export function Expectations() {
-  const list = useData("expectations", (s) => get<PageOf<Expectation>>("expectations", { limit: 500 }, s), { every: 60, on: ["expectations", "alerts"] });
+  const list = useData("expectations", (s) => get<ExpectationPage>("expectations", { limit: 500 }, s), { every: 60, on: ["expectations", "alerts"] });
   return (
     <Section title={t.expect.title}>
       <Show of={list} what={t.expect.title}>{(p) => (p.items.length === 0 ? <Empty icon="ok">{t.expect.none}</Empty> : (
@@ -50,7 +45,7 @@ export function Expectations() {
 }
 
 export function Deployments() {
-  const list = useData("deployments", (s) => get<PageOf<Deployment>>("deployments", { limit: 200 }, s), { every: 30, on: ["deployments"] });
+  const list = useData("deployments", (s) => get<DeploymentPage>("deployments", { limit: 200 }, s), { every: 30, on: ["deployments"] });
   const open = useSignal(false);
   const end = (d: Deployment) => void doing(() => post(`deployments/${encodeURIComponent(d.id)}/end`), t.deploy.ended).then(() => changed("deployments"));
   return (

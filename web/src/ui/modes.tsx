@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // modes - how much automation may do, and where: the fleet, a label, a host, a daemon.
 import { useSignal } from "@preact/signals";
-import { ApiError, get, may, post, type PageOf } from "../api";
+import type { Mode as Said, ModePage } from "../api.gen";
+import { ApiError, get, may, post } from "../api";
 import { changed, useData } from "../data";
 import { byWhom } from "../format";
 import { doing, say } from "../say";
@@ -9,7 +10,6 @@ import { t } from "../text";
 import { Button, Chip, Empty, Field, Note, Section, Show, Told } from "./basic";
 import { Dialog } from "./dialog";
 
-export type Said = { mode: string; host?: { id?: string | null; name?: string | null } | null; label?: string | null; daemon?: string | null; by?: string };
 type Target = { host?: string; label?: string; daemon?: string };
 
 const looks: Record<string, string> = { monitor: "accent", active: "warn", prevent: "warn" };
@@ -29,7 +29,7 @@ export function SetMode({ targets, onClose, ask }: { targets: Target[]; onClose:
       say(t.fleet.modeSet);
       onClose();
     } catch (x) {
-      const blockers = x instanceof ApiError ? (x.problem as { blockers?: string[] }).blockers : undefined;
+      const blockers = x instanceof ApiError ? x.problem.blockers : undefined;
       if (x instanceof ApiError && x.status === 409 && blockers) against.value = blockers;
       else say((x as Error).message, "bad");
     }
@@ -57,7 +57,7 @@ export function SetMode({ targets, onClose, ask }: { targets: Target[]; onClose:
 }
 
 export function Modes() {
-  const list = useData("modes", (s) => get<PageOf<Said>>("modes", undefined, s), { every: 30, on: ["modes"] });
+  const list = useData("modes", (s) => get<ModePage>("modes", undefined, s), { every: 30, on: ["modes"] });
   const open = useSignal(false);
   const write = may("reactions:write");
   const back = (m: Said) => void doing(() => post("modes", { mode: "inherit", ...(m.host?.id ? { host: m.host.id } : {}), ...(m.label ? { label: m.label } : {}), ...(m.daemon ? { daemon: m.daemon } : {}) }), t.fleet.modeSet).then(() => changed("modes", "status"));

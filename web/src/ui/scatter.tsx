@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { dateTime } from "../format";
 import { t } from "../text";
-import { colourOf, theme } from "../theme";
+import { colourOf, look } from "../theme";
 import { useWidth } from "./bars";
 
 export type Point = { time: string; x: number; y: number; cluster: number; center?: number; why?: string };
@@ -85,7 +85,7 @@ export function Scatter({ points, centers, height = 280, by, label, onPick }: { 
     return best;
   };
   const o = over.value;
-  void theme.value;
+  void look.value;
   return (
     <div ref={box} class="scatter">
       <canvas ref={canvas} role="img" aria-label={label} style={{ width: `${width}px`, height: `${height}px` }} onMouseMove={(e) => { over.value = nearest(e); }} onMouseLeave={() => { over.value = null; }}
