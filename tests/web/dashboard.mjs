@@ -2,6 +2,7 @@
 // dashboard - what somebody does with the dashboard, in Chromium, against a real server; dashboard.py starts it.
 import { readFileSync } from "node:fs";
 import { api, axe, base, browser, check, cut, go, ok, open, overflow, please, problems, send, settle, shot, signIn } from "./browser.mjs";
+import { changes, letIn } from "./changes.mjs";
 import { people } from "./people.mjs";
 import { forged, told } from "./told.mjs";
 
@@ -219,6 +220,11 @@ await check("pictures", async () => {
   await page.getByRole("button", { name: "K-Means" }).click();
   await page.getByText("its nearest centre").waitFor();
   ok(!before.equals(await page.locator(".scatter canvas").screenshot()), "its minutes are coloured by DBSCAN or by K-Means");
+  const drawn = await page.locator(".scatter canvas").evaluate((c) => c.toDataURL());
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.waitForFunction((was) => document.querySelector(".scatter canvas").toDataURL() !== was, drawn);
+  await page.emulateMedia({ colorScheme: "light" });
+  ok(true, "and drawn anew when the system turns dark");
   await page.locator("table.bands button").first().click();
   await page.locator(".chart canvas").first().waitFor();
   ok(true, "a feature is drawn over the day, before its band");
@@ -304,6 +310,8 @@ await check("undoing many", async () => {
 });
 
 await check("channels and audit", () => told(page));
+
+await check("changes", () => changes(page, alert));
 
 // ---- by keyboard alone
 
@@ -413,6 +421,8 @@ await check("hostile names", async () => {
   ok((await page.locator("tr.opened").innerText()).length > 8000, "the longest command line there can be is there in full");
   ok(!await overflow(page), "and the page does not grow with it");
 });
+
+await check("a host that waits", () => letIn(page));
 
 // ---- what somebody else does
 
