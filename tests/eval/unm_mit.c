@@ -207,9 +207,13 @@ score_shares(const struct program *d, double (*scores)[TRACE_MODELS], double *re
 
 /* What a process is compared with: the normal ones, without its own fold. */
 static void
-calibrate(const struct program *d, double (*scores)[TRACE_MODELS], size_t fold,
-    struct conformal ret[TRACE_MODELS])
+calibrate(const struct program *d, double (*scores)[TRACE_MODELS], const double *shares,
+    size_t fold, struct conformal ret[TRACE_MODELS + 1])
 {
+	ret[TRACE_MODELS] = (struct conformal){ 0 };
+	for (size_t i = 0; i < d->normal.len; i++)
+		if (i % FOLDS != fold)
+			conformal_learn(&ret[TRACE_MODELS], shares[i]);
 	for (int m = 0; m < TRACE_MODELS; m++) {
 		ret[m] = (struct conformal){ 0 };
 		for (size_t i = 0; i < d->normal.len; i++)
@@ -218,15 +222,18 @@ calibrate(const struct program *d, double (*scores)[TRACE_MODELS], size_t fold,
 	}
 }
 
-/* All models together: the smallest p-value, corrected for how many there are. */
+/* All models together: the smallest p-value among those of normal processes, corrected for how many
+ * there are.  That of the share would be exact without, but beside ranks of a few it would let one
+ * odd normal process silence all models. */
 static double
-fuse_one(const struct conformal c[TRACE_MODELS], const double scores[TRACE_MODELS], double share)
+fuse_one(
+    const struct conformal c[TRACE_MODELS + 1], const double scores[TRACE_MODELS], double share)
 {
 	double p[TRACE_MODELS + 1];
 
 	for (int m = 0; m < TRACE_MODELS; m++)
 		p[m] = conformal_p(&c[m], scores[m]);
-	p[TRACE_MODELS] = exp(-share);
+	p[TRACE_MODELS] = conformal_p(&c[TRACE_MODELS], share);
 	return -log(fuse_min(p, TRACE_MODELS + 1));
 }
 
@@ -234,14 +241,14 @@ static void
 fuse(const struct program *d, double (*scores)[TRACE_MODELS], const double *shares, double *ret)
 {
 	size_t normals = d->normal.len, len = normals + d->intrusion.len;
-	struct conformal c[TRACE_MODELS];
+	struct conformal c[TRACE_MODELS + 1];
 
 	for (size_t fold = 0; fold < FOLDS; fold++) {
-		calibrate(d, scores, fold, c);
+		calibrate(d, scores, shares, fold, c);
 		for (size_t i = fold; i < normals; i += FOLDS)
 			ret[i] = fuse_one(c, scores[i], shares[i]);
 	}
-	calibrate(d, scores, FOLDS, c);
+	calibrate(d, scores, shares, FOLDS, c);
 	for (size_t i = normals; i < len; i++)
 		ret[i] = fuse_one(c, scores[i], shares[i]);
 }
