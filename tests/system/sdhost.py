@@ -112,7 +112,7 @@ def cgroup_dirs(name, layout, v1):
 
 def sweep():
     """What a killed test left behind."""
-    for d in glob.glob("/sys/fs/cgroup/*/ds-*-*"):
+    for d in glob.glob("/sys/fs/cgroup/*/ds*-[0-9]*"):
         if not os.path.exists("/proc/" + d.rpartition("-")[2]):
             remove_cgroups(d)
 
