@@ -123,8 +123,8 @@ verb_completion(struct ctl *c)
 		printf("\t\t%s) verb=%s ;;\n", v->name, v->name);
 	puts("\t\tesac\n\tdone\n\tcase $verb in");
 	for (const struct verb *v = verb_table; v->name != NULL; v++)
-		printf("\t%s) w=\"%s --help -o\" ;;\n", v->name, v->words);
-	printf("\t*) w=\"-o --server --token-file --no-headers --help --version");
+		printf("\t%s) w=\"%s --help -o --json\" ;;\n", v->name, v->words);
+	printf("\t*) w=\"-o --server --token-file --no-headers --json --help --version help");
 	for (const struct verb *v = verb_table; v->name != NULL; v++)
 		printf(" %s", v->name);
 	puts(
