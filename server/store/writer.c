@@ -84,7 +84,7 @@ run_one(struct writer *w, struct group *g, struct write_request *req)
 	g->results[g->len - 1] = r;
 	if (is_fatal(r))
 		return r;
-	g->awaited += req->asked;
+	g->awaited += r >= 0 ? req->asked : 0;
 	q = b->unmark(w->store, r >= 0);
 	if (q < 0)
 		g->results[g->len - 1] = q;

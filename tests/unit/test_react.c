@@ -298,6 +298,38 @@ ten_thousand_orders_at_once_go_out_a_window_at_a_time(void **state)
 	assert_int_equal(n.total, 10000);
 }
 
+/* A finding that a transaction stores, which comes to an end as `ctx` says. */
+static int
+store_finding(struct world *w, struct store *s, void *ctx)
+{
+	static char json[] = "{\"process\":{\"pid\":7,\"start_us\":77,\"executable\":\"/bin/sh\"}}";
+	struct finding f = { .kind = "new_child",
+		.severity = "high",
+		.daemon = "nginx.service",
+		.alert_id = "alr_2",
+		.json = json };
+
+	(void)s;
+	assert_int_equal(react_finding(w->react, 2, &f, writer_transaction(w->writer)), 1);
+	return *(int *)ctx;
+}
+
+static void
+nothing_is_done_about_what_could_not_be_stored(void **state)
+{
+	struct world *w = *state;
+	int end = -EIO;
+
+	set_mode(w, "active");
+	assert_int_equal(in_store(w, store_finding, &end), end);
+	find_shell(w, 3, 8);
+	assert_int_equal(next_sent(w)->host, 3);
+	end = 0;
+	assert_int_equal(in_store(w, store_finding, &end), end);
+	assert_int_equal(next_sent(w)->host, 2);
+	assert_int_equal(w->sent_len, 2);
+}
+
 int
 main(void)
 {
@@ -314,6 +346,7 @@ main(void)
 		T(a_ban_reaches_the_group_or_the_fleet_when_the_policy_says_so),
 		T(too_many_reactions_stop_automation_and_are_told),
 		T(ten_thousand_orders_at_once_go_out_a_window_at_a_time),
+		T(nothing_is_done_about_what_could_not_be_stored),
 	};
 
 	return cmocka_run_group_tests_name("react", tests, NULL, NULL);
