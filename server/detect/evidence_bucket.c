@@ -266,11 +266,23 @@ document(const struct bucket *b, const struct evidence *e, const struct fused *f
 	return (char *)buf.data;
 }
 
+/* The families that carry a tenth or more of it: what is said when they are several. */
+static size_t
+speaking(const struct fused *f, const struct term *ret[EVIDENCE_FAMILIES])
+{
+	size_t len = 0;
+
+	for (int i = 0; i < EVIDENCE_FAMILIES; i++)
+		if (f->term[i] != NULL && share(f, f->term[i]) >= 0.1)
+			ret[len++] = f->term[i];
+	return len;
+}
+
 static void
 say_reason(const struct bucket *b, const struct fused *f, char *ret, size_t size)
 {
-	const struct term *t = strongest(f);
-	size_t len = 0, others = 0;
+	const struct term *t = strongest(f), *of[EVIDENCE_FAMILIES];
+	size_t len = 0, several = speaking(f, of);
 	/* Further away than that, a number of days says no more. */
 	double rarity = 1 / (f->p > 1e-6 ? f->p : 1e-6);
 	char often[32];
@@ -279,15 +291,10 @@ say_reason(const struct bucket *b, const struct fused *f, char *ret, size_t size
 	len += (size_t)snprintf(ret, size,
 	    "%.150s on %.100s %s: five minutes like these come once in %s%s", b->daemon,
 	    b->host_name, t->model->what, often, f->p > 1e-6 ? "" : " or more");
-	/* One that is all of it has been said. */
-	for (int i = 0; i < EVIDENCE_FAMILIES && len < size - 60; i++)
-		if (f->term[i] != NULL && share(f, f->term[i]) >= 0.1 &&
-		    share(f, f->term[i]) < 0.995)
-			len += (size_t)snprintf(ret + len, size - len, "%s%s %.0f %%",
-			    others++ == 0 ? " (what speaks for it: " : ", ", family_words[i],
-			    100 * share(f, f->term[i]));
-	if (others > 0 && len < size - 1)
-		snprintf(ret + len, size - len, ")");
+	for (size_t i = 0; several > 1 && i < several && len < size - 60; i++)
+		len += (size_t)snprintf(ret + len, size - len, "%s%s %.0f %%%s",
+		    i == 0 ? " (what speaks for it: " : ", ", family_words[of[i]->model->family],
+		    100 * share(f, of[i]), i + 1 == several ? ")" : "");
 }
 
 /* The same five minutes, the same id: what is resent after a crash adds nothing. */

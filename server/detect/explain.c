@@ -42,8 +42,8 @@ explain_duration(uint64_t us, char *ret, size_t size)
 	static const struct {
 		uint64_t s;
 		const char *one, *many;
-	} units[] = { { 86400, "day", "days" }, { 3600, "hour", "hours" },
-		{ 60, "minute", "minutes" } };
+	} units[] = { { 365 * 86400, "year", "years" }, { 86400, "day", "days" },
+		{ 3600, "hour", "hours" }, { 60, "minute", "minutes" } };
 	uint64_t s = us / DS_US_PER_S;
 
 	for (size_t i = 0; i < DS_LEN(units); i++) {

@@ -267,6 +267,8 @@ what_is_unusual_in_two_families_is_told_once_with_both(void **s)
 	assert_non_null(strstr(v.findings[0].json, "\"sequence\""));
 	assert_non_null(strstr(v.findings[0].json, "\\\"execve\\\""));
 	assert_non_null(strstr(v.findings[0].title, "nginx does things in an unusual order"));
+	assert_non_null(strstr(v.findings[0].reason, " (what speaks for it: an unusual order or"));
+	assert_non_null(strstr(v.findings[0].reason, " %, unusual amounts "));
 	assert_true(v.findings[0].score >= 50);
 	verdict_done(&v);
 	b.score = 9;
