@@ -47,7 +47,7 @@ sanitized_system_tests += tests/system/logins.py
 system_tests += tests/system/agent_crash.py
 sanitized_system_tests += tests/system/agent_crash.py
 EXTRA_DIST += tests/system/guard.py tests/system/sink.py
-system_tests += tests/system/sensors.py tests/system/systemd_guard.py
+system_tests += tests/system/sensors.py tests/system/systemd_guard.py tests/system/reboot.py
 sanitized_system_tests += tests/system/sensors.py
 
 system_tests += tests/system/up.sh

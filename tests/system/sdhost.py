@@ -36,6 +36,7 @@ mkdir -p build oldr; mount --bind "$BUILT" build
 pivot_root . oldr; umount -l /oldr
 exec env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin /sbin/init
 """
+PYTHON = "/usr/bin/python3.11"
 V1 = ("systemd", "memory", "cpu", "pids")
 
 
@@ -122,6 +123,42 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
+def own_mounts():
+    """Runs the rest of the test with mounts of its own, gone with it; the Debian tree is there."""
+    need_root()
+    if SANITIZED:
+        skip_all("the host's tree has no sanitizer libraries")
+    if not os.path.exists("/sys/kernel/btf/vmlinux"):
+        skip_all("this kernel has no BTF")
+    if not os.environ.get("DS_MOUNTS"):
+        tree()
+        os.execvpe("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv],
+                   dict(os.environ, DS_MOUNTS="1"))
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    if not os.path.exists(PYTHON):
+        skip_all("needs the system's python for the sink")
+
+
+def install_guard(host, options="", programs=()):
+    """A guard whose uplink is the sink: the sink's Python, and the libraries that they need and the tree lacks."""
+    shutil.copy(PYTHON, host.root + PYTHON)
+    shutil.copytree("/usr/lib/python3.11", host.root + "/usr/lib/python3.11", dirs_exist_ok=True, symlinks=True,
+                    ignore=shutil.ignore_patterns("test", "config-*", "__pycache__", "ensurepip", "idlelib", "lib2to3"))
+    programs = [shutil.which(p) for p in programs]
+    for path in programs:
+        shutil.copy(path, host.root + os.path.realpath(path))
+    libs = subprocess.run(["ldd", PYTHON, program("daemonsec-agent"), *programs], capture_output=True, text=True).stdout
+    for path in {w for w in libs.split() if w.startswith("/lib")}:
+        if not os.path.exists(host.root + path):
+            shutil.copy(os.path.realpath(path), host.root + path)
+    shutil.copy(os.path.join(TOP, "tests/system/sink.py"), host.root + "/sink.py")
+    host.write("/schema/events.def", open(os.path.join(TOP, "schema/events.def")).read())
+    host.write("/sink", f"#!/bin/sh\ntop_srcdir=/ exec {PYTHON} /sink.py \"$@\"\n")
+    os.chmod(host.root + "/sink", 0o755)
+    host.write("/guard/conf", "[general]\nguard_dir = /kept\nstate_dir = /guard\nrun_dir = /guard\nuplink = /sink\nlog_level = debug\n"
+                              "[sensors]\nrepeat_interval = 1s\n" + options)
+
+
 class Host:
     def __init__(self, name, layout="hybrid", lower=None, v1=V1):
         sweep()
@@ -172,13 +209,21 @@ class Host:
     def run(self, *args, **kw):
         return subprocess.run([*self.enter(), *args], capture_output=True, text=True, stdin=subprocess.DEVNULL, **kw)
 
+    def cut_power(self):
+        """All that runs is gone at once, with its networks, mounts and control groups; what is on its disk stays."""
+        if not self.pid:
+            return
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.p.wait(20)
+        self.pid = None
+        for d in self.cgroups:
+            remove_cgroups(d)
+
     def close(self):
-        if self.pid:
-            try:
-                os.kill(self.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            self.p.wait(20)
+        self.cut_power()
         if not os.environ.get("DS_KEEP"):
             subprocess.run(["umount", "-l", self.root], stderr=subprocess.DEVNULL)
             subprocess.run(["umount", "-l", self.dir], stderr=subprocess.DEVNULL)

@@ -45,11 +45,14 @@ def event(b, at):
 
 
 def connect(conf):
-    """The uplink's connection to its server, when CONF.server names one."""
+    """The uplink's connection to its server, when CONF.server names one that answers."""
     if not os.path.exists(conf + ".server"):
         return None
     host, port = open(conf + ".server").read().split()
-    return socket.create_connection((host, int(port)), timeout=5)
+    try:
+        return socket.create_connection((host, int(port)), timeout=5)
+    except OSError:
+        return None
 
 
 def talk(server):

@@ -4,39 +4,9 @@
 transient units do is theirs from the first program on; other processes of this machine are not seen."""
 from harness import *
 from guard import log_text
-from sdhost import Host, tree
+from sdhost import Host, install_guard, own_mounts
 
-need_root()
-if SANITIZED:
-    skip_all("the host's tree has no sanitizer libraries")
-if not os.path.exists("/sys/kernel/btf/vmlinux"):
-    skip_all("this kernel has no BTF")
-if not os.environ.get("DS_MOUNTS"):  # mounts of our own, gone with the test
-    tree()
-    os.execvpe("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv],
-               dict(os.environ, DS_MOUNTS="1"))
-os.environ["PATH"] += ":/usr/sbin:/sbin"
-PYTHON = "/usr/bin/python3.11"
-if not os.path.exists(PYTHON):
-    skip_all("needs the system's python for the sink")
-
-
-def install(host):
-    """The sink's Python, and the libraries that guard and Python need and the tree lacks."""
-    shutil.copy(PYTHON, host.root + PYTHON)
-    shutil.copytree("/usr/lib/python3.11", host.root + "/usr/lib/python3.11", dirs_exist_ok=True, symlinks=True,
-                    ignore=shutil.ignore_patterns("test", "config-*", "__pycache__", "ensurepip", "idlelib", "lib2to3"))
-    libs = subprocess.run(["ldd", PYTHON, program("daemonsec-agent")], capture_output=True, text=True).stdout
-    for path in {w for w in libs.split() if w.startswith("/lib")}:
-        if not os.path.exists(host.root + path):
-            shutil.copy(os.path.realpath(path), host.root + path)
-    for f in ("sink.py",):
-        shutil.copy(os.path.join(TOP, "tests/system", f), host.root + "/" + f)
-    host.write("/schema/events.def", open(os.path.join(TOP, "schema/events.def")).read())
-    host.write("/sink", f"#!/bin/sh\ntop_srcdir=/ exec {PYTHON} /sink.py \"$@\"\n")
-    os.chmod(host.root + "/sink", 0o755)
-    host.write("/guard/conf", "[general]\nstate_dir = /guard\nrun_dir = /guard\nuplink = /sink\nlog_level = debug\n"
-                              "[sensors]\nrepeat_interval = 1s\n")
+own_mounts()
 
 
 def events(host):
@@ -54,7 +24,7 @@ def seen(host, kind, **fields):
 
 
 def run_host(host, layout):
-    install(host)
+    install_guard(host)
     host.write("/etc/systemd/system/unit@.service",
                "[Service]\nExecStartPre=/bin/true early\nExecStart=/bin/sh -c ': > /tmp/unit-%i; exec sleep 1000'\n")
     host.write("/etc/systemd/system/console-getty.service", "")
