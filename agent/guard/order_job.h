@@ -61,6 +61,8 @@ void order_settle_end(void);
 /* order_recover.c: after the start: what is quick at once, what takes long turn by turn. */
 void life_recover(const struct agent_config *config);
 void life_turn(const struct agent_config *config);
+/* Whether an effect is still to be looked at. */
+bool life_waits(const uint8_t id[DS_ORDER_ID_SIZE]);
 
 /* order_life.c: what happens to effects later. */
 #define LIFE_ROOM 65u /* jobs that orders may bring to order_settle at once, and one */

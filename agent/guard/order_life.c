@@ -190,7 +190,7 @@ life_is_due(const struct ledger_entry *e, uint64_t now_us, uint64_t boot_us)
 		return false;
 	/* An undo that was begun and is on its way nowhere: there was no memory, or no room. */
 	if (e->state == LEDGER_UNDOING)
-		return !order_settle_has(e->id);
+		return !order_settle_has(e->id) && !life_waits(e->id);
 	if (e->state != LEDGER_ACTIVE || e->until_us == 0)
 		return false;
 	return e->until_boot_us > 0 ? e->until_boot_us <= boot_us : e->until_us <= now_us;

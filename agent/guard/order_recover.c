@@ -114,8 +114,11 @@ finish_intent(const struct agent_config *config, struct ledger_entry *e)
 
 /* ---- after the start, what takes long */
 
+#define READY_MS 20000u /* a guard takes seconds to know its daemons and their files again */
+
 static uint8_t (*slow)[DS_ORDER_ID_SIZE]; /* not looked at yet */
 static size_t slow_len, slow_at;
+static uint64_t ready_ms; /* then none is waited for any more */
 
 static int
 settle(struct order_job *job)
@@ -254,12 +257,38 @@ recover_one(const struct agent_config *config, struct ledger_entry *e)
 		    e->kind, strerror(-r));
 }
 
+bool
+life_waits(const uint8_t id[DS_ORDER_ID_SIZE])
+{
+	for (size_t i = slow_at; slow != NULL && i < slow_len; i++)
+		if (memcmp(slow[i], id, DS_ORDER_ID_SIZE) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_ready(const struct agent_config *config, const struct ledger_entry *e)
+{
+	const struct reaction *reaction = e != NULL ? reaction_find(e->kind) : NULL;
+	struct reaction_call call;
+	struct ds_order order;
+
+	if (reaction == NULL || reaction->is_ready == NULL || ds_clock_monotonic_ms() >= ready_ms ||
+	    ledger_order(e, &order) < 0)
+		return true;
+	order_call_init(&call, config, &order, e);
+	return reaction->is_ready(&call);
+}
+
 void
 life_turn(const struct agent_config *config)
 {
 	while (slow_at < slow_len && !order_settle_is_full(LIFE_ROOM)) {
-		struct ledger_entry *e = ledger_find(slow[slow_at++]);
+		struct ledger_entry *e = ledger_find(slow[slow_at]);
 
+		if (!is_ready(config, e))
+			return;
+		slow_at++;
 		/* An order may have begun to undo it meanwhile. */
 		if (e != NULL && !order_settle_has(e->id))
 			recover_one(config, e);
@@ -278,6 +307,7 @@ life_recover(const struct agent_config *config)
 	free(slow);
 	slow = calloc(LEDGER_MAX, sizeof(*slow));
 	slow_len = slow_at = 0;
+	ready_ms = ds_clock_monotonic_ms() + READY_MS;
 	if (all.entries == NULL || slow == NULL) {
 		free(all.entries);
 		ds_log(ERROR, "effects of orders are not looked after", "error=\"%s\"",

@@ -64,6 +64,9 @@ struct reaction {
 	 * call twice, as undo is: a guard that ends meanwhile begins again. */
 	int (*unsettle)(struct reaction_call *call);
 	int (*unsettled)(struct reaction_call *call, int result);
+	/* After the guard's start: whether by now it is known what settle and unsettle need.  That
+	 * is waited for, not for ever.  NULL: it is. */
+	bool (*is_ready)(const struct reaction_call *call);
 	/* After the guard's start, for an effect that should be there: puts it back if it is gone
 	 * (a reboot).  May be NULL: such an effect ends with a reboot.  1: whom it is about does
 	 * not run yet, and it comes with them; -ENOENT, -ESRCH: it cannot be. */

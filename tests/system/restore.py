@@ -194,6 +194,45 @@ def check_restart(g):
     ok(r["outcome"] == "failed" and "does not run" in r["text"], f"one that does not come up again: {r['text']}")
 
 
+SLOW = "/usr/sbin/lighttpd"
+SLOW_CONF = "/etc/lighttpd/lighttpd.conf"
+
+
+def slow_conf(word):
+    """Of a daemon that reads it by starting anew, does not end when it is asked to, and says what it read."""
+    return f"# {word}\ntrap '' TERM; while [ \"$1\" ]; do echo {word} $$ >/run/slow; sleep 0.1; done\n"
+
+
+def slow_runs():
+    return open("/run/slow").read().split()[:1] if os.path.exists("/run/slow") else None
+
+
+def working():
+    """What the guard's child does takes its time just now."""
+    return [x for x in subprocess.run(["pgrep", "-r", "R,S,D", "-x", "daemonsec-work"], capture_output=True, text=True).stdout.split()]
+
+
+def check_slow_undo(g):
+    """An undo takes as long as its daemon does; the guard goes on meanwhile, and the next one goes on with it."""
+    edited = slow_conf("edited")
+    changed(g, SLOW_CONF, lambda: write(SLOW_CONF, edited))
+    r = restore(g, SLOW_CONF)
+    ok(r["outcome"] == "done" and wait(lambda: slow_runs() == ["good"]), f"a daemon that is started anew to read its configuration: {r['text']}")
+    undo, data = g.order("undo", target=r["order"])
+    g.say(6, data)
+    wait(working)
+    p = subprocess.Popen(["sleep", "600"])
+    k = g.do("kill", 60, pid=p.pid, start=start_us(p.pid))
+    ok(k["outcome"] == "done" and p.wait(60) == -9 and working() and not g.result(undo, 0), f"a kill is done while its undo waits for it: {k['took']} us")
+    g.kill()
+    wait(lambda: not working())
+    g.start()
+    ok(wait(working) and open(SLOW_CONF).read() == edited, "a guard that finds it half done goes on with it")
+    back = g.result(r["order"], 60, outcome="undone")
+    ok(back and back["verified"] and wait(lambda: slow_runs() == ["edited"]), f"until the daemon has read what was there: {back and back['text']}")
+    subprocess.run(["pkill", "-9", "-x", "lighttpd"])
+
+
 need("mkfs.ext4")
 top = own(24, "/etc", "/usr/sbin")
 subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
@@ -201,18 +240,23 @@ os.makedirs("/run/sshd")
 shutil.rmtree("/etc/nginx/sites-enabled", ignore_errors=True)
 write(CONF, conf(8077))
 subprocess.run(["ssh-keygen", "-A"], stdout=subprocess.DEVNULL, check=True)
+shutil.copy("/bin/bash", SLOW)
+os.makedirs(os.path.dirname(SLOW_CONF), exist_ok=True)
+write(SLOW_CONF, slow_conf("good"))
 write("/etc/ssh/sshd_config", "Port 2277\nListenAddress 127.0.0.1\nUsePAM no\n")
 subprocess.run(["nginx"], check=True)
 subprocess.run([SSHD], check=True)
+subprocess.Popen([SLOW, SLOW_CONF, "stay"], cwd="/")
 try:
-    with OrderGuard(monitor="sshd,nginx") as g:
+    with OrderGuard(monitor="sshd,nginx,lighttpd") as g:
         g.vault = os.path.join(g.dir, "guard", "vault")
-        for name in ("sshd", "nginx"):
+        for name in ("sshd", "nginx", "lighttpd"):
             g.wait("DAEMON", 60, daemon=name)
-        ok(all(kept(g.vault, path) for path in (CONF, SSHD, MIME)), "the vault has their files")
+        ok(all(kept(g.vault, path) for path in (CONF, SSHD, MIME, SLOW_CONF)), "the vault has their files")
         check_config(g)
         check_syntax(g)
         check_binary(g)
+        check_slow_undo(g)
         check_ways(g)
         check_bad_days(g, top)
         check_restart(g)

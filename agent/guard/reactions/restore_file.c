@@ -458,6 +458,15 @@ read_back(struct reaction_call *call)
 	return r;
 }
 
+/* Which daemons use it. */
+static bool
+is_ready(const struct reaction_call *call)
+{
+	uint32_t numbers[INTEGRITY_USERS];
+
+	return integrity_users(call->order->path, numbers) > 0;
+}
+
 /* After a crash what was there may be back already. */
 static int
 undo(struct reaction_call *call)
@@ -512,4 +521,5 @@ const struct reaction reaction_restore_file = {
 	.read_back = read_back,
 	.undo = undo,
 	.unsettle = unsettle,
+	.is_ready = is_ready,
 };
