@@ -152,6 +152,8 @@ show_status(const json_t *doc)
 	    print_text(doc, "mode", b, sizeof(b)),
 	    strcmp(print_text(doc, "health.status", a + 128, 128), "ok") == 0 ? "healthy"
 									      : a + 128);
+	if (json_is_true(print_lookup(doc, "paused")))
+		printf("paused    all automation is stopped: daemonsec-ctl reactions resume\n");
 	printf("hosts     %lld connected of %lld", number(doc, "counts.hosts.connected"),
 	    number(doc, "counts.hosts.total"));
 	if (number(doc, "counts.hosts.pending") > 0)

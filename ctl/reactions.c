@@ -23,6 +23,21 @@ format_what(const json_t *value, const json_t *item, char *buf, size_t size)
 	    print_text(item, "target", target, sizeof(target)));
 }
 
+/* What went wrong, or is waited for, before what it was for. */
+static void
+format_why(const json_t *value, const json_t *item, char *buf, size_t size)
+{
+	char status[32], text[400];
+
+	if (strcmp(print_text(item, "status", status, sizeof(status)), "failed") == 0)
+		snprintf(buf, size, "%s", print_text(item, "result.text", text, sizeof(text)));
+	else if (strcmp(status, "pending") == 0 &&
+		 json_is_true(print_lookup(item, "result.needs_approval")))
+		snprintf(buf, size, "waits for a second operator: reactions approve");
+	else
+		snprintf(buf, size, "%s", json_is_string(value) ? json_string_value(value) : "");
+}
+
 static const struct column reaction_columns[] = {
 	{ "REACTION", "id", NULL },
 	{ "TIME", "created", format_time },
@@ -31,7 +46,7 @@ static const struct column reaction_columns[] = {
 	{ "STATUS", "status", NULL },
 	{ "UNTIL", "expires", format_time },
 	{ "BY", "rule|by", NULL },
-	{ "WHY", "reason", NULL },
+	{ "WHY", "reason", format_why },
 	{ NULL, NULL, NULL },
 };
 

@@ -110,6 +110,7 @@ def check_active(site):
 
 def check_pause(site):
     site.ctl("reactions", "pause")
+    ok("all automation is stopped" in site.ctl("status").stdout, "status says that automation is paused")
     ok(site.get("status")["paused"], "a pause is told")
     p = hole_behind()
     r = wait(lambda: [x for x in reactions(site, status="dry_run") if "paused" in json.dumps(x["result"])])
