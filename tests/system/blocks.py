@@ -334,7 +334,7 @@ def check_isolate(g):
     time.sleep(2.5)  # the guard looks each second whether the server answers
     ok(not g.result(r["order"], 0, outcome="undone"), "which it hears, so it stays isolated")
     u = g.do("undo", target=r["order"])
-    ok(u["outcome"] == "done" and reaches(source=OTHER4), f"and is not, when that is undone: {u['text']}")
+    ok(u["outcome"] == "done" and reaches(source=OTHER4) and not rules(), f"and is not, when that is undone: {u['text']}")
     g.process.stop()
     g.prefix = [sys.executable, "-c", NO_NFT]
     g.start()

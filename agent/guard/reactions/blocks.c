@@ -253,6 +253,14 @@ blocks_remove(struct reaction_call *call, const struct nft_element *e)
 }
 
 int
+blocks_clean_up(struct reaction_call *call)
+{
+	const struct nft_element here = { 0 };
+
+	return blocks_fail(call, clean_up(call, &here));
+}
+
+int
 blocks_has(struct reaction_call *call, const struct nft_element *e)
 {
 	if (find(e) != NULL && holder_of(find(e), call->order) == NULL)

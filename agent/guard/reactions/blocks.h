@@ -19,6 +19,8 @@ DS_MUST_CHECK int blocks_remove(struct reaction_call *call, const struct nft_ele
 /* For restore: 1: nothing of its daemon runs yet, so it is kept here and comes with it; 0: all of
  * it is to be done; -errno. */
 DS_MUST_CHECK int blocks_await(struct reaction_call *call, const struct nft_element *e);
+/* Our table goes when nothing is in it any more. */
+DS_MUST_CHECK int blocks_clean_up(struct reaction_call *call);
 /* 1: it is blocked, for the order of the call; 0, -errno. */
 DS_MUST_CHECK int blocks_has(struct reaction_call *call, const struct nft_element *e);
 /* A sentence about what nftables said, if r is an error; returns it, else 0. */

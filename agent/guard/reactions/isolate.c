@@ -60,8 +60,10 @@ read_back(struct reaction_call *call)
 static int
 undo(struct reaction_call *call)
 {
+	int r = switch_to(call, false);
+
 	confirm.since_ms = 0;
-	return switch_to(call, false);
+	return r == 0 ? blocks_clean_up(call) : r;
 }
 
 static int
