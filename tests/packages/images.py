@@ -11,7 +11,7 @@ import os, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from harness import *
 
-DIR = os.environ.get("DS_IMAGES") or os.path.join("/var/tmp", f"daemonsec-images.{os.getpid()}")
+DIR = os.environ.get("DS_IMAGES") or os.environ.get("DS_BUILDING") or os.path.join("/var/tmp", f"daemonsec-images.{os.getpid()}")
 CGROUP = f"ds-images-{os.path.basename(DIR)[-12:]}"
 COMPOSE = os.path.join(TOP, "dist/containers/compose.yaml")
 
@@ -41,7 +41,7 @@ def build():
         sys.exit(r.returncode)
     os.makedirs(DIR)
     r = subprocess.run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
-                        sys.executable, __file__], env=dict(os.environ, DS_BUILDING="1"), capture_output=True, text=True)
+                        sys.executable, __file__], env=dict(os.environ, DS_BUILDING=DIR), capture_output=True, text=True)
     if not ok(r.returncode == 0, "scripts/images builds both images"):
         say("\n".join((r.stdout + r.stderr).splitlines()[-20:]))
         done()
