@@ -117,9 +117,16 @@ ledger_close(void)
 	entries = NULL;
 }
 
+static uint8_t *
+copy_of(const struct ds_buf *b, uint32_t *ret_size)
+{
+	*ret_size = b != NULL ? (uint32_t)b->len : 0;
+	return copy(b != NULL ? b->data : NULL, *ret_size);
+}
+
 int
 ledger_add(const struct ds_order *order, enum ledger_state state, uint64_t until_us,
-    const struct ds_buf *inverse, struct ledger_entry **ret)
+    const struct ds_buf *inverse, const struct ds_buf *result, struct ledger_entry **ret)
 {
 	static const uint8_t no_key[DS_SIGN_ID_SIZE];
 	struct ledger_entry *e;
@@ -145,10 +152,8 @@ ledger_add(const struct ds_order *order, enum ledger_state state, uint64_t until
 	if (r == 0) {
 		e->order = b.data; /* takes it over */
 		e->order_size = (uint32_t)b.len;
-		e->inverse = copy(
-		    inverse != NULL ? inverse->data : NULL, inverse != NULL ? inverse->len : 0);
-		e->inverse_size = inverse != NULL ? (uint32_t)inverse->len : 0;
-		e->result = copy(NULL, 0);
+		e->inverse = copy_of(inverse, &e->inverse_size);
+		e->result = copy_of(result, &e->result_size);
 		r = e->inverse == NULL || e->result == NULL ? -ENOMEM : put_entry(e);
 	} else {
 		ds_buf_done(&b);

@@ -33,7 +33,8 @@ struct ledger_entry {
 	uint64_t until_boot_us;       /* the same on the clock of this boot; 0: of another boot */
 	uint8_t *order;               /* envelope without signature, see ledger_order() */
 	uint8_t *inverse;
-	uint8_t *result; /* the last one, packed */
+	uint8_t
+	    *result; /* the last one, packed; of INTENT what is told if nothing comes after it */
 	uint32_t order_size, inverse_size, result_size;
 	/* Of an undo that failed: how often, and when it is tried again; not kept. */
 	unsigned failures;
@@ -44,9 +45,10 @@ struct ledger_entry {
  */
 DS_MUST_CHECK int ledger_open(const char *guard_dir, unsigned *ret_damaged);
 void ledger_close(void);
-/* A new entry, for the next sync.  -EEXIST, -ENOSPC, -ENOMEM. */
+/* A new entry, for the next sync; inverse and result may be NULL.  -EEXIST, -ENOSPC, -ENOMEM. */
 DS_MUST_CHECK int ledger_add(const struct ds_order *order, enum ledger_state state,
-    uint64_t until_us, const struct ds_buf *inverse, struct ledger_entry **ret);
+    uint64_t until_us, const struct ds_buf *inverse, const struct ds_buf *result,
+    struct ledger_entry **ret);
 /* Another state, another result (NULL: the old one stays), for the next sync. */
 DS_MUST_CHECK int ledger_change(
     struct ledger_entry *e, enum ledger_state state, const struct ds_buf *result);

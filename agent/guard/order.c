@@ -92,6 +92,50 @@ set_outcome(struct order_job *job, enum ds_outcome outcome, int error)
 
 /* ---- before the effect */
 
+/* The evidence, and what is told of the order should the guard end before anything else can be. */
+static int
+put_begun(const struct order_job *job, struct ds_buf *ret)
+{
+	struct ds_result m = job->result;
+	struct ds_buf text;
+	int r;
+
+	m.outcome = DS_OUTCOME_FAILED;
+	m.error = ECANCELED;
+	(void)snprintf(m.text, sizeof(m.text), "%s", ORDER_ENDED_BEFORE);
+	ds_buf_init(&text, EVIDENCE_MAX + 1);
+	r = job->json.error;
+	if (r == 0)
+		r = ds_buf_put(&text, job->evidence.data, job->evidence.len);
+	if (r == 0)
+		r = ds_buf_put(&text, "}", 1); /* the hash of its program comes after the effect */
+	if (r == 0 && text.len > 2) {
+		m.evidence = (const char *)text.data;
+		m.evidence_size = text.len;
+	}
+	r = ds_result_put(ret, &m);
+	ds_buf_done(&text);
+	return r;
+}
+
+/* On disk with the next sync. */
+static int
+remember(struct order_job *job, enum ledger_state state, uint64_t until_us)
+{
+	struct ds_buf begun;
+	int r;
+
+	if (state != LEDGER_INTENT)
+		return ledger_add(&job->order, state, 0, NULL, NULL, &job->entry);
+	ds_buf_init(&begun, DS_RESULT_MAX);
+	r = put_begun(job, &begun);
+	if (r == 0)
+		r = ledger_add(
+		    &job->order, state, until_us, &job->call.inverse, &begun, &job->entry);
+	ds_buf_done(&begun);
+	return r;
+}
+
 /* Checks, and writes what is to be done into the ledger, which is not synced yet. */
 static void
 begin(struct order_job *job)
@@ -117,8 +161,7 @@ begin(struct order_job *job)
 	}
 	if (memcmp(job->order.host_id, binding_get()->host_id, sizeof(job->order.host_id)) != 0)
 		return; /* not ours to remember */
-	r = ledger_add(&job->order, state, state == LEDGER_INTENT ? until_us : 0,
-	    state == LEDGER_INTENT ? &job->call.inverse : NULL, &job->entry);
+	r = remember(job, state, until_us);
 	if (r < 0 && state == LEDGER_INTENT) {
 		(void)reaction_fail(&job->call, r, "the ledger has no room: %s", strerror(-r));
 		set_outcome(job, DS_OUTCOME_FAILED, r);

@@ -6,6 +6,8 @@
 #include "agent/guard/ledger.h"
 #include "agent/guard/reaction.h"
 
+#define ORDER_ENDED_BEFORE "the agent ended before this was done"
+
 /* One order on its way, or the end of its effect. */
 struct order_job {
 	struct ds_order order;

@@ -69,8 +69,7 @@ tell_begun(struct ledger_entry *e, const struct reaction_call *call, int r)
 		tell(e, LEDGER_OVER, order,
 		    r == -ESRCH || r == -ENOENT ? DS_OUTCOME_NOTHING : DS_OUTCOME_FAILED,
 		    r < 0 ? r : -ECANCELED,
-		    r < 0 && call->why[0] != '\0' ? call->why
-						  : "the agent ended before this was done");
+		    r < 0 && call->why[0] != '\0' ? call->why : ORDER_ENDED_BEFORE);
 }
 
 /* As far as it goes at once.  The host may allow less by now. */
@@ -98,8 +97,7 @@ finish_intent(const struct agent_config *config, struct ledger_entry *e)
 	int r;
 
 	if (ledger_order(e, &order) < 0 || reaction == NULL) {
-		tell(e, LEDGER_OVER, NULL, DS_OUTCOME_FAILED, -ECANCELED,
-		    "the agent ended before this was done");
+		tell(e, LEDGER_OVER, NULL, DS_OUTCOME_FAILED, -ECANCELED, ORDER_ENDED_BEFORE);
 		return;
 	}
 	order_call_init(&call, config, &order, e);

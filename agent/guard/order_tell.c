@@ -56,6 +56,19 @@ tell_event(const struct ds_result *m, const struct ds_order *order)
 	emit_event(&ev);
 }
 
+/* What was seen before the effect is told with whatever became of it. */
+static void
+keep_evidence(const struct ledger_entry *e, struct ds_result *m)
+{
+	struct ds_result begun;
+
+	if (m->evidence_size > 0 || e == NULL || e->state != LEDGER_INTENT ||
+	    ds_result_get(e->result, e->result_size, &begun) < 0)
+		return;
+	m->evidence = begun.evidence;
+	m->evidence_size = begun.evidence_size;
+}
+
 void
 order_tell(struct ledger_entry *e, enum ledger_state state, struct ds_result *m,
     const struct ds_order *order)
@@ -63,6 +76,7 @@ order_tell(struct ledger_entry *e, enum ledger_state state, struct ds_result *m,
 	char id[33];
 	struct ds_buf b;
 
+	keep_evidence(e, m);
 	m->time_us = ds_clock_wall_us();
 	m->counter_floor = binding_get()->counter_floor;
 	ds_buf_init(&b, DS_RESULT_MAX);
@@ -72,12 +86,13 @@ order_tell(struct ledger_entry *e, enum ledger_state state, struct ds_result *m,
 		if (ds_result_put(&b, m) < 0)
 			ds_buf_clear(&b);
 	}
-	if (e != NULL && ledger_change(e, state, &b) < 0)
-		ds_log(WARN, "a result is not kept, going on", "error=\"%s\"", strerror(ENOMEM));
 	if (b.len > 0 && emit_control(DS_IPC_RESULT, b.data, b.len) < 0)
 		ds_log(DEBUG, "a result goes as an event only", "kind=%s", m->kind);
-	ds_buf_done(&b);
 	tell_event(m, order);
+	/* Last: evidence may be the entry's. */
+	if (e != NULL && ledger_change(e, state, &b) < 0)
+		ds_log(WARN, "a result is not kept, going on", "error=\"%s\"", strerror(ENOMEM));
+	ds_buf_done(&b);
 	ds_order_id_format(m->order, id);
 	ds_log(INFO, "an order's result", "order=%s kind=%s outcome=%s took_us=%llu text=\"%s\"",
 	    id, m->kind, ds_outcome_name(m->outcome), (unsigned long long)m->took_us, m->text);
@@ -86,7 +101,9 @@ order_tell(struct ledger_entry *e, enum ledger_state state, struct ds_result *m,
 void
 order_tell_again(const struct ledger_entry *e)
 {
-	if (e->result_size > 0 && emit_control(DS_IPC_RESULT, e->result, e->result_size) < 0)
+	/* Of an intent it is not known yet what becomes of it. */
+	if (e->state != LEDGER_INTENT && e->result_size > 0 &&
+	    emit_control(DS_IPC_RESULT, e->result, e->result_size) < 0)
 		ds_log(DEBUG, "a result cannot be told again", "kind=%s", e->kind);
 }
 

@@ -503,6 +503,7 @@ tests_unit_test_ledger_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
 tests_unit_test_ledger_LDADD = $(GUARD_TEST_LIBS)
 tests_unit_test_order_take_SOURCES = tests/unit/test_order_take.c tests/unit/order_fixture.c tests/unit/order_fixture.h
 tests_unit_test_order_take_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_order_take_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
 tests_unit_test_order_take_LDADD = agent/guard/libguard.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(GUARD_LIBS) $(TEST_LIBS)
 
 unit_tests_server += tests/unit/test_stand

@@ -83,7 +83,7 @@ add(uint8_t number)
 
 	ds_buf_init(&inverse, 100);
 	assert_int_equal(ds_buf_put(&inverse, "inverse", 7), 0);
-	assert_int_equal(ledger_add(&o, LEDGER_INTENT, 5000, &inverse, &e), 0);
+	assert_int_equal(ledger_add(&o, LEDGER_INTENT, 5000, &inverse, NULL, &e), 0);
 	ds_buf_done(&inverse);
 	return e;
 }
@@ -223,7 +223,7 @@ an_order_is_added_once(void **state)
 	(void)state;
 	open_it(0);
 	(void)add(1);
-	assert_int_equal(ledger_add(&o, LEDGER_INTENT, 0, NULL, &e), -EEXIST);
+	assert_int_equal(ledger_add(&o, LEDGER_INTENT, 0, NULL, NULL, &e), -EEXIST);
 }
 
 static void

@@ -127,7 +127,7 @@ leave_intent(uint64_t expires_us)
 	ds_buf_init(&inverse, 100);
 	assert_int_equal(target_of(child, &p), 0);
 	assert_int_equal(target_put(&inverse, &p), 0);
-	assert_int_equal(ledger_add(&o, LEDGER_INTENT, 0, &inverse, &e), 0);
+	assert_int_equal(ledger_add(&o, LEDGER_INTENT, 0, &inverse, NULL, &e), 0);
 	assert_int_equal(ledger_sync(), 0);
 	ds_buf_done(&inverse);
 	return o;
@@ -142,6 +142,51 @@ what_was_begun_before_a_crash_is_finished(void **state)
 	restart();
 	assert_int_equal(outcome_of(&o), DS_OUTCOME_DONE);
 	assert_true(dies());
+}
+
+static bool ends_after_sync;
+
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+
+int
+__wrap_fdatasync(int fd)
+{
+	int r = __real_fdatasync(fd);
+
+	if (ends_after_sync)
+		_exit(r == 0 ? 0 : 1);
+	return r;
+}
+
+static void
+what_was_seen_of_a_process_outlives_a_crash_before_it_is_killed(void **state)
+{
+	struct ds_order o = order_of("kill");
+	struct ds_result m;
+	char who[32];
+	int status = -1;
+	pid_t guard;
+
+	(void)state;
+	assert_int_equal(take_only(&o), 0);
+	guard = fork();
+	if (guard == 0) {
+		ends_after_sync = true;
+		order_run();
+		_exit(2);
+	}
+	assert_int_equal(waitpid(guard, &status, 0), guard);
+	assert_int_equal(status, 0);
+	assert_false(is_dead());
+	restart();
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_DONE);
+	assert_true(dies());
+	assert_int_equal(
+	    ds_result_get(ledger_find(o.id)->result, ledger_find(o.id)->result_size, &m), 0);
+	(void)snprintf(who, sizeof(who), "\"pid\":%d", (int)child);
+	assert_non_null(memmem(m.evidence, m.evidence_size, who, strlen(who)));
+	assert_int_equal(m.evidence[m.evidence_size - 1], '}');
 }
 
 static void
@@ -320,7 +365,7 @@ what_was_only_begun_is_not_done_by_a_removal(void **state)
 	size_t left = 1;
 
 	(void)state;
-	assert_int_equal(ledger_add(&o, LEDGER_INTENT, 0, NULL, &e), 0);
+	assert_int_equal(ledger_add(&o, LEDGER_INTENT, 0, NULL, NULL, &e), 0);
 	assert_int_equal(ledger_sync(), 0);
 	order_done();
 	assert_int_equal(order_release(&config, &left), 0);
@@ -380,8 +425,9 @@ leave_block_in(const char *network)
 	ds_buf_init(&inverse, 128);
 	assert_int_equal(ds_buf_put_u8(&inverse, 1), 0);
 	assert_int_equal(ds_buf_put_str(&inverse, network), 0);
-	assert_int_equal(
-	    ledger_add(&o, LEDGER_ACTIVE, ds_clock_wall_us() + 60 * DS_US_PER_S, &inverse, &e), 0);
+	assert_int_equal(ledger_add(&o, LEDGER_ACTIVE, ds_clock_wall_us() + 60 * DS_US_PER_S,
+			     &inverse, NULL, &e),
+	    0);
 	assert_int_equal(ledger_sync(), 0);
 	ds_buf_done(&inverse);
 	return o;
@@ -488,6 +534,7 @@ main(void)
 		T(a_clock_that_was_set_back_over_a_restart_makes_no_effect_last_longer),
 		T(containers_come_and_go_without_end_and_blocks_for_the_next_have_room),
 		T(what_was_begun_before_a_crash_is_finished),
+		T(what_was_seen_of_a_process_outlives_a_crash_before_it_is_killed),
 		T(but_not_when_the_order_has_expired_meanwhile),
 		T(nor_when_the_host_no_longer_allows_it),
 		T(what_the_ceiling_lost_ends_with_the_next_start),
