@@ -170,6 +170,7 @@ reactions_list(struct call *c)
 	    !read_host(c, &f.host))
 		return;
 	f.alert_id = c->get(c->request, "alert");
+	f.kind = c->get(c->request, "kind");
 	if (f.alert_id != NULL && !f.alert_id[0])
 		f.alert_id = NULL;
 	call_begin_items(c);
