@@ -135,22 +135,34 @@ try_out(const struct gate *g, json_t **ret)
 	return r == EXIT_OK && gate_is_cancelled() ? EXIT_CONFLICT : r;
 }
 
+/* What a verdict says 0 of, so that nothing was compared; an older server does not say all. */
+static bool
+has_none(const json_t *verdict, const char *member)
+{
+	const json_t *n = json_object_get(verdict, member);
+
+	return n != NULL && json_integer_value(n) == 0;
+}
+
 static int
 conclude(const struct gate *g, const char *form, const json_t *verdict)
 {
-	json_int_t peers = json_integer_value(json_object_get(verdict, "peers"));
+	const char *candidate = g->as != NULL ? g->as : g->daemon, *why = NULL, *of = g->daemon;
 	size_t found = gate_count(g, verdict);
 
-	if (json_integer_value(json_object_get(verdict, "candidates")) == 0) {
-		fprintf(stderr,
-		    "daemonsec-ctl: no %s was seen there since then: nothing to judge\n",
-		    g->as != NULL ? g->as : g->daemon);
-		return EXIT_CONFLICT;
+	if (has_none(verdict, "candidates")) {
+		of = candidate;
+		why = "was not seen there since then: there is nothing to judge";
+	} else if (has_none(verdict, "peers")) {
+		why = "is learnt on no other host: there is nothing to compare with";
+	} else if (has_none(verdict, "normal")) {
+		why = "has nothing that was normal before: it is too early to compare with it";
+	} else if (found == 0 && has_none(verdict, "behaviours")) {
+		of = candidate;
+		why = "did nothing there since then: nothing was compared";
 	}
-	if (peers == 0) {
-		fprintf(stderr,
-		    "daemonsec-ctl: no other host has %s learnt: there is nothing to compare with\n",
-		    g->daemon);
+	if (why != NULL) {
+		fprintf(stderr, "daemonsec-ctl: %s %s\n", of, why);
 		return EXIT_CONFLICT;
 	}
 	gate_print(g, form, verdict);

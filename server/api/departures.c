@@ -132,6 +132,22 @@ departures_add(struct departures *d, const struct profile_row *row)
 	return 0;
 }
 
+void
+departures_pass(struct departures *d, const struct profile_row *row)
+{
+	d->old += is_behaviour(row);
+}
+
+uint64_t
+departures_normal(const struct departures *d)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < DS_EVENT_MAX; i++)
+		n += d->normal[i].len;
+	return n;
+}
+
 /* What is normal, for the sentence. */
 static int
 note_normal(struct departures *d, const struct profile_row *row, const uint8_t *name, size_t len)

@@ -29,6 +29,7 @@ struct departures {
 	struct departure *all; /* also those that are none: learnt > 0 */
 	size_t len, cap;
 	bool is_full; /* there were more */
+	uint64_t old; /* rows of candidates that are no news */
 	struct ds_map *index, *known;
 	struct normal {
 		unsigned len;
@@ -49,6 +50,10 @@ DS_MUST_CHECK int departures_init(struct departures *d);
 void departures_done(struct departures *d);
 /* One of a candidate.  What the service manager or the daemon itself starts is no behaviour. */
 DS_MUST_CHECK int departures_add(struct departures *d, const struct profile_row *row);
+/* One that a candidate did again, but that it did before: it is counted, and never departs. */
+void departures_pass(struct departures *d, const struct profile_row *row);
+/* How many behaviours are normal for the peers; 0: there is nothing to compare with. */
+uint64_t departures_normal(const struct departures *d);
 /* One of a peer; the rows of a host stand together. */
 DS_MUST_CHECK int departures_compare(struct departures *d, const struct profile_row *row);
 /* Whether no peer has it as normal. */

@@ -141,9 +141,10 @@ see_profile(const struct profile_row *row, void *ctx)
 			   : departures_compare(&m->found, row);
 	/* Everywhere a candidate is its own peer: what is older is no news.  Its own start is none
 	 * either, which looks like a child's when it is told before the daemon is known. */
-	if (row->last_us < m->since_us || is_own_start(m, row) ||
-	    (is_everywhere(m) && row->first_us < m->since_us))
+	if (row->last_us < m->since_us || is_own_start(m, row))
 		return 0;
+	if (is_everywhere(m) && row->first_us < m->since_us)
+		return departures_pass(&m->found, row), 0;
 	return departures_add(&m->found, row);
 }
 
@@ -302,7 +303,8 @@ put_all(struct comparing *m)
 	ds_json_put_string(j, "daemon", m->class);
 	ds_json_put_time(j, "since", m->since_us);
 	ds_json_put_uint(j, "candidates", m->candidates_len);
-	ds_json_put_uint(j, "behaviours", m->found.len);
+	ds_json_put_uint(j, "behaviours", m->found.len + m->found.old);
+	ds_json_put_uint(j, "normal", departures_normal(&m->found));
 	put_daemons(j, "versions", m->candidates, m->candidates_len);
 	ds_json_put_uint(j, "peers", m->peer_hosts);
 	put_daemons(j, "peer_versions", m->peers, m->peers_len);

@@ -106,6 +106,9 @@ with Site({"detect.learning_min": "5s"}) as site:
     ok(wait(started, 120), "nginx answers")
     ok(wait(lambda: answers() and [d for d in site.get("daemons")["items"] if d["name"] == "nginx" and d["state"] == "ready"], 120, 0.2),
        "the fleet learns it")
+    r = site.ctl("gate", "--daemon", "nginx", check=False)
+    if not ok(r.returncode == 6 and "too early" in r.stderr and not r.stdout, "everywhere, minutes after all was seen first, nothing can be said"):
+        told(r)
     nginx.terminate()
     nginx.wait()
     agent.stop()

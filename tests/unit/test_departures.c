@@ -98,6 +98,28 @@ its_own_starts_are_no_behaviour(void **state)
 }
 
 static void
+what_is_no_news_is_counted_and_nothing_normal_is_nothing_to_compare_with(void **state)
+{
+	const struct profile_row again = row_of(1, DS_EVENT_EXEC, "c/usr/bin/id", false),
+				 own = row_of(1, DS_EVENT_EXEC, "s/usr/sbin/nginx", false);
+	struct departures d;
+
+	(void)state;
+	assert_int_equal(departures_init(&d), 0);
+	departures_pass(&d, &again);
+	departures_pass(&d, &own);
+	assert_int_equal(d.old, 1);
+	assert_int_equal(d.len, 0);
+	peer(&d, 2, DS_EVENT_EXEC, "c/usr/bin/id", false);
+	assert_int_equal(departures_normal(&d), 0);
+	peer(&d, 2, DS_EVENT_EXEC, "c/usr/bin/id", true);
+	peer(&d, 3, DS_EVENT_EXEC, "c/usr/bin/id", true);
+	peer(&d, 3, DS_EVENT_LISTEN, "=tcp port 80", true);
+	assert_int_equal(departures_normal(&d), 2);
+	departures_done(&d);
+}
+
+static void
 a_shell_is_graver_than_a_program_and_one_with_the_network_as_input_gravest(void **state)
 {
 	static const struct {
@@ -155,6 +177,8 @@ main(void)
 		cmocka_unit_test(its_own_starts_are_no_behaviour),
 		cmocka_unit_test(
 		    a_shell_is_graver_than_a_program_and_one_with_the_network_as_input_gravest),
+		cmocka_unit_test(
+		    what_is_no_news_is_counted_and_nothing_normal_is_nothing_to_compare_with),
 		cmocka_unit_test(more_than_fits_is_said),
 	};
 
