@@ -187,6 +187,10 @@ set_common(struct flight *f, const struct channel_config *cfg, const char *url)
 	SET(CURLOPT_WRITEDATA, f);
 	SET(CURLOPT_PRIVATE, f);
 	SET(CURLOPT_PROXY, "");
+	/* Another channel's connection was checked by its ca_file and its allow_private, not ours:
+	 * libcurl takes it all the same, for SMTP whatever the former is. */
+	SET(CURLOPT_FRESH_CONNECT, 1L);
+	SET(CURLOPT_FORBID_REUSE, 1L);
 	if (*cfg->ca_file)
 		SET(CURLOPT_CAINFO, cfg->ca_file);
 	return good;

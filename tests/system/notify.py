@@ -124,11 +124,14 @@ def options(directory, cert):
         "chat": {"type": "telegram", "url": "http://127.0.0.1:8002", "secret_file": directory + "/bot", "to": "42",
                  "min_severity": "critical", **here},
         "few": {"type": "slack", "url": "http://127.0.0.1:8003/x", "labels": "database", **here},
-        # Of the mail servers, one without TLS, one whose certificate nobody vouches for, one that does not know the password.
+        # Of the mail servers, one without TLS, one whose certificate nobody vouches for (nor that of a server that another channel's
+        # ca_file does vouch for, whose connection may be open still), one that does not know the password.
         "open": {"type": "email", "server": "smtp://127.0.0.1:2526", "user": "ds", "secret_file": directory + "/mail",
                  "from": "ds@example.org", "to": "ops@example.org", "labels": "nobody", **here},
         "forged": {"type": "email", "server": "smtp://127.0.0.1:2527", "user": "ds", "secret_file": directory + "/mail",
                    "from": "ds@example.org", "to": "ops@example.org", "labels": "nobody", **here},
+        "stranger": {"type": "email", "server": "smtp://127.0.0.1:2525", "user": "ds", "secret_file": directory + "/mail",
+                     "from": "ds@example.org", "to": "ops@example.org", "labels": "nobody", **here},
         "unknown": {"type": "email", "server": "smtp://127.0.0.1:2525", "user": "ds", "secret_file": directory + "/bot", "ca_file": cert,
                     "from": "ds@example.org", "to": "ops@example.org", "labels": "nobody", **here},
         "rough": {"type": "webhook", "url": "http://127.0.0.1:8008/", "min_severity": "critical", **here},
@@ -225,7 +228,7 @@ def rough_end(rough):
 
 def bad_mail(site, box, careless):
     before = len(box.mails)
-    for channel, word in (("open", "SSL"), ("forged", "certificate"), ("unknown", "535")):
+    for channel, word in (("open", "SSL"), ("forged", "certificate"), ("stranger", "certificate"), ("unknown", "535")):
         r = site.ctl("notify", "test", channel, check=False)
         said = (r.stderr + r.stdout).strip()
         ok(r.returncode == 1 and word in said, f"mail by a server that is {channel} fails in words: {said[:120]}")
