@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ALLOW \
+	"its network or country is put on the server's list of allowed ones ([geoip] allow in server.conf)"
+
 static const struct {
 	const char *name, *technique, *feature, *baseline;
 } rows[LOGIN_FINDINGS] = {
@@ -256,8 +259,8 @@ put_record(struct ds_json *j, const struct login_found *f, const char *observed)
 	ds_json_put_uint(j, "observations", f->logins);
 	ds_json_put_string(j, "model", "login-1");
 	ds_json_put_string(j, "clears",
-	    f->what == LOGIN_DECOY ? "[geoip] allow"
-	    : f->of_source         ? "a success from the source, or [geoip] allow"
+	    f->what == LOGIN_DECOY ? ALLOW
+	    : f->of_source         ? "somebody comes in from the source, or " ALLOW
 			   : "a verdict of benign_expected or false_positive makes the account's "
 			     "network normal");
 	ds_json_end(j);
