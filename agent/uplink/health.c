@@ -44,10 +44,9 @@ health_resident_bytes(void)
 static struct ds_event
 own_event(enum ds_event_kind kind)
 {
-	struct ds_event ev = { .time_us = ds_clock_wall_us(), .count = 1, .kind = (uint8_t)kind };
-
-	ev.daemon = (struct ds_str){ "daemonsec", 9 };
-	return ev;
+	/* Of no daemon, as the guard's are: the agent would be one that is never learnt. */
+	return (
+	    struct ds_event){ .time_us = ds_clock_wall_us(), .count = 1, .kind = (uint8_t)kind };
 }
 
 static void
