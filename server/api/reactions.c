@@ -12,6 +12,7 @@
 #include "lib/tls.h"
 #include "server/api/caller.h"
 #include "server/config.h"
+#include "server/react/own.h"
 #include "server/react/react.h"
 
 #include <errno.h>
@@ -360,6 +361,10 @@ read_plan(struct call *c, struct issue_plan *p)
 	}
 	if (p->args.address[0] && react_spares(c->cfg->react, p->args.address, why, sizeof(why))) {
 		call_problem(c, 409, "never-block", "%s", why);
+		return false;
+	}
+	if (p->args.address[0] && react_is_own(p->args.address, why, sizeof(why))) {
+		call_problem(c, 400, "body", "address: %s", why);
 		return false;
 	}
 	p->ttl_us = p->ttl_max_us = p->kind->is_lasting ? ttl_us : 0;

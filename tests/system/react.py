@@ -191,6 +191,8 @@ def check_freeze(site):
     ok(bad.returncode == 2 and "dance" in bad.stderr, "an unknown reaction is a usage error")
     bad = site.ctl("reactions", "apply", "block_ip", "--host", site.host, "--address", "198.51.100.7", check=False)
     ok(bad.returncode == 6 and "never" in bad.stderr, "an address that is never blocked is refused by the server already")
+    bad = site.ctl("reactions", "apply", "block_ip", "--host", site.host, "--address", "127.0.0.1", check=False)
+    ok(bad.returncode == 2 and "each host itself" in bad.stderr, "and so is the host itself")
     return r
 
 

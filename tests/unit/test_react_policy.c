@@ -9,6 +9,7 @@
 #include "lib/order.h"
 #include "server/config.h"
 #include "server/react/modes.h"
+#include "server/react/own.h"
 #include "server/react/policy.h"
 
 #include <errno.h>
@@ -269,6 +270,23 @@ a_block_for_one_daemon_is_another_one_than_for_the_host(void **state)
 	policy_free(p);
 }
 
+static void
+nobody_blocks_a_host_from_itself_or_from_the_server(void **state)
+{
+	static const char *const own[] = { "127.0.0.1", "127.9.9.9", "127.0.0.1/32", "::1",
+		"::ffff:127.0.0.1", "0.0.0.0", "0.0.0.0/0", "::", "::/0" };
+	char why[200] = "";
+
+	(void)state;
+	for (size_t i = 0; i < DS_LEN(own); i++) {
+		if (!react_is_own(own[i], why, sizeof(why)))
+			fail_msg("%s", own[i]);
+		assert_memory_equal(why, own[i], strlen(own[i]));
+	}
+	assert_false(react_is_own("192.0.2.9", why, sizeof(why)));
+	assert_false(react_is_own("2001:db8::/64", why, sizeof(why)));
+}
+
 int
 main(void)
 {
@@ -282,6 +300,7 @@ main(void)
 		cmocka_unit_test(a_rule_with_a_reaction_that_does_not_exist_is_refused),
 		cmocka_unit_test(arguments_survive_their_journey_as_json),
 		cmocka_unit_test(a_document_gives_process_source_and_file),
+		cmocka_unit_test(nobody_blocks_a_host_from_itself_or_from_the_server),
 		cmocka_unit_test(the_most_specific_mode_says),
 	};
 
