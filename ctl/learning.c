@@ -49,7 +49,7 @@ begin(struct ctl *c, const char *daemon, const char *host, const char *label, co
     const char *note)
 {
 	json_t *body = json_pack("{s:s}", "daemon", daemon), *doc = NULL;
-	char id[64], until[40];
+	char id[64], until[40], near[256];
 	int r;
 
 	if (host != NULL)
@@ -64,6 +64,11 @@ begin(struct ctl *c, const char *daemon, const char *host, const char *label, co
 	json_decref(body);
 	if (r != EXIT_OK)
 		return r;
+	if (json_is_false(json_object_get(doc, "known"))) {
+		print_text(doc, "nearest", near, sizeof(near));
+		fprintf(stderr, "daemonsec-ctl: no daemon is called %s yet%s%s%s\n", daemon,
+		    *near ? "; did you mean " : "", near, *near ? "?" : "");
+	}
 	if (c->output == OUTPUT_TABLE) {
 		printf("%s\n", print_text(doc, "id", id, sizeof(id)));
 		fprintf(stderr, "until %s; daemonsec-ctl deploy end %s ends it before\n",

@@ -448,7 +448,6 @@ static const struct column api_token_columns[] = {
 	{ "SCOPES", "scopes", NULL },
 	{ "CREATED", "created", format_time },
 	{ "EXPIRES", "expires", format_time },
-	{ "LAST USED", "last_used", format_age },
 	{ NULL, NULL, NULL },
 };
 

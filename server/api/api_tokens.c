@@ -55,7 +55,7 @@ write_rows(struct call *c, json_t *rows)
 	return r >= 0;
 }
 
-/* Everything but the hash. */
+/* Everything but the hash, and what earlier versions kept of each: it said nothing. */
 static void
 put_members(struct ds_json *j, json_t *row)
 {
@@ -64,7 +64,8 @@ put_members(struct ds_json *j, json_t *row)
 
 	json_object_foreach(row, key, value)
 	{
-		char *raw = strcmp(key, "hash") == 0 ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+		bool is_told = strcmp(key, "hash") != 0 && strcmp(key, "revoked") != 0;
+		char *raw = is_told ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
 
 		if (raw == NULL)
 			continue;
@@ -158,8 +159,8 @@ make_row(const char *name, const char *owner, json_t *scopes, uint64_t ttl_us, c
 	    random[2], random[3], random[4], random[5], random[6], random[7]);
 	ds_clock_format(now_us, created, sizeof(created));
 	ds_clock_format(now_us + ttl_us, expires, sizeof(expires));
-	row = json_pack("{s:s, s:s, s:s, s:O, s:s, s:s, s:b}", "id", id, "name", name, "owner",
-	    owner, "scopes", scopes, "created", created, "hash", hash, "revoked", 0);
+	row = json_pack("{s:s, s:s, s:s, s:O, s:s, s:s}", "id", id, "name", name, "owner", owner,
+	    "scopes", scopes, "created", created, "hash", hash);
 	if (row != NULL && ttl_us > 0)
 		json_object_set_new(row, "expires", json_string(expires));
 	return row;
@@ -225,7 +226,6 @@ api_tokens_revoke(struct call *c)
 	}
 	json_array_remove(rows, at);
 	if (write_rows(c, rows)) {
-		json_object_set_new(found, "revoked", json_true());
 		ds_json_object(&c->json);
 		put_members(&c->json, found);
 		ds_json_end(&c->json);

@@ -6,6 +6,7 @@
  */
 #include "lib/clock.h"
 #include "server/api/caller.h"
+#include "server/api/meant.h"
 #include "server/api/routes.h"
 #include "server/api/search.h"
 #include "server/detect/key.h"
@@ -20,6 +21,7 @@
 #define TTL_US     (UINT64_C(1800) * 1000000)
 #define TTL_MAX_US (UINT64_C(7) * 86400 * 1000000)
 #define NOTE_MAX   2000u
+#define ID_SIZE    32u
 
 static void
 tell_fleet(struct call *c)
@@ -203,18 +205,18 @@ expectations_undo(struct call *c)
 
 /* ---- deployments */
 
-static int
-put_deployment(const struct deployment_row *row, void *ctx)
+static void
+format_id(const struct deployment_row *row, char ret[ID_SIZE])
 {
-	struct call *c = ctx;
+	snprintf(ret, ID_SIZE, "dpl_%llu", (unsigned long long)row->number);
+}
+
+static void
+put_members(struct call *c, const struct deployment_row *row, const char *id)
+{
 	struct ds_json *j = &c->json;
 	uint64_t now_us = ds_clock_wall_us();
-	char id[32];
 
-	snprintf(id, sizeof(id), "dpl_%llu", (unsigned long long)row->number);
-	if (!call_page_has(c, id))
-		return 0;
-	ds_json_object(j);
 	ds_json_put_string(j, "id", id);
 	ds_json_put_string(j, "daemon", row->daemon[0] ? row->daemon : NULL);
 	if (row->host != 0)
@@ -230,8 +232,36 @@ put_deployment(const struct deployment_row *row, void *ctx)
 	    row->ended_us != 0        ? "ended"
 	    : row->until_us <= now_us ? "over"
 				      : "open");
-	ds_json_end(j);
+}
+
+static int
+put_deployment(const struct deployment_row *row, void *ctx)
+{
+	struct call *c = ctx;
+	char id[ID_SIZE];
+
+	format_id(row, id);
+	if (!call_page_has(c, id))
+		return 0;
+	ds_json_object(&c->json);
+	put_members(c, row, id);
+	ds_json_end(&c->json);
 	return 0;
+}
+
+/* What is deployed may be there for the first time afterwards: then it is only said. */
+static void
+put_begun(struct call *c, const struct deployment_row *row, const struct meant *m)
+{
+	char id[ID_SIZE];
+
+	format_id(row, id);
+	ds_json_object(&c->json);
+	put_members(c, row, id);
+	ds_json_put_bool(&c->json, "known", m->found);
+	if (!m->found && m->name[0] != '\0')
+		ds_json_put_string(&c->json, "nearest", m->name);
+	ds_json_end(&c->json);
 }
 
 void
@@ -259,6 +289,7 @@ deployments_begin(struct call *c)
 {
 	struct deployment_row row = { .by = c->caller->name, .begun_us = ds_clock_wall_us() };
 	const char *daemon, *host;
+	struct meant meant;
 	char class[CLASS_MAX];
 	uint64_t ttl_us;
 	int r;
@@ -278,20 +309,22 @@ deployments_begin(struct call *c)
 	if (host[0] != '\0')
 		row.host = searcher_find_host(c->worker->searcher, host);
 	if (host[0] != '\0' && row.host == 0) {
-		call_problem(c, 404, "not-found", "there is no host \"%s\"", host);
+		meant_refuse_host(c, host);
 		return;
 	}
 	key_class(daemon, "", class, sizeof(class));
 	row.daemon = class;
 	row.until_us = row.begun_us + ttl_us;
-	r = call_write(c, begin, &row);
+	r = meant_daemon(c, daemon, &meant);
+	if (r == 0)
+		r = call_write(c, begin, &row);
 	if (r < 0) {
 		call_error(c, r, "the deployment was not begun");
 		return;
 	}
 	tell_fleet(c);
 	c->status = 201;
-	(void)put_deployment(&row, c);
+	put_begun(c, &row, &meant);
 }
 
 struct ending {

@@ -9,6 +9,7 @@
 #include "lib/ulid.h"
 #include "server/api/call.h"
 #include "server/api/caller.h"
+#include "server/api/meant.h"
 #include "server/api/routes.h"
 #include "server/ingest/ingest.h"
 #include "server/model/exact.h"
@@ -191,6 +192,7 @@ models_train(struct call *c)
 {
 	struct train_request request = { .days = DAYS };
 	const char *daemon;
+	struct meant meant;
 	int64_t days;
 	char id[MODEL_ID_SIZE];
 	int r;
@@ -199,7 +201,17 @@ models_train(struct call *c)
 	    !call_text(c, "daemon", "", sizeof(request.daemon) - 1, &daemon))
 		return;
 	request.days = (unsigned)days;
-	snprintf(request.daemon, sizeof(request.daemon), "%s", daemon);
+	if (*daemon) {
+		r = meant_daemon(c, daemon, &meant);
+		if (r < 0 || !meant.found) {
+			if (r < 0)
+				call_error(c, r, "cannot read the daemons");
+			else
+				meant_refuse(c, &meant, "daemon");
+			return;
+		}
+		snprintf(request.daemon, sizeof(request.daemon), "%s", meant.name);
+	}
 	snprintf(request.by, sizeof(request.by), "%s", c->caller->name);
 	r = train_begin(c->cfg->train, &request, id, announce, c);
 	if (r == -EBUSY) {

@@ -7,7 +7,7 @@ server_libdsserver_a_SOURCES += server/api/alerts.c server/api/alerts.h server/a
 	server/api/query.h server/api/query_ast.h server/api/query_field.c server/api/query_hint.c server/api/query_match.c \
 	server/api/query_list.c server/api/query_list.h server/api/query_parse.c server/api/query_value.c server/api/request.c server/api/request.h server/api/routes.c \
 	server/api/routes.h server/api/search.c server/api/search.h server/api/slots.c server/api/slots.h server/api/state.h \
-	server/api/status.c server/api/tokens.c server/api/authority.c server/api/daemons.h server/api/profile_versions.c server/api/plane.c server/api/plane.h server/api/windows.c server/api/web.c server/api/web.h
+	server/api/meant.c server/api/meant.h server/api/status.c server/api/tokens.c server/api/authority.c server/api/daemons.h server/api/profile_versions.c server/api/plane.c server/api/plane.h server/api/windows.c server/api/web.c server/api/web.h
 server_libdsserver_a_SOURCES += server/api/access.c server/api/access.h server/api/audit_list.c server/api/channels.c server/api/caller.c \
 	server/api/caller.h server/api/gate.c server/api/gate.h server/api/password.c server/api/password.h \
 	server/api/cert.c server/api/cert.h server/api/session.c server/api/signin.h server/api/stream.c server/api/stream.h server/api/throttle.c server/api/throttle.h server/api/users.c \

@@ -316,7 +316,8 @@ def tokens(site):
     ok(bearer(short["token"], "hosts")[0] == 200 and bearer(short["token"], "api-tokens")[0] == 403 and
        bearer(short["token"], "enrolment-tokens", "POST", "{}")[0] == 403, "a reader reads, but not about tokens")
     ok(wait(lambda: bearer(short["token"], "hosts")[0] == 401, 4, 0.2), "it ends with its time")
-    site.request("DELETE", "api-tokens/" + a["id"])
+    gone = site.request("DELETE", "api-tokens/" + a["id"])
+    ok("revoked" not in gone and a["id"] not in [t["id"] for t in site.get("api-tokens")["items"]], "a revoked one is forgotten")
     ok(bearer(a["token"], "events?limit=1")[0] == 401, "a revoked one is refused at once")
     ok(problem(lambda: site.post("api-tokens", {"scopes": ["everything"]}), 400, "scopes"), "a scope that is none is refused")
     return site.post("api-tokens", {"name": "raw", "scopes": ["*"]})["token"]

@@ -533,6 +533,11 @@ tests_unit_test_departures_SOURCES = tests/unit/test_departures.c
 tests_unit_test_departures_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_departures_LDADD = server/libdsserver.a $(TEST_LIBS)
 
+unit_tests_server += tests/unit/test_meant
+tests_unit_test_meant_SOURCES = tests/unit/test_meant.c
+tests_unit_test_meant_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_meant_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
+
 unit_tests_agent += tests/unit/test_filter
 tests_unit_test_filter_SOURCES = tests/unit/test_filter.c
 tests_unit_test_filter_CFLAGS = $(TEST_CFLAGS)
