@@ -3,6 +3,7 @@
 #include "server/notify/message.h"
 
 #include "lib/clock.h"
+#include "server/notify/clean.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -22,7 +23,8 @@ static void
 add_line(json_t *lines, const char *name, const char *value)
 {
 	if (value != NULL && *value)
-		json_array_append_new(lines, json_pack("[s, s]", name, value));
+		json_array_append_new(
+		    lines, json_pack("[o, o]", clean_string(name), clean_string(value)));
 }
 
 static void
@@ -33,12 +35,14 @@ add_explanation(json_t *lines, const json_t *doc)
 
 	json_array_foreach(json_object_get(doc, "explanation"), i, e)
 	{
+		const char *observed = message_text(e, "observed"),
+			   *baseline = message_text(e, "baseline");
 		char text[400];
 
 		if (i == 3)
 			break;
-		snprintf(text, sizeof(text), "%.180s (normal: %.180s)", message_text(e, "observed"),
-		    message_text(e, "baseline"));
+		snprintf(text, sizeof(text), "%.*s (normal: %.*s)", clean_fit(observed, 180),
+		    observed, clean_fit(baseline, 180), baseline);
 		add_line(lines, message_text(e, "feature"), text);
 	}
 }
@@ -98,16 +102,19 @@ message_of_alert(const char *event, const struct alert_row *row, const char *hos
 
 	ds_clock_format(row->first_us, first, sizeof(first));
 	ds_clock_format(row->last_us, last, sizeof(last));
-	alert = json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:{s:s}, s:{s:s}, s:I, s:s, s:s}",
+	/* Titles name what was run or opened: one file whose name is no UTF-8 must not end it all.
+	 */
+	alert = json_pack("{s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:{s:o}, s:{s:o}, s:I, s:s, s:s}",
 	    "id", row->id, "kind", row->kind, "status", row->status, "severity", row->severity,
-	    "score", row->score, "title", row->title, "reason", row->reason, "host", "name",
-	    host_name, "daemon", "name", row->daemon, "count", (json_int_t)row->count, "first_seen",
-	    first, "last_seen", last);
-	/* What a detector says is text that it made valid; anything else is left out. */
-	doc = alert == NULL ? NULL
-			    : json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "event", event, "title",
-				  row->title, "reason", row->reason, "severity", row->severity,
-				  "host", host_name, "alert", alert);
+	    "score", row->score, "title", clean_string(row->title), "reason",
+	    clean_string(row->reason), "host", "name", clean_string(host_name), "daemon", "name",
+	    clean_string(row->daemon), "count", (json_int_t)row->count, "first_seen", first,
+	    "last_seen", last);
+	doc = alert == NULL
+		  ? NULL
+		  : json_pack("{s:s, s:o, s:o, s:s, s:o, s:o}", "event", event, "title",
+			clean_string(row->title), "reason", clean_string(row->reason), "severity",
+			row->severity, "host", clean_string(host_name), "alert", alert);
 	for (size_t i = 0; doc != NULL && i < DS_LEN(kept); i++)
 		if (json_object_get(rest, kept[i]) != NULL)
 			json_object_set(alert, kept[i], json_object_get(rest, kept[i]));
@@ -183,10 +190,11 @@ message_digest_end(json_t *digest, const char *why)
 	}
 	json_array_foreach(json_object_get(digest, "items"), i, item)
 	{
+		const char *what = message_text(item, "title"), *host = message_text(item, "host");
 		char text[400];
 
-		snprintf(text, sizeof(text), "%.300s (%.64s)", message_text(item, "title"),
-		    message_text(item, "host"));
+		snprintf(text, sizeof(text), "%.*s (%.*s)", clean_fit(what, 300), what,
+		    clean_fit(host, 64), host);
 		add_line(lines, message_text(item, "severity"), text);
 	}
 	if (total > (json_int_t)i) {
@@ -217,20 +225,18 @@ message_test(const char *channel)
 static void
 one_line(const char *text, char *ret, size_t size)
 {
-	size_t n = 0;
+	size_t len = (size_t)clean_fit(text, size - 1);
 
-	for (; *text && n + 1 < size; text++)
-		ret[n++] = (unsigned char)*text < ' ' || *text == 127 ? ' ' : *text;
-	/* Not half of a character at the end. */
-	while (*text && n > 0 && ((unsigned char)ret[n] & 0xc0) == 0x80)
-		n--;
-	ret[n] = '\0';
+	for (size_t i = 0; i < len; i++)
+		ret[i] = (unsigned char)text[i] < ' ' || text[i] == 127 ? ' ' : text[i];
+	ret[len] = '\0';
 }
 
 void
 message_subject(const char *event, const json_t *doc, char *ret, size_t size)
 {
-	const char *severity = message_text(doc, "severity"), *host = message_text(doc, "host");
+	const char *severity = message_text(doc, "severity"), *host = message_text(doc, "host"),
+		   *title = message_text(doc, "title");
 	char shout[16] = "", text[512];
 
 	for (size_t i = 0; severity[i] && i + 1 < sizeof(shout); i++) {
@@ -241,8 +247,8 @@ message_subject(const char *event, const json_t *doc, char *ret, size_t size)
 		snprintf(shout, sizeof(shout), "CLOSED");
 	if (strcmp(event, "test") == 0)
 		snprintf(shout, sizeof(shout), "TEST");
-	snprintf(text, sizeof(text), "[%s] %.300s%s%.100s", shout, message_text(doc, "title"),
-	    *host ? " on " : "", host);
+	snprintf(text, sizeof(text), "[%s] %.*s%s%.*s", shout, clean_fit(title, 300), title,
+	    *host ? " on " : "", clean_fit(host, 100), host);
 	one_line(text, ret, size);
 }
 
@@ -288,8 +294,8 @@ message_plain(struct ds_buf *out, const char *event, const json_t *doc, const ch
 			   *value = json_string_value(json_array_get(line, 1));
 		char whole[700];
 
-		snprintf(whole, sizeof(whole), "  %-14.60s %.600s", name ? name : "",
-		    value ? value : "");
+		snprintf(whole, sizeof(whole), "  %-14.60s %.*s", name ? name : "",
+		    value ? clean_fit(value, 600) : 0, value ? value : "");
 		one_line(whole, text, sizeof(text));
 		if (r == 0)
 			r = put(out, text);

@@ -3,7 +3,7 @@
 #include "server/notify/siem_record.h"
 
 #include "lib/clock.h"
-#include "lib/json.h"
+#include "server/notify/clean.h"
 #include "server/notify/route.h"
 
 #include <stdlib.h>
@@ -70,32 +70,11 @@ put(json_t *doc, const char *path, json_t *value)
 	json_object_set_new(doc, path, value);
 }
 
-/* Bytes that are not UTF-8 become U+FFFD, by the writer that all our documents share. */
-static json_t *
-clean(const char *text)
-{
-	struct ds_buf buf;
-	struct ds_json j;
-	json_t *value = NULL;
-
-	ds_buf_init(&buf, 1u << 20);
-	ds_json_init(&j, &buf);
-	ds_json_string(&j, text);
-	if (ds_json_done(&j) == 0)
-		value = json_loadb((const char *)buf.data, buf.len, JSON_DECODE_ANY, NULL);
-	ds_buf_done(&buf);
-	return value;
-}
-
 static void
 put_text(json_t *doc, const char *path, const char *text)
 {
-	json_t *value;
-
-	if (text == NULL || *text == '\0')
-		return;
-	value = json_string(text);
-	put(doc, path, value != NULL ? value : clean(text));
+	if (text != NULL && *text != '\0')
+		put(doc, path, clean_string(text));
 }
 
 static void

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "server/notify/channel.h"
+#include "server/notify/clean.h"
 #include "server/notify/message.h"
 #include "server/notify/route.h"
 #include "server/notify/sender.h"
@@ -151,11 +152,11 @@ hostile(void)
 	return message_of_alert("new", &row, "web1\nTo: other@example.org");
 }
 
+/* Takes doc. */
 static int
-build(const struct channel_kind *kind, struct channel_request *ret)
+build_of(const struct channel_kind *kind, json_t *doc, struct channel_request *ret)
 {
 	struct channel_config cfg = config();
-	json_t *doc = hostile();
 	struct channel_message m = { "c", 7, 1000000, "new", doc, "secret",
 		"https://ds.example.org/", "alr_1" };
 	int r;
@@ -167,6 +168,12 @@ build(const struct channel_kind *kind, struct channel_request *ret)
 	if (r == 0)
 		assert_int_equal(ds_buf_put_u8(&ret->body, 0), 0);
 	return r;
+}
+
+static int
+build(const struct channel_kind *kind, struct channel_request *ret)
+{
+	return build_of(kind, hostile(), ret);
 }
 
 static void
@@ -239,6 +246,50 @@ every_channel_that_posts_makes_one_json_document(void **state)
 	}
 }
 
+/* Whoever chooses the name of a file must not choose who is told. */
+static void
+a_title_of_any_bytes_is_told_by_every_channel(void **state)
+{
+	const struct channel_kind *const kinds[] = { &channel_slack, &channel_telegram,
+		&channel_webhook, &channel_pagerduty, &channel_alertmanager, &channel_email };
+	struct alert_row row = { .id = "alr_1",
+		.kind = "new_child",
+		.status = "open",
+		.severity = "high",
+		.reason = "\xff",
+		.daemon = "x\xc3",
+		.json = "{}" };
+	char title[200];
+
+	(void)state;
+	row.title = title;
+	for (size_t len = 0; len < sizeof(title); len++) {
+		memcpy(title, "x\xff ", 3);
+		for (size_t i = 3; i < len; i++)
+			title[i] = i % 2 ? '\xc3' : '\xa9';
+		title[DS_MAX(len, (size_t)3)] = '\0';
+		for (size_t i = 0; i < DS_LEN(kinds); i++) {
+			json_t *doc = message_of_alert("new", &row, "w\xe9");
+			struct channel_request r;
+
+			assert_non_null(doc);
+			assert_int_equal(build_of(kinds[i], doc, &r), 0);
+			ds_buf_done(&r.body);
+		}
+	}
+}
+
+static void
+a_text_is_cut_between_characters(void **state)
+{
+	(void)state;
+	assert_int_equal(clean_fit("abc", 5), 3);
+	assert_int_equal(clean_fit("abc", 2), 2);
+	assert_int_equal(clean_fit("a\xc3\xa9z", 2), 1);
+	assert_int_equal(clean_fit("a\xc3\xa9z", 3), 3);
+	assert_int_equal(clean_fit("\xf0\x9f\x98\x80", 3), 0);
+}
+
 static void
 a_digest_counts_all_and_names_the_first(void **state)
 {
@@ -309,6 +360,8 @@ main(void)
 		cmocka_unit_test(no_header_of_a_mail_comes_from_another_machine),
 		cmocka_unit_test(markup_of_chats_is_escaped),
 		cmocka_unit_test(every_channel_that_posts_makes_one_json_document),
+		cmocka_unit_test(a_title_of_any_bytes_is_told_by_every_channel),
+		cmocka_unit_test(a_text_is_cut_between_characters),
 		cmocka_unit_test(a_digest_counts_all_and_names_the_first),
 		cmocka_unit_test(addresses_that_only_this_machine_reaches_are_known),
 		cmocka_unit_test(what_is_no_mail_address_is_refused),
