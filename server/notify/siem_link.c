@@ -68,6 +68,7 @@ hang_up(struct siem_link *l)
 	if (l->ssl != NULL)
 		(void)SSL_shutdown(l->ssl); /* says good-bye, does not wait */
 	SSL_free(l->ssl);
+	ERR_clear_error(); /* of the good-bye: the next connection's first error is its own */
 	l->ssl = NULL;
 	if (l->fd >= 0)
 		(void)close(l->fd);
