@@ -2,6 +2,7 @@
 #include "lib/clock.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -63,13 +64,29 @@ parse_fraction(const char **text)
 	return us;
 }
 
+/* "+05:30" or "-05:30", six letters and no fewer: seconds to add; false when it is none. */
+static bool
+parse_offset(const char *text, int64_t *ret_s)
+{
+	static const char form[] = "+dd:dd";
+	int64_t s;
+
+	for (size_t i = 1; i < sizeof(form) - 1; i++)
+		if (form[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
+			return false;
+	s = ((text[1] - '0') * 10 + text[2] - '0') * 3600 +
+	    ((text[4] - '0') * 10 + text[5] - '0') * 60;
+	*ret_s = text[0] == '+' ? -s : s;
+	return true;
+}
+
 int
 ds_clock_parse(const char *text, uint64_t *ret_us)
 {
 	struct tm tm = { 0 };
 	const char *p = strptime(text, "%Y-%m-%d", &tm);
-	unsigned us = 0, hours = 0, minutes = 0;
-	int64_t s;
+	int64_t s, offset_s;
+	unsigned us = 0;
 
 	if (p == NULL)
 		return -EINVAL;
@@ -81,10 +98,8 @@ ds_clock_parse(const char *text, uint64_t *ret_us)
 			us = parse_fraction(&p);
 	}
 	s = (int64_t)timegm(&tm);
-	if ((*p == '+' || *p == '-') && sscanf(p + 1, "%2u:%2u", &hours, &minutes) == 2) {
-		int64_t offset = (int64_t)hours * 3600 + (int64_t)minutes * 60;
-
-		s += *p == '+' ? -offset : offset;
+	if ((*p == '+' || *p == '-') && parse_offset(p, &offset_s)) {
+		s += offset_s;
 		p += 6;
 	} else if (*p == 'Z' || *p == 'z') {
 		p++;

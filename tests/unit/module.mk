@@ -48,6 +48,11 @@ tests_unit_test_ulid_SOURCES = tests/unit/test_ulid.c
 tests_unit_test_ulid_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_ulid_LDADD = $(TEST_LIBS)
 
+unit_tests += tests/unit/test_clock
+tests_unit_test_clock_SOURCES = tests/unit/test_clock.c
+tests_unit_test_clock_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_clock_LDADD = $(TEST_LIBS)
+
 unit_tests_server += tests/unit/test_react
 tests_unit_test_react_SOURCES = tests/unit/test_react.c tests/unit/react_fixture.c tests/unit/react_fixture.h tests/contract/store_fixture.c
 tests_unit_test_react_CFLAGS = $(TEST_CFLAGS)
