@@ -46,6 +46,8 @@ start(const char *const argv[], const char *log)
 	pid_t pid = fork();
 	int fd;
 
+	if (pid > 0)
+		(void)setpgid(pid, pid); /* whoever of us is first: it may be ended at once */
 	if (pid != 0)
 		return pid;
 	(void)setpgid(0, 0);                    /* then it is ended alone */
@@ -370,7 +372,8 @@ wait_exercise(const struct gate *g, pid_t candidate, uint64_t end_ms)
 	}
 	if (pid > 0 && !ended)
 		end(pid, -pid);
-	return pid <= 0 || (ended && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	return g->exercise == NULL ||
+	       (pid > 0 && ended && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 int
