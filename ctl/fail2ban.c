@@ -177,7 +177,11 @@ put_journal(struct import *m, const char *matches)
 
 	while (r == 0 && *matches != '\0') {
 		const char *end = strstr(matches, " + ");
-		size_t len = end != NULL ? (size_t)(end - matches) : strcspn(matches, "\n");
+		size_t line = strcspn(matches, "\n"), len;
+
+		if (end != NULL && (size_t)(end - matches) > line)
+			end = NULL; /* of a later line */
+		len = end != NULL ? (size_t)(end - matches) : line;
 
 		while (len > 0 && (*matches == ' ' || *matches == '\n')) {
 			matches++;
@@ -316,6 +320,22 @@ put_filter(struct import *m, const char *spec, const struct jail_says *jail, jso
 
 /* ---- jails */
 
+/* Whether a list with commas has the word, and not only one that it is part of. */
+static bool
+has_word(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *p = list; *p != '\0';) {
+		size_t n = strcspn(p, ",");
+
+		if (n == len && strncmp(p, word, len) == 0)
+			return true;
+		p += n + (p[n] == ',');
+	}
+	return false;
+}
+
 static void
 take_never(struct import *m, const char *text)
 {
@@ -327,7 +347,9 @@ take_never(struct import *m, const char *text)
 		/* Names would have to be asked for each time. */
 		if (len > 0 && strspn(word, "0123456789abcdefABCDEF.:/") != strlen(word))
 			leave(m, "ignoreip", word, "a name, not an address");
-		else if (len > 0 && strstr(m->never, word) == NULL)
+		else if (used + 1 + strlen(word) >= sizeof(m->never))
+			leave(m, "ignoreip", word, "there are too many");
+		else if (len > 0 && !has_word(m->never, word))
 			snprintf(m->never + used, sizeof(m->never) - used, "%s%s", used ? "," : "",
 			    word);
 		text += len;

@@ -285,7 +285,7 @@ def import_filters():
     for name, text in (("jail.conf", f"""[DEFAULT]
 mode = normal
 filter = %(__name__)s[mode=%(mode)s]
-ignoreip = 127.0.0.1/8 host.example
+ignoreip = 127.0.0.1/8 host.example 192.0.2.10 192.0.2.1
 [door]
 enabled = true
 logpath = {dir}/err*r.log
@@ -298,7 +298,7 @@ what-normal = user "<F-USER>[^"]*</F-USER>": password mismatch
             f.write(text)
     r = subprocess.run([program("daemonsec-ctl"), "import", "fail2ban", "--dir", f"{dir}/fail2ban", "--out", f"{dir}/filters"],
                        capture_output=True, text=True)
-    ok(r.returncode == 7 and "host.example" in r.stderr and "never_block = 127.0.0.1/8" in r.stderr,
+    ok(r.returncode == 7 and "host.example" in r.stderr and "never_block = 127.0.0.1/8,192.0.2.10,192.0.2.1" in r.stderr,
        "a jail of fail2ban is imported, and what could not be is said") or say(r.stderr)
 
 
