@@ -11,6 +11,8 @@
 #ifdef HAVE_YAML
 #include <yaml.h>
 
+#define TEXT_MAX 2048u /* bytes of a value */
+
 struct source {
 	yaml_document_t doc;
 	char *why;
@@ -95,7 +97,7 @@ has_wildcard(const char *v)
 static json_t *
 plain_text(const char *v)
 {
-	char text[2048];
+	char text[TEXT_MAX];
 	size_t n = 0;
 
 	for (; *v != '\0' && n < sizeof(text) - 1; v++) {
@@ -132,6 +134,8 @@ put_values(
 
 		if (v == NULL || strcasecmp(v, "null") == 0)
 			return refuse(s, "a value that is no text", c->field) != NULL;
+		if (strlen(v) >= TEXT_MAX)
+			return refuse(s, "a value that is too long", c->field) != NULL;
 		json_array_append_new(to, pattern                    ? pattern_text(v, c->op)
 					  : strcmp(c->op, "re") == 0 ? json_string(v)
 								     : plain_text(v));

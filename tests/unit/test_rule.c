@@ -190,6 +190,26 @@ what_is_not_supported_is_refused_with_a_sentence(void **state)
 }
 
 static void
+a_value_is_compared_whole_or_refused(void **state)
+{
+	char value[2100], text[2600], why[300];
+
+	(void)state;
+	for (size_t len = 2047; len <= 2048; len++) {
+		json_t *rule;
+
+		memset(value, 'a', len);
+		value[len] = '\0';
+		snprintf(text, sizeof(text), HEAD "  s:\n    Image: %s\n  condition: s\n", value);
+		rule = sigma_compile(text, strlen(text), why, sizeof(why));
+		assert_int_equal(rule != NULL, len < 2048);
+		if (rule == NULL)
+			assert_non_null(strstr(why, "too long"));
+		json_decref(rule);
+	}
+}
+
+static void
 json_that_is_no_rule_is_refused(void **state)
 {
 	static const char *const bad[] = { "{}", "[", "[1]",
@@ -294,6 +314,7 @@ main(void)
 		cmocka_unit_test(regular_expressions_are_bounded),
 		cmocka_unit_test(networks_fit),
 		cmocka_unit_test(what_is_not_supported_is_refused_with_a_sentence),
+		cmocka_unit_test(a_value_is_compared_whole_or_refused),
 		cmocka_unit_test(json_that_is_no_rule_is_refused),
 		TEST(our_rules_hold_from_the_first_minute),
 		TEST(an_administrator_is_not_told_for_what_is_only_high),
