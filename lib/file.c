@@ -116,7 +116,8 @@ ds_file_read(const char *path, size_t max, char **ret, size_t *ret_size)
 		r = -EFBIG;
 	close(fd);
 	if (r < 0) {
-		explicit_bzero(data, max + 2);
+		explicit_bzero(
+		    data, size); /* what was read may be secret; the rest was never touched */
 		free(data);
 		return r;
 	}

@@ -323,9 +323,10 @@ fleet_init(struct fleet *f, const struct fleet_config *cfg)
 	f->cfg.is_quiet |= isatty(STDERR_FILENO) == 0;
 	snprintf(f->ca_file, sizeof(f->ca_file), "%s/ca.pem", cfg->state_dir);
 	if (mkdir(cfg->state_dir, 0700) < 0 && errno != EEXIST) {
+		r = -errno;
 		ds_log(ERROR, "cannot make the state directory", "dir=\"%s\" error=\"%s\"",
-		    cfg->state_dir, strerror(errno));
-		return -errno;
+		    cfg->state_dir, strerror(-r));
+		return r;
 	}
 	r = sockets_check(cfg->agents);
 	if (r == 0 && cfg->token_file != NULL)
