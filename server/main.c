@@ -116,6 +116,7 @@ detect_config_of(const struct server *s, const struct server_config *cfg)
 		.rules = s->fleet ? fleet_rules(s->fleet) : NULL,
 		.starters = s->starters,
 		.logins = s->fleet ? fleet_logins(s->fleet) : NULL,
+		.attacks = s->fleet ? fleet_attacks(s->fleet) : NULL,
 		.feedback = s->fleet ? fleet_reviews(s->fleet) : NULL,
 	};
 }
@@ -182,6 +183,8 @@ start_fleet(struct server *s, char *why, size_t size)
 		.writer = s->writer,
 		.silent_after_us = s->cfg.silent_after_ms * 1000,
 		.on_committed = on_raised,
+		.spares = reacting_spares,
+		.spares_ctx = &s->react,
 		.committed_ctx = s };
 
 	s->geo = geo_open(s->cfg.geoip_database, (const char *const *)s->cfg.geoip_allow.items,
@@ -268,6 +271,7 @@ static void
 stop_react(struct server *s)
 {
 	react_free(s->react);
+	s->react = NULL; /* the fleet asks until it ends */
 }
 
 /* What ingest tells, for whom it is. */
@@ -379,7 +383,7 @@ hear_session(const struct session_info *info, void *ctx)
 {
 	struct heard_call *c = ctx;
 
-	return c->call(info->host, info->last_frame_us, c->ctx);
+	return c->call(info->host, info->last_frame_us, info->peer, c->ctx);
 }
 
 static int

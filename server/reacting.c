@@ -49,3 +49,12 @@ reacting_sessions(struct ingest *ingest)
 {
 	return (struct react_sessions){ send_order, ingest, { peer_of, ingest } };
 }
+
+bool
+reacting_spares(const char *address, void *react)
+{
+	struct react *r = *(struct react **)react;
+	char why[256];
+
+	return r == NULL || react_spares(r, address, why, sizeof(why));
+}

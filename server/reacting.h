@@ -12,4 +12,8 @@ struct ingest;
 struct react_settings reacting_settings(const struct server_config *cfg);
 struct react_sessions reacting_sessions(struct ingest *ingest);
 
+/* Whether an address is never blocked.  react: a struct react *, pointed to; everybody is spared
+ * while there is none. */
+bool reacting_spares(const char *address, void *react);
+
 #endif

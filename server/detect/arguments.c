@@ -13,6 +13,7 @@
 #define ARGUMENTS_MAX 8u /* of a shape; more are "..." */
 #define COMMANDS_MAX  4u /* of a shell's line */
 #define WORD_MAX      24u
+#define ATTACK_ODDS   0.01 /* of what honeypots know */
 
 static const struct evidence_model model = { "arguments", EVIDENCE_NOVELTY, "new_child",
 	"starts a program that it is known to start, with arguments unlike all before", 0 };
@@ -157,6 +158,7 @@ arguments_shape(struct ds_str exe, struct ds_str args, struct key *ret)
 struct view {
 	const struct sighting *sighting;
 	const struct family_counts *counts;
+	char attack[150]; /* what honeypots know of it, or "" */
 };
 
 static size_t
@@ -167,8 +169,9 @@ explain(const void *ctx, struct evidence_feature *ret, size_t max)
 	if (max == 0)
 		return 0;
 	snprintf(ret->feature, sizeof(ret->feature), "arguments of a known program");
-	snprintf(ret->baseline, sizeof(ret->baseline), "%u shapes in %llu starts", v->counts->keys,
-	    (unsigned long long)v->counts->n);
+	snprintf(ret->baseline, sizeof(ret->baseline), "%u shapes in %llu starts%s%s",
+	    v->counts->keys, (unsigned long long)v->counts->n, v->attack[0] != '\0' ? "; " : "",
+	    v->attack);
 	snprintf(ret->observed, sizeof(ret->observed), "%.*s",
 	    (int)DS_MIN(v->sighting->key.size - 1, sizeof(ret->observed) - 1),
 	    (const char *)v->sighting->key.data + 1);
@@ -192,7 +195,9 @@ static int
 weigh(struct turn *t, const struct sighting *s, double *ret_p)
 {
 	const struct family_counts *c = &s->daemon->shapes;
-	const struct view v = { s, c };
+	enum attack_sort sort;
+	const struct attack *known = turn_attack(t, s, &sort);
+	struct view v = { .sighting = s, .counts = c };
 	struct evidence e = { .model = &model,
 		.host = t->from->host,
 		.host_name = t->from->host_name,
@@ -207,6 +212,10 @@ weigh(struct turn *t, const struct sighting *s, double *ret_p)
 		.ctx = &v };
 
 	e.score = (double)c->n;
+	if (known != NULL) {
+		e.p *= ATTACK_ODDS;
+		attack_say(known, sort, s->time_us, v.attack, sizeof(v.attack));
+	}
 	return evidence_add(t->detect->evidence, &e, t->verdict, ret_p);
 }
 

@@ -583,6 +583,7 @@ detect_batch(
 	ds_version_release(t.fleet);
 	ds_version_release(t.allowed);
 	ds_version_release(t.rules);
+	ds_version_release(t.attacks);
 	if (r < 0)
 		verdict_done(ret);
 	return r;

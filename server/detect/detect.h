@@ -36,6 +36,7 @@ struct detect_config {
 	const struct starters *starters; /* starter.h; borrowed, never changes; may be NULL */
 	struct ds_snapshot *feedback;    /* struct feedback (feedback.h); may be NULL */
 	struct ds_snapshot *logins;      /* struct login_facts (login_told.h); may be NULL */
+	struct ds_snapshot *attacks;     /* struct attacks (attacks.h); may be NULL */
 	struct ds_mailbox *fleet_mail;   /* takes struct knowledge_news, malloc; may be NULL */
 	const char *left_out; /* a model that says nothing, to measure what it is worth; or NULL */
 };

@@ -39,7 +39,9 @@ struct knowledge_news {
 	uint64_t class_fact;
 	uint32_t host;
 	bool learnt;
-	bool general; /* part of what a class is measured by (key_is_general) */
+	bool general;       /* part of what a class is measured by (key_is_general) */
+	bool fresh;         /* done just now, by a daemon of which that is worth knowing */
+	uint64_t behaviour; /* attack_behaviour(); 0: none that an attack is known by */
 };
 
 /* A behaviour was told on a host for the first time: NEWS_TOLD. */
@@ -47,6 +49,7 @@ struct told_news {
 	struct news news; /* first */
 	uint64_t fact;    /* knowledge_fact() */
 	uint64_t class_fact;
+	uint64_t behaviour; /* attack_behaviour() */
 	uint32_t host;
 	uint64_t time_us;
 	const char *severity; /* static */

@@ -33,9 +33,8 @@
 
 #define RUSH_US \
 	(2500 * 1000ull) /* so soon: three tries of one connection are not more than three */
-#define GRACE_US   (10 * MINUTE_US) /* to succeed after a try at an account that nobody has */
-#define HOSTILE_US DAY_US
-#define AGAIN_US   DAY_US /* a source is told once in so long */
+#define GRACE_US (10 * MINUTE_US) /* to succeed after a try at an account that nobody has */
+#define AGAIN_US DAY_US           /* a source is told once in so long */
 
 #define HABIT_UNSEEN  0.01         /* how often it may have come from somewhere new */
 #define MATURE_LOGINS 20u          /* of the fleet, before an unknown account is strange, and ... */
@@ -175,7 +174,7 @@ flag(struct seen *s, enum login_finding what, const char *severity, double score
 	struct login_found f = begin(s, what, severity, score);
 	bool again = src->told_us != 0 && s->ev->time_us < src->told_us + AGAIN_US;
 
-	src->hostile_until_us = s->ev->time_us + HOSTILE_US;
+	src->hostile_until_us = s->ev->time_us + LOGIN_HOSTILE_US;
 	if (src->pending_us != 0)
 		s->m->pending--;
 	src->pending_us = 0;
@@ -420,7 +419,7 @@ take_success(struct seen *s)
 	normal = f.severity == NULL;
 	if (!normal) {
 		if (f.what == LOGIN_AFTER || f.what == LOGIN_REFUSED_AT)
-			src->hostile_until_us = f.expires_us = s->ev->time_us + HOSTILE_US;
+			src->hostile_until_us = f.expires_us = s->ev->time_us + LOGIN_HOSTILE_US;
 		src->told_us = s->ev->time_us;
 		s->tell(&f, s->ctx);
 	}
@@ -583,18 +582,4 @@ login_model_tick(struct login_model *m, uint64_t now_us, login_tell tell, void *
 		login_network(src->address, src->size, s.network, sizeof(s.network));
 		flag(&s, LOGIN_PROBING, "low", 45, around);
 	}
-}
-
-bool
-login_model_is_hostile(
-    struct login_model *m, const uint8_t *address, unsigned size, uint64_t now_us)
-{
-	char key[64];
-	struct login_source *s;
-
-	if (size != 4 && size != 16)
-		return false;
-	inet_ntop(size == 4 ? AF_INET : AF_INET6, address, key, sizeof(key));
-	s = login_set_get(&m->sources, key);
-	return s != NULL && s->hostile_until_us > now_us;
 }

@@ -95,6 +95,8 @@ void login_model_known(struct login_model *m, const char *user, const char *netw
 /* Whether a source counts as hostile now. */
 bool login_model_is_hostile(
     struct login_model *m, const uint8_t *address, unsigned size, uint64_t now_us);
+/* A source was hostile when the server ran last; IPv4 as ::ffff:a.b.c.d. */
+void login_model_hostile(struct login_model *m, const uint8_t address[16], uint64_t time_us);
 /* The network of an address as text: "10.1.2.0/24", "local". */
 void login_network(const uint8_t *address, unsigned size, char *ret, size_t ret_size);
 

@@ -211,6 +211,40 @@ login_failures(struct login_source *src, const struct login_event *ev)
 	return n;
 }
 
+/* ---- who is hostile */
+
+bool
+login_model_is_hostile(
+    struct login_model *m, const uint8_t *address, unsigned size, uint64_t now_us)
+{
+	char key[64];
+	struct login_source *s;
+
+	if (size != 4 && size != 16)
+		return false;
+	inet_ntop(size == 4 ? AF_INET : AF_INET6, address, key, sizeof(key));
+	s = login_set_get(&m->sources, key);
+	return s != NULL && s->hostile_until_us > now_us;
+}
+
+void
+login_model_hostile(struct login_model *m, const uint8_t address[16], uint64_t time_us)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	bool is_v4 = memcmp(address, mapped, sizeof(mapped)) == 0;
+	char key[64];
+	struct login_source *s;
+
+	address += is_v4 ? sizeof(mapped) : 0;
+	inet_ntop(is_v4 ? AF_INET : AF_INET6, address, key, sizeof(key));
+	s = login_set_make(&m->sources, key);
+	if (s == NULL)
+		return;
+	s->size = is_v4 ? 4 : 16;
+	memcpy(s->address, address, s->size);
+	s->hostile_until_us = DS_MAX(s->hostile_until_us, time_us + LOGIN_HOSTILE_US);
+}
+
 /* ---- accounts */
 
 /* The share of its networks that the account was in once only; 1: it has no habits. */

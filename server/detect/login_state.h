@@ -5,6 +5,7 @@
 
 #include "server/detect/login_model.h"
 
+#define LOGIN_HOSTILE_US  (86400 * UINT64_C(1000000)) /* so long a source is, after it was last */
 #define LOGIN_SOURCES_MAX 65536u
 #define LOGIN_USERS_MAX   65536u
 #define LOGIN_TARGETS     16u /* accounts or sources remembered of each other */

@@ -16,7 +16,7 @@ server_libdsserver_a_SOURCES += server/detect/detect.c server/detect/detect.h se
 	server/detect/changed_by.c server/detect/changed_by.h server/detect/login.c server/detect/login.h \
 	server/detect/login_model.c server/detect/login_model.h server/detect/login_state.c server/detect/login_state.h \
 	server/detect/login_say.c server/detect/login_say.h \
-	server/detect/allowance.c server/detect/allowance.h server/detect/turn_tell.c \
+	server/detect/allowance.c server/detect/allowance.h server/detect/turn_tell.c server/detect/turn_attack.c server/detect/attacks.c server/detect/attacks.h \
 	server/detect/refuse.c server/detect/refuse.h server/detect/rule.c server/detect/rule.h server/detect/rule_match.c server/detect/rule_match.h \
 	server/detect/login_told.c server/detect/login_told.h server/detect/groups.c server/detect/groups.h server/detect/feedback.c server/detect/feedback.h server/detect/rule_floor.c server/detect/rule_floor.h
 server_libdsserver_a_SOURCES += server/detect/window.c server/detect/window.h

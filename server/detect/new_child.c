@@ -156,6 +156,7 @@ static enum novelty
 judge(struct turn *t, const struct sighting *s, bool ready)
 {
 	char path[KEY_MAX];
+	enum attack_sort sort;
 
 	if (s->key.data[0] == KEY_REMOTE)
 		return NOVEL_TELL;
@@ -170,7 +171,8 @@ judge(struct turn *t, const struct sighting *s, bool ready)
 		return NOVEL_LEARN;
 	if (turn_is_common(t, s))
 		return NOVEL_LEARN;
-	return is_of_its_time(s, path) ? NOVEL_WAIT : NOVEL_TELL;
+	return is_of_its_time(s, path) && turn_attack(t, s, &sort) == NULL ? NOVEL_WAIT
+									   : NOVEL_TELL;
 }
 
 /* ---- which alert it belongs to */

@@ -138,7 +138,10 @@ judge_inet(struct turn *t, const struct sighting *s)
 	const struct ds_event *ev = s->event;
 	uint64_t port = ev->num[DS_NUM_DPORT];
 	struct nearness near = look_near(s);
+	enum attack_sort sort;
 
+	if (!turn_is_common(t, s) && turn_attack(t, s, &sort) != NULL)
+		return NOVEL_TELL;
 	if (near.neighbours >= NEIGHBOURS_MIN || near.same_port >= NETWORKS_MIN ||
 	    s->time_us < s->daemon->start_until_us || turn_is_common(t, s))
 		return NOVEL_LEARN;
@@ -165,9 +168,13 @@ static enum novelty
 judge(struct turn *t, const struct sighting *s, bool ready)
 {
 	struct ds_str path = DS_EVENT_STR(s->event, DS_STR_PATH);
+	enum attack_sort sort;
 
 	if (is_shell(s) && !(daemon_is_judged(s->daemon) && !ready))
 		return NOVEL_TELL;
+	/* Where an attacker is never becomes normal by itself. */
+	if (!ready && daemon_is_judged(s->daemon) && turn_attack(t, s, &sort) != NULL)
+		return NOVEL_WAIT;
 	if (!ready || !daemon_is_judged(s->daemon))
 		return NOVEL_LEARN;
 	if (path.len > 0)
@@ -201,6 +208,7 @@ tell(struct turn *t, const struct sighting *s)
 		.what = "a port that is neither common nor known to this host",
 		.technique = { "T1571", NULL, NULL } };
 	char peer[160];
+	enum attack_sort sort;
 
 	say_peer(s->event, peer, sizeof(peer));
 	if (DS_EVENT_STR(s->event, DS_STR_PATH).len > 0) {
@@ -215,6 +223,10 @@ tell(struct turn *t, const struct sighting *s)
 		f.technique[0] = "T1059.004";
 		f.technique[1] = "T1095";
 		f.whoever = !daemon_is_judged(s->daemon);
+	} else if (turn_attack(t, s, &sort) != NULL) {
+		f.what = sort == ATTACK_SOURCE ? "an address that came to a decoy"
+					       : "where attackers of a honeypot went";
+		f.technique[0] = "T1071";
 	}
 	f.root = key_hash(15, f.what, strlen(f.what));
 	snprintf(f.title, sizeof(f.title), "%s connected to %s", s->daemon->class, peer);

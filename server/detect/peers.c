@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool
-detect_send_news(struct detect *d, const struct daemon_profile *of, uint8_t kind, const void *key,
-    size_t key_size, bool learnt)
+static bool
+send_news(struct detect *d, const struct daemon_profile *of, const struct knowledge_news *what)
 {
 	struct ds_mailbox *to = d->profiles.cfg.fleet_mail;
 	struct knowledge_news *news;
@@ -21,10 +20,10 @@ detect_send_news(struct detect *d, const struct daemon_profile *of, uint8_t kind
 		d->news_refused++;
 		return false;
 	}
-	*news = (struct knowledge_news){ { { NULL }, NEWS_FACT },
-		knowledge_fact(of->class, kind, key, key_size), knowledge_fact(of->class, 0, "", 0),
-		of->host->number, learnt,
-		kind != 0 && key_size > 0 && key_is_general(kind, *(const uint8_t *)key) };
+	*news = *what;
+	news->news.sort = NEWS_FACT;
+	news->class_fact = knowledge_fact(of->class, 0, "", 0);
+	news->host = of->host->number;
 	if (ds_mailbox_put(to, &news->news.mail) < 0) {
 		d->news_refused++;
 		free(news);
@@ -33,13 +32,36 @@ detect_send_news(struct detect *d, const struct daemon_profile *of, uint8_t kind
 	return true;
 }
 
-/* Only a learnt daemon's habits count for others: what a young one does is merely seen. */
+static struct knowledge_news
+news_of(
+    const struct daemon_profile *of, uint8_t kind, const void *key, size_t key_size, bool learnt)
+{
+	return (struct knowledge_news){ .fact = knowledge_fact(of->class, kind, key, key_size),
+		.learnt = learnt,
+		.general = kind != 0 && key_size > 0 && key_is_general(kind, *(const uint8_t *)key),
+		.behaviour = kind != 0 ? attack_behaviour(kind, key, key_size) : 0 };
+}
+
+bool
+detect_send_news(struct detect *d, const struct daemon_profile *of, uint8_t kind, const void *key,
+    size_t key_size, bool learnt)
+{
+	const struct knowledge_news news = news_of(of, kind, key, key_size, learnt);
+
+	return send_news(d, of, &news);
+}
+
+/* Only a learnt daemon's habits count for others: what a young one does is merely seen.  On a
+ * honeypot what people and jobs do is worth knowing from the first minute. */
 void
 turn_news(struct turn *t, struct behaviour *b)
 {
-	bool learnt = b->learnt && b->daemon->ready;
+	const struct daemon_profile *d = b->daemon;
+	bool learnt = b->learnt && d->ready;
+	struct knowledge_news news = news_of(d, b->kind, b->key, b->key_size, learnt);
 
-	if (detect_send_news(t->detect, b->daemon, b->kind, b->key, b->key_size, learnt))
+	news.fresh = d->ready || !daemon_is_judged(d);
+	if (send_news(t->detect, d, &news))
 		b->shared = learnt;
 }
 

@@ -8,6 +8,7 @@
 #ifndef SERVER_DETECT_TURN_H
 #define SERVER_DETECT_TURN_H
 
+#include "server/detect/attacks.h"
 #include "server/detect/evidence.h"
 #include "server/detect/knowledge.h"
 #include "server/detect/profile.h"
@@ -50,6 +51,8 @@ struct turn {
 	bool allowed_asked;
 	struct ds_version *rules; /* likewise */
 	bool rules_asked;
+	struct ds_version *attacks; /* likewise */
+	bool attacks_asked;
 	struct ds_event event;           /* the current one, whole; filled when needed */
 	const uint64_t *pids;            /* of the batch's events */
 	struct daemon_profile **daemons; /* by dictionary index: NULL unknown, NO_DAEMON refused */
@@ -102,6 +105,11 @@ uint32_t turn_peers_of(struct turn *t, const struct daemon_profile *d);
 bool turn_is_common(struct turn *t, const struct sighting *s);
 /* Somebody said that it is in order. */
 bool turn_is_expected(struct turn *t, const struct sighting *s);
+/* What decoys know of it: its destination, or the same on a honeypot; NULL: nothing. */
+const struct attack *turn_attack(
+    struct turn *t, const struct sighting *s, enum attack_sort *ret_sort);
+/* Raises the findings from `first` on and says why. */
+void turn_raise_attack(struct turn *t, const struct sighting *s, size_t first);
 /* A finding of the detector; part of a notice when a deployment was declared, and told to the fleet
  * when it is new. */
 DS_MUST_CHECK int turn_tell(struct turn *t, struct sighting *s, const struct detector *by);

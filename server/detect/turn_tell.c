@@ -57,6 +57,7 @@ tell_fleet(struct turn *t, const struct sighting *s, const struct finding *f)
 	n->news.sort = NEWS_TOLD;
 	n->fact = knowledge_fact(s->daemon->class, key_kind(s->kind), s->key.data, s->key.size);
 	n->class_fact = knowledge_fact(s->daemon->class, 0, "", 0);
+	n->behaviour = attack_behaviour(key_kind(s->kind), s->key.data, s->key.size);
 	n->host = t->from->host;
 	n->time_us = s->time_us;
 	n->severity = f->severity;
@@ -99,7 +100,8 @@ turn_is_expected(struct turn *t, const struct sighting *s)
 	    key_kind(s->kind), s->key.data, s->key.size, s->time_us);
 }
 
-/* This batch has told something else of the same alert: a rule, of a program that is new as well. */
+/* This batch has told something else of the same alert: a rule, of a program that is new as well.
+ */
 static bool
 is_told(const struct turn *t, size_t first)
 {
@@ -120,6 +122,7 @@ turn_tell(struct turn *t, struct sighting *s, const struct detector *by)
 
 	if (r < 0 || t->verdict->findings_len == first)
 		return r;
+	turn_raise_attack(t, s, first);
 	fold_deployed(t, s, first);
 	if (!again && !t->verdict->findings[first].notice && !is_told(t, first)) {
 		version_told(t, s);

@@ -38,6 +38,7 @@ struct fleet {
 	uint64_t influence_day;
 	uint64_t grouped_ms; /* when it was looked who is alike */
 	struct silence *silence;
+	struct decoys *decoys;
 	struct logins *logins;
 	struct waves *waves;
 	struct ds_snapshot *allowed, *rules, *reviews;
@@ -83,6 +84,7 @@ learn(struct fleet *f, struct influence *i, const struct knowledge_news *n, uint
 	uint64_t group = groups_of(f->groups, n->host);
 	bool learnt;
 
+	decoys_fact(f->decoys, n, honeypots_has(&f->honeypots, n->host), ds_clock_wall_us());
 	if (honeypots_has(&f->honeypots, n->host))
 		return; /* it is nobody's peer */
 	learnt = influence_believes(i, f->knowledge, n, share);
@@ -160,6 +162,7 @@ load_profile(const struct profile_row *row, void *ctx)
 	n.fact = knowledge_fact(known, row->kind, row->key, row->key_size);
 	n.class_fact = knowledge_fact(known, 0, "", 0);
 	n.general = row->key_size > 0 && key_is_general(row->kind, row->key[0]);
+	n.behaviour = attack_behaviour(row->kind, row->key, row->key_size);
 	learn(l->fleet, l->influence, &n, share_of(l, row->host));
 	return 0;
 }
@@ -176,6 +179,7 @@ load(struct fleet *f)
 		r = b->reader_open(f->cfg.store, &reader);
 	if (r == 0)
 		r = b->each_host(reader, load_host, &l);
+	decoys_forget_habits(f->decoys); /* as of who is ordinary now */
 	if (r == 0)
 		r = b->each_daemon(reader, 0, load_daemon, &l);
 	if (r == 0)
@@ -244,8 +248,10 @@ take_login(struct fleet *f, const struct login_news *n)
 static void
 take_told(struct fleet *f, const struct told_news *n)
 {
-	if (honeypots_has(&f->honeypots, n->host))
+	if (honeypots_has(&f->honeypots, n->host)) {
+		decoys_told(f->decoys, n);
 		return;
+	}
 	waves_take(f->waves, n, knowledge_get(f->knowledge, n->class_fact).seen);
 }
 
@@ -377,6 +383,15 @@ take_mail(struct fleet *f, struct ds_mail *m)
 	}
 }
 
+static int
+hear(uint32_t host, uint64_t last_frame_us, const char *peer, void *ctx)
+{
+	struct fleet *f = ctx;
+
+	decoys_own(f->decoys, peer);
+	return silence_heard(host, last_frame_us, f->silence);
+}
+
 static void
 heard(struct fleet *f)
 {
@@ -385,7 +400,7 @@ heard(struct fleet *f)
 	if (f->each == NULL)
 		return;
 	silence_begin(f->silence, now_ms);
-	(void)f->each(f->each_arg, silence_heard, f->silence);
+	(void)f->each(f->each_arg, hear, f);
 	silence_judge(f->silence, atomic_load(&f->silent_after_us) / 1000);
 }
 
@@ -411,7 +426,9 @@ run(void *arg)
 			    "facts=%zu", knowledge_len(f->knowledge));
 		logins_tick(f->logins, ds_clock_wall_us());
 		heard(f);
+		decoys_tick(f->decoys, ds_clock_wall_us(), false);
 	}
+	decoys_tick(f->decoys, ds_clock_wall_us(), true);
 	return NULL;
 }
 
@@ -431,7 +448,12 @@ fleet_new(const struct fleet_config *cfg, char *ret_why, size_t why_size)
 	f->groups = groups_new();
 	f->influence = influence_new();
 	f->silence = silence_new(cfg);
-	f->logins = logins_new(&f->cfg);
+	f->decoys = decoys_new(&f->cfg);
+	r = f->decoys != NULL ? decoys_load(f->decoys) : -ENOMEM;
+	if (r < 0)
+		goto fail;
+	r = -ENOMEM;
+	f->logins = logins_new(&f->cfg, f->decoys);
 	f->waves = waves_new(&f->cfg);
 	f->allowed = allow_snapshot();
 	f->rules = rulebook_snapshot();
@@ -451,6 +473,7 @@ fleet_new(const struct fleet_config *cfg, char *ret_why, size_t why_size)
 		r = rulebook_refresh(&f->cfg, f->rules);
 	if (r < 0)
 		goto fail;
+	decoys_tick(f->decoys, ds_clock_wall_us(), false);
 	return f;
 fail:
 	snprintf(ret_why, why_size, "cannot read what was learnt: %s", strerror(-r));
@@ -501,6 +524,7 @@ fleet_free(struct fleet *f)
 	influence_free(f->influence);
 	silence_free(f->silence);
 	logins_free(f->logins);
+	decoys_free(f->decoys);
 	waves_free(f->waves);
 	ds_snapshot_free(f->allowed);
 	ds_snapshot_free(f->rules);
@@ -548,6 +572,12 @@ struct ds_snapshot *
 fleet_reviews(struct fleet *f)
 {
 	return f->reviews;
+}
+
+struct ds_snapshot *
+fleet_attacks(struct fleet *f)
+{
+	return decoys_known(f->decoys);
 }
 
 struct ds_snapshot *

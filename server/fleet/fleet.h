@@ -30,10 +30,14 @@ struct fleet_config {
 	void (*on_committed)(uint32_t host, const char *host_name, const struct finding *finding,
 	    uint64_t now_us, void *ctx);
 	void *committed_ctx;
+	/* Whether an address is never blocked; NULL: none is any attacker's.  The fleet's thread.
+	 */
+	bool (*spares)(const char *address, void *ctx);
+	void *spares_ctx;
 };
 
-/* For a connected host: last_frame_us is wall clock, us. */
-typedef int (*fleet_heard)(uint32_t host, uint64_t last_frame_us, void *ctx);
+/* For a connected host: last_frame_us is wall clock, us; peer: where it is, "192.0.2.1:4711". */
+typedef int (*fleet_heard)(uint32_t host, uint64_t last_frame_us, const char *peer, void *ctx);
 
 /* In main: fleet_new, ingest_start, fleet_start; then fleet_stop, ingest_stop, fleet_free. */
 
@@ -71,6 +75,8 @@ struct ds_snapshot *fleet_allowances(struct fleet *f);
 struct ds_snapshot *fleet_rules(struct fleet *f);
 /* struct login_facts. */
 struct ds_snapshot *fleet_logins(struct fleet *f);
+/* struct attacks. */
+struct ds_snapshot *fleet_attacks(struct fleet *f);
 /* struct feedback. */
 struct ds_snapshot *fleet_reviews(struct fleet *f);
 

@@ -15,6 +15,7 @@
 
 struct logins {
 	const struct fleet_config *cfg;
+	struct decoys *decoys;
 	struct login_model *model;
 	uint64_t ticked_us;
 	uint64_t lost; /* for lack of memory */
@@ -23,18 +24,32 @@ struct logins {
 	uint64_t published;       /* number */
 };
 
+/* Sources that came to a decoy lately: the model itself remembers none over a restart. */
+static void
+restore_hostile(struct logins *l)
+{
+	size_t len;
+	const struct attack *all = attacks_list(decoys_attacks(l->decoys), ATTACK_SOURCE, &len);
+
+	for (size_t i = 0; i < len; i++)
+		login_model_hostile(l->model, all[i].address, all[i].time_us);
+}
+
 struct logins *
-logins_new(const struct fleet_config *cfg)
+logins_new(const struct fleet_config *cfg, struct decoys *decoys)
 {
 	struct logins *l = calloc(1, sizeof(*l));
 
 	if (l == NULL)
 		return NULL;
 	l->cfg = cfg;
+	l->decoys = decoys;
 	l->model = login_model_new(cfg->logins);
 	l->told = ds_snapshot_new(free);
-	if (l->model != NULL && l->told != NULL)
+	if (l->model != NULL && l->told != NULL) {
+		restore_hostile(l);
 		return l;
+	}
 	logins_free(l);
 	return NULL;
 }
@@ -98,6 +113,7 @@ tell(const struct login_found *found, void *ctx)
 	if (login_say(found, &finding) < 0)
 		l->lost++;
 	else {
+		decoys_say(l->decoys, found, &finding);
 		note(l, found, &finding);
 		raise_finding(l->cfg, found->host, found->host_name, &finding);
 	}
@@ -143,6 +159,10 @@ logins_take(struct logins *l, const struct login_news *news, bool is_honeypot)
 		l->lost++;
 	else if (r > 0)
 		keep(l, &ev, (uint64_t)r);
+	if (ev.decoy && login_model_is_hostile(l->model, ev.address, ev.address_size, ev.time_us)) {
+		ev.decoy = news->event.decoy;
+		decoys_came(l->decoys, &ev, is_honeypot);
+	}
 }
 
 void

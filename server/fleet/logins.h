@@ -6,12 +6,12 @@
 #ifndef SERVER_FLEET_LOGINS_H
 #define SERVER_FLEET_LOGINS_H
 
-#include "server/detect/login.h"
-#include "server/fleet/fleet.h"
+#include "server/fleet/decoys.h"
 
 struct logins;
 
-struct logins *logins_new(const struct fleet_config *cfg); /* cfg: borrowed; NULL: no memory */
+/* Borrowed; NULL: no memory.  Who came to a decoy before counts as hostile still. */
+struct logins *logins_new(const struct fleet_config *cfg, struct decoys *decoys);
 void logins_free(struct logins *l);
 /* A row of a profile; those of other kinds are none of its business. */
 void logins_load(struct logins *l, const struct profile_row *row);

@@ -27,6 +27,13 @@ struct kept {
 	struct key key;
 };
 
+struct state {
+	struct write_request request;
+	const char *name;
+	size_t size;
+	uint8_t data[];
+};
+
 static int
 run_raised(struct write_request *request, const struct store_backend *backend, struct store *store)
 {
@@ -110,4 +117,43 @@ raise_profile(const struct fleet_config *cfg, const struct profile_row *row)
 	k->row.key = k->key.data;
 	if (writer_post(cfg->writer, &k->request) < 0)
 		free(k);
+}
+
+static int
+run_state(struct write_request *request, const struct store_backend *backend, struct store *store)
+{
+	const struct state *o = DS_CONTAINER(request, struct state, request);
+	const struct model_state_row row = {
+		.shard = MODEL_STATE_FLEET, .name = o->name, .data = o->data, .size = o->size
+	};
+
+	return backend->model_state->put(store, &row);
+}
+
+static void
+done_state(struct write_request *request, int result)
+{
+	struct state *o = DS_CONTAINER(request, struct state, request);
+
+	if (result < 0)
+		ds_log(WARN, "what the fleet learnt was not stored", "name=%s why=\"%s\"", o->name,
+		    strerror(-result));
+	free(o);
+}
+
+bool
+raise_state(const struct fleet_config *cfg, const char *name, const struct ds_buf *data)
+{
+	struct state *o = cfg->writer != NULL ? malloc(sizeof(*o) + data->len) : NULL;
+
+	if (o == NULL)
+		return false;
+	*o = (struct state){
+		.request = { .run = run_state, .done = done_state }, .name = name, .size = data->len
+	};
+	memcpy(o->data, data->data, data->len);
+	if (writer_post(cfg->writer, &o->request) == 0)
+		return true;
+	free(o);
+	return false;
 }

@@ -9,6 +9,9 @@
 struct store;
 struct reader;
 
+#define MODEL_STATE_FLEET UINT32_MAX /* the shard of what the fleet's thread learnt, with host 0 \
+				      */
+
 struct model_state_row {
 	uint32_t host;    /* 0: of a worker */
 	uint32_t shard;   /* the worker's number; 0 with a host */

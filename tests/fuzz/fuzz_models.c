@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What models learnt, read back from the store: any bytes as any sort of row. */
+#include "server/detect/attacks.h"
 #include "server/detect/detect.h"
 #include "server/store/model_state.h"
 #include "server/store/rows.h"
@@ -27,7 +28,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		if (d == NULL || detect_restore_daemon(d, &daemon) < 0)
 			abort();
 	}
-	if (len > 0) {
+	if (len > 0 && data[0] == 'A') {
+		struct attacks *a = attacks_new();
+		struct ds_buf from;
+
+		if (a == NULL)
+			abort();
+		ds_buf_view(&from, data + 1, len - 1);
+		(void)(attacks_unpack(a, &from) < 0);
+		attacks_free(a);
+	} else if (len > 0) {
 		const struct model_state_row row = {
 			.host = rows[data[0] % DS_LEN(rows)].host,
 			.name = rows[data[0] % DS_LEN(rows)].name,

@@ -3,7 +3,7 @@
 """What several hosts do at once: the same upgrade on four of them is one notice, and each profile goes on as another
 version; a declared deployment is another; the same strange program on all of them, which nothing explains, is a wave. Four
 agents over the wire, each with a certificate and a clock of its own (daemonsec-sim replay)."""
-import os, sys
+import os, sqlite3, sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import *
 
@@ -121,6 +121,45 @@ def verdicts(site):
         site.ctl("alerts", "close", x["id"])
 
 
+MINER = "/opt/tools/miner"
+
+
+def taught(site):
+    """What decoys taught, as far as it is stored; it is published before."""
+    db = sqlite3.connect(os.path.join(site.state, "control.db"), timeout=60)
+    row = db.execute("SELECT data FROM model_state WHERE name = 'attacks'").fetchone()
+    db.close()
+    return row[0] if row else b""
+
+
+def restart(site):
+    site.process.stop()
+    site.start()
+
+
+def honeypot(site):
+    """A host that is a decoy as a whole: what was done there, and who came, weighs more on the others, also for a server that was
+    started since."""
+    for a in told(site):
+        site.ctl("alerts", "close", a["id"])
+    site.ctl("hosts", "label", "sim-00003", "honeypot")
+    restart(site)
+    all_send(site, "attack", [started(0, MINER, 3000),
+                              line(0.1, "DECOY", "-", "SADDR=203.0.113.77", "SPORT=4000", "DPORT=6379", "PROTO=6", "METHOD=redis", "MESSAGE=INFO")], 0, (3,))
+    ok(wait(lambda: taught(site).count(b"sim-00003") == 2, 60), "a visit and what was done on the honeypot are kept")
+    restart(site)
+    all_send(site, "same", [started(0, MINER, 3001), started(0, "/opt/tools/other", 3002),
+                            line(0.1, "CONNECT", "nginx.service", NGINX, "PID=100", "DADDR=203.0.113.77", "DPORT=443", "PROTO=6"),
+                            line(0.2, "CONNECT", "nginx.service", NGINX, "PID=100", "DADDR=203.0.115.77", "DPORT=443", "PROTO=6")], 0, (0,))
+    new = [site.get("alerts/" + a["id"]) for a in told(site) if a["host"]["name"] == "sim-00000"]
+    same, other, went = ([a for a in new if x in a["title"]] for x in (MINER, "/opt/tools/other", "203.0.113.77"))
+    ok(same and "the honeypot sim-00003 showed the same after an attack" in same[0]["reason"], "what a honeypot showed is told with its name")
+    ok(same and other and "honeypot" not in other[0]["reason"] and same[0]["score"] > other[0]["score"], "and weighs more than another program")
+    ok(went and went[0]["severity"] == "high" and "203.0.113.77 came to the decoy redis on host sim-00003" in went[0]["reason"],
+       "a daemon that goes to who came to a decoy is told") or say(json.dumps(new, indent=1))
+    ok(not [a for a in new if "203.0.115.77" in a["title"]], "where it goes besides is its own business")
+
+
 isolate()
 with Site({"detect.learning_min": "60s", "detect.unseen_max": "0.1"}) as site:
     with open(site.dir + "/token", "w") as f:
@@ -159,4 +198,6 @@ with Site({"detect.learning_min": "60s", "detect.unseen_max": "0.1"}) as site:
     folded = [a for a in site.alerts(status="all") if a["status"] == "acknowledged" and a["id"] not in [n["id"] for n in notices]]
     ok(len(folded) == 1 and folded[0]["count"] == 2 * HOSTS, "what a deployment was declared for is one notice, too")
     ok(len(told(site)) == HOSTS + 1, "and alerts nothing")
+
+    honeypot(site)
 done()

@@ -29,6 +29,7 @@ events {{}}
 http {{ access_log off; server {{ listen 8080; root {dir};
   location = /door {{ auth_basic door; auth_basic_user_file {dir}/htpasswd; }}
   location = /ok {{ return 200 ok; }}
+  location = /out {{ proxy_pass http://203.0.113.2:8088; }}
   location = /hole {{ perl 'sub {{ my $r = shift; my $a = $r->args; my $rc = system("/bin/sh", "-c", "sleep 20; : $a"); $r->send_http_header("text/plain");
     $r->print($rc & 127); return OK; }}'; }}
   location = /run {{ perl 'sub {{ my $r = shift; my @a = split /,/, $r->args; my $rc = system(@a); $r->send_http_header("text/plain");
@@ -344,6 +345,13 @@ def check_decoy(site):
     if r:
         site.post(f"alerts/{r['alert_id']}/verdict", {"verdict": "false_positive"})
     ok(r and wait(lambda: not blocked(stranger)), "until somebody says otherwise")
+    try:
+        get("/out")
+    except urllib.error.HTTPError:
+        pass  # nobody listens there
+    a = wait(lambda: [x for x in site.alerts() if x["kind"] == "new_destination" and stranger in x["title"]])
+    ok(a and f"{stranger} came to the decoy redis on host " in site.get(f"alerts/{a[0]['id']}")["reason"],
+       "a daemon that goes where who came to a decoy is, is told, though a proxy may go anywhere")
 
 
 # ---- a server that dies, and one that forgot a day

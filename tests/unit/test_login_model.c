@@ -436,6 +436,21 @@ is_hostile(struct fixture *f, const char *address)
 }
 
 static void
+who_came_to_a_decoy_before_a_restart_is_hostile_still(void **state)
+{
+	static const uint8_t mapped[16] = { [10] = 0xff, 0xff, 203, 0, 113, 7 };
+	struct fixture *f = *state;
+
+	everyday(f);
+	login_model_hostile(f->model, mapped, f->now_us - DAY / 2);
+	assert_true(is_hostile(f, "203.0.113.7"));
+	assert_int_equal(login(f, "ann", "203.0.113.7", "password", true), 0);
+	assert_int_equal(f->found[LOGIN_AFTER], 1);
+	f->now_us += 3 * DAY;
+	assert_false(is_hostile(f, "203.0.113.7"));
+}
+
+static void
 a_stranger_at_a_decoy_is_hostile_everywhere_and_told_again_when_he_shows_what_he_wants(void **state)
 {
 	struct fixture *f = *state;
@@ -496,6 +511,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(who_came_to_a_decoy_before_a_restart_is_hostile_still),
 		TEST(one_source_that_guesses_is_told_within_seconds_and_once),
 		TEST(what_is_said_of_one_try_besides_it_is_no_further_try),
 		TEST(who_goes_on_after_somebody_closed_the_alert_is_told_at_once),
