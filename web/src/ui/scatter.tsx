@@ -32,7 +32,7 @@ export function Scatter({ points, centers, height = 280, by, label, onPick }: { 
     const palette = hues.map(resolve), odd = resolve("--critical"), ink = resolve("--text");
     const outside = points.filter((p) => p.cluster < 0), inside = by === "dbscan" ? points.filter((p) => p.cluster >= 0) : points;
     const group = (p: Point) => (by === "dbscan" ? p.cluster : p.center ?? 0);
-    g.globalAlpha = 0.55;
+    g.globalAlpha = 0.85; // many of them show where they are dense, one alone is still seen on dark ground
     for (const p of inside) {
       const [x, y] = at(p);
       g.fillStyle = palette[group(p) % palette.length]!;
