@@ -15,6 +15,8 @@ import { bucketsOf, fill } from "../ui/bars";
 import { Deployments, Expectations } from "../ui/expect";
 import { Versions } from "../ui/versions";
 
+const TOO_WIDE = 100; // a bound that says nothing: some host-hours were watched
+
 type Detection = { achieved_per_host_week?: number | null; achieved_upper_95?: number | null; alarms?: number; decisive?: number; host_weeks?: number };
 
 export function Models() {
@@ -42,7 +44,7 @@ export function Models() {
               <p class="muted">{t.models.profileText}</p>
               <Show of={daemons} what={t.nav.daemons}>{(list) => <Coverage list={list} />}</Show>
               {budget && <p>{t.models.budgetText(budget)}</p>}
-              {det && <p>{t.models.needed}: {det.achieved_per_host_week == null || det.achieved_upper_95 == null ? t.models.not : t.models.achieved(rate(det.achieved_per_host_week), rate(det.achieved_upper_95))}.</p>}
+              {det && <p>{t.models.needed}: {det.achieved_per_host_week == null || det.achieved_upper_95 == null || det.achieved_upper_95 > TOO_WIDE ? t.models.not : t.models.achieved(rate(det.achieved_per_host_week), rate(det.achieved_upper_95))}.</p>}
               {s && s.health.store.oldest && <p>{t.models.coverage}: <Time at={s.health.store.oldest} /> – <Time at={s.health.store.newest} />, {count(s.health.store.events)} {t.events.counted}.</p>}
             </div>
           </Section>
