@@ -174,6 +174,17 @@ react_target(
 		snprintf(ret, REACT_TARGET_MAX, "host");
 }
 
+bool
+react_args_aim(const struct react_kind *kind, const struct react_args *args)
+{
+	char target[REACT_TARGET_MAX];
+
+	if (kind->need == REACT_NEEDS_NOTHING || kind->need == REACT_NEEDS_DATA)
+		return true;
+	react_target(kind, args, target);
+	return strcmp(target, "host") != 0;
+}
+
 /* ---- as JSON */
 
 /* Names of the members, for reading and writing. */

@@ -74,6 +74,8 @@ void react_args_reach(
 /* "ip:192.0.2.1", "process:7@123", ...: the same thing has the same name. */
 void react_target(
     const struct react_kind *kind, const struct react_args *args, char ret[REACT_TARGET_MAX]);
+/* Whether a finding's arguments have anything that the reaction, by its need, could be done to. */
+bool react_args_aim(const struct react_kind *kind, const struct react_args *args);
 /* The arguments as a JSON object, and back; 0 or -EINVAL, -ENOMEM. */
 DS_MUST_CHECK int react_args_put(const struct react_args *args, char *ret, size_t size);
 DS_MUST_CHECK int react_args_get(const char *json, struct react_args *ret);

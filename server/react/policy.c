@@ -144,12 +144,16 @@ policy_spares(const struct policy *p, const char *address)
 	    address, (const char *const *)p->never_block.items, p->never_block.len);
 }
 
-static void
+/* False: the finding has nothing for the reaction to act on. */
+static bool
 answer(const struct policy *p, const struct rule *rule, const struct react_kind *kind,
     const struct policy_subject *s, struct policy_answer *ret)
 {
 	struct react_args args;
 
+	react_args_for(kind, s->args, s->daemon, &args);
+	if (!react_args_aim(kind, &args))
+		return false;
 	*ret = (struct policy_answer){
 		.kind = kind,
 		.ttl_us = kind->is_lasting ? rule->r.ttl_ms * 1000 : 0,
@@ -160,16 +164,15 @@ answer(const struct policy *p, const struct rule *rule, const struct react_kind 
 		.reach = (unsigned)rule->r.reach,
 	};
 	snprintf(ret->rule, sizeof(ret->rule), "%s", rule->name);
-	react_args_for(kind, s->args, s->daemon, &args);
 	if (kind->need == REACT_NEEDS_DATA) {
 		snprintf(ret->plugin, sizeof(ret->plugin), "%s", rule->r.plugin);
 		snprintf(args.data, sizeof(args.data), "%s", ret->plugin);
 	}
-	if (!react_args_suffice(kind, &args, ret->refused, sizeof(ret->refused)))
-		return;
-	if (kind->need == REACT_NEEDS_ADDRESS && policy_spares(p, s->args->address))
+	if (react_args_suffice(kind, &args, ret->refused, sizeof(ret->refused)) &&
+	    kind->need == REACT_NEEDS_ADDRESS && policy_spares(p, s->args->address))
 		snprintf(ret->refused, sizeof(ret->refused),
 		    "%.60s is never blocked ([react] never_block)", s->args->address);
+	return true;
 }
 
 static bool
@@ -194,7 +197,7 @@ policy_ask(const struct policy *p, const struct policy_subject *s,
 			const struct react_kind *kind = react_kind_find(r->reactions.items[j]);
 
 			if (kind != NULL && n < POLICY_ANSWERS_MAX && !is_answered(ret, n, kind))
-				answer(p, &p->rules[i], kind, s, &ret[n++]);
+				n += answer(p, &p->rules[i], kind, s, &ret[n]);
 		}
 	}
 	return n;

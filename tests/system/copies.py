@@ -79,6 +79,7 @@ def both_at_once(site):
     site.ctl("hosts", "approve", other["id"])
     ok(wait(lambda: {h["id"] for h in site.connected()} == {mine, other["id"]}, LONG), "approved, both are connected")
     ok(wait(lambda: starts(site, other["id"]) >= 1, LONG), "and what the copy kept until then is told")
+    ok(not site.all("reactions", status="dry_run"), "there is no file that would be restored for it")
     ok(starts(site, mine) == 1, "under its own name, not that of the first")
     orders_of_its_own(site, one, two, mine, other["id"])
     return one, two

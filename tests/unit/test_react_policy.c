@@ -107,16 +107,16 @@ a_rule_of_ones_own_names_daemons_labels_and_several_reactions(void **state)
 }
 
 static void
-what_lacks_its_target_or_must_be_spared_says_why(void **state)
+what_lacks_a_part_of_its_target_or_must_be_spared_says_why(void **state)
 {
-	static const struct react_args nobody = { 0 },
+	static const struct react_args startless = { .pid = 7, .exe = "/bin/sh" },
 				       mapped = { .address = "::ffff:198.51.100.7" };
 	struct policy_answer a[POLICY_ANSWERS_MAX];
 	struct policy *p = policy("[react]\nnever_block = 198.51.100.0/24, 2001:db8::/32\n");
 
 	(void)state;
-	assert_int_equal(ask(p, "new_child", "high", "nginx", "", &nobody, a), 1);
-	assert_non_null(strstr(a[0].refused, "needs a process"));
+	assert_int_equal(ask(p, "new_child", "high", "nginx", "", &startless, a), 1);
+	assert_non_null(strstr(a[0].refused, "when the process started"));
 	assert_int_equal(ask(p, "login", "high", "sshd", "", &mapped, a), 1);
 	assert_non_null(strstr(a[0].refused, "never blocked"));
 	assert_true(policy_spares(p, "198.51.100.0/25"));
@@ -125,6 +125,26 @@ what_lacks_its_target_or_must_be_spared_says_why(void **state)
 	assert_true(policy_spares(p, "nonsense"));
 	assert_true(policy_spares(p, "0.0.0.0/0"));
 	assert_false(policy_spares(p, "198.51.101.7"));
+	policy_free(p);
+}
+
+static void
+nothing_is_planned_where_a_finding_has_nothing_to_act_on(void **state)
+{
+	static const struct react_args nothing = { 0 }, program = { .exe = "/bin/sh" },
+				       hash = { .sha256 = "00" };
+	struct policy_answer a[POLICY_ANSWERS_MAX];
+	struct policy *p = policy("[react.any]\nkinds = integrity\nmin_severity = low\n"
+				  "reactions = restart, cut, isolate, plugin\nplugin = note\n");
+
+	(void)state;
+	assert_int_equal(ask(p, "new_child", "high", "nginx", "", &program, a), 0);
+	assert_int_equal(ask(p, "login", "high", "sshd", "", &nothing, a), 0);
+	/* restore_file, restart and cut have no path, unit or connection. */
+	assert_int_equal(ask(p, "integrity", "high", "", "", &hash, a), 2);
+	assert_string_equal(a[0].kind->name, "isolate");
+	assert_string_equal(a[1].kind->name, "plugin");
+	assert_string_equal(a[1].plugin, "note");
 	policy_free(p);
 }
 
@@ -295,7 +315,8 @@ main(void)
 		cmocka_unit_test(the_built_in_rules_kill_shells_and_block_who_guesses),
 		cmocka_unit_test(a_section_changes_single_values_of_a_built_in_rule),
 		cmocka_unit_test(a_rule_of_ones_own_names_daemons_labels_and_several_reactions),
-		cmocka_unit_test(what_lacks_its_target_or_must_be_spared_says_why),
+		cmocka_unit_test(what_lacks_a_part_of_its_target_or_must_be_spared_says_why),
+		cmocka_unit_test(nothing_is_planned_where_a_finding_has_nothing_to_act_on),
 		cmocka_unit_test(a_lifetime_escalates_up_to_its_bound),
 		cmocka_unit_test(a_rule_with_a_reaction_that_does_not_exist_is_refused),
 		cmocka_unit_test(arguments_survive_their_journey_as_json),
