@@ -51,3 +51,10 @@ ds_event_is_urgent(const struct ds_event *ev)
 		return (ev->flags & (DS_FLAG_FIRST | DS_FLAG_SOON)) != 0;
 	}
 }
+
+bool
+ds_event_is_of_agent(uint8_t kind)
+{
+	return kind == DS_EVENT_AGENT_START || kind == DS_EVENT_AGENT_STOP ||
+	       kind == DS_EVENT_AGENT_COST || kind == DS_EVENT_GAP;
+}

@@ -98,5 +98,7 @@ bool ds_str_equal(struct ds_str a, struct ds_str b);
 /* True for kinds that people wait for: first-seen behaviour, logins, integrity, agent and daemon
  * news; they take the urgent lane and are dropped last. */
 bool ds_event_is_urgent(const struct ds_event *ev);
+/* What an agent says of itself, in whatever name: no life of a daemon, so nothing to be learnt. */
+bool ds_event_is_of_agent(uint8_t kind);
 
 #endif

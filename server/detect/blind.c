@@ -151,7 +151,8 @@ tell_stop(struct turn *t, const struct sighting *s)
 	char why[200];
 
 	t->host->stopped = true;
-	if (t->from->is_ephemeral)
+	/* Before it was enrolled it was being set up: with its token it is started anew. */
+	if (t->from->is_ephemeral || s->time_us < t->from->enrolled_us)
 		return 0;
 	explain_command(DS_EVENT_STR(s->event, DS_STR_MESSAGE), why, sizeof(why));
 	snprintf(told.title, sizeof(told.title), "the agent on %.80s was stopped", host_name(t));

@@ -498,7 +498,9 @@ take_event(struct turn *t, struct columns *c, size_t i)
 	/* What was there before the agent looked says nothing about how long it was watched. */
 	if ((s.flags & DS_FLAG_INITIAL) && s.time_us < t->initial_us)
 		s.time_us = t->initial_us;
-	s.daemon = daemon != 0 ? daemon_of(t, daemon, s.time_us) : NULL;
+	s.daemon = NULL;
+	if (daemon != 0 && !ds_event_is_of_agent(s.kind))
+		s.daemon = daemon_of(t, daemon, s.time_us);
 	if (s.time_us > t->host->clock_us)
 		t->host->clock_us = s.time_us;
 	if (s.daemon != NULL) {

@@ -90,8 +90,9 @@ struct batch_origin {
 	uint8_t lane;
 	uint64_t epoch, seq;
 	uint64_t received_us;
-	uint32_t shard;    /* the worker's number */
-	bool is_ephemeral; /* the host comes and goes, which is no news */
+	uint64_t enrolled_us; /* of the host; 0: not known */
+	uint32_t shard;       /* the worker's number */
+	bool is_ephemeral;    /* the host comes and goes, which is no news */
 };
 
 #define DETECT_FAMILIES 5 /* of evidence; evidence.h */

@@ -376,6 +376,7 @@ describe(struct delivery *d, const struct ds_batch_frame *m, const struct ds_bat
 		.epoch = m->epoch,
 		.seq = m->seq,
 		.received_us = d->row.received_us,
+		.enrolled_us = h->enrolled_us,
 	};
 }
 

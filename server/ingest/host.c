@@ -102,6 +102,7 @@ host_get(struct worker *w, const struct host_row *row)
 	if (h && name) {
 		free(h->name);
 		h->name = name;
+		h->enrolled_us = row->enrolled_us;
 		return h;
 	}
 	if (!name || h) {
@@ -115,6 +116,7 @@ host_get(struct worker *w, const struct host_row *row)
 	}
 	h->number = row->number;
 	h->name = name;
+	h->enrolled_us = row->enrolled_us;
 	h->generation = row->generation;
 	h->is_ephemeral = row->is_ephemeral;
 	memcpy(h->id, row->id, sizeof(h->id));

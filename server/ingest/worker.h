@@ -39,9 +39,9 @@ struct host_state {
 	struct ds_cursor committed[DS_LANES]; /* on disk */
 	unsigned flying;                      /* deliveries on their way */
 	bool ack_due[DS_LANES], is_ephemeral; /* it comes and goes */
-	/* copy.c: the number that the agent left with its last session (0: none); a session that
-	 * waits whether `session` still lives, or NULL; what that was asked. */
-	uint64_t generation;
+	/* When; copy.c: the number that the agent left with its last session (0: none); a session
+	 * that waits whether `session` still lives, or NULL; what that was asked. */
+	uint64_t enrolled_us, generation;
 	struct session *newcomer;
 	uint8_t question[8];
 };

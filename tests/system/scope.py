@@ -194,7 +194,7 @@ def check_apart(host, other):
     ok(not wrong, f"{host.letter}: daemons' pids are the host's {wrong or ''}")
     names = {d["name"] for d in site.all("daemons") if d["host"]["name"] == host.name}
     strange = {n for n in names if not n.endswith(".service") and n not in
-               ("container:web", "cron/job", "systemd-run/job", "login/session", "daemonsec")}
+               ("container:web", "cron/job", "systemd-run/job", "login/session")}
     ok(not strange and "container:" + other.name not in names, f"{host.letter}: no daemons of elsewhere {strange or ''}")
 
 

@@ -16,10 +16,29 @@ def open_ones(site):
     return [a for a in silent(site) if a["status"] != "closed"]
 
 
+def starts(site):
+    return len(site.events("event.action:agent_start"))
+
+
+def set_up(site):
+    """An agent that was installed first is started anew once there is a token."""
+    agent = site.agent(monitor="cron", start=False)
+    with open(agent.token, "w") as f:
+        f.write("none yet\n")
+    agent.start()
+    ok(wait(lambda: agent.said("this host is not enrolled"), 60), "an agent without a token waits")
+    agent.stop()
+    if os.path.exists(agent.token):
+        os.unlink(agent.token)
+    agent.start()
+    ok(wait(lambda: starts(site) == 2 and site.events("event.action:agent_stop"), 60), "with one, it tells that it was started anew")
+    return agent
+
+
 with Site({"detect.silent_after": "4s"}) as site:
-    agent = site.agent(monitor="cron")
-    ok(wait(lambda: site.events("event.action:agent_start"), 20), "the agent has started")
-    ok(not silent(site), "an agent that is connected is not silent")
+    agent = set_up(site)
+    ok(not silent(site), "which is no alert, and an agent that is connected is not silent")
+    ok("daemonsec" not in [d["name"] for d in site.all("daemons")], "nor is it a daemon that were to be learnt")
     uplink = agent.uplink_pid()
     os.kill(uplink, signal.SIGSTOP)
     a = wait(lambda: open_ones(site), 20, 0.1)
@@ -35,7 +54,7 @@ with Site({"detect.silent_after": "4s"}) as site:
     ok(wait(lambda: not open_ones(site), 40, 0.1), "it closes when the agent is back")
 
     # Spoken with, and not only connected: what a stopping agent says last must find its way out.
-    ok(wait(lambda: len(site.events("event.action:agent_start")) > 1, 20), "and has said so")
+    ok(wait(lambda: starts(site) > 2, 20), "and has said so")
     agent.stop()
     a = wait(lambda: open_ones(site), 20, 0.1)
     if ok(a, "an agent that says that it stops is told"):

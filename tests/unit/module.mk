@@ -328,6 +328,11 @@ unit_tests_server += tests/unit/test_novelty_change
 tests_unit_test_novelty_change_SOURCES = tests/unit/test_novelty_change.c tests/unit/novelty_fixture.c tests/unit/novelty_fixture.h tests/unit/detect_fixture.c tests/unit/detect_fixture.h
 tests_unit_test_novelty_change_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_novelty_change_LDADD = $(DETECT_TEST_LIBS)
+unit_tests_server += tests/unit/test_blind
+tests_unit_test_blind_SOURCES = tests/unit/test_blind.c tests/unit/detect_fixture.c tests/unit/detect_fixture.h
+tests_unit_test_blind_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_blind_LDADD = $(DETECT_TEST_LIBS)
+
 unit_tests_server += tests/unit/test_taint
 tests_unit_test_taint_SOURCES = tests/unit/test_taint.c tests/unit/novelty_fixture.c tests/unit/novelty_fixture.h tests/unit/detect_fixture.c tests/unit/detect_fixture.h
 tests_unit_test_taint_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)

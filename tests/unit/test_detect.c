@@ -329,32 +329,6 @@ blind_time_is_not_learning_time(void **state)
 }
 
 static void
-agents_come_and_go_calmly(void **state)
-{
-	struct fixture *f = *state;
-	struct ds_event ev = fixture_event(f, DS_EVENT_AGENT_START, "");
-
-	fixture_add(f, &ev);
-	assert_int_equal(fixture_send(f), 0);
-	f->now_us += 5 * S;
-	ev = fixture_event(f, DS_EVENT_AGENT_STOP, "");
-	fixture_add(f, &ev);
-	assert_int_equal(fixture_send(f), 1);
-	assert_string_equal(f->verdict.findings[0].group, "agent_silent:7");
-	f->now_us += 5 * S;
-	ev = fixture_event(f, DS_EVENT_AGENT_START, "");
-	fixture_add(f, &ev);
-	assert_int_equal(fixture_send(f), 1);
-	assert_true(f->verdict.findings[0].closes);
-	f->now_us += 5 * S;
-	ev = fixture_event(f, DS_EVENT_AGENT_START, "");
-	fixture_add(f, &ev);
-	assert_int_equal(fixture_send(f), 2);
-	assert_string_equal(f->verdict.findings[0].kind, "blind");
-	assert_string_equal(f->verdict.findings[0].severity, "low");
-}
-
-static void
 what_was_learnt_comes_back(void **state)
 {
 	struct fixture *f = *state;
@@ -560,7 +534,6 @@ main(void)
 		TEST(what_was_there_when_the_agent_started_is_learnt),
 		TEST(coverage_is_what_good_and_turing_say),
 		TEST(blind_time_is_not_learning_time),
-		TEST(agents_come_and_go_calmly),
 		TEST(what_was_learnt_comes_back),
 		TEST(a_hundred_thousand_programs_stay_bounded),
 		TEST(alerts_of_a_daemon_are_bounded),

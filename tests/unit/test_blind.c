@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What agents say of themselves. */
+#include "tests/unit/detect_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define NGINX "nginx.service"
+
+static void
+agents_come_and_go_calmly(void **state)
+{
+	struct fixture *f = *state;
+	struct ds_event ev = fixture_event(f, DS_EVENT_AGENT_START, "");
+
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 0);
+	f->now_us += 5 * S;
+	ev = fixture_event(f, DS_EVENT_AGENT_STOP, "");
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 1);
+	assert_string_equal(f->verdict.findings[0].group, "agent_silent:7");
+	f->now_us += 5 * S;
+	ev = fixture_event(f, DS_EVENT_AGENT_START, "");
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 1);
+	assert_true(f->verdict.findings[0].closes);
+	f->now_us += 5 * S;
+	ev = fixture_event(f, DS_EVENT_AGENT_START, "");
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 2);
+	assert_string_equal(f->verdict.findings[0].kind, "blind");
+	assert_string_equal(f->verdict.findings[0].severity, "low");
+}
+
+static void
+an_agent_that_is_set_up_is_started_anew_without_an_alert(void **state)
+{
+	struct fixture *f = *state;
+	struct ds_event ev = fixture_event(f, DS_EVENT_AGENT_START, "");
+
+	f->from.enrolled_us = f->now_us + 7 * S;
+	fixture_add(f, &ev);
+	f->now_us += 5 * S;
+	ev = fixture_event(f, DS_EVENT_AGENT_STOP, "");
+	fixture_add(f, &ev);
+	f->now_us += S;
+	ev = fixture_event(f, DS_EVENT_AGENT_START, "");
+	fixture_add(f, &ev);
+	fixture_send(f);
+	for (size_t i = 0; i < f->verdict.findings_len; i++)
+		assert_true(f->verdict.findings[i].closes);
+	f->now_us += 5 * S;
+	ev = fixture_event(f, DS_EVENT_AGENT_START, ""); /* killed */
+	fixture_add(f, &ev);
+	fixture_send(f);
+	assert_string_equal(f->verdict.findings[0].kind, "blind");
+	f->now_us += S;
+	ev = fixture_event(f, DS_EVENT_AGENT_STOP, "");
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 1);
+	assert_string_equal(f->verdict.findings[0].group, "agent_silent:7");
+}
+
+static void
+what_an_agent_says_of_itself_is_no_daemon(void **state)
+{
+	static const uint8_t kinds[] = { DS_EVENT_AGENT_START, DS_EVENT_AGENT_COST, DS_EVENT_GAP,
+		DS_EVENT_AGENT_STOP };
+	struct fixture *f = *state;
+	struct ds_event ev;
+
+	for (size_t i = 0; i < DS_LEN(kinds); i++) {
+		ev = fixture_event(f, kinds[i], "daemonsec");
+		fixture_add(f, &ev);
+	}
+	fixture_send(f);
+	assert_int_equal(f->verdict.daemons_len, 0);
+	ev = fixture_exec(f, NGINX, "/usr/bin/helper", "/usr/sbin/nginx", NULL);
+	fixture_add(f, &ev);
+	fixture_send(f);
+	assert_int_equal(f->verdict.daemons_len, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(agents_come_and_go_calmly),
+		TEST(an_agent_that_is_set_up_is_started_anew_without_an_alert),
+		TEST(what_an_agent_says_of_itself_is_no_daemon),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
