@@ -365,21 +365,16 @@ show_profile(struct ctl *c, const json_t *doc)
 static int
 daemon_show(struct ctl *c, const char *what, const char *host)
 {
+	char *path = client_path("daemons", "daemon", what, "host", host, NULL), text[256];
 	json_t *items, *item, *doc;
-	char text[256], host_name[256];
 	size_t i, found = 0;
-	int r = list_all(c, "daemons", NULL, 100000, &items);
+	int r = list_all(c, path, NULL, 100000, &items);
 
+	free(path);
 	if (r != 0)
 		return r;
 	json_array_foreach(items, i, item)
 	{
-		print_text(item, "host.name", host_name, sizeof(host_name));
-		if (host != NULL && strcmp(host, host_name) != 0)
-			continue;
-		if (strcmp(print_text(item, "name", text, sizeof(text)), what) != 0 &&
-		    strcmp(print_text(item, "id", text, sizeof(text)), what) != 0)
-			continue;
 		r = client_call(c, "GET", "daemons", print_text(item, "id", text, sizeof(text)),
 		    "profile", NULL, &doc);
 		if (r != 0)

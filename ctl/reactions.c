@@ -346,6 +346,7 @@ verb_protect(struct ctl *c)
 	const char *mode = ctl_option(c, "mode"), *daemon = ctl_option(c, "daemon"),
 		   *host = ctl_option(c, "host"), *label = ctl_option(c, "label");
 	bool force = ctl_flag(c, "force");
+	char name[256];
 	json_t *body, *doc;
 	int r;
 
@@ -369,7 +370,8 @@ verb_protect(struct ctl *c)
 	if (c->output != OUTPUT_TABLE) {
 		print_document(c, doc);
 	} else {
-		printf("%s: %s%s%s%s%s\n", mode, daemon ? daemon : "everything", host ? " on " : "",
+		print_text(doc, "daemon", name, sizeof(name));
+		printf("%s: %s%s%s%s%s\n", mode, daemon ? name : "everything", host ? " on " : "",
 		    host ? host : "", label ? " on hosts labelled " : "", label ? label : "");
 		say_overridden(doc);
 	}

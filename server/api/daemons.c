@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ID_PREFIX "dmn_"
+#define ID_PREFIX   "dmn_"
+#define UNIT_SUFFIX ".service"
 
 struct listing {
 	struct call *c;
@@ -24,9 +25,9 @@ struct listing {
 	uint64_t after, last;
 	unsigned left;
 	bool more;
-	/* for one: its id, or its name (and host, when several have it) */
+	/* only these: of an id, or of a name (and a host, when several have it) */
 	uint64_t number;
-	const char *name;
+	char name[DS_DAEMON_MAX + 1];
 	uint32_t host;
 	uint32_t found_host;
 	uint64_t found_number;
@@ -134,12 +135,20 @@ is_wanted(struct listing *l, const struct daemon_row *row)
 	return query_match(l->query, get_field, texts);
 }
 
+static bool
+is_named(const struct listing *l, const struct daemon_row *row)
+{
+	if (l->number != 0)
+		return row->number == l->number;
+	return l->name[0] == '\0' || strcmp(row->name, l->name) == 0;
+}
+
 static int
 list_daemon(const struct daemon_row *row, void *ctx)
 {
 	struct listing *l = ctx;
 
-	if (row->number <= l->after || !is_wanted(l, row))
+	if (row->number <= l->after || !is_named(l, row) || !is_wanted(l, row))
 		return 0;
 	if (l->left == 0) {
 		l->more = true;
@@ -167,17 +176,61 @@ read_host(struct call *c, uint32_t *ret)
 	return false;
 }
 
+struct naming {
+	const char *given;
+	bool has_unit;
+};
+
+/* 1: some daemon has the very name. */
+static int
+see_name(const struct daemon_row *row, void *ctx)
+{
+	struct naming *n = ctx;
+	size_t len = strlen(n->given);
+
+	if (strncmp(row->name, n->given, len) != 0)
+		return 0;
+	n->has_unit = n->has_unit || strcmp(row->name + len, UNIT_SUFFIX) == 0;
+	return row->name[len] == '\0';
+}
+
+bool
+daemons_name(struct call *c, uint32_t host, const char *given, char ret[DS_DAEMON_MAX + 1])
+{
+	struct naming n = { .given = given };
+	int r = 0;
+
+	if (*given)
+		r = c->cfg->backend->each_daemon(c->worker->reader, host, see_name, &n);
+	if (r < 0)
+		call_error(c, r, "cannot read the daemons");
+	snprintf(ret, DS_DAEMON_MAX + 1, "%s%s", given, r == 0 && n.has_unit ? UNIT_SUFFIX : "");
+	return r >= 0;
+}
+
+/* An id, or a name on l->host; false and a problem. */
+static bool
+read_name(struct listing *l, const char *text)
+{
+	int end = 0;
+
+	if (sscanf(text, ID_PREFIX "%" SCNu64 "%n", &l->number, &end) == 1 && text[end] == '\0')
+		return true;
+	l->number = 0;
+	return daemons_name(l->c, l->host, text, l->name);
+}
+
 void
 daemons_list(struct call *c)
 {
 	struct listing l = { .c = c };
+	const char *daemon = c->get(c->request, "daemon");
 	struct query_list what;
 	char cursor[24];
-	uint32_t host;
 	int r;
 
 	if (!call_limit(c, CALL_LIMIT_MAX, &l.left) || !call_number_cursor(c, &l.after) ||
-	    !read_host(c, &host))
+	    !read_host(c, &l.host) || (daemon != NULL && *daemon && !read_name(&l, daemon)))
 		return;
 	l.query = call_query(c, &query_daemons);
 	if (l.query == NULL)
@@ -185,8 +238,8 @@ daemons_list(struct call *c)
 	call_begin_items(c);
 	query_list_init(&what, l.query);
 	what.filter.after = l.after;
-	r = host != 0
-		? c->cfg->backend->each_daemon(c->worker->reader, host, list_daemon, &l)
+	r = l.host != 0
+		? c->cfg->backend->each_daemon(c->worker->reader, l.host, list_daemon, &l)
 		: c->cfg->backend->lists->daemons(c->worker->reader, &what.filter, list_daemon, &l);
 	query_free(l.query);
 	if (r < 0) {
@@ -199,15 +252,6 @@ daemons_list(struct call *c)
 
 /* ---- one */
 
-static bool
-is_named(const struct daemon_row *row, const char *name)
-{
-	size_t len = strlen(name);
-
-	return strncmp(row->name, name, len) == 0 &&
-	       (row->name[len] == '\0' || strcmp(row->name + len, ".service") == 0);
-}
-
 static int
 find_one(const struct daemon_row *row, void *ctx)
 {
@@ -215,7 +259,7 @@ find_one(const struct daemon_row *row, void *ctx)
 
 	if (l->number != 0 && row->number > l->number)
 		return 1;
-	if (l->number != 0 ? row->number != l->number : !is_named(row, l->name))
+	if (!is_named(l, row))
 		return 0;
 	l->found++;
 	l->found_number = row->number;
@@ -228,12 +272,10 @@ find_one(const struct daemon_row *row, void *ctx)
 static bool
 find_daemon(struct call *c, struct listing *l)
 {
-	int end = 0, r;
+	int r;
 
-	*l = (struct listing){ .c = c, .name = c->id };
-	if (sscanf(c->id, ID_PREFIX "%" SCNu64 "%n", &l->number, &end) != 1 || c->id[end] != '\0')
-		l->number = 0;
-	if (!read_host(c, &l->host))
+	*l = (struct listing){ .c = c };
+	if (!read_host(c, &l->host) || !read_name(l, c->id))
 		return false;
 	r = l->number != 0 && l->host == 0
 		? c->cfg->backend->each_daemon_after(c->worker->reader, l->number - 1, find_one, l)

@@ -11,6 +11,7 @@
 #include "server/api/caller.h"
 #include "server/api/meant.h"
 #include "server/api/routes.h"
+#include "server/detect/key.h"
 #include "server/ingest/ingest.h"
 #include "server/model/exact.h"
 #include "server/model/fit.h"
@@ -73,12 +74,14 @@ void
 models_list(struct call *c)
 {
 	const char *daemon = c->get(c->request, "daemon");
+	char class[CLASS_MAX];
 	int r;
 
 	if (!call_begin_page(c))
 		return;
+	key_class(daemon != NULL ? daemon : "", "", class, sizeof(class));
 	r = c->cfg->backend->models->each(
-	    c->worker->reader, daemon != NULL && *daemon ? daemon : NULL, list_model, c);
+	    c->worker->reader, class[0] != '\0' ? class : NULL, list_model, c);
 	if (r < 0)
 		call_error(c, r, "cannot read the models");
 	else

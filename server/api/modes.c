@@ -6,6 +6,7 @@
  */
 #include "lib/clock.h"
 #include "server/api/caller.h"
+#include "server/api/daemons.h"
 #include "server/api/reactions.h"
 #include "server/config.h"
 #include "server/react/react.h"
@@ -60,6 +61,7 @@ modes_list(struct call *c)
 struct promotion {
 	struct call *c;
 	struct mode_row row;
+	char daemon[DS_DAEMON_MAX + 1]; /* of row */
 	json_t *blockers;
 	unsigned daemons, learning, recorded, wrong;
 	const char *labels; /* of the host looked at */
@@ -178,9 +180,7 @@ find_blockers(struct promotion *p)
 	if (p->c->cfg->server->channels.len == 0)
 		block(p, "nobody would be told: there is no channel [notify.NAME]");
 	if (p->daemons == 0 && p->row.daemon[0])
-		block(p,
-		    "no daemon that is called %.200s is known there; nginx* is nginx.service, too",
-		    p->row.daemon);
+		block(p, "no daemon that is called %.200s is known there", p->row.daemon);
 	else if (p->daemons == 0)
 		block(p, "no daemon is known that this would concern");
 	if (p->learning > NAMED_MAX)
@@ -224,7 +224,10 @@ read_mode(struct call *c, struct promotion *p, bool *ret_force)
 		if (p->row.host == 0)
 			call_problem(c, 404, "not-found", "there is no host \"%s\"", host);
 	}
-	return !*host || p->row.host > 0;
+	if ((*host && p->row.host == 0) || !daemons_name(c, p->row.host, p->row.daemon, p->daemon))
+		return false;
+	p->row.daemon = p->daemon;
+	return true;
 }
 
 static void

@@ -11,6 +11,7 @@
 #include "lib/clock.h"
 #include "lib/tls.h"
 #include "server/api/caller.h"
+#include "server/api/daemons.h"
 #include "server/config.h"
 #include "server/react/own.h"
 #include "server/react/react.h"
@@ -345,14 +346,15 @@ read_plan(struct call *c, struct issue_plan *p)
 	    !call_text(c, "reason", "", REASON_MAX, &reason) ||
 	    !call_text(c, "daemon", "", sizeof(p->daemon) - 1, &daemon) ||
 	    !call_text(c, "alert", "", sizeof(p->alert_id) - 1, &alert) ||
-	    !call_ttl(c, "ttl", TTL_US, &ttl_us) || !read_args(c, &p->args))
+	    !call_ttl(c, "ttl", TTL_US, &ttl_us) || !read_args(c, &p->args) ||
+	    !daemons_name(c, 0, daemon, p->daemon))
 		return false;
 	p->kind = react_kind_find(kind);
 	if (p->kind == NULL || p->kind->is_ours) {
 		call_problem(c, 400, "body", "kind: there is no reaction \"%s\"", kind);
 		return false;
 	}
-	if (!read_reach(c, p->kind, daemon, &p->args))
+	if (!read_reach(c, p->kind, p->daemon, &p->args))
 		return false;
 	if (p->args.address[0] &&
 	    ds_cidr_parse(p->args.address, strlen(p->args.address), &cidr) < 0) {
@@ -369,7 +371,6 @@ read_plan(struct call *c, struct issue_plan *p)
 	}
 	p->ttl_us = p->ttl_max_us = p->kind->is_lasting ? ttl_us : 0;
 	snprintf(p->reason, sizeof(p->reason), "%s", reason);
-	snprintf(p->daemon, sizeof(p->daemon), "%s", daemon);
 	snprintf(p->alert_id, sizeof(p->alert_id), "%s", alert);
 	snprintf(p->by, sizeof(p->by), "%s", c->caller->name);
 	snprintf(p->principal, sizeof(p->principal), "%s", c->caller->principal);

@@ -4,6 +4,7 @@
 import http.client
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -225,6 +226,23 @@ def versions(site, daemon):
     ok(len(left) == 1 and "helper" not in left[0]["what"], "what was first seen after it is gone")
 
 
+def called(site, daemons):
+    """A unit is called without its suffix, unless something else has that very name."""
+    names = lambda **of: [(d["name"], d["host"]["name"]) for d in site.all("daemons", **of)]
+    ok(names(daemon="nginx") == names(daemon="nginx.service") == [("nginx.service", "web1"), ("nginx.service", "web2")] and
+       names(daemon="postgresql@15-main") == [("postgresql@15-main.service", "db1")], "a unit is called without its suffix")
+    ok(names(daemon="backup") == [("backup", "web1")] and names(daemon="backup", host="web2") == [("backup.service", "web2")] and
+       site.get("daemons/backup")["name"] == "backup", "the very name comes first")
+    ok(names(daemon="ngin") == [] and names(daemon=daemons[0]["id"]) == [("nginx.service", "web1")], "a part of a name is none, an id is one")
+    out = site.ctl("daemons", "show", "nginx").stdout
+    ok(re.findall("^nginx.service on (web[12])", out, re.M) == ["web1", "web2"], "ctl shows it by that name, on each host")
+    r = site.ctl("protect", "--mode=monitor", "--daemon", "nginx", "--host", "web1")
+    ok(r.stdout.startswith("monitor: nginx.service on web1") and [m["daemon"] for m in site.all("modes")] == ["nginx.service"],
+       "a mode is said of it")
+    site.ctl("protect", "--mode=inherit", "--daemon", "nginx", "--host", "web1")
+    ok(site.all("modes") == [], "and taken back")
+
+
 def resources(site):
     hosts = site.all("hosts", limit=2)
     ok([h["name"] for h in hosts][:3] == ["web1", "web2", "db1"], "hosts come in pages")
@@ -244,6 +262,7 @@ def resources(site):
     versions(site, daemons[1]["id"])
     ok(problem(lambda: site.get("daemons/nginx"), 409, "2 daemons"), "a name that two daemons have is a conflict")
     ok(site.get("daemons/nginx", host="web2")["host"]["name"] == "web2", "with its host it is none")
+    called(site, daemons)
     settings = site.get("settings")
     ok(settings["storage"]["retention"]["value"] == "30d", "settings are told")
     api = site.get("openapi.json")

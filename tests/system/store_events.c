@@ -8,8 +8,9 @@
  * Event i of segment s is an exec, a connect or a file write (i % 3) of pid s * EVENTS + i. Besides
  * that: an exec of /opt/rare/needle in segment 7, a connect to 203.0.113.77 in segment 11 and a
  * path that is no UTF-8 in segment 13, each as the last event.  Three daemons and three alerts,
- * too.  "hostile": db1 is called what a browser would run, and so are its daemon, its alert and the
- * last event of every segment, whose command line is as long as one can be and turns its direction.
+ * too, and backup, a program on web1 and a unit on web2.  "hostile": db1 is called what a browser
+ * would run, and so are its daemon, its alert and the last event of every segment, whose command
+ * line is as long as one can be and turns its direction.
  */
 #include "lib/batch.h"
 #include "lib/clock.h"
@@ -218,6 +219,18 @@ put_daemons(void)
 		check(backend->daemon_put(store, &row), "daemon");
 		check(backend->profile_put(store, &profile), "profile");
 		put_versions(&row, &profile);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		struct daemon_row row = { .host = hosts[i].number,
+			.name = i == 0 ? "backup" : "backup.service",
+			.role = i == 0 ? "process" : "service",
+			.first_seen_us = now_us,
+			.last_seen_us = now_us,
+			.state = "ready",
+			.coverage = 1,
+			.blockers = "[]" };
+
+		check(backend->daemon_put(store, &row), "daemon");
 	}
 }
 
