@@ -144,12 +144,14 @@ there(void *ctx)
 	return r;
 }
 
-/* Who has a network of his own may hold up all changes in there: see apart. */
+/* Who has a network of his own may hold up all changes in there: see apart.  Where nothing runs
+ * there is nobody, and nothing to change. */
 static int
 make(struct change *change)
 {
-	return group_is_network(change->group) ? apart_do(change->group, there, change)
-					       : change->call(change);
+	if (!group_is_network(change->group))
+		return change->call(change);
+	return group_runs(change->group) ? apart_do(change->group, there, change) : -ESRCH;
 }
 
 static int
