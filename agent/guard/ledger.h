@@ -39,6 +39,7 @@ struct ledger_entry {
 	/* Of an undo that failed: how often, and when it is tried again; not kept. */
 	unsigned failures;
 	uint64_t again_ms;
+	unsigned put_back; /* by its reaction's keep, how often; not kept */
 };
 
 /* Reads what is there: 0 or -errno.  What is damaged is set aside as ledger.damaged, and counted.

@@ -62,6 +62,7 @@ undone(struct reaction_call *call, struct ledger_entry *e, const struct order_jo
 
 	if (r == 0) {
 		call->inverse.pos = 0;
+		call->is_undone = true;
 		r = reaction->read_back(call);
 		r = r == 1 ? -EIO : 0; /* an error says that there is nothing to look at */
 	}

@@ -524,6 +524,11 @@ tests_unit_test_order_take_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_order_take_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
 tests_unit_test_order_take_LDADD = agent/guard/libguard.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(GUARD_LIBS) $(TEST_LIBS)
 
+unit_tests_agent += tests/unit/test_freeze
+tests_unit_test_freeze_SOURCES = tests/unit/test_freeze.c tests/unit/order_fixture.c tests/unit/order_fixture.h
+tests_unit_test_freeze_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_freeze_LDADD = agent/guard/libguard.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(GUARD_LIBS) $(TEST_LIBS)
+
 unit_tests_server += tests/unit/test_stand
 tests_unit_test_stand_SOURCES = tests/unit/test_stand.c tests/unit/detect_fixture.c tests/unit/detect_fixture.h tests/unit/novelty_fixture.c tests/unit/novelty_fixture.h
 tests_unit_test_stand_CFLAGS = $(TEST_CFLAGS)

@@ -4,10 +4,12 @@
  *
  * An order that names a unit, and a cgroup that is the daemon's alone: the whole cgroup is frozen,
  * and nothing that it forks gets away.  Else SIGSTOP, to all of the tree.  The inverse is the list
- * of what is stopped; what somebody else had stopped before stays stopped.
+ * of what was there; what somebody else had stopped before stays stopped.  Whoever runs under the
+ * same account can let go on what is stopped: it is stopped again.
  */
 #include "agent/guard/daemon.h"
 #include "agent/guard/evidence.h"
+#include "agent/guard/ledger.h"
 #include "agent/guard/process.h"
 #include "agent/guard/reactions/freezer.h"
 #include "agent/guard/reactions/reactions.h"
@@ -21,8 +23,41 @@
 
 #define REST_MS    200u
 #define LIST_MAX   1024u /* processes in an inverse */
-#define BY_SIGNAL  1u
+#define BY_SIGNAL  3u
 #define BY_FREEZER 2u
+#define BY_LIST    1u  /* as BY_SIGNAL, of agents that did not keep who had been stopped before */
+#define OFTEN      30u /* times that it went on: told once more */
+#define WENT_MAX   64u
+
+/* One of the tree. */
+struct member {
+	struct target_process process;
+	bool was_stopped; /* by somebody else, before */
+};
+
+/* Of those that had been stopped before, who was let go on meanwhile: the newest. */
+static struct target_process went[WENT_MAX];
+static unsigned went_len;
+
+static int
+put_member(struct ds_buf *b, const struct target_process *p)
+{
+	int r = target_put(b, p);
+
+	return r < 0 ? r : ds_buf_put_u8(b, tree_is_stopped(p) == 1);
+}
+
+static int
+get_member(struct ds_buf *b, uint8_t how, struct member *ret)
+{
+	uint8_t was_stopped = 0;
+	int r = target_get(b, &ret->process);
+
+	if (r == 0 && how == BY_SIGNAL)
+		r = ds_buf_get_u8(b, &was_stopped);
+	ret->was_stopped = was_stopped != 0;
+	return r;
+}
 
 static int
 put_tree(struct reaction_call *call, const struct target_process *root)
@@ -36,9 +71,8 @@ put_tree(struct reaction_call *call, const struct target_process *root)
 	n = target_tree(root, tree, LIST_MAX);
 	r = ds_buf_put_u8(&call->inverse, BY_SIGNAL);
 	for (size_t i = 0; i < n && r == 0; i++)
-		if (i == 0 ||
-		    (target_may(call, tree[i].pid) == 0 && tree_is_stopped(&tree[i]) == 0))
-			r = target_put(&call->inverse, &tree[i]);
+		if (i == 0 || target_may(call, tree[i].pid) == 0)
+			r = put_member(&call->inverse, &tree[i]);
 	free(tree);
 	return r;
 }
@@ -90,7 +124,7 @@ prepare(struct reaction_call *call)
 
 struct frozen {
 	uint8_t how;
-	struct target_process root;
+	struct member root;
 	char path[FREEZER_PATH_MAX];
 };
 
@@ -103,7 +137,7 @@ get_frozen(struct reaction_call *call, struct frozen *ret)
 
 	ret->path[0] = '\0';
 	if (r == 0)
-		r = target_get(&call->inverse, &ret->root);
+		r = get_member(&call->inverse, ret->how, &ret->root);
 	if (r == 0 && ret->how == BY_FREEZER) {
 		r = ds_buf_get_bytes(&call->inverse, sizeof(ret->path) - 1, &path, &len);
 		if (r == 0) {
@@ -126,17 +160,17 @@ apply(struct reaction_call *call)
 		r = freezer_set(f.path, true);
 		return r < 0 ? reaction_fail(call, r, "cannot freeze %.300s", f.path) : 0;
 	}
-	r = tree_signal(call, &f.root, SIGSTOP);
+	r = tree_signal(call, &f.root.process, SIGSTOP);
 	return r < 0 ? r : 0;
 }
 
 /* A stop takes effect when its process next runs: a moment, and nothing tells when. */
 static int
-comes_to_rest(const struct target_process *p)
+comes_to_rest(const struct reaction_call *call, const struct target_process *p)
 {
 	int r = tree_is_stopped(p);
 
-	for (unsigned ms = 0; r == 0 && ms < REST_MS; ms++) {
+	for (unsigned ms = 0; r == 0 && !call->is_undone && ms < REST_MS; ms++) {
 		(void)poll(NULL, 0, 1);
 		r = tree_is_stopped(p);
 	}
@@ -146,38 +180,75 @@ comes_to_rest(const struct target_process *p)
 static int
 read_back(struct reaction_call *call)
 {
-	struct target_process p;
+	struct member m;
 	struct frozen f;
+	bool is_ours;
 	int r = get_frozen(call, &f);
 
 	if (r < 0)
 		return r;
 	if (f.how == BY_FREEZER)
 		return freezer_is_frozen(f.path);
-	r = comes_to_rest(&f.root);
-	while (r == 1 && target_get(&call->inverse, &p) == 0)
-		r = comes_to_rest(&p) != 0; /* one that has ended does nothing either */
+	r = comes_to_rest(call, &f.root.process);
+	is_ours = !f.root.was_stopped;
+	while (r == 1 && get_member(&call->inverse, f.how, &m) == 0) {
+		is_ours |= !m.was_stopped;
+		r = comes_to_rest(call, &m.process) != 0; /* as is one that has ended */
+	}
+	if (r == 1 && !is_ours)
+		return !call->is_undone; /* as they were before */
 	return r == -ESRCH ? 0 : r;
 }
 
-/* Children first: a parent that goes on finds them going on. */
-static int
-thaw_tree(struct reaction_call *call, const struct target_process *root)
+/* ---- letting go on */
+
+static bool
+has_went(const struct target_process *p)
 {
-	struct target_process list[LIST_MAX], p;
+	for (unsigned i = 0; i < WENT_MAX; i++)
+		if (went[i].pid == p->pid && went[i].start_ticks == p->start_ticks)
+			return true;
+	return false;
+}
+
+static size_t
+get_members(struct reaction_call *call, const struct frozen *f, struct member ret[LIST_MAX])
+{
 	size_t n = 0;
 
-	while (n < LIST_MAX && target_get(&call->inverse, &p) == 0)
-		list[n++] = p;
-	while (n-- > 0)
-		if (tree_signal_one(&list[n], SIGCONT) < 0)
+	ret[n++] = f->root;
+	while (n < LIST_MAX && get_member(&call->inverse, f->how, &ret[n]) == 0)
+		n++;
+	return n;
+}
+
+static bool
+stays(const struct member *list, size_t len, const struct target_process *p)
+{
+	for (size_t i = 0; i < len; i++)
+		if (list[i].process.pid == p->pid && list[i].process.start_ticks == p->start_ticks)
+			return list[i].was_stopped && !has_went(p);
+	return false;
+}
+
+/* Children first: a parent that goes on finds them going on. */
+static void
+thaw_tree(struct reaction_call *call, const struct frozen *f)
+{
+	struct target_process tree[LIST_MAX];
+	struct member list[LIST_MAX];
+	size_t len = get_members(call, f, list), n;
+
+	for (n = len; n-- > 0;)
+		if (!stays(list, len, &list[n].process) &&
+		    tree_signal_one(&list[n].process, SIGCONT) < 0)
 			continue; /* it has ended meanwhile */
 	/* What it had forked before it was stopped, after the list was made. */
-	n = target_tree(root, list, LIST_MAX);
+	n = target_tree(&f->root.process, tree, LIST_MAX);
 	while (n-- > 0)
-		if (tree_is_stopped(&list[n]) == 1 && tree_signal_one(&list[n], SIGCONT) < 0)
+		if (tree_is_stopped(&tree[n]) == 1 && !stays(list, len, &tree[n]) &&
+		    tree_signal_one(&tree[n], SIGCONT) < 0)
 			continue;
-	return 0;
 }
 
 static int
@@ -194,9 +265,76 @@ undo(struct reaction_call *call)
 			return 0; /* the cgroup has gone, and all that was in it */
 		return r < 0 ? reaction_fail(call, r, "cannot thaw %.300s", f.path) : 0;
 	}
-	if (tree_signal_one(&f.root, SIGCONT) < 0)
-		(void)reaction_fail(call, 0, "process %d has ended meanwhile", (int)f.root.pid);
-	return thaw_tree(call, &f.root);
+	if (!target_is_there(&f.root.process))
+		(void)reaction_fail(
+		    call, 0, "process %d has ended meanwhile", (int)f.root.process.pid);
+	thaw_tree(call, &f);
+	return 0;
+}
+
+/* ---- stopping again */
+
+/* Whether it went on; it does not any more. */
+static bool
+stop_again(struct reaction_call *call, const struct target_process *p)
+{
+	return tree_runs(p) && target_may(call, p->pid) == 0 && tree_signal(call, p, SIGSTOP) > 0;
+}
+
+/* All of the list, children first, and what is new below the first: who was let go on forked it. */
+static bool
+keep_tree(struct reaction_call *call, const struct frozen *f)
+{
+	struct target_process tree[LIST_MAX];
+	struct member list[LIST_MAX];
+	size_t n = get_members(call, f, list);
+	bool went_on = false;
+
+	while (n-- > 0) {
+		if (!stop_again(call, &list[n].process))
+			continue;
+		went_on = true;
+		if (list[n].was_stopped)
+			went[went_len++ % WENT_MAX] = list[n].process;
+	}
+	n = target_tree(&f->root.process, tree, LIST_MAX);
+	while (n-- > 0)
+		went_on |= stop_again(call, &tree[n]);
+	return went_on;
+}
+
+static int
+keep_one(struct ledger_entry *e, void *ctx)
+{
+	struct reaction_call *all = ctx, call;
+	struct ds_order order;
+	struct frozen f;
+
+	if (e->state != LEDGER_ACTIVE || strcmp(e->kind, reaction_freeze.name) != 0 ||
+	    ledger_order(e, &order) < 0)
+		return 0;
+	call = (struct reaction_call){ .order = &order, .config = all->config, .exe_fd = -1 };
+	ds_buf_view(&call.inverse, e->inverse, e->inverse_size);
+	if (get_frozen(&call, &f) < 0 || f.how == BY_FREEZER || !keep_tree(&call, &f))
+		return 0;
+	e->put_back++;
+	if (e->put_back == 1)
+		(void)reaction_fail(all, 0, "somebody let process %d go on: it is stopped again",
+		    (int)f.root.process.pid);
+	else if (e->put_back == OFTEN)
+		(void)reaction_fail(all, 0,
+		    "somebody lets process %d go on again and again: a freeze does not hold it, "
+		    "kill it",
+		    (int)f.root.process.pid);
+	return 0;
+}
+
+/* Never given up: who would be rid of it that way would only have to try often enough. */
+static int
+keep(struct reaction_call *call)
+{
+	(void)ledger_each(keep_one, call);
+	return call->why[0] != '\0';
 }
 
 const struct reaction reaction_freeze = {
@@ -208,4 +346,5 @@ const struct reaction reaction_freeze = {
 	.apply = apply,
 	.read_back = read_back,
 	.undo = undo,
+	.keep = keep,
 };

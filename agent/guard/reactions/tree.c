@@ -32,18 +32,33 @@ tree_signal_one(const struct target_process *p, int sig)
 	return r;
 }
 
-int
-tree_is_stopped(const struct target_process *p)
+/* As in proc(5); '\0': it has gone. */
+static char
+state_of(const struct target_process *p)
 {
 	char text[1024];
 	const char *at;
 
-	if (!target_is_there(p))
-		return -ESRCH;
-	if (process_read(p->pid, "stat", text, sizeof(text)) < 0)
-		return -ESRCH;
+	if (!target_is_there(p) || process_read(p->pid, "stat", text, sizeof(text)) < 0)
+		return '\0';
 	at = strrchr(text, ')');
-	return at != NULL && at[1] == ' ' && (at[2] == 'T' || at[2] == 't');
+	return at != NULL && at[1] == ' ' ? at[2] : '?';
+}
+
+int
+tree_is_stopped(const struct target_process *p)
+{
+	char state = state_of(p);
+
+	return state == '\0' ? -ESRCH : state == 'T' || state == 't';
+}
+
+bool
+tree_runs(const struct target_process *p)
+{
+	char state = state_of(p);
+
+	return state == 'R' || state == 'S';
 }
 
 /* Stops what is not stopped yet; how many of the tree are new since the last round. */

@@ -14,5 +14,7 @@ DS_MUST_CHECK int tree_signal(
 DS_MUST_CHECK int tree_signal_one(const struct target_process *p, int sig);
 /* Whether it is stopped (or traced): 1, 0, -ESRCH. */
 DS_MUST_CHECK int tree_is_stopped(const struct target_process *p);
+/* Whether it goes on.  What sits in the kernel does not: a stop waits for it when it comes out. */
+bool tree_runs(const struct target_process *p);
 
 #endif
