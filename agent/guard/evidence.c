@@ -8,6 +8,7 @@
 #include "agent/guard/evidence.h"
 #include "agent/guard/daemon.h"
 #include "agent/guard/process.h"
+#include "agent/guard/reactions/apart.h"
 #include "agent/guard/redact.h"
 #include "agent/guard/target.h"
 
@@ -219,7 +220,7 @@ evidence_process(struct reaction_call *call, pid_t pid)
 	if (j == NULL)
 		return;
 	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	call->exe_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	call->exe_fd = open(path, O_PATH | O_CLOEXEC); /* its file system is asked nothing */
 	put_one(j, pid, true);
 	put_container(j, pid);
 	put_cwd(j, pid);
@@ -228,31 +229,73 @@ evidence_process(struct reaction_call *call, pid_t pid)
 	put_files(call, pid);
 }
 
-void
-evidence_hash(struct reaction_call *call)
+/* ---- the program's hash */
+
+struct hash {
+	int fd; /* of the program: a place, not open to be read */
+	uint8_t digest[SHA256_DIGEST_SIZE];
+};
+
+static int
+hash_file(void *ctx)
 {
 	static uint8_t data[64 << 10];
-	char text[2 * SHA256_DIGEST_SIZE + 1];
-	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct hash *h = ctx;
 	struct sha256_ctx sha;
 	struct stat st;
+	char path[64];
 	ssize_t n = -1;
 	size_t done = 0;
+	int fd;
 
-	if (call->exe_fd < 0)
-		return;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", h->fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return -errno;
 	sha256_init(&sha);
-	if (fstat(call->exe_fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= (off_t)HASH_MAX)
-		while ((n = read(call->exe_fd, data, sizeof(data))) > 0 && done < HASH_MAX) {
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= (off_t)HASH_MAX)
+		while ((n = read(fd, data, sizeof(data))) > 0 && done < HASH_MAX) {
 			sha256_update(&sha, (size_t)n, data);
 			done += (size_t)n;
 		}
+	(void)close(fd);
+	sha256_digest(&sha, sizeof(h->digest), h->digest);
+	return n == 0 ? 0 : -EIO;
+}
+
+/* Whether it is on a device of this host, and nobody is asked who may not answer (nor is he for
+ * this).  What is on top of others, as in containers, may be on anything. */
+static bool
+is_on_device(int fd)
+{
+	struct statx st;
+
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 &&
+	       st.stx_dev_major != 0;
+}
+
+void
+evidence_hash(struct reaction_call *call)
+{
+	struct hash h = { .fd = call->exe_fd };
+	char text[2 * SHA256_DIGEST_SIZE + 1];
+	int r;
+
+	if (call->exe_fd < 0)
+		return;
+	if (is_on_device(h.fd)) {
+		r = hash_file(&h);
+	} else {
+		h.fd = APART_FD;
+		r = apart_read(call->exe_fd, hash_file, &h, sizeof(h));
+	}
 	(void)close(call->exe_fd);
 	call->exe_fd = -1;
-	if (n != 0)
+	if (r == -ETIMEDOUT)
+		ds_json_put_string(call->evidence, "exe_unread", "it could not be read in time");
+	if (r < 0)
 		return;
-	sha256_digest(&sha, sizeof(digest), digest);
-	for (size_t i = 0; i < sizeof(digest); i++)
-		(void)snprintf(text + 2 * i, 3, "%02x", digest[i]);
+	for (size_t i = 0; i < sizeof(h.digest); i++)
+		(void)snprintf(text + 2 * i, 3, "%02x", h.digest[i]);
 	ds_json_put_string(call->evidence, "exe_sha256", text);
 }

@@ -13,7 +13,8 @@
 /* Adds keys to call->evidence; leaves the program's file in call->exe_fd.  What cannot be read is
  * left out. */
 void evidence_process(struct reaction_call *call, pid_t pid);
-/* The hash of call->exe_fd as key exe_sha256, when it is there and not too big; closes it. */
+/* The hash of call->exe_fd as key exe_sha256, when it is there, not too big, and can be read in time
+ * (else key exe_unread); closes it. */
 void evidence_hash(struct reaction_call *call);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,6 +125,53 @@ who_holds_up_a_change_is_not_waited_for_and_the_next_is_not_begun(void **state)
 	(void)close(pair[1]);
 }
 
+struct question {
+	int fd;
+	char text[4];
+};
+
+static int
+read_file(void *ctx)
+{
+	struct question *q = ctx;
+
+	return read(q->fd, q->text, sizeof(q->text)) == (ssize_t)sizeof(q->text) ? 0 : -EIO;
+}
+
+static void
+what_is_read_of_a_file_comes_back(void **state)
+{
+	struct question q = { .fd = APART_FD };
+	FILE *f = tmpfile();
+
+	(void)state;
+	assert_non_null(f);
+	assert_int_equal(fputs("abcd", f), 1);
+	rewind(f);
+	assert_int_equal(apart_read(fileno(f), read_file, &q, sizeof(q)), 0);
+	assert_memory_equal(q.text, "abcd", 4);
+	assert_int_equal(apart_read(fileno(f), count_files, &q, sizeof(q)), 2);
+	(void)fclose(f);
+}
+
+static void
+who_does_not_answer_is_not_waited_for_and_has_changed_nothing(void **state)
+{
+	struct question q = { .fd = APART_FD, .text = "old" };
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	assert_int_equal(apart_read(pair[0], read_file, &q, sizeof(q)), -ETIMEDOUT);
+	assert_string_equal(q.text, "old");
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+	/* Nor does it keep others from their network. */
+	assert_int_equal(apart_do(group_of("net:d"), answer, &(int){ 3 }), 3);
+	while (waitpid(-1, NULL, 0) > 0)
+		continue;
+}
+
 int
 main(void)
 {
@@ -132,6 +180,8 @@ main(void)
 		cmocka_unit_test(one_that_ends_without_a_word_is_a_failure),
 		cmocka_unit_test(it_has_none_of_our_files_but_its_answer),
 		cmocka_unit_test(who_holds_up_a_change_is_not_waited_for_and_the_next_is_not_begun),
+		cmocka_unit_test(what_is_read_of_a_file_comes_back),
+		cmocka_unit_test(who_does_not_answer_is_not_waited_for_and_has_changed_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
