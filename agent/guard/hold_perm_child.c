@@ -234,13 +234,18 @@ on_open(pid_t pid, int fd)
 	static char path[PROCESS_PATH_MAX];
 	const struct daemon *d;
 
-	if (pid <= 1 || is_of_guard(pid) || is_expected_loader(pid, fd)) {
+	if (pid <= 1 || is_of_guard(pid)) {
 		respond(fd, true);
 		return;
 	}
 	d = daemon_of_process(pid);
-	if (d == NULL || !hold_is_on(d->name) || is_script(fd) ||
-	    !path_of(fd, path, sizeof(path)) || hold_known_has(d->name, path))
+	/* Only of a program that was allowed to a held daemon is its loader looked for: a path that
+	 * anybody could write may lead to where nobody answers. */
+	if (d == NULL || !hold_is_on(d->name))
+		allow(pid, fd);
+	else if (is_expected_loader(pid, fd))
+		respond(fd, true);
+	else if (is_script(fd) || !path_of(fd, path, sizeof(path)) || hold_known_has(d->name, path))
 		allow(pid, fd);
 	else
 		ask(pid, fd, d, path);
