@@ -46,6 +46,16 @@ bounds_find(struct replay *p)
 	return r;
 }
 
+/* Of what is sent at once; times that wrap would be in the future, and waited for. */
+static bool
+is_before_1970(const struct replay *p)
+{
+	double back_us = (double)p->cfg.ago_ms * 1000 + (double)p->left * (double)p->every_us +
+			 (double)(p->max_us - DS_MIN(p->min_us, p->max_us));
+
+	return back_us >= (double)p->start_us;
+}
+
 static int
 replay_open(struct fleet *f)
 {
@@ -69,6 +79,11 @@ replay_open(struct fleet *f)
 	p->left = p->cfg.repeat > 0 ? p->cfg.repeat - 1 : 0;
 	p->every_us = p->cfg.every_ms > 0 ? p->cfg.every_ms * 1000
 					  : p->max_us - DS_MIN(p->min_us, p->max_us) + 1;
+	if (r == 0 && p->cfg.speed <= 0 && is_before_1970(p)) {
+		ds_log(
+		    ERROR, "the first repetition would be before 1970", "repeat=%u", p->cfg.repeat);
+		r = -ERANGE;
+	}
 	return r;
 }
 

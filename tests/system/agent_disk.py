@@ -100,4 +100,6 @@ with Site() as site:
         test(site, agent, churn)
         agent.stop()
         wait(lambda: not site.connected(), 20)
+    names = {d["name"] for d in site.all("daemons")}
+    ok(gaps(site) and names and "daemonsec" not in names, f"the uplink told of its gaps, and is no daemon of the host {names}")
 done()

@@ -371,6 +371,7 @@ def bad_http(site, token):
         ("a space behind an encoding's name", post + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + hidden),
         ("a vertical tab before an encoding", post + b"Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n" + hidden),
         ("two who ask", get + auth + b"\r\n" + hidden),
+        ("a GET in chunks", get + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden),
         ("a body of a GET", get + b"Content-Length: 5\r\n\r\nhello" + hidden),
         ("no host", b"GET /api/v1/hosts HTTP/1.1\r\n" + auth + b"\r\n" + hidden),
         ("two hosts", get + host + b"\r\n" + hidden),
@@ -385,6 +386,8 @@ def bad_http(site, token):
         ok(said <= {400, 411, 413, 414, 415, 431, 501, 505} and len(said) <= 1,
            f"{name} is refused and what is behind it is not read ({answer[:40]!r})")
     ok(len(site.all("enrolment-tokens")) == before, "none of them changed anything")
+    chunks = b"Transfer-Encoding: chunked\r\n\r\na\r\n" + body + b"\r\n0\r\n\r\n"
+    ok(status_of(raw(post + chunks, 3)) == status_of(raw(get + chunks, 3)) == 411, "a length is required, of a GET too")
     ok(status_of(raw(post + b"Content-Length: 2000000\r\n\r\n", 3)) == 413, "a body over 1 MiB is refused by its length")
     lying = b"Content-Length: 10\r\n\r\n" + b'{"uses":1' + b" " * (1 << 20)
     ok(status_of(raw(post + lying, 5)) == 400, "and one that is longer than it says is cut there")
