@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The shape of the arguments with which known programs are started. */
 #include "server/detect/arguments.h"
+#include "server/detect/attacks.h"
 #include "tests/unit/novelty_fixture.h"
 
 #include <setjmp.h>
@@ -221,6 +222,47 @@ beside_something_odd_of_another_sort_it_is_an_alert(void **state)
 	assert_non_null(strstr(f->verdict.findings[0].json, "-c {id;cat}"));
 }
 
+/* A shell of a honeypot was given this line. */
+static void
+a_honeypot_showed(struct fixture *f, const char *line)
+{
+	struct attack one = { .time_us = f->now_us, .host = 99, .host_name = "hp1" };
+	struct attacks *all = attacks_new();
+	char args[200] = "sh\0-c";
+	struct key key;
+
+	memcpy(args + 6, line, strlen(line));
+	arguments_shape((struct ds_str){ SH, (uint32_t)strlen(SH) },
+	    (struct ds_str){ args, 6 + (uint32_t)strlen(line) }, &key);
+	one.id = attack_behaviour(DS_EVENT_EXEC, key.data, key.size);
+	assert_true(attacks_add(all, ATTACK_BEHAVIOUR, &one));
+	f->cfg.attacks = ds_snapshot_new(attacks_free);
+	assert_int_equal(ds_snapshot_publish(f->cfg.attacks, all), 0);
+	detect_configure(f->detect, &f->cfg);
+}
+
+static void
+what_a_honeypot_showed_weighs_more_and_is_told_with_its_name(void **state)
+{
+	struct fixture *f = *state;
+
+	f->cfg.alert_budget = 1;
+	detect_configure(f->detect, &f->cfg);
+	fixture_declare(f, NGINX, "service", EXE, "1", 1);
+	assert_true(live(f, 1000) <= 4);
+	a_honeypot_showed(f, "id; cat /etc/passwd");
+	assert_int_equal(runs(f, "uptime"), 0);
+	f->now_us += 600 * S;
+	tick(f);
+	assert_int_equal(runs(f, "id; cat /etc/passwd"), 1);
+	assert_non_null(strstr(
+	    f->verdict.findings[0].json, "the honeypot hp1 showed the same after an attack"));
+	assert_false(shape_row(f)->learnt);
+	detect_free(f->detect);
+	f->detect = NULL;
+	ds_snapshot_free(f->cfg.attacks);
+}
+
 static void
 a_flood_of_shapes_is_bounded_and_crowds_out_no_program(void **state)
 {
@@ -251,6 +293,7 @@ main(void)
 		TEST(a_new_shape_is_no_alert_by_itself_and_waits),
 		TEST(where_every_start_is_another_it_is_learnt),
 		TEST(beside_something_odd_of_another_sort_it_is_an_alert),
+		TEST(what_a_honeypot_showed_weighs_more_and_is_told_with_its_name),
 		TEST(a_flood_of_shapes_is_bounded_and_crowds_out_no_program),
 	};
 
