@@ -3,7 +3,7 @@
 """What several hosts do at once: the same upgrade on four of them is one notice, and each profile goes on as another
 version; a declared deployment is another; the same strange program on all of them, which nothing explains, is a wave. Four
 agents over the wire, each with a certificate and a clock of its own (daemonsec-sim replay)."""
-import os, sqlite3, sys
+import os, sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import *
 
@@ -124,14 +124,6 @@ def verdicts(site):
 MINER = "/opt/tools/miner"
 
 
-def taught(site):
-    """What decoys taught, as far as it is stored; it is published before."""
-    db = sqlite3.connect(os.path.join(site.state, "control.db"), timeout=60)
-    row = db.execute("SELECT data FROM model_state WHERE name = 'attacks'").fetchone()
-    db.close()
-    return row[0] if row else b""
-
-
 def restart(site):
     site.process.stop()
     site.start()
@@ -146,7 +138,7 @@ def honeypot(site):
     restart(site)
     all_send(site, "attack", [started(0, MINER, 3000),
                               line(0.1, "DECOY", "-", "SADDR=203.0.113.77", "SPORT=4000", "DPORT=6379", "PROTO=6", "METHOD=redis", "MESSAGE=INFO")], 0, (3,))
-    ok(wait(lambda: taught(site).count(b"sim-00003") == 2, 60), "a visit and what was done on the honeypot are kept")
+    ok(wait(lambda: site.taught().count(b"sim-00003") == 2, 60), "a visit and what was done on the honeypot are kept")
     restart(site)
     all_send(site, "same", [started(0, MINER, 3001), started(0, "/opt/tools/other", 3002),
                             line(0.1, "CONNECT", "nginx.service", NGINX, "PID=100", "DADDR=203.0.113.77", "DPORT=443", "PROTO=6"),

@@ -10,7 +10,7 @@
 
 Nothing here sleeps to wait: wait() asks until the answer comes or the time is over.
 """
-import calendar, copy, http.client, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.parse
+import calendar, copy, http.client, json, os, re, shutil, signal, socket, sqlite3, subprocess, sys, tempfile, time, urllib.parse
 
 TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 BUILD = os.environ.get("top_builddir", os.getcwd())
@@ -369,6 +369,13 @@ class Site:
             if not wait(lambda: a.sessions() and a.host() in [h["id"] for h in self.connected()], 20):
                 raise RuntimeError("the agent did not connect:\n" + a.process.tail(40))
         return a
+
+    def taught(self):
+        """What decoys taught, as far as it is stored; workers know it before."""
+        db = sqlite3.connect(os.path.join(self.state, "control.db"), timeout=60)
+        row = db.execute("SELECT data FROM model_state WHERE name = 'attacks'").fetchone()
+        db.close()
+        return row[0] if row else b""
 
     def connected(self):
         return [h for h in self.get("hosts")["items"] if h.get("connected")]

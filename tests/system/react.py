@@ -345,6 +345,7 @@ def check_decoy(site):
     if r:
         site.post(f"alerts/{r['alert_id']}/verdict", {"verdict": "false_positive"})
     ok(r and wait(lambda: not blocked(stranger)), "until somebody says otherwise")
+    ok(wait(lambda: b"redis" in site.taught(), 30), "who came is known")
     try:
         get("/out")
     except urllib.error.HTTPError:
