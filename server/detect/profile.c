@@ -186,6 +186,8 @@ profiles_forget(struct profiles *p, struct host_profile *h, const char *name)
 		ds_map_remove(h->daemons, d->name, strlen(d->name));
 		unmark(p, d);
 		daemon_free(p, d);
+		if (name != NULL)
+			return; /* there is one of a name, which may have been its own */
 	}
 }
 
