@@ -119,9 +119,13 @@ def paths(site, churn, quiet, memory):
     enough = lambda: counted(site, f"event.action:create and file.path:{files}/*") + lost(site) - before >= len(wanted)
     ok(wait(enough, 60, 2), "what arrived and what is told as lost is all of them")
     got = stored(site, files + "/")
-    say(f"made {len(wanted)} arrived {len(got)} told as lost {lost(site) - before}")
-    ok(lost(site) - before <= len(wanted) - len(got) + 2000, "and no more is told as lost than was")
-    ok(set(got) <= wanted and all(n == 1 for n in got.values()), "nothing else, nothing twice")
+    # More than fifty new names a second in one directory are folded; a quick machine makes so many.
+    folded = {path: got.pop(path) for path in list(got) if path.endswith("/*")}
+    arrived = len(got) + sum(folded.values())
+    say(f"made {len(wanted)} arrived {len(got)} and {sum(folded.values())} folded told as lost {lost(site) - before}")
+    ok(lost(site) - before <= len(wanted) - arrived + 2000, "and no more is told as lost than was")
+    ok(set(got) <= wanted and all(n == 1 for n in got.values()) and
+       {os.path.dirname(path) for path in folded} <= {os.path.dirname(path) for path in wanted}, "nothing else, nothing twice")
 
 
 def addresses(site, churn, quiet, memory):
