@@ -8,8 +8,8 @@
 
 #include "server/store/bloom.h"
 #include "tests/contract/store_fixture.h"
+#include "tests/unit/tree.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,15 +51,6 @@ fixture_setup(void **state)
 	return 0;
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 int
 fixture_teardown(void **state)
 {
@@ -67,7 +58,7 @@ fixture_teardown(void **state)
 
 	f->backend->reader_close(f->reader);
 	f->backend->close(f->store);
-	nftw(f->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	(void)tree_remove(f->dir);
 	free(f);
 	return 0;
 }

@@ -3,8 +3,8 @@
 #include "tests/unit/ingest_fixture.h"
 
 #include "lib/clock.h"
+#include "tests/unit/tree.h"
 
-#include <ftw.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,15 +202,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 int
 teardown(void **state)
 {
@@ -228,7 +219,7 @@ teardown(void **state)
 	ds_buf_done(&last_conn->out);
 	free(last_conn);
 	last_conn = NULL;
-	nftw(w->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	(void)tree_remove(w->dir);
 	free(w);
 	return 0;
 }

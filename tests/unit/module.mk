@@ -54,13 +54,13 @@ tests_unit_test_clock_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_clock_LDADD = $(TEST_LIBS)
 
 unit_tests_server += tests/unit/test_react
-tests_unit_test_react_SOURCES = tests/unit/test_react.c tests/unit/react_fixture.c tests/unit/react_fixture.h tests/contract/store_fixture.c
+tests_unit_test_react_SOURCES = tests/unit/test_react.c tests/unit/react_fixture.c tests/unit/react_fixture.h tests/contract/store_fixture.c tests/unit/tree.c
 tests_unit_test_react_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_react_LDADD = server/libdsserver.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) \
 	-lpthread -lm
 
 unit_tests_server += tests/unit/test_spare
-tests_unit_test_spare_SOURCES = tests/unit/test_spare.c tests/unit/react_fixture.c tests/unit/react_fixture.h tests/contract/store_fixture.c
+tests_unit_test_spare_SOURCES = tests/unit/test_spare.c tests/unit/react_fixture.c tests/unit/react_fixture.h tests/contract/store_fixture.c tests/unit/tree.c
 tests_unit_test_spare_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_spare_LDADD = $(tests_unit_test_react_LDADD)
 
@@ -91,7 +91,7 @@ tests_unit_test_window_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_window_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) -lm
 
 unit_tests_server += tests/unit/test_train
-tests_unit_test_train_SOURCES = tests/unit/test_train.c
+tests_unit_test_train_SOURCES = tests/unit/test_train.c tests/unit/tree.c
 tests_unit_test_train_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_train_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
@@ -172,11 +172,11 @@ tests_unit_test_batch_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_batch_LDADD = $(DS_BATCH_LIBS) $(TEST_LIBS)
 # The contract of the store, for every backend.
 unit_tests_server += tests/contract/test_store
-tests_contract_test_store_SOURCES = tests/contract/test_store.c tests/contract/store_fixture.c tests/contract/store_fixture.h
+tests_contract_test_store_SOURCES = tests/contract/test_store.c tests/contract/store_fixture.c tests/contract/store_fixture.h tests/unit/tree.c
 tests_contract_test_store_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 unit_tests_server += tests/contract/test_store_events
-tests_contract_test_store_events_SOURCES = tests/contract/test_store_events.c tests/contract/store_fixture.c
+tests_contract_test_store_events_SOURCES = tests/contract/test_store_events.c tests/contract/store_fixture.c tests/unit/tree.c
 tests_contract_test_store_events_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_events_LDADD = $(tests_contract_test_store_LDADD)
 
@@ -247,21 +247,21 @@ tests_unit_test_fold_SOURCES = tests/unit/test_fold.c
 tests_unit_test_fold_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_fold_LDADD = $(ATTRIB_LIBS) $(TEST_LIBS)
 unit_tests_server += tests/contract/test_store_learning
-tests_contract_test_store_learning_SOURCES = tests/contract/test_store_learning.c tests/contract/store_fixture.c
+tests_contract_test_store_learning_SOURCES = tests/contract/test_store_learning.c tests/contract/store_fixture.c tests/unit/tree.c
 tests_contract_test_store_learning_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_learning_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 unit_tests_server += tests/contract/test_store_reactions
-tests_contract_test_store_reactions_SOURCES = tests/contract/test_store_reactions.c tests/contract/store_fixture.c
+tests_contract_test_store_reactions_SOURCES = tests/contract/test_store_reactions.c tests/contract/store_fixture.c tests/unit/tree.c
 tests_contract_test_store_reactions_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_reactions_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
 unit_tests_server += tests/contract/test_store_model_state
-tests_contract_test_store_model_state_SOURCES = tests/contract/test_store_model_state.c tests/contract/store_fixture.c
+tests_contract_test_store_model_state_SOURCES = tests/contract/test_store_model_state.c tests/contract/store_fixture.c tests/unit/tree.c
 tests_contract_test_store_model_state_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_model_state_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
 unit_tests_server += tests/contract/test_store_faults
-tests_contract_test_store_faults_SOURCES = tests/contract/test_store_faults.c tests/contract/store_fixture.c
+tests_contract_test_store_faults_SOURCES = tests/contract/test_store_faults.c tests/contract/store_fixture.c tests/unit/tree.c
 tests_contract_test_store_faults_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_faults_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
@@ -363,17 +363,17 @@ tests_unit_test_sim_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_sim_LDADD = $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(TEST_LIBS) -lm
 
 unit_tests_server += tests/contract/test_store_compact
-tests_contract_test_store_compact_SOURCES = tests/contract/test_store_compact.c tests/contract/store_fixture.c
+tests_contract_test_store_compact_SOURCES = tests/contract/test_store_compact.c tests/contract/store_fixture.c tests/unit/tree.c
 tests_contract_test_store_compact_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_compact_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
 unit_tests_server += tests/unit/test_copy
-tests_unit_test_copy_SOURCES = tests/unit/test_copy.c tests/unit/ingest_fixture.c tests/unit/ingest_fixture.h tests/contract/store_fixture.c
+tests_unit_test_copy_SOURCES = tests/unit/test_copy.c tests/unit/ingest_fixture.c tests/unit/ingest_fixture.h tests/contract/store_fixture.c tests/unit/tree.c
 tests_unit_test_copy_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_copy_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
 unit_tests_server += tests/unit/test_ingest
-tests_unit_test_ingest_SOURCES = tests/unit/test_ingest.c tests/unit/ingest_fixture.c tests/unit/ingest_fixture.h tests/contract/store_fixture.c
+tests_unit_test_ingest_SOURCES = tests/unit/test_ingest.c tests/unit/ingest_fixture.c tests/unit/ingest_fixture.h tests/contract/store_fixture.c tests/unit/tree.c
 tests_unit_test_ingest_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_ingest_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
@@ -384,7 +384,7 @@ tests_unit_test_key_LDADD = $(DETECT_TEST_LIBS)
 tests_unit_test_knowledge_SOURCES = tests/unit/test_knowledge.c
 tests_unit_test_knowledge_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_knowledge_LDADD = $(DETECT_TEST_LIBS)
-tests_unit_test_alerts_SOURCES = tests/unit/test_alerts.c tests/contract/store_fixture.c tests/contract/store_fixture.h
+tests_unit_test_alerts_SOURCES = tests/unit/test_alerts.c tests/contract/store_fixture.c tests/contract/store_fixture.h tests/unit/tree.c
 tests_unit_test_alerts_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_alerts_LDADD = $(DETECT_TEST_LIBS) $(SQLITE_LIBS) -lpthread
 unit_tests_server += tests/unit/test_bloom
@@ -416,7 +416,7 @@ tests_unit_test_search_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_search_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
 unit_tests_server += tests/unit/test_pages
-tests_unit_test_pages_SOURCES = tests/unit/test_pages.c tests/contract/store_fixture.c
+tests_unit_test_pages_SOURCES = tests/unit/test_pages.c tests/contract/store_fixture.c tests/unit/tree.c
 tests_unit_test_pages_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_pages_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
@@ -472,7 +472,7 @@ tests_unit_test_sign_SOURCES = tests/unit/test_sign.c
 tests_unit_test_sign_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_sign_LDADD = $(DS_NET_LIBS) $(DS_VERIFY_LIBS) $(TEST_LIBS)
 unit_tests_server += tests/contract/test_store_access
-tests_contract_test_store_access_SOURCES = tests/contract/test_store_access.c tests/contract/store_fixture.c
+tests_contract_test_store_access_SOURCES = tests/contract/test_store_access.c tests/contract/store_fixture.c tests/unit/tree.c
 tests_contract_test_store_access_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_access_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) $(SSL_LIBS) -lpthread
 
@@ -599,6 +599,6 @@ check_PROGRAMS += $(all_unit_tests)
 TESTS += $(all_unit_tests)
 
 unit_tests_server += tests/unit/test_lists
-tests_unit_test_lists_SOURCES = tests/unit/test_lists.c tests/contract/store_fixture.c tests/contract/store_fixture.h
+tests_unit_test_lists_SOURCES = tests/unit/test_lists.c tests/contract/store_fixture.c tests/contract/store_fixture.h tests/unit/tree.c
 tests_unit_test_lists_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_lists_LDADD = $(DETECT_TEST_LIBS) $(SQLITE_LIBS) -lpthread

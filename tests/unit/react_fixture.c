@@ -4,9 +4,9 @@
 
 #include "lib/clock.h"
 #include "lib/ulid.h"
+#include "tests/unit/tree.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,15 +197,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 int
 teardown(void **state)
 {
@@ -217,7 +208,7 @@ teardown(void **state)
 	ds_sign_key_free(w->key);
 	ds_conf_free(server_options, &w->cfg);
 	sem_destroy(&w->is_sent);
-	nftw(w->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	(void)tree_remove(w->dir);
 	free(w);
 	return 0;
 }

@@ -13,9 +13,9 @@
 #include "server/store/segment.h"
 #include "server/store/writer.h"
 #include "server/train/train.h"
+#include "tests/unit/tree.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,15 +206,6 @@ make(uint64_t base_us)
 	return f;
 }
 
-static int
-unlink_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static void
 drop(struct fixture *f)
 {
@@ -222,7 +213,7 @@ drop(struct fixture *f)
 	train_free(f->train);
 	f->backend->reader_close(f->reader);
 	writer_stop(f->writer);
-	nftw(f->dir, unlink_one, 16, FTW_DEPTH | FTW_PHYS);
+	(void)tree_remove(f->dir);
 	free(f);
 }
 
