@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ctl/print.h"
 #include "lib/clock.h"
+#include "lib/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -40,42 +41,6 @@ print_lookup(const json_t *item, const char *path)
 	return NULL;
 }
 
-/* Bytes of a character that steers a terminal or turns the direction of text: C0 and DEL, C1, and
- * the marks, embeddings and isolates of UAX 9; 0: it is harmless.  Texts are UTF-8. */
-static size_t
-control_len(const unsigned char *s, size_t left)
-{
-	if (*s < 0x20 || *s == 0x7f)
-		return 1;
-	if (left > 1 && s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
-		return 2;
-	if (left > 2 && s[0] == 0xe2 &&
-	    ((s[1] == 0x80 && (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xa8 && s[2] <= 0xae))) ||
-		(s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)))
-		return 3;
-	return 0;
-}
-
-size_t
-print_escaped(const char *s, size_t len, char *buf, size_t size)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < len;) {
-		size_t bad = control_len((const unsigned char *)s + i, len - i);
-
-		if (n + (bad ? 4 * bad : 1) >= size)
-			break;
-		if (bad == 0)
-			buf[n++] = s[i++];
-		for (; bad > 0; bad--)
-			n += (size_t)snprintf(
-			    buf + n, size - n, "\\x%02x", (unsigned)(unsigned char)s[i++]);
-	}
-	buf[n] = '\0';
-	return n;
-}
-
 /* A value as one line: lists joined by spaces, control characters escaped. */
 static void
 value_text(const json_t *v, char *buf, size_t size)
@@ -84,7 +49,7 @@ value_text(const json_t *v, char *buf, size_t size)
 
 	buf[0] = '\0';
 	if (json_is_string(v)) {
-		(void)print_escaped(json_string_value(v), json_string_length(v), buf, size);
+		(void)ds_utf8_escape(json_string_value(v), json_string_length(v), buf, size);
 	} else if (json_is_integer(v)) {
 		snprintf(buf, size, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
 	} else if (json_is_real(v)) {

@@ -30,8 +30,6 @@ void print_strings(FILE *out, const char *begin, const json_t *list);
 const json_t *print_lookup(const json_t *item, const char *path);
 /* Its text, "" for none; into buf. */
 const char *print_text(const json_t *item, const char *path, char *buf, size_t size);
-/* Text from elsewhere as a terminal may have it: what steers it as \xHH; the length. */
-size_t print_escaped(const char *s, size_t len, char *buf, size_t size);
 /* The colour of a word such as "critical" or "FAIL", "" for others, and where colour is not
  * welcome: not on a terminal, or NO_COLOR.  Where it is not "", PRINT_PLAIN ends it. */
 #define PRINT_PLAIN "\033[0m"

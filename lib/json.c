@@ -7,6 +7,7 @@
 #include "lib/json.h"
 
 #include "lib/clock.h"
+#include "lib/utf8.h"
 
 #include <errno.h>
 #include <math.h>
@@ -88,35 +89,6 @@ open_level(struct ds_json *j, bool is_object)
 	put(j, is_object ? "{" : "[", 1);
 }
 
-/* Length of the valid UTF-8 sequence at p, or 0; *ret_bad: how many bytes one U+FFFD stands for. */
-static size_t
-utf8_len(const uint8_t *p, size_t left, size_t *ret_bad)
-{
-	uint8_t low = 0x80, high = 0xbf;
-	size_t need;
-
-	*ret_bad = 1;
-	if (p[0] < 0xc2 || p[0] > 0xf4)
-		return 0;
-	need = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	if (p[0] == 0xe0)
-		low = 0xa0; /* shorter form exists */
-	else if (p[0] == 0xed)
-		high = 0x9f; /* surrogates */
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f; /* past U+10FFFF */
-	for (size_t i = 1; i < need; i++) {
-		if (i >= left || p[i] < low || p[i] > high)
-			return 0;
-		low = 0x80;
-		high = 0xbf;
-		*ret_bad = i + 1;
-	}
-	return need;
-}
-
 static void
 put_escaped(struct ds_json *j, uint8_t c)
 {
@@ -143,7 +115,7 @@ plain_len(const uint8_t *p, size_t left)
 		if (p[i] < 0x20 || p[i] == '"' || p[i] == '\\')
 			break;
 		if (p[i] >= 0x80)
-			n = utf8_len(p + i, left - i, &bad);
+			n = ds_utf8_len(p + i, left - i, &bad);
 		if (n == 0)
 			break;
 		i += n;
@@ -167,7 +139,7 @@ put_quoted(struct ds_json *j, const uint8_t *p, size_t len)
 			put_escaped(j, p[i++]);
 			continue;
 		}
-		(void)utf8_len(p + i, len - i, &bad); /* known to be 0: only `bad` is wanted */
+		(void)ds_utf8_len(p + i, len - i, &bad); /* known to be 0: only `bad` is wanted */
 		put(j, "\xef\xbf\xbd", 3);
 		i += bad;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "lib/log.h"
 #include "lib/clock.h"
+#include "lib/utf8.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -34,23 +35,6 @@ ds_log_enabled(enum ds_log_level level)
 	return (int)level <= threshold;
 }
 
-/* Control characters would let a peer forge lines or drive a terminal. */
-static size_t
-escape_controls(const char *in, size_t len, char *out, size_t size)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < len && n + 5 < size; i++) {
-		unsigned char c = (unsigned char)in[i];
-
-		if (c >= 0x20 && c != 0x7f)
-			out[n++] = (char)c;
-		else
-			n += (size_t)snprintf(out + n, size - n, "\\x%02x", c);
-	}
-	return n;
-}
-
 static int
 write_prefix(char *line, size_t size, enum ds_log_level level)
 {
@@ -78,14 +62,14 @@ ds_log_write(enum ds_log_level level, const char *sentence, const char *details,
 	n = (size_t)write_prefix(line, sizeof(line), level);
 	len = snprintf(text, sizeof(text), "%s%s", sentence, details[0] ? " " : "");
 	if (len > 0)
-		n += escape_controls(
-		    text, DS_MIN((size_t)len, sizeof(text) - 1), line + n, sizeof(line) - 1 - n);
+		n += ds_utf8_escape(
+		    text, DS_MIN((size_t)len, sizeof(text) - 1), line + n, sizeof(line) - n);
 	va_start(args, details);
 	len = vsnprintf(text, sizeof(text), details, args);
 	va_end(args);
 	if (len > 0)
-		n += escape_controls(
-		    text, DS_MIN((size_t)len, sizeof(text) - 1), line + n, sizeof(line) - 1 - n);
+		n += ds_utf8_escape(
+		    text, DS_MIN((size_t)len, sizeof(text) - 1), line + n, sizeof(line) - n);
 	line[n++] = '\n';
 	/* One write a line: threads and processes that share stderr do not mix lines. */
 	if (write(STDERR_FILENO, line, n) < 0)

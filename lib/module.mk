@@ -9,7 +9,7 @@ lib_libds_a_SOURCES += lib/ulid.c lib/ulid.h lib/cidr.c lib/cidr.h
 lib_libds_a_SOURCES += lib/systemd.c lib/systemd.h
 lib_libds_a_SOURCES += lib/mailbox.c lib/mailbox.h lib/snapshot.c lib/snapshot.h
 lib_libds_a_SOURCES += lib/message.c lib/message.h lib/order.c lib/order.h lib/token.h lib/token_text.c
-lib_libds_a_SOURCES += lib/ipc.c lib/ipc.h lib/json.c lib/json.h
+lib_libds_a_SOURCES += lib/ipc.c lib/ipc.h lib/json.c lib/json.h lib/utf8.c lib/utf8.h
 
 # zlib
 noinst_LIBRARIES += lib/libdsbatch.a

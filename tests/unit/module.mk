@@ -105,6 +105,11 @@ tests_unit_test_ipc_SOURCES = tests/unit/test_ipc.c
 tests_unit_test_ipc_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_ipc_LDADD = $(TEST_LIBS)
 
+unit_tests += tests/unit/test_utf8
+tests_unit_test_utf8_SOURCES = tests/unit/test_utf8.c
+tests_unit_test_utf8_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_utf8_LDADD = $(TEST_LIBS)
+
 unit_tests += tests/unit/test_json
 tests_unit_test_json_SOURCES = tests/unit/test_json.c
 tests_unit_test_json_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
@@ -198,11 +203,6 @@ tests_unit_test_ecs_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_ecs_LDADD = server/libdsserver.a $(TEST_LIBS) $(JANSSON_LIBS) -lm
 
 # ctl's own.
-unit_tests_server += tests/unit/test_print
-tests_unit_test_print_SOURCES = tests/unit/test_print.c ctl/print.c ctl/print.h
-tests_unit_test_print_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
-tests_unit_test_print_LDADD = $(TEST_LIBS) $(JANSSON_LIBS)
-
 # With the server's authority, so that certificates are real ones.
 unit_tests_agent += tests/unit/test_link tests/unit/test_resolve
 tests_unit_test_link_SOURCES = tests/unit/test_link.c tests/unit/link_fixture.c tests/unit/link_fixture.h server/ingest/pki.c server/ingest/pki_rotate.c

@@ -8,6 +8,7 @@
  */
 #include "agent/uplink/logs/filter_impl.h"
 #include "lib/map.h"
+#include "lib/utf8.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
@@ -18,29 +19,6 @@
 #define CLEAN_MAX (FILTER_LINE_MAX * 3 + 1)
 
 /* ---- the text of a line */
-
-/* How many bytes of valid UTF-8 there are at s; 0: none. */
-static size_t
-utf8_len(const unsigned char *s, size_t left)
-{
-	size_t n = s[0] < 0x80   ? 1
-		   : s[0] < 0xc2 ? 0
-		   : s[0] < 0xe0 ? 2
-		   : s[0] < 0xf0 ? 3
-		   : s[0] < 0xf5 ? 4
-				 : 0;
-
-	if (n == 0 || n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	/* No longer than needed, no halves of UTF-16, nothing beyond the last character. */
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
 
 static size_t
 put_char(char *out, unsigned c)
@@ -102,7 +80,7 @@ clean(enum filter_encoding encoding, const char *line, size_t len, char *out)
 	if (encoding == FILTER_UTF16)
 		used = clean_utf16(s, len, out);
 	for (size_t i = used > 0 ? len : 0; i < len;) {
-		size_t n = encoding == FILTER_LATIN1 ? 0 : utf8_len(s + i, len - i);
+		size_t n = encoding == FILTER_LATIN1 ? 0 : ds_utf8_len(s + i, len - i, NULL);
 
 		if (n > 0) {
 			memcpy(out + used, s + i, n);
