@@ -14,6 +14,7 @@
 #define LOOK_BACK_US  (30 * DAY_US)
 #define LABEL_MAX     120u
 #define PREVIEW_NAMED 20u
+#define PREVIEW_MAX   (256u << 10) /* bytes of their ids and titles */
 
 bool
 expect_read(struct call *c, struct expect *e)
@@ -148,7 +149,7 @@ struct preview {
 	struct expect *other; /* the alert looked at */
 	uint64_t since_us;
 	unsigned hidden, attacks, named;
-	json_t *list;
+	struct ds_json list; /* of those that are named */
 };
 
 static bool
@@ -217,9 +218,13 @@ preview_alert(const struct alert_row *row, void *ctx)
 		return 0;
 	p->hidden += row->last_us >= p->since_us;
 	p->attacks += attack;
-	if (p->named++ < PREVIEW_NAMED)
-		json_array_append_new(p->list, json_pack("{s:s, s:s, s:b}", "id", row->id, "title",
-						   row->title, "attack", attack));
+	if (p->named++ < PREVIEW_NAMED) {
+		ds_json_object(&p->list);
+		ds_json_put_string(&p->list, "id", row->id);
+		ds_json_put_string(&p->list, "title", row->title);
+		ds_json_put_bool(&p->list, "attack", attack);
+		ds_json_end(&p->list);
+	}
 	return 0;
 }
 
@@ -229,17 +234,21 @@ expect_preview(struct call *c, const struct expect *e)
 	struct preview p = { .c = c,
 		.e = e,
 		.since_us = ds_clock_wall_us() - LOOK_BACK_US,
-		.list = json_array(),
 		.other = calloc(1, sizeof(*p.other)) };
-	int r = p.list != NULL && p.other != NULL ? 0 : -ENOMEM;
-	char *text;
+	struct ds_buf list;
+	int r = p.other != NULL ? 0 : -ENOMEM;
 
+	ds_buf_init(&list, PREVIEW_MAX);
+	ds_json_init(&p.list, &list);
+	ds_json_array(&p.list);
 	if (r == 0)
 		r = c->cfg->backend->each_alert(
 		    c->worker->reader, NULL, NULL, UINT32_MAX >> 1, preview_alert, &p);
-	text = r < 0 ? NULL : json_dumps(p.list, JSON_COMPACT);
-	if (text == NULL) {
-		call_error(c, r < 0 ? r : -ENOMEM, "cannot look at the alerts");
+	ds_json_end(&p.list);
+	if (r >= 0)
+		r = ds_json_done(&p.list);
+	if (r < 0) {
+		call_error(c, r, "cannot look at the alerts");
 	} else {
 		ds_json_object(&c->json);
 		ds_json_put_bool(&c->json, "preview", true);
@@ -249,12 +258,11 @@ expect_preview(struct call *c, const struct expect *e)
 		ds_json_put_uint(&c->json, "of_days", 30);
 		ds_json_put_uint(&c->json, "recorded_attacks", p.attacks);
 		ds_json_key(&c->json, "alerts");
-		ds_json_raw(&c->json, text, strlen(text));
+		ds_json_raw(&c->json, (const char *)list.data, list.len);
 		ds_json_end(&c->json);
 	}
-	free(text);
+	ds_buf_done(&list);
 	free(p.other);
-	json_decref(p.list);
 }
 
 int

@@ -98,6 +98,12 @@ def verdicts(site):
     ok(tells(site, a, (0, 1), 590) == [0, 1], "a program of nobody is told on two hosts")
     preview = judge(site, a, 0, "benign_expected", "--scope", "daemon", "--preview")
     ok("would have hidden 2 alerts" in preview and "0 of recorded attacks" in preview, "a preview counts both: " + preview.splitlines()[0])
+    odd = next(x for x in told(site) if a in x["title"])
+    with sqlite3.connect(os.path.join(site.state, "control.db"), timeout=60) as db:
+        db.execute("UPDATE alert SET title = CAST(? AS TEXT) WHERE id = ?", (odd["title"].encode() + b" \xff", odd["id"]))
+    db.close()
+    shown = site.post(f"alerts/{odd['id']}/verdict", {"verdict": "benign_expected", "scope": "daemon", "preview": True})["alerts"]
+    ok(len(shown) == 2 and odd["title"] + " \ufffd" in [x["title"] for x in shown], "and names both, also one whose title is no UTF-8")
     judge(site, a, 1, "true_positive")
     ok("1 of recorded attacks" in judge(site, a, 0, "benign_expected", "--scope", "daemon", "--preview"), "and the recorded attack")
     judge(site, a, 0, "benign_expected", expected=1)
