@@ -89,7 +89,7 @@ const struct ds_conf_option server_options[] = {
 	{ "notify.", "labels", DS_CONF_LIST, CHANNEL(labels), "", 0, 0, NULL, false,
 	    "of hosts with one of these labels, with *; empty: of all" },
 	{ "notify.", "daemons", DS_CONF_LIST, CHANNEL(daemons), "", 0, 0, NULL, false,
-	    "about these daemons, with *; empty: all" },
+	    "about these daemons, with *; nginx is nginx.service, too; empty: all" },
 	{ "notify.", "url", DS_CONF_STRING, CHANNEL(url), "", 0, 0, NULL, false,
 	    "of slack: the incoming webhook; of webhook: the service; of alertmanager: its root; of telegram and "
 	    "pagerduty: only when it is not the usual one" },
@@ -202,7 +202,7 @@ const struct ds_conf_option server_options[] = {
 	{ "react.", "min_severity", DS_CONF_ENUM, RULE(min_severity), "high", 0, 0,
 	    "low|medium|high|critical", true, "from which severity on" },
 	{ "react.", "daemons", DS_CONF_LIST, RULE(daemons), "*", 0, 0, NULL, true,
-	    "names of daemons, with *" },
+	    "names of daemons, with *; nginx is nginx.service, too" },
 	{ "react.", "labels", DS_CONF_LIST, RULE(labels), "", 0, 0, NULL, true,
 	    "on hosts with one of these labels; empty: on all" },
 	{ "react.", "reactions", DS_CONF_LIST, RULE(reactions), "", 0, 0, NULL, true,

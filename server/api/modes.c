@@ -5,14 +5,15 @@
  * On the pool's threads; owns nothing.
  */
 #include "lib/clock.h"
+#include "lib/daemon.h"
+#include "lib/label.h"
 #include "server/api/caller.h"
-#include "server/api/daemons.h"
 #include "server/api/reactions.h"
 #include "server/config.h"
+#include "server/notify/channel.h"
 #include "server/react/react.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +64,9 @@ struct promotion {
 	struct mode_row row;
 	char daemon[DS_DAEMON_MAX + 1]; /* of row */
 	json_t *blockers;
-	unsigned daemons, learning, recorded, wrong;
-	const char *labels; /* of the host looked at */
+	unsigned daemons, learning, wrong;
+	uint8_t *labelled; /* with a label: the hosts that have it, a bit for each number */
+	size_t labelled_size;
 };
 
 static void DS_PRINTF(2, 3) block(struct promotion *p, const char *format, ...)
@@ -78,34 +80,37 @@ static void DS_PRINTF(2, 3) block(struct promotion *p, const char *format, ...)
 	json_array_append_new(p->blockers, json_string(text));
 }
 
-struct label_of {
-	uint32_t number;
-	const char *label;
-	bool has;
-};
-
+/* Daemons and reactions come in the order of neither hosts nor labels: the hosts with the label are
+ * read once, as bits. */
 static int
 see_label(const struct host_row *row, void *ctx)
 {
-	struct label_of *l = ctx;
+	struct promotion *p = ctx;
+	size_t byte = row->number / 8;
+	uint8_t *grown;
 
-	if (row->number != l->number)
+	if (!ds_label_has(row->labels, p->row.label))
 		return 0;
-	l->has = policy_label_in(row->labels, &l->label, 1);
-	return 1;
+	if (byte >= p->labelled_size) {
+		grown = realloc(p->labelled, byte + 1);
+		if (grown == NULL)
+			return -ENOMEM;
+		p->labelled = grown;
+		while (p->labelled_size <= byte)
+			p->labelled[p->labelled_size++] = 0;
+	}
+	p->labelled[byte] |= (uint8_t)(1u << row->number % 8);
+	return 0;
 }
 
 static bool
-is_within(struct promotion *p, uint32_t host, const char *daemon)
+is_within(const struct promotion *p, uint32_t host, const char *daemon)
 {
-	struct label_of l = { host, p->row.label, false };
-
 	if ((p->row.host > 0 && p->row.host != host) ||
-	    (p->row.daemon[0] && fnmatch(p->row.daemon, daemon, 0) != 0))
+	    (p->row.daemon[0] && !ds_daemon_fits(p->row.daemon, daemon)))
 		return false;
-	if (!p->row.label[0])
-		return true;
-	return p->c->cfg->backend->each_host(p->c->worker->reader, see_label, &l) == 1 && l.has;
+	return !p->row.label[0] ||
+	       (host / 8 < p->labelled_size && (p->labelled[host / 8] >> host % 8 & 1) != 0);
 }
 
 static int
@@ -155,7 +160,6 @@ look_at_reaction(const struct reaction_row *row, void *ctx)
 
 	if (!row->rule[0] || !is_within(p, row->host, row->daemon))
 		return 0;
-	p->recorded++;
 	if (!row->alert_id[0] ||
 	    cfg->backend->alert_get(p->c->worker->reader, row->alert_id, see_verdict, &wrong) < 0 ||
 	    !wrong || p->wrong++ >= NAMED_MAX)
@@ -165,22 +169,33 @@ look_at_reaction(const struct reaction_row *row, void *ctx)
 	return 0;
 }
 
+static bool
+is_anybody_told(const struct ds_conf_named *channels)
+{
+	for (size_t i = 0; i < channels->len; i++)
+		if (((const struct channel_config *)channels->items[i].value)->enabled)
+			return true;
+	return false;
+}
+
 static int
 find_blockers(struct promotion *p)
 {
 	const struct reaction_filter ledger = { .status = "dry_run",
 		.since_us = ds_clock_wall_us() - LEDGER_US };
 	const struct store_backend *b = p->c->cfg->backend;
-	int r = b->each_daemon(p->c->worker->reader, 0, look_at_daemon, p);
+	int r = p->row.label[0] ? b->each_host(p->c->worker->reader, see_label, p) : 0;
 
+	if (r == 0)
+		r = b->each_daemon(p->c->worker->reader, 0, look_at_daemon, p);
 	if (r == 0)
 		r = b->reactions->each(p->c->worker->reader, &ledger, look_at_reaction, p);
 	if (r < 0)
 		return r;
-	if (p->c->cfg->server->channels.len == 0)
-		block(p, "nobody would be told: there is no channel [notify.NAME]");
+	if (!is_anybody_told(&p->c->cfg->server->channels))
+		block(p, "nobody would be told: there is no channel [notify.NAME] that is enabled");
 	if (p->daemons == 0 && p->row.daemon[0])
-		block(p, "no daemon that is called %.200s is known there", p->row.daemon);
+		block(p, "no daemon that is called %.200s is known there yet", p->row.daemon);
 	else if (p->daemons == 0)
 		block(p, "no daemon is known that this would concern");
 	if (p->learning > NAMED_MAX)
@@ -224,10 +239,13 @@ read_mode(struct call *c, struct promotion *p, bool *ret_force)
 		if (p->row.host == 0)
 			call_problem(c, 404, "not-found", "there is no host \"%s\"", host);
 	}
-	if ((*host && p->row.host == 0) || !daemons_name(c, p->row.host, p->row.daemon, p->daemon))
-		return false;
-	p->row.daemon = p->daemon;
-	return true;
+	/* One name for it, whether it runs as a unit or not, and whether it has come already. */
+	if (strpbrk(p->row.daemon, "*?[") == NULL) {
+		snprintf(p->daemon, sizeof(p->daemon), "%.*s",
+		    (int)ds_daemon_plain_len(p->row.daemon), p->row.daemon);
+		p->row.daemon = p->daemon;
+	}
+	return !*host || p->row.host != 0;
 }
 
 static void
@@ -282,18 +300,12 @@ set_mode(struct call *c, struct promotion *p)
 void
 modes_set(struct call *c)
 {
-	struct promotion p = { .c = c };
+	struct promotion p = { .c = c, .blockers = json_array() };
 	bool force, more;
-	int r;
+	int r = p.blockers != NULL ? 0 : -ENOMEM;
 
-	if (!reactions_possible(c))
-		return;
-	p.blockers = json_array();
-	r = p.blockers != NULL ? 0 : -ENOMEM;
-	if (r == 0 && !read_mode(c, &p, &force)) {
-		json_decref(p.blockers);
-		return;
-	}
+	if (!reactions_possible(c) || (r == 0 && !read_mode(c, &p, &force)))
+		goto done;
 	more = r == 0 && (strcmp(p.row.mode, "active") == 0 || strcmp(p.row.mode, "prevent") == 0);
 	if (more)
 		r = find_blockers(&p);
@@ -303,5 +315,7 @@ modes_set(struct call *c)
 		refuse(c, &p);
 	else
 		set_mode(c, &p);
+done:
 	json_decref(p.blockers);
+	free(p.labelled);
 }

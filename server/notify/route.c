@@ -2,6 +2,8 @@
 /* route - see route.h; called by notify.c. */
 #include "server/notify/route.h"
 
+#include "lib/daemon.h"
+
 #include <fnmatch.h>
 #include <string.h>
 
@@ -24,6 +26,15 @@ in_list(const struct ds_conf_list *list, const char *text)
 {
 	for (size_t i = 0; i < list->len; i++)
 		if (fnmatch(list->items[i], text, 0) == 0)
+			return true;
+	return list->len == 0;
+}
+
+static bool
+about_daemon(const struct ds_conf_list *list, const char *daemon)
+{
+	for (size_t i = 0; i < list->len; i++)
+		if (ds_daemon_fits(list->items[i], daemon))
 			return true;
 	return list->len == 0;
 }
@@ -56,7 +67,7 @@ bool
 route_matches(const struct channel_config *cfg, const struct route_alert *a)
 {
 	return cfg->enabled && route_severity(a->severity) >= cfg->min_severity &&
-	       in_list(&cfg->kinds, a->kind) && in_list(&cfg->daemons, a->daemon) &&
+	       in_list(&cfg->kinds, a->kind) && about_daemon(&cfg->daemons, a->daemon) &&
 	       any_label(&cfg->labels, a->labels);
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/react/modes.h"
 
-#include "server/react/policy.h"
+#include "lib/daemon.h"
+#include "lib/label.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,11 +109,8 @@ modes_put(struct modes *m, const struct mode_row *row)
 static int
 specificity(const struct entry *e, uint32_t host, const char *labels, const char *daemon)
 {
-	const char *label = e->label;
-
-	if ((e->host != 0 && e->host != host) ||
-	    (e->label[0] && !policy_label_in(labels, &label, 1)) ||
-	    (e->daemon[0] && fnmatch(e->daemon, daemon, 0) != 0))
+	if ((e->host != 0 && e->host != host) || (e->label[0] && !ds_label_has(labels, e->label)) ||
+	    (e->daemon[0] && !ds_daemon_fits(e->daemon, daemon)))
 		return -1;
 	return (e->daemon[0] ? 4 : 0) + (e->host != 0 ? 2 : 0) + (e->label[0] ? 1 : 0);
 }

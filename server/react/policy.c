@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/react/policy.h"
 
+#include "lib/daemon.h"
+#include "lib/label.h"
+
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
@@ -103,18 +106,21 @@ matches(const struct ds_conf_list *patterns, const char *text)
 	return false;
 }
 
+static bool
+means_daemon(const struct ds_conf_list *patterns, const char *daemon)
+{
+	for (size_t i = 0; i < patterns->len; i++)
+		if (ds_daemon_fits(patterns->items[i], daemon))
+			return true;
+	return false;
+}
+
 bool
 policy_label_in(const char *labels, const char *const *list, size_t len)
 {
-	while (labels != NULL && *labels) {
-		size_t n = strcspn(labels, ","), pad = strspn(labels, " ");
-
-		for (size_t i = 0; i < len && pad < n; i++)
-			if (strlen(list[i]) == n - pad &&
-			    strncmp(list[i], labels + pad, n - pad) == 0)
-				return true;
-		labels += n + (labels[n] == ',');
-	}
+	for (size_t i = 0; i < len; i++)
+		if (ds_label_has(labels, list[i]))
+			return true;
 	return false;
 }
 
@@ -130,9 +136,8 @@ rank(const char *severity)
 static bool
 rule_applies(const struct react_rule *r, const struct policy_subject *s)
 {
-	/* "nginx*" means nginx.service too. */
 	return r->enabled && rank(s->severity) >= r->min_severity && matches(&r->kinds, s->kind) &&
-	       (r->daemons.len == 0 || matches(&r->daemons, s->daemon)) &&
+	       (r->daemons.len == 0 || means_daemon(&r->daemons, s->daemon)) &&
 	       (r->labels.len == 0 ||
 		   policy_label_in(s->labels, (const char *const *)r->labels.items, r->labels.len));
 }

@@ -20,6 +20,7 @@ SQLITE_SCHEMA += schema/sqlite/022_control.sql
 SQLITE_SCHEMA += schema/sqlite/026_control.sql
 SQLITE_SCHEMA += schema/sqlite/029_control.sql
 SQLITE_SCHEMA += schema/sqlite/036_control.sql
+SQLITE_SCHEMA += schema/sqlite/045_control.sql
 SQLITE_SCHEMA += schema/sqlite/001_events.sql
 
 server_libdsserver_a_SOURCES += server/store/access.h server/store/access_null.c server/store/audit.c server/store/audit.h \

@@ -13,6 +13,11 @@ tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
 tests_unit_test_buf_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_buf_LDADD = $(TEST_LIBS)
 
+unit_tests += tests/unit/test_daemon_name
+tests_unit_test_daemon_name_SOURCES = tests/unit/test_daemon_name.c
+tests_unit_test_daemon_name_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_daemon_name_LDADD = $(TEST_LIBS)
+
 unit_tests += tests/unit/test_array
 tests_unit_test_array_SOURCES = tests/unit/test_array.c
 tests_unit_test_array_CFLAGS = $(TEST_CFLAGS)

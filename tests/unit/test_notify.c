@@ -65,6 +65,8 @@ a_channel_is_for_its_severities_daemons_and_labels(void **state)
 	cfg.labels = (struct ds_conf_list){ 0 };
 	cfg.daemons = (struct ds_conf_list){ webs, 1 };
 	assert_false(route_matches(&cfg, &a));
+	a.daemon = "web.service"; /* a unit is called without its suffix */
+	assert_true(route_matches(&cfg, &a));
 	cfg = config();
 	cfg.enabled = false;
 	assert_false(route_matches(&cfg, &a));

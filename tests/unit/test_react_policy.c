@@ -107,6 +107,28 @@ a_rule_of_ones_own_names_daemons_labels_and_several_reactions(void **state)
 }
 
 static void
+a_rule_and_a_mode_for_nginx_are_for_its_unit(void **state)
+{
+	struct policy_answer a[POLICY_ANSWERS_MAX];
+	struct policy *p = policy("[react.shell]\ndaemons = nginx, postgresql\n");
+	const struct mode_row nginx = { .label = "", .daemon = "nginx", .mode = "active" };
+	struct modes *m = modes_new();
+
+	(void)state;
+	assert_int_equal(ask(p, "new_child", "high", "nginx", "", &process, a), 1);
+	assert_int_equal(ask(p, "new_child", "high", "nginx.service", "", &process, a), 1);
+	assert_int_equal(
+	    ask(p, "new_child", "high", "postgresql@15-main.service", "", &process, a), 1);
+	assert_int_equal(ask(p, "new_child", "high", "nginx-old.service", "", &process, a), 0);
+	policy_free(p);
+	assert_int_equal(modes_put(m, &nginx), 0);
+	assert_int_equal(modes_of(m, 1, "", "nginx.service"), REACT_ACTIVE);
+	assert_int_equal(modes_of(m, 1, "", "nginx"), REACT_ACTIVE);
+	assert_int_equal(modes_of(m, 1, "", "sshd.service"), REACT_MONITOR);
+	modes_free(m);
+}
+
+static void
 what_lacks_a_part_of_its_target_or_must_be_spared_says_why(void **state)
 {
 	static const struct react_args startless = { .pid = 7, .exe = "/bin/sh" },
@@ -315,6 +337,7 @@ main(void)
 		cmocka_unit_test(the_built_in_rules_kill_shells_and_block_who_guesses),
 		cmocka_unit_test(a_section_changes_single_values_of_a_built_in_rule),
 		cmocka_unit_test(a_rule_of_ones_own_names_daemons_labels_and_several_reactions),
+		cmocka_unit_test(a_rule_and_a_mode_for_nginx_are_for_its_unit),
 		cmocka_unit_test(what_lacks_a_part_of_its_target_or_must_be_spared_says_why),
 		cmocka_unit_test(nothing_is_planned_where_a_finding_has_nothing_to_act_on),
 		cmocka_unit_test(a_lifetime_escalates_up_to_its_bound),
