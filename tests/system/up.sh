@@ -36,6 +36,9 @@ check "which is the server's for a section that only the server has" grep -q 'ho
 server=$(cat "$dir/a/run/server.pid") agent=$(cat "$dir/a/run/agent.pid")
 check "a second up finds it running and is content" up --prefix "$dir/a" --detach
 check "it is the same server" test "$server" = "$(cat "$dir/a/run/server.pid")"
+check "with other options it is started again" up --prefix "$dir/a" --detach --set react.host_max=62
+check "and so is the agent" sh -c '[ "$1" != "$(cat "$3/server.pid")" ] && [ "$2" != "$(cat "$3/agent.pid")" ]' sh "$server" "$agent" "$dir/a/run"
+server=$(cat "$dir/a/run/server.pid") agent=$(cat "$dir/a/run/agent.pid")
 check "an unknown option is refused" sh -c "! '$PWD/scripts/up' --nonsense"
 check "down stops it" scripts/down --prefix "$dir/a"
 # Ended processes stay in /proc until their parent has looked; a program they are no more.
