@@ -183,26 +183,123 @@ turn_http(struct decoy_talk *t, struct ds_buf *out, int *r)
 	return taken;
 }
 
+/* ---- redis: arrays of strings, "*1\r\n$4\r\nINFO\r\n", or words in a line */
+
+struct command {
+	char text[DECOY_TEXT_MAX + 1]; /* its words, or as much of them as there is room for */
+	size_t len;
+	bool has_password;
+};
+
+/* What a password follows. */
+static bool
+is_before_password(const char *word, size_t len)
+{
+	static const char *const words[] = { "AUTH", "AUTH2", "requirepass", "masterauth" };
+
+	for (size_t i = 0; i < DS_LEN(words); i++)
+		if (strlen(words[i]) == len && strncasecmp(words[i], word, len) == 0)
+			return true;
+	return false;
+}
+
+static void
+add_word(struct command *c, const char *word, size_t len)
+{
+	c->has_password |= is_before_password(word, len);
+	if (c->len > 0 && c->len < sizeof(c->text) - 1)
+		c->text[c->len++] = ' ';
+	copy_printable(c->text + c->len, sizeof(c->text) - c->len, word, len);
+	c->len += strlen(c->text + c->len);
+}
+
+/* "$4\r\n" at `at`: how many bytes that is; 0: it is not whole, or none. */
+static size_t
+resp_number(const char *at, size_t len, char sort, size_t *ret)
+{
+	const char *end = len > 0 && at[0] == sort ? memchr(at, '\n', len) : NULL;
+	size_t n = 0;
+
+	if (end == NULL || end - at < 3)
+		return 0;
+	for (const char *digit = at + 1; digit < end - 1; digit++) {
+		if (*digit < '0' || *digit > '9' || n > DECOY_IN_MAX)
+			return 0;
+		n = n * 10 + (size_t)(*digit - '0');
+	}
+	*ret = n;
+	return (size_t)(end - at) + 1;
+}
+
+/* A command: how many bytes it is; 0: it is not whole, or none. */
+static size_t
+resp_command(const char *at, size_t len, struct command *ret)
+{
+	size_t words, size, n, used = resp_number(at, len, '*', &words);
+
+	*ret = (struct command){ 0 };
+	for (size_t i = 0; used > 0 && i < words; i++) {
+		n = resp_number(at + used, len - used, '$', &size);
+		if (n == 0 || len - used - n < size + 2)
+			return 0;
+		add_word(ret, at + used + n, size);
+		used += n + size + 2;
+	}
+	return used;
+}
+
+static size_t
+inline_command(const char *at, size_t len, struct command *ret)
+{
+	const char *end = len > 0 && at[0] != '*' ? memchr(at, '\n', len) : NULL;
+	size_t used = end != NULL ? (size_t)(end - at) + 1 : 0;
+
+	*ret = (struct command){ 0 };
+	for (size_t i = 0, n; i < used; i += n + 1) {
+		n = 0;
+		while (i + n < used && strchr(" \r\n", at[i + n]) == NULL)
+			n++;
+		if (n > 0)
+			add_word(ret, at + i, n);
+	}
+	return used;
+}
+
+/* Commands are told by their words, those that came together in one sentence. */
 static size_t
 turn_redis(struct decoy_talk *t, struct ds_buf *out, int *r)
 {
-	const char *text = (const char *)t->in, *auth;
-	size_t len = t->len;
+	const char *text = (const char *)t->in;
+	struct command all = { 0 }, one;
+	size_t used = 0, n;
 
-	/* A command is some lines at once; whole or not, it is told as it came. */
-	if (memchr(text, '\n', len) == NULL && len < sizeof(t->in))
-		return 0;
-	auth = memmem(text, len, "AUTH", 4);
-	if (auth == NULL)
-		auth = memmem(text, len, "auth", 4);
-	if (auth != NULL)
-		hear(t, "AUTH a password", 15);
-	else
-		hear(t, text, len);
-	*r = put(out, auth != NULL
-			  ? "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
-			  : "-NOAUTH Authentication required.\r\n");
-	return len;
+	while (*r == 0 && t->turns < DECOY_TURNS &&
+	       ((n = resp_command(text + used, t->len - used, &one)) > 0 ||
+		   (n = inline_command(text + used, t->len - used, &one)) > 0)) {
+		used += n;
+		t->turns++;
+		if (one.has_password)
+			snprintf(one.text, sizeof(one.text), "AUTH a password");
+		if (one.text[0] == '\0')
+			continue;
+		if (all.len > 0)
+			add_word(&all, ";", 1);
+		add_word(&all, one.text, strlen(one.text));
+		*r = put(
+		    out, one.has_password
+			     ? "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+			     : "-NOAUTH Authentication required.\r\n");
+	}
+	if (used == 0 && t->len == sizeof(t->in)) { /* it keeps to no form */
+		used = t->len;
+		add_word(&all, text, used);
+		*r = put(out, "-ERR Protocol error\r\n");
+	}
+	if (all.len > 0) {
+		hear(t, all.text, all.len);
+		t->turns -= t->turns > 0; /* one of them is counted by who called */
+	}
+	return used;
 }
 
 /* ---- packets */
@@ -261,14 +358,27 @@ hear_startup(struct decoy_talk *t, const uint8_t *at, const uint8_t *end)
 	hear(t, "a login", 7);
 }
 
+/* "E", length, and fields that end with a zero each, as all of them do. */
+static int
+refuse_user(const char *user, struct ds_buf *out)
+{
+	char fields[160] = "SFATAL\0VFATAL\0C28P01\0M";
+	const size_t before = 22;
+	int n = snprintf(fields + before, sizeof(fields) - before,
+	    "password authentication failed for user \"%s\"", user);
+	size_t size = before + (size_t)n + 2;
+	int r = ds_buf_put_u8(out, 'E');
+
+	if (r == 0)
+		r = ds_buf_put_u32(out, (uint32_t)size + 4);
+	return r == 0 ? ds_buf_put(out, fields, size) : r;
+}
+
 /* Length (4 bytes, big-endian, itself included), code: SSLRequest, or a version and pairs of
  * names. */
 static size_t
 turn_postgresql(struct decoy_talk *t, struct ds_buf *out, int *r)
 {
-	static const char refused[] =
-	    "E\x00\x00\x00\x4a"
-	    "SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for this user..\0";
 	size_t size = t->len >= 8 ? (size_t)t->in[0] << 24 | (size_t)t->in[1] << 16 |
 					(size_t)t->in[2] << 8 | t->in[3]
 				  : 0;
@@ -288,7 +398,7 @@ turn_postgresql(struct decoy_talk *t, struct ds_buf *out, int *r)
 	}
 	hear_startup(t, t->in + 8, t->in + size);
 	t->is_over = true;
-	*r = ds_buf_put(out, refused, sizeof(refused)); /* with the zero at its end */
+	*r = refuse_user(t->user, out);
 	return size;
 }
 
@@ -302,7 +412,7 @@ static const struct decoy_service services[] = {
 	{ "ftp", 21, SAYS("220 (vsFTPd 3.0.3)\r\n"), DECOY_TURNS, turn_ftp },
 	{ "smtp", 2525, SAYS("220 mail ESMTP Postfix\r\n"), DECOY_TURNS, turn_smtp },
 	{ "http", 8080, NULL, 0, DECOY_TURNS, turn_http },
-	{ "redis", 6379, NULL, 0, DECOY_TURNS, turn_redis },
+	{ "redis", 6379, NULL, 0, DECOY_TURNS, turn_redis }, /* which counts commands */
 	{ "mysql", 3306,
 	    SAYS("\x4a\x00\x00\x00\x0a"
 		 "8.0.36\0\x0b\x00\x00\x00"

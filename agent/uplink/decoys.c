@@ -18,6 +18,8 @@
 #define VISIT_MS 15000u
 #define OUT_MAX  2048u
 
+#define DECOY_NAME_MAX 32u /* "postgresql/decoy" */
+
 struct listener {
 	struct decoys *decoys;
 	const struct decoy_service *service;
@@ -122,11 +124,9 @@ set_text(struct ds_event *ev, enum ds_str_field field, const char *text)
 static bool
 tell(struct decoys *d, struct visit *v)
 {
-	struct ds_event ev = { .kind = DS_EVENT_DECOY,
-		.time_us = ds_clock_wall_us(),
-		.count = 1,
-		.daemon = { "daemonsec", 9 } };
+	struct ds_event ev = { .kind = DS_EVENT_DECOY, .time_us = ds_clock_wall_us(), .count = 1 };
 	uint64_t second = ds_clock_monotonic_ms() / 1000;
+	char name[DECOY_NAME_MAX];
 
 	if (second != d->second)
 		d->events = 0;
@@ -135,6 +135,8 @@ tell(struct decoys *d, struct visit *v)
 		d->turned_away++;
 		return false;
 	}
+	ev.daemon = (struct ds_str){ name, (uint32_t)snprintf(name, sizeof(name), "%s/decoy",
+					       decoy_service_name(v->at->service)) };
 	ev.num[DS_NUM_SPORT] = v->port;
 	ev.num[DS_NUM_DPORT] = v->at->port;
 	ev.num[DS_NUM_PROTO] = IPPROTO_TCP;

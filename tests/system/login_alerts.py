@@ -100,7 +100,8 @@ with Site() as site:
            heard[0]["message"] == "a password of 13 lower upper digits other", "a real ssh client gets no further than its password, which is measured")
         ok(not any("3511" in json.dumps(e) for e in site.events("event.action:decoy")), "and not kept")
     events = wait(lambda: (lambda e: e if len(e) >= 5 else None)(site.events("event.action:decoy")), 20) or []
-    ok({"CONFIG SET dir /root/.ssh..", "GET /.env HTTP/1.1"} <= {e.get("message") for e in events}, "what they wanted is an event")
+    ok({("redis/decoy", "CONFIG SET dir /root/.ssh"), ("http/decoy", "GET /.env HTTP/1.1")} <=
+       {(e["service"]["name"], e.get("message")) for e in events}, "what they wanted is an event of the decoy")
     ok(not any("x@y" in json.dumps(e) for e in events), "a password is not kept")
     d = wait(lambda: [a for a in alerts(site, "198.51.100.8") if a["severity"] == "medium" and "decoy" in a["title"]], 20)
     ok(d and {"198.51.100.7", "198.51.100.8"} <= {s["ip"] for s in site.get(f"alerts/{d[0]['id']}")["sources"] if s["hostile"]},

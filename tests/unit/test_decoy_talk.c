@@ -57,7 +57,13 @@ who_comes_shows_whom_he_wants_to_be(void **state)
 		{ "smtp", "EHLO x\r\nAUTH PLAIN c2VjcmV0\r\n", "", "a password", "535 " },
 		{ "http", "GET /.env HTTP/1.1\r\nHost: x\r\n\r\n", "", "GET /.env HTTP/1.1",
 		    "401" },
-		{ "redis", "*1\r\n$4\r\nINFO\r\n", "", "*1..$4..INFO..", "-NOAUTH" },
+		{ "redis", "*1\r\n$4\r\nINFO\r\n", "", "INFO", "-NOAUTH" },
+		{ "redis", "*2\r\n$7\r\nSLAVEOF\r\n$11\r\n203.0.113.7\r\n*1\r\n$4\r\nSAVE\r\n", "",
+		    "SLAVEOF 203.0.113.7 ; SAVE", "-NOAUTH" },
+		{ "redis",
+		    "*4\r\n$6\r\nCONFIG\r\n$3\r\nSET\r\n$11\r\nrequirepass\r\n$6\r\nsecret\r\n", "",
+		    "AUTH a password", "-WRONGPASS" },
+		{ "redis", "  info   all\r\n", "", "info all", "-NOAUTH" },
 		{ "redis", "AUTH secret\r\n", "", "AUTH a password", "-WRONGPASS" },
 	};
 
@@ -73,6 +79,25 @@ who_comes_shows_whom_he_wants_to_be(void **state)
 }
 
 static void
+what_is_no_redis_is_heard_once_the_room_is_full(void **state)
+{
+	char text[DECOY_IN_MAX];
+
+	(void)state;
+	begin("redis");
+	say("*2\r\n$3\r\nGET\r\n$99");
+	assert_string_equal(talk.said, "");
+	memset(text, '*', sizeof(text));
+	begin("redis");
+	say_bytes(text, sizeof(text));
+	assert_int_equal(strlen(talk.said), DECOY_TEXT_MAX);
+	begin("redis");
+	for (unsigned i = 0; i < 40 && !talk.is_over; i++)
+		say("PING\r\nPING\r\n");
+	assert_true(talk.is_over);
+}
+
+static void
 packets_of_databases_name_their_user(void **state)
 {
 	static const char startup[] = "\0\0\0\x1b\0\3\0\0user\0mallory\0db\0x\0\0";
@@ -84,6 +109,7 @@ packets_of_databases_name_their_user(void **state)
 	assert_true(answered("N"));
 	say_bytes(startup, sizeof(startup) - 1);
 	assert_string_equal(talk.user, "mallory");
+	assert_true(answered("password authentication failed for user \"mallory\""));
 	assert_true(answered("28P01"));
 	assert_true(talk.is_over);
 
@@ -267,6 +293,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_comes_shows_whom_he_wants_to_be),
+		cmocka_unit_test(what_is_no_redis_is_heard_once_the_room_is_full),
 		cmocka_unit_test(packets_of_databases_name_their_user),
 		cmocka_unit_test(what_a_stranger_says_is_kept_printable_bounded_and_not_for_long),
 		cmocka_unit_test(an_ssh_client_is_answered_until_keys_are_agreed_on),
