@@ -17,6 +17,8 @@
 #define HABIT_BITS   (UINT64_C(1) << 24)
 #define HABIT_PROBES 4u
 
+#define REQUEST_MAX 96u /* bytes of a path: as much as is heard of it whole */
+
 struct attacks {
 	struct attack *at[ATTACK_SORTS]; /* by id */
 	size_t len[ATTACK_SORTS];
@@ -29,19 +31,25 @@ static const struct {
 } sorts[ATTACK_SORTS] = {
 	[ATTACK_SOURCE] = { ATTACK_SOURCES_MAX, ATTACK_SOURCE_US },
 	[ATTACK_BEHAVIOUR] = { ATTACK_BEHAVIOURS_MAX, ATTACK_BEHAVIOUR_US },
+	[ATTACK_REQUEST] = { ATTACK_REQUESTS_MAX, ATTACK_BEHAVIOUR_US },
+	[ATTACK_NAMED] = { ATTACK_NAMED_MAX, ATTACK_SOURCE_US },
 };
 
 struct attacks *
 attacks_new(void)
 {
 	struct attacks *a = calloc(1, sizeof(*a));
+	bool whole;
 
 	if (a == NULL)
 		return NULL;
 	a->habits = calloc(HABIT_BITS / 64, sizeof(*a->habits));
+	whole = a->habits != NULL;
 	for (int i = 0; i < ATTACK_SORTS; i++)
 		a->at[i] = calloc(sorts[i].max, sizeof(*a->at[i]));
-	if (a->habits != NULL && a->at[ATTACK_SOURCE] != NULL && a->at[ATTACK_BEHAVIOUR] != NULL)
+	for (int i = 0; i < ATTACK_SORTS; i++)
+		whole &= a->at[i] != NULL;
+	if (whole)
 		return a;
 	attacks_free(a);
 	return NULL;
@@ -143,6 +151,62 @@ attack_behaviour(uint8_t kind, const uint8_t *key, size_t key_size)
 	}
 	id = counts ? key_hash(41 + (uint64_t)kind, key, key_size) : 0;
 	return counts && id == 0 ? 1 : id;
+}
+
+/* ---- what visitors say */
+
+/* Where the path begins behind a method, or NULL. */
+static const char *
+find_path(const char *text, size_t len)
+{
+	static const char *const methods[] = { "GET /", "POST /", "HEAD /", "PUT /", "DELETE /",
+		"OPTIONS /", "PATCH /", "PROPFIND /" };
+
+	for (size_t i = 0; i < DS_LEN(methods); i++) {
+		const char *at = memmem(text, len, methods[i], strlen(methods[i]));
+
+		if (at != NULL)
+			return at + strlen(methods[i]) - 1;
+	}
+	return NULL;
+}
+
+uint64_t
+attack_request(const char *text, size_t len)
+{
+	static const char *const ordinary[] = { "/", "/favicon.ico", "/robots.txt", "/index.html" };
+	const char *path = find_path(text, len);
+	size_t left = path != NULL ? len - (size_t)(path - text) : 0, n = 0;
+	uint64_t id;
+
+	while (n < DS_MIN(left, REQUEST_MAX) && strchr(" ?#\"\r\n", path[n]) == NULL)
+		n++;
+	for (size_t i = 0; i < DS_LEN(ordinary); i++)
+		if (strlen(ordinary[i]) == n && memcmp(ordinary[i], path, n) == 0)
+			return 0;
+	id = n > 0 ? key_hash(42, path, n) : 0;
+	return n > 0 && id == 0 ? 1 : id;
+}
+
+bool
+attack_next_named(const char *text, size_t len, size_t *at, uint8_t ret[4])
+{
+	static const char numbers[] = "0123456789.";
+	char word[16];
+
+	for (size_t i = *at; i < len;) {
+		size_t n = 0;
+
+		while (i + n < len && text[i + n] != '\0' && strchr(numbers, text[i + n]) != NULL)
+			n++;
+		*at = i + n;
+		memcpy(word, text + i, DS_MIN(n, sizeof(word) - 1));
+		word[DS_MIN(n, sizeof(word) - 1)] = '\0';
+		if (n < sizeof(word) && inet_pton(AF_INET, word, ret) == 1)
+			return true;
+		i += n + 1;
+	}
+	return false;
 }
 
 /* ---- what is known */
@@ -371,39 +435,57 @@ attacks_unpack(struct attacks *a, struct ds_buf *from)
 {
 	int r = unpack_version(from);
 
+	/* Of a server that did not know the later sorts there are none. */
 	for (int sort = 0; r == 0 && sort < ATTACK_SORTS; sort++)
-		r = unpack_sort(a, (enum attack_sort)sort, from);
+		if (sort < ATTACK_REQUEST || ds_buf_left(from) > 0)
+			r = unpack_sort(a, (enum attack_sort)sort, from);
 	if (r == 0 && ds_buf_left(from) > 0)
 		r = -EBADMSG;
-	if (r < 0)
-		a->len[ATTACK_SOURCE] = a->len[ATTACK_BEHAVIOUR] = 0;
+	for (int sort = 0; r < 0 && sort < ATTACK_SORTS; sort++)
+		a->len[sort] = 0;
 	return r;
 }
 
 /* ---- for people */
+
+/* "the decoy ssh on host hp1", "the honeypot hp1" */
+static void
+say_place(const struct attack *a, char *ret, size_t size)
+{
+	if (a->decoy[0] != '\0')
+		snprintf(ret, size, "the decoy %s on host %s", a->decoy, a->host_name);
+	else
+		snprintf(ret, size, "the honeypot %s", a->host_name);
+}
 
 void
 attack_say(const struct attack *a, enum attack_sort sort, uint64_t now_us, char *ret, size_t size)
 {
 	static const uint8_t zero[10];
 	bool is_v4 = memcmp(a->address, zero, sizeof(zero)) == 0;
-	char ago[40], address[INET6_ADDRSTRLEN] = "";
+	char ago[40], address[INET6_ADDRSTRLEN] = "", place[110];
 
 	explain_duration(now_us > a->time_us ? now_us - a->time_us : 0, ago, sizeof(ago));
-	if (sort == ATTACK_BEHAVIOUR) {
-		snprintf(ret, size,
-		    "the honeypot %s showed the same after an attack, %s ago, and no ordinary host does",
-		    a->host_name, ago);
-		return;
-	}
+	say_place(a, place, sizeof(place));
 	inet_ntop(
 	    is_v4 ? AF_INET : AF_INET6, a->address + (is_v4 ? 12 : 0), address, sizeof(address));
-	if (a->decoy[0] != '\0')
-		snprintf(ret, size, "%s came to the decoy %s on host %s %s ago", address, a->decoy,
-		    a->host_name, ago);
-	else
-		snprintf(
-		    ret, size, "%s came to the honeypot %s %s ago", address, a->host_name, ago);
+	switch (sort) {
+	case ATTACK_BEHAVIOUR:
+		snprintf(ret, size,
+		    "%s showed the same after an attack, %s ago, and no ordinary host does", place,
+		    ago);
+		return;
+	case ATTACK_REQUEST:
+		snprintf(ret, size, "%s was asked for the same path %s ago", place, ago);
+		return;
+	case ATTACK_NAMED:
+		snprintf(ret, size, "a visitor of %s named %s %s ago", place, address, ago);
+		return;
+	case ATTACK_SOURCE:
+	case ATTACK_SORTS:
+		break;
+	}
+	snprintf(ret, size, "%s came to %s %s ago", address, place, ago);
 }
 
 double

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * attacks - what decoys taught about attackers: addresses that came to one, and what was done on
- * hosts that are decoys as a whole (label honeypot).
+ * attacks - what decoys taught about attackers: addresses that came to one, what they asked for and
+ * which addresses they named there, and what was done on hosts that are decoys as a whole (label
+ * honeypot).
  *
  * The fleet's thread owns the `struct attacks` that grows and publishes copies (lib/snapshot) for
  * the workers, which raise what is strange already when it is known from here.  What ordinary hosts
@@ -16,15 +17,24 @@
 
 #define ATTACK_SOURCES_MAX    16384u /* the longest unheard of goes first */
 #define ATTACK_BEHAVIOURS_MAX 4096u
+#define ATTACK_REQUESTS_MAX   4096u
+#define ATTACK_NAMED_MAX      4096u
+#define ATTACK_NAMED_ONCE     4u /* of one visitor's words */
 #define ATTACK_DAY_US         (UINT64_C(86400) * 1000000)
 #define ATTACK_SOURCE_US      (7 * ATTACK_DAY_US) /* after it came last */
 #define ATTACK_BEHAVIOUR_US   (30 * ATTACK_DAY_US)
 #define ATTACK_SAID_MAX       200u /* enough for any sentence of attack_say() */
 
-enum attack_sort { ATTACK_SOURCE, ATTACK_BEHAVIOUR, ATTACK_SORTS };
+enum attack_sort {
+	ATTACK_SOURCE,
+	ATTACK_BEHAVIOUR,
+	ATTACK_REQUEST, /* a path of http */
+	ATTACK_NAMED,   /* an address in a visitor's words: anybody may be named, so worth less */
+	ATTACK_SORTS
+};
 
 struct attack {
-	uint64_t id;         /* attack_source() or attack_behaviour() */
+	uint64_t id;         /* attack_source(), attack_behaviour() or attack_request() */
 	uint64_t time_us;    /* when it was seen last */
 	uint8_t address[16]; /* of a source, IPv4 as ::ffff:a.b.c.d */
 	uint32_t host;       /* where */
@@ -45,6 +55,11 @@ uint64_t attack_source(const uint8_t *address, unsigned size, uint8_t ret[16]);
 /* A program that is started, its arguments' shape, a place that is written to, a destination,
  * whoever does it; 0: of another sort. The same on every machine and in every run. */
 uint64_t attack_behaviour(uint8_t kind, const uint8_t *key, size_t key_size);
+/* The path of a request of http within a text ("GET /a?b HTTP/1.1", a line of a log), without what
+ * it asks there; 0: it has none, or one that everybody asks for. */
+uint64_t attack_request(const char *text, size_t len);
+/* The next address of IPv4 within a text, from *at on, which moves behind it. */
+bool attack_next_named(const char *text, size_t len, size_t *at, uint8_t ret[4]);
 
 /* Whether there is something to publish; false: known already, or a habit. */
 bool attacks_add(struct attacks *a, enum attack_sort sort, const struct attack *attack);
@@ -63,7 +78,7 @@ const struct attack *attacks_list(const struct attacks *a, enum attack_sort sort
 DS_MUST_CHECK int attacks_pack(const struct attacks *a, struct ds_buf *to);
 DS_MUST_CHECK int attacks_unpack(struct attacks *a, struct ds_buf *from);
 
-/* "10.1.2.3 came to the decoy ssh on host hp1 2 hours ago" */
+/* "10.1.2.3 came to the decoy ssh on host hp1 2 hours ago", and the like for the other sorts */
 void attack_say(
     const struct attack *attack, enum attack_sort sort, uint64_t now_us, char *ret, size_t size);
 /* A score with that beside it. */

@@ -445,6 +445,8 @@ behave(struct turn *t, struct sighting *s, struct kind_columns *k, uint32_t daem
 	bool starts = key_family(s->kind) == KEY_PROCESS;
 	int r = learn_or_tell(t, s, k, daemon, &fresh);
 
+	if (r == 0 && s->kind == DS_EVENT_ACCEPT)
+		r = turn_visit(t, s);
 	if (r < 0 || (s->flags & DS_FLAG_REPEAT) || (!fresh && !starts) ||
 	    !(starts || rule_floor_has(t, s->kind)))
 		return r;

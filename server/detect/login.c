@@ -29,7 +29,8 @@ tell(struct turn *t, const struct sighting *s)
 {
 	struct ds_mailbox *to = t->detect->profiles.cfg.fleet_mail;
 	const struct ds_event *ev = s->event;
-	struct ds_str address = DS_EVENT_STR(ev, DS_STR_SADDR);
+	struct ds_str address = DS_EVENT_STR(ev, DS_STR_SADDR),
+		      message = DS_EVENT_STR(ev, DS_STR_MESSAGE);
 	const char *host = t->from->host_name != NULL ? t->from->host_name : "this host";
 	struct login_news *n;
 
@@ -44,7 +45,8 @@ tell(struct turn *t, const struct sighting *s)
 	copy(n->user, sizeof(n->user), DS_EVENT_STR(ev, DS_STR_USER));
 	copy(n->method, sizeof(n->method), DS_EVENT_STR(ev, DS_STR_METHOD));
 	if (ev->kind == DS_EVENT_DECOY)
-		copy(n->wanted, sizeof(n->wanted), DS_EVENT_STR(ev, DS_STR_MESSAGE));
+		copy(n->wanted, sizeof(n->wanted), message);
+	n->request = attack_request(message.ptr, message.len);
 	n->event = (struct login_event){ .host = t->from->host,
 		.host_name = n->host_name,
 		.daemon = n->daemon,

@@ -109,15 +109,15 @@ struct daemon_profile {
 	uint64_t own[PROFILE_OWN_MAX];
 	uint8_t sha256[32];
 	uint64_t inode, device;
-	uint32_t pid;
 	uint64_t first_us, last_us, blind_at_first_us;
 	uint64_t events, stored_events, stored_us;
 	struct version version;
-	uint64_t start_until_us; /* the service manager has just started something of it */
-	uint64_t told_us;        /* the newest finding: what comes with it is not learnt at once */
+	uint64_t start_until_us;      /* the service manager has just started something of it */
+	uint64_t visitor, visited_us; /* turn_visit() */
+	uint64_t told_us; /* the newest finding: what comes with it is not learnt at once */
 	uint32_t learn_day, learnt_today; /* new behaviours learnt on that day, since it is ready */
 	uint64_t began_us, up_us; /* when it was there last, and how long altogether before */
-	uint32_t ends, uid;       /* how often it went away; of its main process */
+	uint32_t ends, uid, pid;  /* how often it went away; of its main process */
 	struct behaviour *behaviours;
 	struct daemon_models *models; /* sequence.h; NULL: not yet */
 	struct standing stand;        /* while it is not learnt */

@@ -2,8 +2,13 @@
 /* turn_attack - what is strange already weighs more when decoys know it. */
 #include "server/detect/turn.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#define VISIT_US                                                                        \
+	(60 * UINT64_C(1000000)) /* so long what a daemon does may be a visitor's doing \
+				  */
 
 static const struct attacks *
 attacks_of(struct turn *t)
@@ -48,12 +53,46 @@ turn_attack(struct turn *t, const struct sighting *s, enum attack_sort *ret_sort
 	return found != NULL && found->host != t->from->host ? found : NULL;
 }
 
-void
-turn_raise_attack(struct turn *t, const struct sighting *s, size_t first)
+int
+turn_visit(struct turn *t, const struct sighting *s)
+{
+	const struct attacks *all = attacks_of(t);
+	const uint32_t *sources;
+	struct ds_str from;
+	uint8_t address[16];
+	uint64_t id;
+
+	/* A repeat has the address of the first of its network. */
+	if (all == NULL || (s->flags & (DS_FLAG_REPEAT | DS_FLAG_INITIAL)))
+		return 0;
+	sources = ds_batch_strs(t->batch, DS_STR_SADDR);
+	if (sources == NULL)
+		return -ENOMEM;
+	from = ds_batch_string(t->batch, sources[s->index]);
+	id = attack_source((const uint8_t *)from.ptr, from.len, address);
+	if (attacks_find(all, ATTACK_SOURCE, id, s->time_us) == NULL)
+		return 0;
+	s->daemon->visitor = id;
+	s->daemon->visited_us = s->time_us;
+	return 0;
+}
+
+/* Who is known and connected to the daemon just before. */
+static const struct attack *
+visitor_of(struct turn *t, const struct sighting *s)
+{
+	const struct daemon_profile *d = s->daemon;
+
+	if (d == NULL || s->time_us < d->visited_us || s->time_us >= d->visited_us + VISIT_US)
+		return NULL;
+	return attacks_find(attacks_of(t), ATTACK_SOURCE, d->visitor, s->time_us);
+}
+
+static void
+raise_by(struct turn *t, const struct sighting *s, size_t first, const struct attack *a,
+    enum attack_sort sort, const char *then)
 {
 	char said[ATTACK_SAID_MAX];
-	enum attack_sort sort;
-	const struct attack *a = turn_attack(t, s, &sort);
 
 	if (a == NULL)
 		return;
@@ -65,8 +104,26 @@ turn_raise_attack(struct turn *t, const struct sighting *s, size_t first)
 		if (f->notice)
 			continue;
 		f->score = attack_raise(f->score);
-		if (strcmp(f->severity, "medium") == 0)
-			f->severity = "high";
-		snprintf(f->reason + len, sizeof(f->reason) - len, "; %s", said);
+		snprintf(f->reason + len, sizeof(f->reason) - len, "; %s%s", said, then);
 	}
+}
+
+void
+turn_raise_attack(struct turn *t, const struct sighting *s, size_t first)
+{
+	enum attack_sort sort = ATTACK_SOURCE;
+	const struct attack *a = turn_attack(t, s, &sort);
+
+	/* What is known by itself makes it graver; that somebody named its destination, or is
+	 * there, only weighs. */
+	for (size_t i = first; a != NULL && i < t->verdict->findings_len; i++)
+		if (!t->verdict->findings[i].notice &&
+		    strcmp(t->verdict->findings[i].severity, "medium") == 0)
+			t->verdict->findings[i].severity = "high";
+	raise_by(t, s, first, a, sort, "");
+	if (a == NULL)
+		raise_by(t, s, first,
+		    attacks_find(attacks_of(t), ATTACK_NAMED, destination(s), s->time_us),
+		    ATTACK_NAMED, "");
+	raise_by(t, s, first, visitor_of(t, s), ATTACK_SOURCE, ", and connected to it just before");
 }

@@ -129,13 +129,12 @@ note(struct decoys *d, bool is_news)
 
 /* Somebody's who is never blocked. */
 static bool
-is_spared(const struct decoys *d, const struct login_event *ev)
+is_spared(const struct decoys *d, const uint8_t *address, unsigned size)
 {
 	char text[INET6_ADDRSTRLEN];
 
 	return d->cfg->spares == NULL ||
-	       inet_ntop(ev->address_size == 4 ? AF_INET : AF_INET6, ev->address, text,
-		   sizeof(text)) == NULL ||
+	       inet_ntop(size == 4 ? AF_INET : AF_INET6, address, text, sizeof(text)) == NULL ||
 	       d->cfg->spares(text, d->cfg->spares_ctx);
 }
 
@@ -163,18 +162,37 @@ begin_attack(struct decoys *d, uint32_t host, const char *name, uint64_t time_us
 	snprintf(a->name, sizeof(a->name), "%.63s", name);
 }
 
+/* Addresses in what a visitor said: where he would send who does what he says. */
+static void
+take_named(struct decoys *d, const char *said, struct attack a)
+{
+	size_t len = said != NULL ? strlen(said) : 0, at = 0;
+	uint8_t address[4];
+
+	for (unsigned i = 0; i < ATTACK_NAMED_ONCE && attack_next_named(said, len, &at, address);
+	     i++) {
+		a.id = attack_source(address, sizeof(address), a.address);
+		if (a.id != 0 && !is_spared(d, address, sizeof(address)))
+			note(d, attacks_add(d->attacks, ATTACK_NAMED, &a));
+	}
+}
+
 void
-decoys_came(struct decoys *d, const struct login_event *ev, bool is_honeypot)
+decoys_came(struct decoys *d, const struct login_event *ev, uint64_t request, bool is_honeypot)
 {
 	struct attack a = { .time_us = ev->time_us, .host = ev->host };
 
 	a.id = attack_source(ev->address, ev->address_size, a.address);
-	if (a.id == 0 || is_spared(d, ev))
+	if (a.id == 0 || is_spared(d, ev->address, ev->address_size))
 		return;
 	snprintf(a.host_name, sizeof(a.host_name), "%.63s", ev->host_name);
 	if (ev->decoy)
 		snprintf(a.decoy, sizeof(a.decoy), "%.23s", ev->method);
 	note(d, attacks_add(d->attacks, ATTACK_SOURCE, &a));
+	a.id = request;
+	note(d, attacks_add(d->attacks, ATTACK_REQUEST, &a));
+	if (ev->decoy)
+		take_named(d, ev->wanted, a);
 	if (is_honeypot && ev->success)
 		begin_attack(d, ev->host, ev->host_name, ev->time_us);
 }
@@ -191,9 +209,10 @@ decoys_own(struct decoys *d, const char *peer)
 		peer++;
 		len -= 2;
 	}
-	if (ds_cidr_parse(peer, len, &at) == 0)
-		note(d, attacks_remove(
-			    d->attacks, ATTACK_SOURCE, attack_source(at.address, 16, address)));
+	if (ds_cidr_parse(peer, len, &at) < 0)
+		return;
+	note(d, attacks_remove(d->attacks, ATTACK_SOURCE, attack_source(at.address, 16, address)));
+	note(d, attacks_remove(d->attacks, ATTACK_NAMED, attack_source(at.address, 16, address)));
 }
 
 /* ---- behaviours */
@@ -235,24 +254,36 @@ decoys_forget_habits(struct decoys *d)
 
 /* ---- what is said */
 
+static void
+add_said(struct finding *f, const struct attack *a, enum attack_sort sort, uint64_t time_us)
+{
+	char said[ATTACK_SAID_MAX];
+	size_t len = strlen(f->reason);
+
+	if (a == NULL)
+		return;
+	attack_say(a, sort, time_us, said, sizeof(said));
+	snprintf(f->reason + len, sizeof(f->reason) - len, "; %s", said);
+	f->score = attack_raise(f->score);
+}
+
 void
-decoys_say(const struct decoys *d, const struct login_found *found, struct finding *f)
+decoys_say(
+    const struct decoys *d, const struct login_found *found, uint64_t request, struct finding *f)
 {
 	uint8_t raw[16], address[16];
 	unsigned size = inet_pton(AF_INET, found->source, raw) == 1    ? 4
 			: inet_pton(AF_INET6, found->source, raw) == 1 ? 16
 								       : 0;
-	const struct attack *a = attacks_find(d->attacks, ATTACK_SOURCE,
-	    size > 0 ? attack_source(raw, size, address) : 0, found->time_us);
-	char said[ATTACK_SAID_MAX];
-	size_t len = strlen(f->reason);
+	uint64_t source = size > 0 ? attack_source(raw, size, address) : 0;
 
 	/* Of its visits themselves that is no news. */
-	if (a == NULL || found->what == LOGIN_DECOY)
+	if (found->what == LOGIN_DECOY)
 		return;
-	attack_say(a, ATTACK_SOURCE, found->time_us, said, sizeof(said));
-	snprintf(f->reason + len, sizeof(f->reason) - len, "; %s", said);
-	f->score = attack_raise(f->score);
+	add_said(f, attacks_find(d->attacks, ATTACK_SOURCE, source, found->time_us), ATTACK_SOURCE,
+	    found->time_us);
+	add_said(f, attacks_find(d->attacks, ATTACK_REQUEST, request, found->time_us),
+	    ATTACK_REQUEST, found->time_us);
 }
 
 struct ds_snapshot *

@@ -10,8 +10,9 @@
 #include "server/detect/login.h"
 #include "server/fleet/fleet.h"
 
-#define DECOYS_ATTACK_US (3600 * UINT64_C(1000000)) /* so long a honeypot shows what attackers do \
-						     */
+#define DECOYS_ATTACK_US                                                         \
+	(3600 * UINT64_C(1000000)) /* so long a honeypot shows what attackers do \
+				    */
 
 struct login_found;
 struct finding;
@@ -23,8 +24,10 @@ void decoys_free(struct decoys *d);
 /* What was known before; what cannot be read is logged and learnt anew.  -errno: no store. */
 DS_MUST_CHECK int decoys_load(struct decoys *d);
 
-/* A stranger came to a decoy, or to a host that is one; of these a success begins an attack. */
-void decoys_came(struct decoys *d, const struct login_event *ev, bool is_honeypot);
+/* A stranger came to a decoy, or to a host that is one; of these a success begins an attack.
+ * request: attack_request(), or 0. */
+void decoys_came(
+    struct decoys *d, const struct login_event *ev, uint64_t request, bool is_honeypot);
 /* What a daemon does, and what was told of one. */
 void decoys_fact(
     struct decoys *d, const struct knowledge_news *n, bool is_honeypot, uint64_t now_us);
@@ -33,8 +36,9 @@ void decoys_told(struct decoys *d, const struct told_news *n);
 void decoys_own(struct decoys *d, const char *peer);
 /* Who is an ordinary host has changed: all is told anew. */
 void decoys_forget_habits(struct decoys *d);
-/* Says of a login what is known of its source. */
-void decoys_say(const struct decoys *d, const struct login_found *found, struct finding *f);
+/* Says of a login what is known of its source, and of what it asked for (0: nothing). */
+void decoys_say(
+    const struct decoys *d, const struct login_found *found, uint64_t request, struct finding *f);
 /* Publishes, and stores what changed; `last`: at the end. */
 void decoys_tick(struct decoys *d, uint64_t now_us, bool last);
 /* struct attacks; lives until decoys_free(). */

@@ -22,6 +22,7 @@ struct logins {
 	struct ds_snapshot *told;
 	struct login_facts facts; /* as published, or newer */
 	uint64_t published;       /* number */
+	uint64_t request;         /* of the login that is taken (attack_request()), or 0 */
 };
 
 /* Sources that came to a decoy lately: the model itself remembers none over a restart. */
@@ -113,7 +114,7 @@ tell(const struct login_found *found, void *ctx)
 	if (login_say(found, &finding) < 0)
 		l->lost++;
 	else {
-		decoys_say(l->decoys, found, &finding);
+		decoys_say(l->decoys, found, l->request, &finding);
 		note(l, found, &finding);
 		raise_finding(l->cfg, found->host, found->host_name, &finding);
 	}
@@ -154,14 +155,16 @@ logins_take(struct logins *l, const struct login_news *news, bool is_honeypot)
 	ev.user = news->user;
 	ev.method = news->method;
 	ev.wanted = news->wanted;
+	l->request = news->request;
 	r = login_model_take(l->model, &ev, tell, l);
+	l->request = 0;
 	if (r < 0)
 		l->lost++;
 	else if (r > 0)
 		keep(l, &ev, (uint64_t)r);
 	if (ev.decoy && login_model_is_hostile(l->model, ev.address, ev.address_size, ev.time_us)) {
 		ev.decoy = news->event.decoy;
-		decoys_came(l->decoys, &ev, is_honeypot);
+		decoys_came(l->decoys, &ev, news->request, is_honeypot);
 	}
 }
 

@@ -103,6 +103,7 @@ with Site() as site:
     ok({("redis/decoy", "CONFIG SET dir /root/.ssh"), ("http/decoy", "GET /.env HTTP/1.1")} <=
        {(e["service"]["name"], e.get("message")) for e in events}, "what they wanted is an event of the decoy")
     ok(not any("x@y" in json.dumps(e) for e in events), "a password is not kept")
+    ok(not [d["name"] for d in site.all("daemons") if "decoy" in d["name"]], "and a decoy is no daemon that were to be learnt")
     d = wait(lambda: [a for a in alerts(site, "198.51.100.8") if a["severity"] == "medium" and "decoy" in a["title"]], 20)
     ok(d and {"198.51.100.7", "198.51.100.8"} <= {s["ip"] for s in site.get(f"alerts/{d[0]['id']}")["sources"] if s["hostile"]},
        "who came is hostile: one alert for the host") or say(json.dumps(alerts(site), indent=1))

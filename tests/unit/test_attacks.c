@@ -199,6 +199,115 @@ a_honeypot_is_no_witness_of_itself(void **state)
 	only(f, "new_child", "medium");
 }
 
+/* Somebody connects to nginx. */
+static void
+accepts(struct fixture *f, const char *address, uint8_t flags)
+{
+	struct ds_event ev = fixture_event(f, DS_EVENT_ACCEPT, NGINX);
+	uint8_t raw[4];
+
+	assert_int_equal(inet_pton(AF_INET, address, raw), 1);
+	ev.flags = flags;
+	ev.num[DS_NUM_PROTO] = 6;
+	ev.num[DS_NUM_DPORT] = 80;
+	ds_event_set_str(&ev, DS_STR_SADDR, raw, 4);
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 0);
+}
+
+static void
+who_connected_just_before_is_named(void **state)
+{
+	static const char said[] =
+	    "203.0.113.9 came to the decoy ssh on host hp1 2 hours ago, and connected to it just before";
+	struct fixture *f = *state;
+	double before;
+
+	fixture_ready_nginx(f);
+	know(f, ATTACK_SOURCE, came("203.0.113.9", "ssh", f->now_us - 7200 * S));
+	accepts(f, "203.0.113.8", 0);
+	accepts(f, "203.0.113.9", DS_FLAG_REPEAT); /* only of its network */
+	assert_int_equal(starts(f, "/usr/lib/one"), 1);
+	before = only(f, "new_child", "medium")->score;
+	assert_null(strstr(f->verdict.findings[0].reason, "decoy"));
+	accepts(f, "203.0.113.9", 0);
+	f->now_us += 59 * S;
+	assert_int_equal(starts(f, "/usr/lib/two"), 1);
+	assert_true(only(f, "new_child", "medium")->score > before);
+	assert_non_null(strstr(f->verdict.findings[0].reason, said));
+	f->now_us += 2 * S;
+	assert_int_equal(starts(f, "/usr/lib/three"), 1);
+	assert_null(strstr(only(f, "new_child", "medium")->reason, "decoy"));
+}
+
+static void
+a_destination_that_a_visitor_named_only_weighs(void **state)
+{
+	struct fixture *f = *state;
+	double before;
+
+	fixture_ready_nginx(f);
+	ready(f, "app.service", "/opt/app/app");
+	know(f, ATTACK_NAMED, came("203.0.113.9", "redis", f->now_us));
+	assert_int_equal(net(f, NGINX, DS_EVENT_CONNECT, "/usr/sbin/nginx", "203.0.113.9", 443), 0);
+	assert_int_equal(
+	    net(f, "app.service", DS_EVENT_CONNECT, "/opt/app/app", "198.51.100.1", 4444), 1);
+	before = only(f, "new_destination", "medium")->score;
+	assert_int_equal(
+	    net(f, "app.service", DS_EVENT_CONNECT, "/opt/app/app", "203.0.113.9", 4445), 1);
+	assert_true(only(f, "new_destination", "medium")->score > before);
+	assert_non_null(strstr(f->verdict.findings[0].reason,
+	    "a visitor of the decoy redis on host hp1 named 203.0.113.9 "));
+}
+
+/* ---- what visitors say */
+
+static uint64_t
+request(const char *text)
+{
+	return attack_request(text, strlen(text));
+}
+
+static void
+a_path_is_the_same_at_a_decoy_and_in_a_log(void **state)
+{
+	static const char *const same[] = {
+		"GET /cgi-bin/luci HTTP/1.1",
+		"GET /cgi-bin/luci?a=;wget",
+		"POST /cgi-bin/luci HTTP/1.0",
+		"203.0.113.9 - - [01/Jan/2026:00:00:00 +0000] \"GET /cgi-bin/luci HTTP/1.1\" 404 153",
+		"open() \"/srv/cgi-bin/luci\" failed, client: 203.0.113.9, request: \"GET /cgi-bin/luci HTTP/1.1\"",
+	};
+	static const char *const none[] = { "", "GET", "GET /", "GET / HTTP/1.1",
+		"GET /favicon.ico HTTP/1.1", "*1 PING", "user anna: GET lost", "get /x" };
+
+	(void)state;
+	for (size_t i = 0; i < DS_LEN(same); i++)
+		assert_true(request(same[i]) == request(same[0]));
+	assert_true(request(same[0]) != 0);
+	assert_true(request("GET /cgi-bin/luc HTTP/1.1") != request(same[0]));
+	for (size_t i = 0; i < DS_LEN(none); i++)
+		assert_int_equal(request(none[i]), 0);
+}
+
+static void
+addresses_are_found_in_what_is_said(void **state)
+{
+	static const char text[] =
+	    "x 999.1.1.1 SLAVEOF 203.0.113.7 6379 http://198.51.100.2:80/a 1.2.3 1.2.3.4.5 10.0.0.1";
+	static const uint8_t found[][4] = { { 203, 0, 113, 7 }, { 198, 51, 100, 2 },
+		{ 10, 0, 0, 1 } };
+	uint8_t address[4];
+	size_t at = 0;
+
+	(void)state;
+	for (size_t i = 0; i < DS_LEN(found); i++) {
+		assert_true(attack_next_named(text, sizeof(text) - 1, &at, address));
+		assert_memory_equal(address, found[i], 4);
+	}
+	assert_false(attack_next_named(text, sizeof(text) - 1, &at, address));
+}
+
 /* ---- what is kept */
 
 static void
@@ -288,14 +397,23 @@ what_is_known_comes_back_from_the_store_and_rubbish_does_not(void **state)
 	assert_true(attacks_add(a, ATTACK_BEHAVIOUR, &two));
 	ds_buf_init(&data, 1u << 20);
 	assert_int_equal(attacks_pack(a, &data), 0);
-	for (size_t i = 0; i < data.len; i++) {
+	/* What a server before wrote ends with the second sort. */
+	for (size_t i = 0; i < data.len - 2; i++) {
 		ds_buf_view(&view, data.data, i);
 		assert_true(attacks_unpack(b, &view) < 0);
 		(void)attacks_list(b, ATTACK_SOURCE, &len);
 		assert_int_equal(len, 0);
 	}
+	ds_buf_view(&view, data.data, data.len - 2);
+	assert_int_equal(attacks_unpack(b, &view), 0);
+	ds_buf_clear(&data);
+	assert_true(attacks_add(a, ATTACK_REQUEST, &two));
+	assert_true(attacks_add(a, ATTACK_NAMED, &one));
+	assert_int_equal(attacks_pack(a, &data), 0);
 	ds_buf_view(&view, data.data, data.len);
 	assert_int_equal(attacks_unpack(b, &view), 0);
+	assert_non_null(attacks_find(b, ATTACK_REQUEST, two.id, BASE_US));
+	assert_non_null(attacks_find(b, ATTACK_NAMED, one.id, BASE_US));
 	found = attacks_find(b, ATTACK_SOURCE, one.id, BASE_US);
 	assert_non_null(found);
 	assert_string_equal(found->decoy, "ssh");
@@ -321,6 +439,10 @@ main(void)
 		FOUND(a_mark_ends_by_itself),
 		FOUND(what_was_done_on_a_honeypot_weighs_more_elsewhere),
 		FOUND(a_honeypot_is_no_witness_of_itself),
+		FOUND(who_connected_just_before_is_named),
+		FOUND(a_destination_that_a_visitor_named_only_weighs),
+		cmocka_unit_test(a_path_is_the_same_at_a_decoy_and_in_a_log),
+		cmocka_unit_test(addresses_are_found_in_what_is_said),
 		cmocka_unit_test(no_address_that_means_another_machine_on_each_host_is_kept),
 		cmocka_unit_test(what_an_ordinary_host_does_is_no_attack_before_or_after),
 		cmocka_unit_test(listeners_privileges_and_sockets_of_the_host_are_no_attack),

