@@ -198,13 +198,17 @@ ledger_change(struct ledger_entry *e, enum ledger_state state, const struct ds_b
 int
 ledger_sync(void)
 {
-	int r = ledger_file_sync();
+	return ledger_file_sync();
+}
 
+void
+ledger_tidy(void)
+{
 	/* When that fails the long one stays. */
-	if (r == 0 && ledger_file_is_long() && compact() < 0)
+	if (ledger_file_is_long() && compact() < 0)
 		ds_log(WARN, "the ledger cannot be written anew, going on", "entries=%zu",
 		    ledger_len());
-	return r;
+	ledger_file_make_room();
 }
 
 struct ledger_entry *

@@ -54,8 +54,10 @@ DS_MUST_CHECK int ledger_add(const struct ds_order *order, enum ledger_state sta
 DS_MUST_CHECK int ledger_change(
     struct ledger_entry *e, enum ledger_state state, const struct ds_buf *result);
 /* On disk when it returns 0; nothing may happen before that.  After a failure the journal on disk
- * is as it was, and what was added since is told by ledger_is_synced(). */
+ * is as it was: who added something since drops it. */
 DS_MUST_CHECK int ledger_sync(void);
+/* Writes a long journal anew and makes room in it, while nobody waits for a record. */
+void ledger_tidy(void);
 /* NULL: not known. */
 struct ledger_entry *ledger_find(const uint8_t id[DS_ORDER_ID_SIZE]);
 /* Removes an entry that never reached the disk. */

@@ -23,7 +23,8 @@
 #define RECORD_MAX  (128u << 10)
 #define FILE_MAX    (256u << 20)
 #define PENDING_MAX (64u << 20)
-#define LONG_MIN    (1u << 20) /* bytes: shorter journals are left alone */
+#define LONG_MIN    (1u << 20)  /* bytes: shorter journals are left alone */
+#define ROOM        (64u << 10) /* bytes of zeroes behind the records */
 
 /* An entry as a message. */
 struct record {
@@ -55,7 +56,8 @@ static char path[4096];
 static char boot_id[40];
 static int fd = -1, new_fd = -1;
 static struct ds_buf pending;
-static off_t size, compact_size; /* of the file now, and when it was last written anew */
+static off_t size, compact_size; /* of the records now, and when it was last written anew */
+static off_t file_size;          /* with the zeroes behind them */
 
 static uint32_t
 checksum(const void *data, size_t len)
@@ -107,6 +109,15 @@ entry_of(const struct record *m, struct ledger_entry *ret)
 	return 0;
 }
 
+static bool
+is_room(const struct ds_buf *b)
+{
+	const uint8_t *at = b->data + b->pos;
+	size_t left = ds_buf_left(b);
+
+	return left == 0 || (at[0] == 0 && memcmp(at, at + 1, left - 1) == 0);
+}
+
 /* One record: 1, 0 at the end, -EBADMSG: nothing behind it can be trusted. */
 static int
 read_record(struct ds_buf *b, int (*call)(const struct ledger_entry *entry))
@@ -117,7 +128,7 @@ read_record(struct ds_buf *b, int (*call)(const struct ledger_entry *entry))
 	uint32_t len, sum;
 	int r;
 
-	if (ds_buf_left(b) == 0)
+	if (is_room(b))
 		return 0;
 	if (ds_buf_get_u32(b, &len) < 0 || ds_buf_get_u32(b, &sum) < 0 || len > RECORD_MAX ||
 	    ds_buf_get(b, len, &body) < 0 || checksum(body, len) != sum ||
@@ -216,6 +227,28 @@ ledger_file_append(const struct ledger_entry *e)
 	return put_record(&pending, e);
 }
 
+/* Zeroes behind the records, for all or none of ROOM bytes.  What is written over them changes
+ * nothing of the file but its bytes: there is no journal of the file system to wait for, on which
+ * all others of the host wait, too. */
+static off_t
+make_room(int to, off_t records, off_t from)
+{
+	static const uint8_t zeroes[16u << 10];
+	off_t until = records + (off_t)ROOM;
+
+	while (from < until) {
+		ssize_t n =
+		    pwrite(to, zeroes, (size_t)DS_MIN(until - from, (off_t)sizeof(zeroes)), from);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return ftruncate(to, records) < 0 ? from : records;
+		from += n;
+	}
+	return until;
+}
+
 static int
 write_pending(int to, off_t at)
 {
@@ -241,15 +274,27 @@ ledger_file_sync(void)
 	if (len == 0)
 		return 0;
 	r = fd < 0 ? -EBADF : write_pending(fd, size);
-	if (r < 0 && fd >= 0 && ftruncate(fd, size) < 0)
-		ds_log(WARN, "a half-written record stays in the ledger", "error=\"%s\"",
-		    strerror(errno));
+	if (r < 0 && fd >= 0) {
+		if (ftruncate(fd, size) < 0)
+			ds_log(WARN, "a half-written record stays in the ledger", "error=\"%s\"",
+			    strerror(errno));
+		file_size = size;
+	}
 	if (r == 0)
 		size += len;
 	ds_buf_clear(&pending);
 	if (pending.cap > (1u << 20))
 		ds_buf_done(&pending);
 	return r;
+}
+
+void
+ledger_file_make_room(void)
+{
+	if (fd < 0 || file_size - size > (off_t)ROOM / 2)
+		return;
+	file_size = make_room(fd, size, DS_MAX(size, file_size));
+	(void)fdatasync(fd); /* what is not on disk by now goes with the next record */
 }
 
 bool
@@ -280,8 +325,10 @@ ledger_file_end(int error)
 	int r = error;
 
 	(void)snprintf(tmp, sizeof(tmp), "%s.tmp", path);
-	if (r == 0)
+	if (r == 0) {
+		file_size = make_room(new_fd, len, len);
 		r = write_pending(new_fd, 0);
+	}
 	if (r == 0 && rename(tmp, path) < 0)
 		r = -errno;
 	ds_buf_done(&pending);

@@ -16,6 +16,8 @@ DS_MUST_CHECK int ledger_file_end(int error);
 /* For the next sync. */
 DS_MUST_CHECK int ledger_file_append(const struct ledger_entry *e);
 DS_MUST_CHECK int ledger_file_sync(void);
+/* Room for the next records, when little is left. */
+void ledger_file_make_room(void);
 /* It would be much shorter written anew. */
 bool ledger_file_is_long(void);
 void ledger_file_close(void);

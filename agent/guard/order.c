@@ -473,6 +473,7 @@ order_tick(void)
 	rebind_tick();
 	life_tick(config);
 	sync_later();
+	ledger_tidy();
 }
 
 void
