@@ -33,6 +33,7 @@ server_libdsserver_a_SOURCES += server/store/access.h server/store/access_null.c
 	server/store/reactions.h server/store/sqlite_reactions.c server/store/null_reactions.c \
 	server/store/model_state.h server/store/sqlite_model_state.c \
 	server/store/learning.h server/store/sqlite_learning.c server/store/null_learning.c
+server_libdsserver_a_SOURCES += server/store/sqlite_wal.c
 server_libdsserver_a_SOURCES += server/store/hooks.h server/store/sqlite_hooks.c server/store/null_hooks.c
 server_libdsserver_a_SOURCES += server/store/lists.h server/store/sqlite_lists.c server/store/sqlite_where.c server/store/sqlite_where.h server/store/null_lists.c
 server_libdsserver_a_SOURCES += server/store/models.h server/store/sqlite_models.c server/store/null_models.c

@@ -84,6 +84,8 @@ open_control(struct store *s, bool unclean, char *ret_why, size_t why_size)
 			snprintf(ret_why, why_size,
 			    "%s is damaged; restore a backup, or move it away to start anew", path);
 	}
+	if (r == 0)
+		wal_watch(s);
 	free(path);
 	return r;
 }
@@ -132,7 +134,7 @@ sqlite_begin(struct store *s)
 
 	if (r < 0)
 		return r;
-	r = db_exec(&s->control, "BEGIN IMMEDIATE");
+	r = db_begin(&s->control);
 	if (r < 0)
 		db_try(&s->events, "ROLLBACK"); /* nothing was written */
 	s->active = r == 0;
@@ -164,7 +166,7 @@ sqlite_commit_control(struct store *s)
 	int r = note(s, events_finish(s));
 
 	if (r == 0)
-		r = db_exec(&s->control, "COMMIT");
+		r = db_commit(&s->control);
 	if (r < 0)
 		sqlite_rollback(s);
 	s->control_done = r == 0;
@@ -178,36 +180,29 @@ sqlite_commit(struct store *s)
 
 	s->control_done = false;
 	if (r == 0)
-		r = note(s, db_exec(&s->events, "COMMIT"));
+		r = note(s, db_commit(&s->events));
 	if (r < 0)
 		sqlite_rollback(s);
 	s->active = false;
+	wal_limit(s);
 	return r;
 }
 
 static int
 sqlite_mark(struct store *s)
 {
-	int r = db_exec(&s->control, "SAVEPOINT one");
+	int r = db_mark(&s->control);
 
 	if (r == 0)
-		r = db_exec(&s->events, "SAVEPOINT one");
+		r = db_mark(&s->events);
 	s->sums_mark = s->sums;
 	return r;
 }
 
 static int
-unmark_plane(struct db *db, bool keep)
-{
-	int r = keep ? 0 : db_exec(db, "ROLLBACK TO one");
-
-	return r < 0 ? r : db_exec(db, "RELEASE one");
-}
-
-static int
 sqlite_unmark(struct store *s, bool keep)
 {
-	int r = unmark_plane(&s->control, keep), q = unmark_plane(&s->events, keep);
+	int r = db_unmark(&s->control, keep), q = db_unmark(&s->events, keep);
 
 	if (!keep)
 		s->sums = s->sums_mark;

@@ -55,6 +55,8 @@ struct store {
 	char *running_file; /* there while the server runs: was the last exit clean? */
 	/* retention waits after the clock jumped */
 	uint64_t wall_us, monotonic_ms, hold_until_ms;
+	int wal_pages;          /* of the control plane's WAL, since it was moved */
+	uint64_t room_ms;       /* monotonic: it gets its room then; 0: it has */
 	uint64_t checkpoint_ms; /* monotonic: the current file's WAL is looked at then */
 	uint64_t tidy_ms;       /* likewise: hosts that come and go are looked at */
 	struct compactor compactor;
@@ -111,6 +113,11 @@ enum days_statement {
 	DAY_FREE_PAGES,
 	DAY_STATEMENTS
 };
+
+/* sqlite_wal.c: the control plane's WAL. */
+void wal_watch(struct store *s);
+void wal_tidy(struct store *s);  /* while nobody waits, between transactions */
+void wal_limit(struct store *s); /* after a transaction: it does not grow without end */
 
 /* sqlite_events.c: writing the event plane. */
 int events_open(struct store *s, bool unclean);

@@ -113,7 +113,7 @@ static int
 replace_parts(struct merge *m, const struct segment_row *row)
 {
 	struct db *db = &m->compactor->db;
-	int r = db_exec(db, "BEGIN IMMEDIATE");
+	int r = db_begin(db);
 
 	if (r < 0)
 		return r;
@@ -130,7 +130,7 @@ replace_parts(struct merge *m, const struct segment_row *row)
 		r = db_run(db, DAY_COMPACT_PUT, "uu", m->compactor->from,
 		    (uint64_t)(m->next - m->first - 1));
 	if (r == 0)
-		r = db_exec(db, "COMMIT");
+		r = db_commit(db);
 	if (r < 0)
 		db_try(db, "ROLLBACK"); /* may have happened already */
 	return r;

@@ -359,6 +359,32 @@ db_finish(struct db *db, sqlite3_stmt *st)
 	return r;
 }
 
+int
+db_begin(struct db *db)
+{
+	return db_do(db, "BEGIN IMMEDIATE", "");
+}
+
+int
+db_commit(struct db *db)
+{
+	return db_do(db, "COMMIT", "");
+}
+
+int
+db_mark(struct db *db)
+{
+	return db_do(db, "SAVEPOINT one", "");
+}
+
+int
+db_unmark(struct db *db, bool keep)
+{
+	int r = keep ? 0 : db_do(db, "ROLLBACK TO one", "");
+
+	return r < 0 ? r : db_do(db, "RELEASE one", "");
+}
+
 const char *
 db_text(sqlite3_stmt *st, int column)
 {

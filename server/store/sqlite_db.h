@@ -57,6 +57,11 @@ DS_MUST_CHECK int db_finish(struct db *db, sqlite3_stmt *st);
  * answer of whoever is called with them there, and ends the loop by it.  *r is then that answer, 0
  * after the last row, or -errno; the statement is reset. */
 DS_MUST_CHECK bool db_next(struct db *db, sqlite3_stmt *st, int *r);
+/* Of a transaction that writes, and of a part of it that can be taken back. */
+DS_MUST_CHECK int db_begin(struct db *db);
+DS_MUST_CHECK int db_commit(struct db *db);
+DS_MUST_CHECK int db_mark(struct db *db);
+DS_MUST_CHECK int db_unmark(struct db *db, bool keep);
 /* Plain SQL of ours. */
 DS_MUST_CHECK int db_exec(struct db *db, const char *sql);
 /* The same where failing is of no matter: a rollback of what SQLite rolled back by itself. */

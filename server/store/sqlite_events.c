@@ -157,7 +157,7 @@ put_sums(struct db *db, const struct day_sums *sums)
 static int
 take_over(struct store *s, struct db *db, struct day_sums *ret)
 {
-	int r = db_exec(db, "BEGIN IMMEDIATE");
+	int r = db_begin(db);
 
 	if (r < 0)
 		return r;
@@ -173,7 +173,7 @@ take_over(struct store *s, struct db *db, struct day_sums *ret)
 	if (r == 0)
 		r = put_sums(db, ret);
 	if (r == 0)
-		r = db_exec(db, "COMMIT");
+		r = db_commit(db);
 	if (r < 0)
 		db_try(db, "ROLLBACK"); /* may have happened already */
 	return r;
@@ -241,7 +241,7 @@ events_begin(struct store *s)
 		if (r < 0)
 			return r;
 	}
-	r = db_exec(&s->events, "BEGIN IMMEDIATE");
+	r = db_begin(&s->events);
 	/* The compactor may have merged segments of this file. */
 	if (r == 0)
 		r = days_read_sums(&s->events, &s->sums);

@@ -90,7 +90,7 @@ trim_today(struct store *s)
 {
 	static struct ds_log_rate rate;
 	struct day_sums sums;
-	int r = db_exec(&s->events, "BEGIN IMMEDIATE"), left = TRIM_LEN;
+	int r = db_begin(&s->events), left = TRIM_LEN;
 
 	if (r < 0)
 		return r;
@@ -107,7 +107,7 @@ trim_today(struct store *s)
 		    sums.segments, sums.events, sums.time_min_us, sums.time_max_us,
 		    sums.compact_from);
 	if (r == 0)
-		r = db_exec(&s->events, "COMMIT");
+		r = db_commit(&s->events);
 	if (r < 0) {
 		db_try(&s->events, "ROLLBACK"); /* may have happened already */
 		return r;
@@ -174,13 +174,13 @@ tidy_hosts(struct store *s, uint64_t now_us)
 	if (now_ms < s->tidy_ms || now_ms < s->hold_until_ms)
 		return 0;
 	s->tidy_ms = now_ms + TIDY_MS;
-	r = db_exec(&s->control, "BEGIN IMMEDIATE");
+	r = db_begin(&s->control);
 	if (r < 0)
 		return r;
 	r = store_sqlite_identity.tidy(
 	    s, now_us - DS_MIN(IDLE_US, now_us), now_us - keep_us, now_us);
 	if (r == 0)
-		r = db_exec(&s->control, "COMMIT");
+		r = db_commit(&s->control);
 	if (r < 0)
 		db_try(&s->control, "ROLLBACK"); /* may have happened already */
 	return r;
@@ -196,6 +196,7 @@ maintain_step(struct store *s, uint64_t now_us, unsigned budget_ms)
 		return -EBUSY;
 	watch_clock(s, now_us);
 	empty_wal(s);
+	wal_tidy(s);
 	r = tidy_hosts(s, now_us);
 	if (r < 0)
 		return r;

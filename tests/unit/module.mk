@@ -265,6 +265,10 @@ tests_contract_test_store_model_state_SOURCES = tests/contract/test_store_model_
 tests_contract_test_store_model_state_CFLAGS = $(TEST_CFLAGS)
 tests_contract_test_store_model_state_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 
+unit_tests_server += tests/contract/test_store_wal
+tests_contract_test_store_wal_SOURCES = tests/contract/test_store_wal.c tests/contract/store_fixture.c tests/unit/tree.c
+tests_contract_test_store_wal_CFLAGS = $(TEST_CFLAGS)
+tests_contract_test_store_wal_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) $(TEST_LIBS) $(SQLITE_LIBS) -lpthread
 unit_tests_server += tests/contract/test_store_faults
 tests_contract_test_store_faults_SOURCES = tests/contract/test_store_faults.c tests/contract/store_fixture.c tests/unit/tree.c
 tests_contract_test_store_faults_CFLAGS = $(TEST_CFLAGS)
