@@ -35,10 +35,8 @@ ds_utf8_len(const uint8_t *p, size_t left, size_t *ret_bad)
 	return need;
 }
 
-/* A character of that many bytes steers a terminal or turns the direction of text: C0 and DEL, C1,
- * and the marks, embeddings and isolates of UAX 9. */
-static int
-is_control(const uint8_t *s, size_t len)
+bool
+ds_utf8_is_control(const uint8_t *s, size_t len)
 {
 	if (len == 1)
 		return *s < 0x20 || *s == 0x7f;
@@ -59,7 +57,7 @@ ds_utf8_escape(const char *s, size_t len, char *buf, size_t size)
 	for (size_t i = 0; i < len;) {
 		size_t bad, good = ds_utf8_len(p + i, len - i, &bad);
 
-		if (good > 0 && !is_control(p + i, good))
+		if (good > 0 && !ds_utf8_is_control(p + i, good))
 			bad = 0;
 		else if (good > 0)
 			bad = good;

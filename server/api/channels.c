@@ -27,7 +27,8 @@ see_last(const struct message_row *row, void *ctx)
 {
 	struct last *l = ctx;
 
-	if (l->error[0] == '\0' && *row->error && row->sent_us == 0)
+	/* A message that was sent has one where not all of its addresses were. */
+	if (l->error[0] == '\0' && *row->error)
 		snprintf(l->error, sizeof(l->error), "%s", row->error);
 	if (l->sent_us == 0)
 		l->sent_us = row->sent_us;

@@ -56,6 +56,7 @@ struct channel_request {
 	char from[256];
 	char to[CHANNEL_TO_MAX][256];
 	unsigned to_len;
+	bool may_refuse; /* mail: some of them, and the others are told all the same */
 };
 
 /* What a message is about, for a channel. */

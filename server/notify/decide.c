@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define CHANGES_MAX 500u /* of a round */
 
@@ -62,18 +63,17 @@ see_told(const struct message_row *row, void *ctx)
 	return 1;
 }
 
+/* One message; owner: the only address that it goes to, or "". */
 static int
 draft(struct round *round, struct channel *c, const char *event, const struct alert_row *row,
-    const struct host_name *host)
+    const struct host_name *host, const char *owner, bool held)
 {
 	uint64_t now_us = ds_clock_wall_us();
-	bool held = (route_is_quiet(c->cfg, now_us) && strcmp(row->severity, "critical") != 0) ||
-		    !route_rate_take(&c->rate, c->cfg->per_hour, now_us);
 	json_t *doc = message_of_alert(event, row, host->name);
 	struct draft *d = calloc(1, sizeof(*d));
 
-	if (doc != NULL && host->email[0])
-		json_object_set_new(doc, "alert_email", json_string(host->email));
+	if (doc != NULL && *owner)
+		json_object_set_new(doc, "alert_email", json_string(owner));
 	if (d != NULL && doc != NULL)
 		d->body = json_dumps(doc, JSON_COMPACT);
 	json_decref(doc);
@@ -95,6 +95,24 @@ draft(struct round *round, struct channel *c, const char *event, const struct al
 	round->tail = &d->next;
 	c->has_held |= held;
 	return d->row.alert_id != NULL && d->row.severity != NULL ? 0 : -ENOMEM;
+}
+
+/* To who reads the channel, and by mail to whom the host named. */
+static int
+draft_all(struct round *round, struct channel *c, const char *event, const struct alert_row *row,
+    const struct host_name *host)
+{
+	uint64_t now_us = ds_clock_wall_us();
+	bool held = (route_is_quiet(c->cfg, now_us) && strcmp(row->severity, "critical") != 0) ||
+		    !route_rate_take(&c->rate, c->cfg->per_hour, now_us);
+	bool has_owner = channel_kind(c->cfg) == &channel_email && channel_is_address(host->email);
+	int r = draft(round, c, event, row, host, "", held);
+
+	for (size_t i = 0; i < c->cfg->to.len; i++)
+		has_owner = has_owner && strcasecmp(c->cfg->to.items[i], host->email) != 0;
+	if (r == 0 && has_owner)
+		r = draft(round, c, event, row, host, host->email, held);
+	return r;
 }
 
 static int
@@ -120,7 +138,7 @@ decide(struct round *round, const struct alert_row *row)
 		if (r < 0)
 			return r;
 		event = route_event(c->cfg, &a, r == 1 ? &told : NULL);
-		r = event != NULL ? draft(round, c, event, row, host) : 0;
+		r = event != NULL ? draft_all(round, c, event, row, host) : 0;
 		if (r < 0)
 			return r;
 	}

@@ -15,27 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLYING_MAX 2u /* of one channel */
-#define TRIES_MAX  30u
-#define FIRST_US   (5 * UINT64_C(1000000))
-#define LONGEST_US (3600 * UINT64_C(1000000))
-#define DUE_MAX    64u
-#define HELD_MAX   10000u /* told in one digest */
+#define FLYING_MAX    2u /* of one channel */
+#define TRIES_MAX     30u
+#define FIRST_US      (5 * UINT64_C(1000000))
+#define LONGEST_US    (3600 * UINT64_C(1000000))
+#define REACTIONS_MAX 4u /* named in a message */
 
 /* A message under way. */
 struct parcel {
 	struct message_row row; /* its number and tries; texts are not there any more */
 	struct channel *channel;
 };
-
-static struct channel *
-channel_named(struct notify *n, const char *name)
-{
-	for (size_t i = 0; i < n->channels_len; i++)
-		if (strcmp(n->channels[i].name, name) == 0)
-			return &n->channels[i];
-	return NULL;
-}
 
 static int
 write_row(const struct store_backend *backend, struct store *store, void *ctx)
@@ -67,6 +57,24 @@ bury(struct notify *n, const struct message_row *row, const char *why)
 }
 
 static int
+see_reaction(const struct reaction_row *row, void *ctx)
+{
+	message_add_reaction(ctx, row);
+	return 0;
+}
+
+/* What was done about the alert by now: who is woken wants to know.  That it cannot be read must
+ * not keep them from being told. */
+static void
+add_reactions(struct notify *n, const struct message_row *row, json_t *doc)
+{
+	struct reaction_filter f = { .alert_id = row->alert_id, .limit = REACTIONS_MAX };
+
+	if (doc != NULL && *row->alert_id)
+		(void)n->cfg.backend->reactions->each(n->reader, &f, see_reaction, doc);
+}
+
+static int
 send(struct notify *n, struct channel *c, const struct message_row *row)
 {
 	struct channel_request request = { .is_mail = false };
@@ -88,7 +96,10 @@ send(struct notify *n, struct channel *c, const struct message_row *row)
 	else
 		snprintf(
 		    thread, sizeof(thread), "%s-%llu", row->event, (unsigned long long)row->number);
+	add_reactions(n, row, doc);
 	ds_buf_init(&request.body, CHANNEL_TEXT_MAX);
+	/* Who is refused for good keeps the others from being told once only. */
+	request.may_refuse = strncmp(row->error, "answered 5", 10) == 0;
 	if (r == 0)
 		r = channel_kind(c->cfg)->build(c->cfg, &m, &request);
 	if (r == 0) {
@@ -107,60 +118,73 @@ send(struct notify *n, struct channel *c, const struct message_row *row)
 
 struct due {
 	struct notify *notify;
+	struct channel *channel;
 	uint64_t now_us;
 };
-
-static bool
-is_siem(const struct notify *n, const char *name)
-{
-	const struct ds_conf_named *all = n->cfg.channels;
-
-	for (size_t i = 0; i < all->len; i++)
-		if (strcmp(all->items[i].name, name) == 0)
-			return channel_is_siem(all->items[i].value);
-	return false;
-}
 
 static int
 take(const struct message_row *row, void *ctx)
 {
 	struct due *due = ctx;
-	struct notify *n = due->notify;
-	struct channel *c = channel_named(n, row->channel);
 	struct message_row flying = *row;
 	int r;
 
-	if (sender_busy(n->sender) == SENDER_MAX)
-		return 1;
-	if (c == NULL && is_siem(n, row->channel))
-		return 0; /* its own thread sees to it */
-	if (c == NULL) {
-		bury(n, row, "there is no such channel any more");
-		return 0;
-	}
-	if (c->flying >= FLYING_MAX || due->now_us < c->wait_until_us)
-		return 0;
 	/* Not due again while it flies: should we die now, it is in a minute. */
 	flying.due_us = due->now_us + 60 * UINT64_C(1000000);
-	note(n, &flying);
-	r = send(n, c, row);
+	note(due->notify, &flying);
+	r = send(due->notify, due->channel, row);
 	if (r > 0)
-		bury(n, row, "this channel has nobody to tell it to");
+		bury(due->notify, row, "this channel has nobody to tell it to");
 	else if (r < 0 && r != -EAGAIN)
-		bury(n, row, "the message could not be written in this channel's form");
+		bury(due->notify, row, "the message could not be written in this channel's form");
+	return 0;
+}
+
+/* Channel by channel: one whose receiver hangs, with however much waiting, holds up no other. */
+int
+deliver_due(struct notify *n, uint64_t now_us)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n->channels_len && r >= 0; i++) {
+		struct channel *c = &n->channels[i];
+		struct message_filter f = { .channel = c->name,
+			.status = "waiting",
+			.due_us = now_us,
+			.limit = FLYING_MAX - c->flying };
+		struct due due = { n, c, now_us };
+
+		if (f.limit > 0 && now_us >= c->wait_until_us &&
+		    sender_busy(n->sender) < SENDER_MAX)
+			r = n->cfg.backend->messages->each(n->reader, &f, take, &due);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int
+bury_orphan(const struct message_row *row, void *ctx)
+{
+	struct notify *n = ctx;
+	const struct ds_conf_named *all = n->cfg.channels;
+
+	for (size_t i = 0; i < all->len; i++)
+		if (strcmp(all->items[i].name, row->channel) == 0)
+			return 0;
+	bury(n, row, "there is no such channel any more");
 	return 0;
 }
 
 int
-deliver_due(struct notify *n, uint64_t now_us)
+deliver_begin(struct notify *n)
 {
-	struct message_filter f = { .status = "waiting", .due_us = now_us, .limit = DUE_MAX };
-	struct due due = { n, now_us };
-	int r;
+	static const char *const statuses[] = { "waiting", "held" };
+	int r = 0;
 
-	if (sender_busy(n->sender) == SENDER_MAX)
-		return 0;
-	r = n->cfg.backend->messages->each(n->reader, &f, take, &due);
+	for (size_t i = 0; i < DS_LEN(statuses) && r >= 0; i++) {
+		struct message_filter f = { .status = statuses[i], .limit = INT32_MAX };
+
+		r = n->cfg.backend->messages->each(n->reader, &f, bury_orphan, n);
+	}
 	return r < 0 ? r : 0;
 }
 
@@ -202,96 +226,4 @@ deliver_answers(struct notify *n)
 			note(n, row);
 		free(p);
 	}
-}
-
-/* ---- digests */
-
-struct gathering {
-	json_t *digest;
-	uint64_t last;
-	unsigned len;
-};
-
-static int
-gather(const struct message_row *row, void *ctx)
-{
-	struct gathering *g = ctx;
-	json_t *doc = json_loads(row->body, 0, NULL);
-
-	if (doc != NULL)
-		message_digest_add(g->digest, doc);
-	json_decref(doc);
-	g->last = row->number;
-	g->len++;
-	return 0;
-}
-
-struct digest {
-	struct message_row row;
-	uint64_t last;
-};
-
-static int
-write_digest(const struct store_backend *backend, struct store *store, void *ctx)
-{
-	const struct digest *d = ctx;
-	int r = backend->messages->put(store, &d->row);
-
-	return r < 0 ? r : backend->messages->told(store, d->row.channel, d->last);
-}
-
-static int
-tell_held(struct notify *n, struct channel *c, uint64_t now_us)
-{
-	struct message_filter f = { .channel = c->name, .status = "held", .limit = HELD_MAX };
-	struct gathering g = { .digest = message_digest() };
-	struct digest d;
-	char *body = NULL;
-	int r = g.digest != NULL ? 0 : -ENOMEM;
-
-	if (r == 0)
-		r = n->cfg.backend->messages->each(n->reader, &f, gather, &g);
-	if (r == 0 && g.len > 0)
-		r = message_digest_end(g.digest,
-		    "These came in quiet hours, or faster than this channel is to be told.");
-	if (r == 0 && g.len > 0)
-		body = json_dumps(g.digest, JSON_COMPACT);
-	d = (struct digest){ .row = { .channel = c->name,
-				 .event = "digest",
-				 .alert_id = "",
-				 .status = "waiting",
-				 .severity = message_text(g.digest, "severity"),
-				 .count = g.len,
-				 .body = body,
-				 .created_us = now_us,
-				 .due_us = now_us,
-				 .error = "" },
-		.last = g.last };
-	if (r == 0 && g.len > 0)
-		r = body != NULL ? writer_run(n->cfg.writer, n->replies, write_digest, &d)
-				 : -ENOMEM;
-	if (r == 0) {
-		c->has_held = g.len == HELD_MAX;
-		c->digest_us = c->has_held ? 0 : now_us; /* the rest need not wait */
-	}
-	free(body);
-	json_decref(g.digest);
-	return r < 0 ? r : 0;
-}
-
-int
-deliver_digests(struct notify *n, uint64_t now_us)
-{
-	for (size_t i = 0; i < n->channels_len; i++) {
-		struct channel *c = &n->channels[i];
-		int r;
-
-		if (!c->has_held || route_is_quiet(c->cfg, now_us) ||
-		    (now_us >= c->digest_us && now_us - c->digest_us < c->cfg->digest_ms * 1000))
-			continue;
-		r = tell_held(n, c, now_us);
-		if (r < 0)
-			return r;
-	}
-	return 0;
 }

@@ -82,11 +82,33 @@ put_subject(struct ds_buf *out, const char *text)
 	return r < 0 ? r : put(out, "\r\n");
 }
 
+/* The first message about an alert has the thread's id itself; a digest or a test is alone. */
+static void
+put_ids(const struct channel_message *m, const char *domain, char *ret, size_t size)
+{
+	bool first = strcmp(m->event, "new") == 0;
+	bool alone = json_object_get(m->body, "alert") == NULL;
+
+	if (first)
+		snprintf(ret, size, "Message-ID: <%s.%s@%s>\r\n", m->thread, m->channel, domain);
+	else if (alone)
+		snprintf(ret, size, "Message-ID: <%llu.%s@%s>\r\n", (unsigned long long)m->number,
+		    m->channel, domain);
+	else
+		snprintf(ret, size,
+		    "Message-ID: <%llu.%s@%s>\r\nIn-Reply-To: <%s.%s@%s>\r\n"
+		    "References: <%s.%s@%s>\r\n",
+		    (unsigned long long)m->number, m->channel, domain, m->thread, m->channel,
+		    domain, m->thread, m->channel, domain);
+}
+
 static int
 put_headers(struct ds_buf *b, const struct channel_config *cfg, const struct channel_message *m,
     const struct channel_request *to)
 {
 	time_t seconds = (time_t)(m->created_us / 1000000);
+	/* Ours is an address, or configuration would have been refused. */
+	const char *domain = strrchr(cfg->from, '@') + 1;
 	char subject[300], date[64], text[1200];
 	struct tm tm;
 	int r;
@@ -103,16 +125,7 @@ put_headers(struct ds_buf *b, const struct channel_config *cfg, const struct cha
 	}
 	if (r == 0)
 		r = put_subject(b, subject);
-	/* The first message about an alert has the thread's id itself. */
-	if (strcmp(m->event, "new") == 0)
-		snprintf(
-		    text, sizeof(text), "Message-ID: <%s.%s@daemonsec>\r\n", m->thread, m->channel);
-	else
-		snprintf(text, sizeof(text),
-		    "Message-ID: <%llu.%s@daemonsec>\r\nIn-Reply-To: <%s.%s@daemonsec>\r\n"
-		    "References: <%s.%s@daemonsec>\r\n",
-		    (unsigned long long)m->number, m->channel, m->thread, m->channel, m->thread,
-		    m->channel);
+	put_ids(m, domain, text, sizeof(text));
 	if (r == 0)
 		r = put(b, text);
 	return r < 0 ? r
@@ -223,11 +236,12 @@ build(
 	ret->is_mail = true;
 	snprintf(ret->url, sizeof(ret->url), "%s", cfg->server);
 	snprintf(ret->from, sizeof(ret->from), "%s", cfg->from);
-	for (size_t i = 0; i < cfg->to.len && ret->to_len < CHANNEL_TO_MAX; i++)
-		snprintf(ret->to[ret->to_len++], sizeof(ret->to[0]), "%s", cfg->to.items[i]);
-	/* A host may name who else is told about it. */
-	if (channel_is_address(own) && ret->to_len < CHANNEL_TO_MAX)
+	/* A host may name who else is told about it: in a mail of their own, so that an address
+	 * that is refused keeps nobody else from being told. */
+	if (*own)
 		snprintf(ret->to[ret->to_len++], sizeof(ret->to[0]), "%s", own);
+	for (size_t i = 0; !*own && i < cfg->to.len && ret->to_len < CHANNEL_TO_MAX; i++)
+		snprintf(ret->to[ret->to_len++], sizeof(ret->to[0]), "%s", cfg->to.items[i]);
 	if (ret->to_len == 0)
 		return 1;
 	r = put_headers(&ret->body, cfg, m, ret);

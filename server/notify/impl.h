@@ -51,10 +51,12 @@ struct notify {
 DS_MUST_CHECK int decide_begin(struct notify *n);
 /* 1: there is more. */
 DS_MUST_CHECK int decide_changes(struct notify *n);
-/* deliver.c: messages become requests, and answers their end. */
+/* deliver.c: messages become requests, and answers their end.  What waits for a channel that there
+ * is no more becomes a dead letter at the start. */
+DS_MUST_CHECK int deliver_begin(struct notify *n);
 DS_MUST_CHECK int deliver_due(struct notify *n, uint64_t now_us);
 void deliver_answers(struct notify *n);
-/* Held messages that are due become a digest. */
-DS_MUST_CHECK int deliver_digests(struct notify *n, uint64_t now_us);
+/* held.c: held messages that are due become digests. */
+DS_MUST_CHECK int held_tell(struct notify *n, uint64_t now_us);
 
 #endif

@@ -3,6 +3,7 @@
 #include "server/notify/message.h"
 
 #include "lib/clock.h"
+#include "lib/utf8.h"
 #include "server/notify/clean.h"
 
 #include <ctype.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 const char *
 message_text(const json_t *doc, const char *key)
@@ -19,12 +21,23 @@ message_text(const json_t *doc, const char *key)
 	return text != NULL ? text : "";
 }
 
-static void
-add_line(json_t *lines, const char *name, const char *value)
+void
+message_add_line(json_t *lines, const char *name, const char *value)
 {
 	if (value != NULL && *value)
 		json_array_append_new(
 		    lines, json_pack("[o, o]", clean_string(name), clean_string(value)));
+}
+
+/* "2026-11-28 17:29:44 UTC": people read it. */
+static void
+format_time(uint64_t us, char *ret, size_t size)
+{
+	time_t seconds = (time_t)(us / 1000000);
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	strftime(ret, size, "%Y-%m-%d %H:%M:%S UTC", &tm);
 }
 
 static void
@@ -43,7 +56,7 @@ add_explanation(json_t *lines, const json_t *doc)
 			break;
 		snprintf(text, sizeof(text), "%.*s (normal: %.*s)", clean_fit(observed, 180),
 		    observed, clean_fit(baseline, 180), baseline);
-		add_line(lines, message_text(e, "feature"), text);
+		message_add_line(lines, message_text(e, "feature"), text);
 	}
 }
 
@@ -59,7 +72,7 @@ add_threat(json_t *lines, const json_t *doc)
 
 		snprintf(text, sizeof(text), "%.30s %.150s", message_text(t, "id"),
 		    message_text(t, "name"));
-		add_line(lines, "technique", text);
+		message_add_line(lines, "technique", text);
 	}
 }
 
@@ -71,23 +84,25 @@ add_lines(json_t *doc, const struct alert_row *row, const char *host_name, const
 		     *peers = json_object_get(rest, "peers");
 	char text[200], time[32];
 
-	add_line(lines, "host", host_name);
-	add_line(lines, "daemon", row->daemon);
-	add_line(lines, "command", message_text(process, "command_line"));
-	add_line(lines, "user", message_text(process, "user"));
+	message_add_line(lines, "alert", row->id);
+	message_add_line(lines, "host", host_name);
+	message_add_line(lines, "daemon", row->daemon);
+	message_add_line(lines, "command", message_text(process, "command_line"));
+	message_add_line(lines, "user", message_text(process, "user"));
 	add_explanation(lines, rest);
 	if (json_integer_value(json_object_get(peers, "of")) > 0) {
 		snprintf(text, sizeof(text), "%lld of %lld did the same",
 		    (long long)json_integer_value(json_object_get(peers, "seen")),
 		    (long long)json_integer_value(json_object_get(peers, "of")));
-		add_line(lines, "peers", text);
+		message_add_line(lines, "peers", text);
 	}
 	add_threat(lines, rest);
-	ds_clock_format(row->first_us, time, sizeof(time));
-	add_line(lines, "first seen", time);
+	format_time(row->first_us, time, sizeof(time));
+	message_add_line(lines, "first seen", time);
 	if (row->count > 1) {
-		snprintf(text, sizeof(text), "%llu", (unsigned long long)row->count);
-		add_line(lines, "count", text);
+		format_time(row->last_us, time, sizeof(time));
+		snprintf(text, sizeof(text), "%llu, last %s", (unsigned long long)row->count, time);
+		message_add_line(lines, "times", text);
 	}
 	json_object_set_new(doc, "lines", lines);
 }
@@ -124,88 +139,23 @@ message_of_alert(const char *event, const struct alert_row *row, const char *hos
 	return doc;
 }
 
-/* ---- digest */
-
-json_t *
-message_digest(void)
-{
-	return json_pack("{s:s, s:s, s:[], s:{}, s:i}", "event", "digest", "severity", "low",
-	    "items", "counts", "total", 0);
-}
-
-static int
-rank(const char *severity)
-{
-	static const char *const names[] = { "low", "medium", "high", "critical" };
-
-	for (int i = 0; i < (int)DS_LEN(names); i++)
-		if (strcmp(names[i], severity) == 0)
-			return i;
-	return 0;
-}
-
 void
-message_digest_add(json_t *digest, const json_t *doc)
+message_add_reaction(json_t *doc, const struct reaction_row *row)
 {
-	json_t *items = json_object_get(digest, "items"),
-	       *counts = json_object_get(digest, "counts");
-	const char *severity = message_text(doc, "severity");
-	json_t *alert = json_object_get(doc, "alert");
+	static const struct {
+		const char *status, *text;
+	} table[] = { { "dry_run", "would have been done (monitor)" }, { "pending", "under way" },
+		{ "sent", "under way" }, { "applied", "done" }, { "verified", "done" },
+		{ "expired", "over" } };
+	const char *status = row->status;
+	char text[500];
 
-	json_object_set_new(counts, severity,
-	    json_integer(json_integer_value(json_object_get(counts, severity)) + 1));
-	json_object_set_new(digest, "total",
-	    json_integer(json_integer_value(json_object_get(digest, "total")) + 1));
-	if (rank(severity) > rank(message_text(digest, "severity")))
-		json_object_set_new(digest, "severity", json_string(severity));
-	if (json_array_size(items) < MESSAGE_ITEMS_MAX)
-		json_array_append_new(
-		    items, json_pack("{s:s, s:s, s:s, s:s}", "title", message_text(doc, "title"),
-			       "host", message_text(doc, "host"), "severity", severity, "alert",
-			       message_text(alert, "id")));
-}
-
-int
-message_digest_end(json_t *digest, const char *why)
-{
-	static const char *const order[] = { "critical", "high", "medium", "low" };
-	json_t *lines = json_array(), *item;
-	json_int_t total = json_integer_value(json_object_get(digest, "total"));
-	char title[160], reason[300];
-	size_t i;
-
-	if (lines == NULL)
-		return -ENOMEM;
-	snprintf(title, sizeof(title), "%lld message%s in a digest", (long long)total,
-	    total == 1 ? "" : "s");
-	snprintf(reason, sizeof(reason), "%s", why);
-	for (i = 0; i < DS_LEN(order); i++) {
-		json_int_t n = json_integer_value(
-		    json_object_get(json_object_get(digest, "counts"), order[i]));
-		char text[32];
-
-		snprintf(text, sizeof(text), "%lld", (long long)n);
-		if (n > 0)
-			add_line(lines, order[i], text);
-	}
-	json_array_foreach(json_object_get(digest, "items"), i, item)
-	{
-		const char *what = message_text(item, "title"), *host = message_text(item, "host");
-		char text[400];
-
-		snprintf(text, sizeof(text), "%.*s (%.*s)", clean_fit(what, 300), what,
-		    clean_fit(host, 64), host);
-		add_line(lines, message_text(item, "severity"), text);
-	}
-	if (total > (json_int_t)i) {
-		char text[64];
-
-		snprintf(text, sizeof(text), "%lld more", (long long)(total - (json_int_t)i));
-		add_line(lines, "and", text);
-	}
-	json_object_set_new(digest, "title", json_string(title));
-	json_object_set_new(digest, "reason", json_string(reason));
-	return json_object_set_new(digest, "lines", lines) < 0 ? -ENOMEM : 0;
+	for (size_t i = 0; i < DS_LEN(table); i++)
+		if (strcmp(table[i].status, row->status) == 0)
+			status = table[i].text;
+	snprintf(text, sizeof(text), "%.32s of %.*s: %.40s", row->kind, clean_fit(row->target, 400),
+	    row->target, status);
+	message_add_line(json_object_get(doc, "lines"), "reaction", text);
 }
 
 json_t *
@@ -214,40 +164,72 @@ message_test(const char *channel)
 	char reason[200];
 
 	snprintf(reason, sizeof(reason),
-	    "Somebody asked DaemonSec to try the channel %s. Nothing happened.", channel);
+	    "Somebody asked DaemonSec to try the channel %s. Nothing else happened.", channel);
 	return json_pack("{s:s, s:s, s:s, s:s, s:[]}", "event", "test", "title",
 	    "a test of this channel", "reason", reason, "severity", "low", "lines");
 }
 
 /* ---- texts */
 
+/* Bytes of the character at text; *ret_bad: it may not be shown. */
+static size_t
+look_at(const char *text, size_t left, bool *ret_bad)
+{
+	size_t bad, len = ds_utf8_len((const uint8_t *)text, left, &bad);
+
+	*ret_bad = len == 0 || ds_utf8_is_control((const uint8_t *)text, len);
+	return len > 0 ? len : bad;
+}
+
 /* One line: control characters become blanks. */
 static void
 one_line(const char *text, char *ret, size_t size)
 {
-	size_t len = (size_t)clean_fit(text, size - 1);
+	size_t len = (size_t)clean_fit(text, size - 1), n = 0;
 
-	for (size_t i = 0; i < len; i++)
-		ret[i] = (unsigned char)text[i] < ' ' || text[i] == 127 ? ' ' : text[i];
-	ret[len] = '\0';
+	for (size_t i = 0; i < len;) {
+		bool bad;
+		size_t one = look_at(text + i, len - i, &bad);
+
+		if (bad)
+			ret[n++] = ' ';
+		else
+			memcpy(ret + n, text + i, one);
+		n += bad ? 0 : one;
+		i += one;
+	}
+	ret[n] = '\0';
+}
+
+/* What stands in front: the severity, and how this is news. */
+static void
+put_tag(const char *event, const json_t *doc, char *ret, size_t size)
+{
+	const char *severity = message_text(doc, "severity");
+	json_int_t count =
+	    json_integer_value(json_object_get(json_object_get(doc, "alert"), "count"));
+	char shout[16] = "";
+
+	for (size_t i = 0; severity[i] && i + 1 < sizeof(shout); i++)
+		shout[i] = (char)toupper((unsigned char)severity[i]);
+	if (strcmp(event, "closed") == 0)
+		snprintf(ret, size, "CLOSED");
+	else if (strcmp(event, "test") == 0)
+		snprintf(ret, size, "TEST");
+	else if (strcmp(event, "grown") == 0)
+		snprintf(ret, size, "%s x%lld", shout, (long long)count);
+	else
+		snprintf(ret, size, "%s%s", strcmp(event, "worse") == 0 ? "NOW " : "", shout);
 }
 
 void
 message_subject(const char *event, const json_t *doc, char *ret, size_t size)
 {
-	const char *severity = message_text(doc, "severity"), *host = message_text(doc, "host"),
-		   *title = message_text(doc, "title");
-	char shout[16] = "", text[512];
+	const char *host = message_text(doc, "host"), *title = message_text(doc, "title");
+	char tag[48], text[512];
 
-	for (size_t i = 0; severity[i] && i + 1 < sizeof(shout); i++) {
-		shout[i] = (char)toupper((unsigned char)severity[i]);
-		shout[i + 1] = '\0';
-	}
-	if (strcmp(event, "closed") == 0)
-		snprintf(shout, sizeof(shout), "CLOSED");
-	if (strcmp(event, "test") == 0)
-		snprintf(shout, sizeof(shout), "TEST");
-	snprintf(text, sizeof(text), "[%s] %.*s%s%.*s", shout, clean_fit(title, 300), title,
+	put_tag(event, doc, tag, sizeof(tag));
+	snprintf(text, sizeof(text), "[%s] %.*s%s%.*s", tag, clean_fit(title, 300), title,
 	    *host ? " on " : "", clean_fit(host, 100), host);
 	one_line(text, ret, size);
 }
@@ -264,7 +246,7 @@ message_link(const json_t *doc, const char *base, char *ret, size_t size)
 	if (len > 0 && *id)
 		snprintf(ret, size, "%.*s/alerts/%s", (int)len, base, id);
 	else if (len > 0)
-		snprintf(ret, size, "%.*s/", (int)len, base);
+		snprintf(ret, size, "%.*s/alerts", (int)len, base);
 }
 
 static int
@@ -294,7 +276,7 @@ message_plain(struct ds_buf *out, const char *event, const json_t *doc, const ch
 			   *value = json_string_value(json_array_get(line, 1));
 		char whole[700];
 
-		snprintf(whole, sizeof(whole), "  %-14.60s %.*s", name ? name : "",
+		snprintf(whole, sizeof(whole), "  %-18.60s %.*s", name ? name : "",
 		    value ? clean_fit(value, 600) : 0, value ? value : "");
 		one_line(whole, text, sizeof(text));
 		if (r == 0)
@@ -307,29 +289,33 @@ message_plain(struct ds_buf *out, const char *event, const json_t *doc, const ch
 	return r < 0 ? r : put(out, "\n");
 }
 
+static int
+put_escaped(struct ds_buf *out, const char *text, size_t len)
+{
+	static const struct {
+		char from;
+		const char *to;
+	} table[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" } };
+
+	for (size_t i = 0; len == 1 && i < DS_LEN(table); i++)
+		if (*text == table[i].from)
+			return put(out, table[i].to);
+	return ds_buf_put(out, text, len);
+}
+
 int
 message_escape(struct ds_buf *out, const char *text, size_t max)
 {
+	size_t left = strlen(text);
 	int r = 0;
 
-	for (size_t n = 0; *text && n < max && r == 0; n++) {
-		unsigned char ch = (unsigned char)*text++;
+	for (size_t n = 0; left > 0 && n < max && r == 0; n++) {
+		bool bad;
+		size_t len = look_at(text, left, &bad);
 
-		if (ch == '&')
-			r = put(out, "&amp;");
-		else if (ch == '<')
-			r = put(out, "&lt;");
-		else if (ch == '>')
-			r = put(out, "&gt;");
-		else if (ch == '"')
-			r = put(out, "&quot;");
-		else if ((ch < ' ' && ch != '\n') || ch == 127)
-			r = put(out, "\xef\xbf\xbd");
-		else
-			r = ds_buf_put_u8(out, ch);
-		/* A character is whole or not there. */
-		while (r == 0 && ((unsigned char)*text & 0xc0) == 0x80)
-			r = ds_buf_put_u8(out, (uint8_t)*text++);
+		r = bad ? put(out, " ") : put_escaped(out, text, len);
+		text += len;
+		left -= len;
 	}
 	return r;
 }

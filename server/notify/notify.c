@@ -49,7 +49,7 @@ turn(struct notify *n)
 			r = 0;
 		}
 		if (r == 0)
-			r = deliver_digests(n, now_us);
+			r = held_tell(n, now_us);
 		if (r == 0)
 			r = deliver_due(n, now_us);
 	}
@@ -167,6 +167,8 @@ notify_start(const struct notify_config *cfg, char *why, size_t size)
 		r = -ENOMEM;
 	if (r == 0)
 		r = decide_begin(n);
+	if (r == 0)
+		r = deliver_begin(n);
 	if (r == 0)
 		r = start_siems(n, why, size);
 	if (r == 0)

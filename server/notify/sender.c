@@ -2,6 +2,8 @@
 /* sender - see sender.h. */
 #include "server/notify/sender.h"
 
+#include "server/notify/private_address.h"
+
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
@@ -26,6 +28,7 @@ struct flight {
 	char why[CURL_ERROR_SIZE];
 	const struct channel_kind *kind;
 	bool is_mail, allow_private, refused;
+	bool may_refuse, has_others; /* of a mail's addresses */
 	void *ctx;
 };
 
@@ -84,20 +87,6 @@ sender_busy(const struct sender *s)
 
 /* ---- what may be reached */
 
-bool
-sender_is_private(const uint8_t a[16])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff }, zero[15];
-	const uint8_t *v4 = a + 12;
-
-	if (memcmp(a, mapped, sizeof(mapped)) == 0)
-		return v4[0] == 0 || v4[0] == 10 || v4[0] == 127 || v4[0] >= 224 ||
-		       (v4[0] == 100 && (v4[1] & 0xc0) == 64) || (v4[0] == 169 && v4[1] == 254) ||
-		       (v4[0] == 172 && (v4[1] & 0xf0) == 16) || (v4[0] == 192 && v4[1] == 168);
-	return (memcmp(a, zero, sizeof(zero)) == 0 && a[15] <= 1) || (a[0] & 0xfe) == 0xfc ||
-	       (a[0] == 0xfe && (a[1] & 0xc0) >= 0x80) || a[0] == 0xff;
-}
-
 static curl_socket_t
 open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -113,7 +102,7 @@ open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 		    a, &((const struct sockaddr_in6 *)(const void *)&address->addr)->sin6_addr, 16);
 	else
 		return CURL_SOCKET_BAD;
-	if (!f->allow_private && sender_is_private(a)) {
+	if (!f->allow_private && (private_address(a) || own_address(a))) {
 		f->refused = true;
 		return CURL_SOCKET_BAD;
 	}
@@ -143,6 +132,22 @@ write_answer(char *data, size_t size, size_t len, void *ctx)
 	f->answer_len += n;
 	f->answer[f->answer_len] = '\0';
 	return size * len; /* the rest is of no interest */
+}
+
+/* The last refusal of a mail server: "550 5.1.1 <ops@example.org>: unknown". */
+static size_t
+hear_refusal(char *data, size_t size, size_t len, void *ctx)
+{
+	struct flight *f = ctx;
+	size_t n = DS_MIN(size * len, sizeof(f->answer) - 1);
+
+	if (n < 3 || (data[0] != '4' && data[0] != '5'))
+		return size * len;
+	memcpy(f->answer, data, n);
+	f->answer_len = n;
+	f->answer[n] = '\0';
+	f->answer[strcspn(f->answer, "\r\n")] = '\0';
+	return size * len;
 }
 
 static bool
@@ -206,6 +211,9 @@ set_mail(struct flight *f, const struct channel_config *cfg, const char *secret,
 		good = good && append(&f->to, r->to[i]);
 	SET(CURLOPT_MAIL_FROM, r->from);
 	SET(CURLOPT_MAIL_RCPT, f->to);
+	SET(CURLOPT_MAIL_RCPT_ALLLOWFAILS, r->may_refuse ? 1L : 0L);
+	SET(CURLOPT_HEADERFUNCTION, hear_refusal);
+	SET(CURLOPT_HEADERDATA, f);
 	SET(CURLOPT_UPLOAD, 1L);
 	SET(CURLOPT_READFUNCTION, read_body);
 	SET(CURLOPT_READDATA, f);
@@ -246,6 +254,8 @@ sender_start(struct sender *s, const struct channel_config *cfg, const char *sec
 		.kind = channel_kind(cfg),
 		.is_mail = request->is_mail,
 		.allow_private = cfg->allow_private,
+		.may_refuse = request->may_refuse,
+		.has_others = request->to_len > 1,
 		.ctx = ctx };
 	f->body = request->body;
 	ds_buf_init(&request->body, CHANNEL_TEXT_MAX);
@@ -278,39 +288,69 @@ sender_wake(struct sender *s)
 
 /* ---- the end of one */
 
-static enum sender_end
-judge(struct flight *f, CURLcode code, struct sender_result *ret)
+static void
+one_line(char *text)
 {
-	curl_off_t wait_s = 0;
-	long status = 0;
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ')
+			*text = ' ';
+}
 
-	(void)curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (f->refused) {
-		snprintf(ret->error, sizeof(ret->error),
-		    "its address is this machine's or a private one: allow_private = true, if meant");
-		return SENDER_DEAD;
+/* What a mail server said last when it did not take all of it. */
+static enum sender_end
+judge_mail(struct flight *f, CURLcode code, long status, struct sender_result *ret)
+{
+	if (code == CURLE_OK) {
+		if (f->may_refuse && f->answer_len > 0)
+			snprintf(ret->error, sizeof(ret->error), "some were told; answered %.150s",
+			    f->answer);
+		return SENDER_SENT;
 	}
-	if (code != CURLE_OK && !(f->is_mail && status >= 500 && status < 600)) {
-		/* The address of a webhook is its secret: no URL goes into a log. */
-		snprintf(ret->error, sizeof(ret->error), "%s", curl_easy_strerror(code));
-		if (f->is_mail && status >= 400)
-			snprintf(ret->error, sizeof(ret->error), "%s (%ld)",
-			    curl_easy_strerror(code), status);
+	if (code == CURLE_LOGIN_DENIED || status < 500 || status > 599) {
+		snprintf(ret->error, sizeof(ret->error), "%s%s%.120s", curl_easy_strerror(code),
+		    f->answer_len > 0 ? ": answered " : "", f->answer);
 		return SENDER_RETRY;
 	}
-	if (f->is_mail ? code == CURLE_OK : status >= 200 && status < 300)
+	snprintf(ret->error, sizeof(ret->error), "answered %.150s", f->answer);
+	/* Once more, without those whom the server refuses. */
+	return f->has_others && !f->may_refuse ? SENDER_RETRY : SENDER_DEAD;
+}
+
+static enum sender_end
+judge_post(struct flight *f, CURLcode code, long status, struct sender_result *ret)
+{
+	curl_off_t wait_s = 0;
+
+	if (code != CURLE_OK) {
+		/* The address of a webhook is its secret: no URL goes into a log. */
+		snprintf(ret->error, sizeof(ret->error), "%s", curl_easy_strerror(code));
+		return SENDER_RETRY;
+	}
+	if (status >= 200 && status < 300)
 		return SENDER_SENT;
 	snprintf(ret->error, sizeof(ret->error), "answered %ld: %.120s", status, f->answer);
-	for (char *p = ret->error; *p; p++)
-		if ((unsigned char)*p < ' ')
-			*p = ' ';
-	if (f->is_mail)
-		return SENDER_DEAD;
 	(void)curl_easy_getinfo(f->easy, CURLINFO_RETRY_AFTER, &wait_s);
 	if (wait_s == 0 && status == 429 && f->kind->retry_after != NULL)
 		wait_s = f->kind->retry_after(f->answer, f->answer_len);
 	ret->wait_s = wait_s > 0 && wait_s < 86400 ? (unsigned)wait_s : 0;
 	return status == 408 || status == 429 || status >= 500 ? SENDER_RETRY : SENDER_DEAD;
+}
+
+static enum sender_end
+judge(struct flight *f, CURLcode code, struct sender_result *ret)
+{
+	enum sender_end end;
+	long status = 0;
+
+	if (f->refused && code != CURLE_OK) {
+		snprintf(ret->error, sizeof(ret->error),
+		    "its address is this machine's or a private one: allow_private = true, if meant");
+		return SENDER_DEAD;
+	}
+	(void)curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+	end = f->is_mail ? judge_mail(f, code, status, ret) : judge_post(f, code, status, ret);
+	one_line(ret->error);
+	return end;
 }
 
 bool

@@ -3,16 +3,16 @@
  * sender - sends requests of channels by libcurl, several at once, without blocking.
  *
  * On the notify thread.  Bounded: SENDER_MAX at once, time, size of an answer.  No redirects; only
- * http, https, smtp and smtps.  Addresses of this machine, of its links and of cloud metadata are
- * refused unless the channel allows private ones: who may write a channel's address must not reach
- * what only this machine can.
+ * http, https, smtp and smtps.  Addresses of this machine, of its links and of cloud metadata
+ * (private_address.h) are refused unless the channel allows private ones: who may write a channel's
+ * address must not reach what only this machine can.
  */
 #ifndef SERVER_NOTIFY_SENDER_H
 #define SERVER_NOTIFY_SENDER_H
 
 #include "server/notify/channel.h"
 
-#define SENDER_MAX 8u
+#define SENDER_MAX 64u
 
 struct sender;
 
@@ -44,7 +44,5 @@ void sender_run(struct sender *s, int wait_ms);
 bool sender_next(struct sender *s, struct sender_result *ret);
 /* Any thread. */
 void sender_wake(struct sender *s);
-/* Whether an address (16 bytes, v4 mapped) is only reachable from here: for tests. */
-bool sender_is_private(const uint8_t address[16]);
 
 #endif

@@ -4,6 +4,7 @@
  *
  * Slack's form of markup needs & < > escaped; what comes from other machines is never a link.
  */
+#include "server/notify/clean.h"
 #include "server/notify/json_body.h"
 #include "server/notify/message.h"
 
@@ -13,6 +14,10 @@
 
 #define HEADER_MAX  150 /* characters; Slack's limits */
 #define SECTION_MAX 2900
+#define REASON_MAX  1200u
+/* Of a line: characters of its value, and bytes with all that is escaped. */
+#define VALUE_MAX     300u
+#define LINE_MAX_SIZE 700u
 
 static const char *
 colour(const char *severity)
@@ -27,7 +32,38 @@ colour(const char *severity)
 	return "#5f6b7a";
 }
 
-/* The reason and the lines, as one text of Slack's markup; NULL: no memory. */
+/* Escapes as much of the text as goes into so many bytes. */
+static int
+put_fitting(struct ds_buf *b, const char *text, size_t max, size_t room)
+{
+	for (size_t before = b->len; max > 0; max /= 2) {
+		int r = message_escape(b, text, max);
+
+		if (r < 0 || b->len - before <= room)
+			return r;
+		b->len = before;
+	}
+	return 0;
+}
+
+/* As code, in which nothing is markup; what would end it is another mark. */
+static int
+put_code(struct ds_buf *b, const char *text)
+{
+	char plain[1300];
+	int r = ds_buf_put(b, "`", 1);
+
+	snprintf(plain, sizeof(plain), "%.*s", clean_fit(text, sizeof(plain) - 1), text);
+	for (char *p = plain; *p; p++)
+		if (*p == '`')
+			*p = '\'';
+	if (r == 0)
+		r = put_fitting(b, *plain ? plain : " ", VALUE_MAX, LINE_MAX_SIZE - 100);
+	return r < 0 ? r : ds_buf_put(b, "`", 1);
+}
+
+/* The reason and the lines, as one text of Slack's markup, which is never longer than Slack takes:
+ * it would refuse all of it; NULL: no memory. */
 static json_t *
 section(const struct channel_message *m)
 {
@@ -38,25 +74,26 @@ section(const struct channel_message *m)
 	int r;
 
 	ds_buf_init(&text, 64u << 10);
-	r = message_escape(&text, message_text(m->body, "reason"), 1500);
+	r = put_fitting(&text, message_text(m->body, "reason"), REASON_MAX, REASON_MAX);
 	json_array_foreach(json_object_get(m->body, "lines"), i, line)
 	{
 		const char *name = json_string_value(json_array_get(line, 0)),
 			   *value = json_string_value(json_array_get(line, 1));
 
-		if (r < 0 || text.len > SECTION_MAX - 700)
+		if (r < 0 || text.len > SECTION_MAX - LINE_MAX_SIZE)
 			break;
 		r = ds_buf_put(&text, "\n*", 2);
 		if (r == 0)
-			r = message_escape(&text, name ? name : "", 60);
+			r = put_fitting(&text, name ? name : "", 60, 60);
 		if (r == 0)
 			r = ds_buf_put(&text, "*  ", 3);
 		if (r == 0)
-			r = message_escape(&text, value ? value : "", 300);
+			r = put_code(&text, value ? value : "");
 	}
-	if (r == 0 && text.len <= SECTION_MAX)
+	if (r == 0)
 		block = json_pack("{s:s, s:{s:s, s:b, s:s%}}", "type", "section", "text", "type",
-		    "mrkdwn", "verbatim", 1, "text", (const char *)text.data, text.len);
+		    "mrkdwn", "verbatim", 1, "text", text.len > 0 ? (const char *)text.data : " ",
+		    text.len > 0 ? text.len : 1);
 	ds_buf_done(&text);
 	return block;
 }

@@ -9,11 +9,13 @@ import hmac
 import http.server
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
 import sys
 import threading
+import time
 import warnings
 
 from forms import keep
@@ -37,6 +39,12 @@ class Mailbox:
     def __init__(self):
         self.mails = []
 
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("gone@"):
+            return "550 5.1.1 nobody of that name"
+        envelope.rcpt_tos.append(address)
+        return "250 fine"
+
     async def handle_DATA(self, server, session, envelope):
         self.mails.append((envelope, email.message_from_bytes(envelope.content, policy=email.policy.default)))
         return "250 fine"
@@ -55,6 +63,8 @@ class Receiver:
                 if status == 0:  # closes without an answer
                     self.close_connection = True
                     return
+                if self.path == "/redirect":
+                    status, headers = 302, {"Location": "http://127.0.0.1:8001/secret"}
                 outer.got.append((status, dict(self.headers), body, self.path))
                 self.send_response(status)
                 for k, v in headers.items():
@@ -111,6 +121,16 @@ def smtp_server(mailbox, key, cert, port=2525):
     return c
 
 
+# This machine, in forms that lead to it: by number, by name, by what C reads as an address, by IPv6, by an address of its own.
+INSIDE = ("127.0.0.1", "localhost", "127.1", "0x7f.1", "2130706433", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "[::127.0.0.1]",
+          "[64:ff9b::7f00:1]", "203.0.113.9", "169.254.169.254")
+
+
+def hours(begin, end):
+    """Quiet hours from so many hours from now to so many."""
+    return "-".join(time.strftime("%H:%M", time.gmtime(time.time() + 3600 * h)) for h in (begin, end))
+
+
 def options(directory, cert):
     for name, text in (("mail", "open sesame\n"), ("hook", "key of the hook\n"), ("bot", "123:abc\n"), ("duty", "R0123\n")):
         with open(os.path.join(directory, name), "w") as f:
@@ -144,8 +164,12 @@ def options(directory, cert):
         "gone": {"type": "webhook", "url": "http://127.0.0.1:8007/", "labels": "nobody", **here},
         "false": {"type": "webhook", "url": "https://127.0.0.1:8005/", "labels": "nobody", **here},
         "mute": {"type": "webhook", "url": "http://127.0.0.1:8006/", "labels": "nobody", **here},
-        "inside": {"type": "webhook", "url": "http://127.0.0.1:8001/secret"},
+        "pair": {"type": "email", "server": "smtp://127.0.0.1:2525", "user": "ds", "secret_file": directory + "/mail", "ca_file": cert,
+                 "from": "ds@example.org", "to": "gone@example.org, ops@example.org", "labels": "nobody", **here},
+        "away": {"type": "webhook", "url": "http://127.0.0.1:8001/redirect", "labels": "nobody", **here},
+        "night": {"type": "webhook", "url": "http://127.0.0.1:8012/", "quiet": hours(-2, 2), "digest": "1s", **here},
     }
+    sections |= {f"inside{i}": {"type": "webhook", "url": f"http://{a}:8001/secret"} for i, a in enumerate(INSIDE)}
     return {f"notify.{s}.{k}": v for s, o in sections.items() for k, v in o.items()} | {
         "api.public_url": "https://ds.example.org"}
 
@@ -178,20 +202,43 @@ def mails(site, box, hook):
 def own_address(site, box):
     """A host's alerts also go to who is named for it, and to nobody's second address otherwise."""
     before = len(box.mails)
+    told = lambda: sorted(e.rcpt_tos[0] for e, _ in box.mails[before:])
     ok(site.ctl("hosts", "email", "web1", "not an address", check=False).returncode == 2, "who else is told is an address")
     site.ctl("hosts", "email", "web1", "web-team@example.org")
     put_alert(site, 6)
-    ok(site.get("hosts/web1")["alert_email"] == "web-team@example.org" and wait(lambda: len(box.mails) > before, 30) and
-       box.mails[before][0].rcpt_tos == ["ops@example.org", "web-team@example.org"], "a host's own address is told as well")
-    site.ctl("hosts", "email", "web1", "nobody")
+    ok(site.get("hosts/web1")["alert_email"] == "web-team@example.org" and
+       wait(lambda: told() == ["ops@example.org", "web-team@example.org"], 30), f"a host's own address is told as well: {told()}")
+    site.ctl("hosts", "email", "web1", "gone@example.org")
     put_alert(site, 7)
-    ok(wait(lambda: len(box.mails) > before + 1, 30) and box.mails[before + 1][0].rcpt_tos == ["ops@example.org"],
-       "until that is nobody")
+    dead = wait(lambda: site.get("messages", channel="mail", status="dead")["items"], 30)
+    ok(dead and "answered 550 5.1.1 nobody of that name" in dead[0]["error"] and
+       wait(lambda: told() == ["ops@example.org"] * 2 + ["web-team@example.org"], 30),
+       f"one that is refused keeps nobody else from being told: {told()}")
+    site.ctl("hosts", "email", "web1", "nobody")
+    put_alert(site, 8)
+    ok(wait(lambda: told() == ["ops@example.org"] * 3 + ["web-team@example.org"], 30), "until that is nobody")
 
 
-def refused(site):
-    r = site.ctl("notify", "test", "inside", check=False)
-    ok(r.returncode == 1 and "private" in r.stderr, "a webhook cannot reach this machine unless allowed")
+def partly(site, box):
+    """Of two addresses, one is refused."""
+    before = len(box.mails)
+    site.post("channels/pair/test")
+    ok(wait(lambda: len(box.mails) > before, 60) and box.mails[before][0].rcpt_tos == ["ops@example.org"], "so does one of several")
+    ok(wait(lambda: any(c["name"] == "pair" and "some were told; answered 550" in (c["error"] or "") for c in site.get("channels")["items"])),
+       "which /channels says")
+
+
+def refused(site, hook):
+    for i, address in enumerate(INSIDE):
+        site.post(f"channels/inside{i}/test")
+    said = lambda: [site.get("messages", channel=f"inside{i}")["items"][0] for i in range(len(INSIDE))]
+    ok(wait(lambda: all(m["tries"] for m in said()), 60), "a webhook cannot reach this machine unless allowed")
+    for address, m in zip(INSIDE, said()):
+        ok(m["status"] != "sent" and ("private" in (m["error"] or "") or address.startswith("[::127")), f"nor by {address}: {m['error']}")
+    before = len(hook.got)
+    r = site.ctl("notify", "test", "away", check=False)
+    ok(r.returncode == 1 and "answered 302" in r.stderr and len(hook.got) == before + 1 and hook.got[-1][3] == "/redirect",
+       "and one that is sent elsewhere by its receiver does not go there")
     r = site.ctl("notify", "test", "nowhere", check=False)
     ok(r.returncode == 3, "there must be such a channel")
     ok(site.ctl("notify", "test", "mail").stdout.strip() == "mail: sent", "daemonsec-ctl notify test says that it arrived")
@@ -240,7 +287,9 @@ def bad_days(site, chat):
     put_alert(site, 3, severity="critical", title=HOSTILE)
     dead = wait(lambda: site.get("messages", channel="chat", status="dead")["items"], 15)
     ok(dead and "400" in dead[0]["error"], "one that refuses leaves a dead letter, with its answer")
-    site.post(f"messages/{dead[0]['number']}/retry")
+    said = site.ctl("doctor", check=False).stdout
+    ok("chat: 1 never arrived" in said and "ok    channel        hook" in said, "doctor tells of it")
+    site.ctl("notify", "retry", "chat")
     ok(wait(lambda: chat.got[-1][0] == 200, 15) and "&lt;b&gt;&amp;" in json.loads(chat.got[-1][2])["text"] and
        chat.got[-1][3] == "/bot123:abc/sendMessage", "which can be tried again")
     ok(len(site.get("messages", channel="few")["items"]) == 0, "a channel for other labels is told nothing")
@@ -266,21 +315,34 @@ def other_ends(site, key, cert):
            f"one with a certificate that nobody vouches for hears nothing: {(r.stderr + r.stdout).strip()[:120]}")
         waiting = subprocess.Popen([program("daemonsec-ctl"), "--server", "unix:" + site.socket, "notify", "test", "mute"],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(80):
+            site.post("channels/mute/test")
         taken = mute.accept()[0]
         ok(taken.recv(4) == b"POST" and site.ctl("notify", "test", "hook").stdout.strip() == "hook: sent" and waiting.poll() is None,
-           "while one takes a message and never answers, the others are told")
+           "while one takes a message and never answers, with many waiting, the others are told")
         waiting.kill()
         waiting.wait()
         taken.close()
 
 
-def killed(site, box):
+def killed(site, box, night):
+    """And quiet hours end meanwhile."""
     before = len(box.mails)
+    held = lambda: sum(c["held"] for c in site.get("channels")["items"] if c["name"] == "night")
+    ok(wait(lambda: night.good() and held() > 3) and all(e["data"]["severity"] == "critical" for e in night.good()),
+       f"in quiet hours only what is critical is told ({len(night.good())} of it)")
+    waiting = held()
     site.process.kill()
+    with open(site.conf) as f:
+        text = f.read()
+    with open(site.conf, "w") as f:
+        f.write(re.sub("(?m)^quiet = .*", "quiet = " + hours(2, 4), text))
     put_alert(site, 4)
     put_alert(site, 5)
     site.start()
     ok(wait(lambda: len(box.mails) >= before + 2, 20), "what changed while nobody could be told is told at the next start")
+    digests = lambda: [e["data"]["total"] for e in night.good() if e["type"].endswith("digest")]
+    ok(wait(digests) and digests() == [waiting] and wait(lambda: held() == 0), f"and what waited for their end, in a digest: {digests()} of {waiting}")
 
 
 def storm(site, receiver):
@@ -305,6 +367,8 @@ careless = Careless()
 careless_smtp = careless.start()
 hook, chat, few, stormy = (Receiver(port) for port in range(8001, 8005))
 rough, team, duty = (Receiver(port) for port in range(8008, 8011))
+night = Receiver(8012)
+subprocess.run(["ip", "address", "add", "203.0.113.9/32", "dev", "lo"], check=True)
 for k, v in options(site.dir, cert).items():
     section, _, name = k.rpartition(".")
     with open(site.conf, "a") as f:
@@ -314,12 +378,13 @@ with site:
     mails(site, box, hook)
     rough_begin(site, box, rough)
     own_address(site, box)
-    refused(site)
+    refused(site, hook)
     others(site, team, duty)
     bad_mail(site, box, careless)
+    partly(site, box)
     bad_days(site, chat)
     other_ends(site, key, cert)
-    killed(site, box)
+    killed(site, box, night)
     storm(site, stormy)
     rough_end(rough)
 smtp.stop()

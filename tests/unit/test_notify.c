@@ -11,8 +11,8 @@
 #include "server/notify/channel.h"
 #include "server/notify/clean.h"
 #include "server/notify/message.h"
+#include "server/notify/private_address.h"
 #include "server/notify/route.h"
-#include "server/notify/sender.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -192,7 +192,7 @@ no_header_of_a_mail_comes_from_another_machine(void **state)
 	assert_null(strstr(text, "Bcc"));
 	assert_null(strstr(text, "other@"));
 	assert_non_null(strstr(text, "Subject: =?UTF-8?B?"));
-	assert_non_null(strstr(text, "Message-ID: <alr_1.c@daemonsec>\r\n"));
+	assert_non_null(strstr(text, "Message-ID: <alr_1.c@example.org>\r\n"));
 	assert_int_equal(r.to_len, 1);
 	/* No line is longer than RFC 5322 allows, and none ends in a bare newline. */
 	for (const char *p = text; *p;) {
@@ -292,49 +292,198 @@ a_text_is_cut_between_characters(void **state)
 	assert_int_equal(clean_fit("\xf0\x9f\x98\x80", 3), 0);
 }
 
-static void
-a_digest_counts_all_and_names_the_first(void **state)
+/* Takes what is to be said about it. */
+static json_t *
+found_on(const char *host, const char *severity, const char *title)
 {
-	json_t *digest = message_digest();
-	struct ds_buf text;
+	struct alert_row row = { .id = "alr_1",
+		.kind = "new_child",
+		.status = "open",
+		.severity = severity,
+		.title = title,
+		.reason = "it never did",
+		.daemon = "nginx",
+		.count = 1,
+		.json = "{}" };
 
-	(void)state;
-	for (int i = 0; i < 50; i++) {
-		json_t *doc = hostile();
-
-		message_digest_add(digest, doc);
-		json_decref(doc);
-	}
-	assert_int_equal(message_digest_end(digest, "why"), 0);
-	assert_string_equal(message_text(digest, "title"), "50 messages in a digest");
-	assert_string_equal(message_text(digest, "severity"), "high");
-	ds_buf_init(&text, CHANNEL_TEXT_MAX);
-	assert_int_equal(message_plain(&text, "digest", digest, ""), 0);
-	assert_int_equal(ds_buf_put_u8(&text, 0), 0);
-	assert_non_null(strstr((const char *)text.data, "30 more"));
-	ds_buf_done(&text);
-	json_decref(digest);
+	return message_of_alert("new", &row, host);
 }
 
 static void
-addresses_that_only_this_machine_reaches_are_known(void **state)
+add_some(json_t *digest, unsigned hosts, const char *severity, const char *title)
 {
-	static const char *const private[] = { "::ffff:127.0.0.1", "::ffff:10.1.2.3",
+	for (unsigned i = 0; i < hosts; i++) {
+		char host[16];
+		json_t *doc;
+
+		snprintf(host, sizeof(host), "web%u", i);
+		doc = found_on(host, severity, title);
+		message_digest_add(digest, doc);
+		json_decref(doc);
+	}
+}
+
+static const char *
+line_of(const json_t *doc, size_t i)
+{
+	return json_string_value(
+	    json_array_get(json_array_get(json_object_get(doc, "lines"), i), 1));
+}
+
+static void
+a_digest_has_what_is_alike_together_and_the_worst_first(void **state)
+{
+	json_t *digest = message_digest(), *items;
+	char title[40];
+
+	(void)state;
+	for (unsigned i = 0; i < 30; i++) {
+		snprintf(title, sizeof(title), "nginx opened /tmp/%u", i);
+		add_some(digest, 1, "medium", title);
+	}
+	add_some(digest, 400, "medium", "nginx started /bin/sh");
+	add_some(digest, 1, "critical", "sshd was replaced");
+	assert_int_equal(message_digest_end(digest, "why"), 0);
+	items = json_object_get(digest, "items");
+	assert_int_equal(json_integer_value(json_object_get(digest, "total")), 431);
+	assert_string_equal(message_text(digest, "severity"), "critical");
+	assert_string_equal(
+	    message_text(digest, "title"), "431 alerts, the worst: sshd was replaced");
+	assert_string_equal(line_of(digest, 0), "1 critical, 430 medium");
+	assert_string_equal(line_of(digest, 1), "sshd was replaced (web0)");
+	assert_string_equal(
+	    line_of(digest, 2), "nginx started /bin/sh (400 on 400 hosts: web0, web1, web2, ...)");
+	assert_string_equal(
+	    line_of(digest, MESSAGE_ITEMS_MAX + 1), "12 more, in the list of alerts");
+	assert_int_equal(json_array_size(items), MESSAGE_ITEMS_MAX);
+	assert_int_equal(
+	    json_integer_value(json_object_get(json_array_get(items, 1), "hosts")), 400);
+	json_decref(digest);
+}
+
+/* Nobody hides an alert by what a command line is made of. */
+static void
+no_text_is_too_long_or_too_strange_for_slack(void **state)
+{
+	char bad[3001], row_json[4000];
+	struct alert_row row = { .id = "alr_1",
+		.kind = "new_child",
+		.status = "open",
+		.severity = "high",
+		.title = "x\n*severity*  low",
+		.reason = bad,
+		.daemon = "nginx",
+		.count = 1,
+		.json = row_json };
+	struct channel_request r;
+	json_t *doc, *blocks;
+	const char *text;
+
+	(void)state;
+	memset(bad, '&', sizeof(bad) - 1);
+	bad[sizeof(bad) - 1] = '\0';
+	snprintf(row_json, sizeof(row_json),
+	    "{\"process\":{\"command_line\":\"%s\",\"user\":\"`\\n*host*  web9 `\"}}", bad);
+	assert_int_equal(build_of(&channel_slack, message_of_alert("new", &row, "web1"), &r), 0);
+	doc = json_loads((const char *)r.body.data, 0, NULL);
+	blocks = json_object_get(json_array_get(json_object_get(doc, "attachments"), 0), "blocks");
+	text = message_text(json_object_get(json_array_get(blocks, 1), "text"), "text");
+	assert_true(strlen(text) <= 3000);
+	assert_null(strstr(text, "\n*host*  web9"));
+	assert_non_null(strstr(text, "`'"));
+	json_decref(doc);
+	ds_buf_done(&r.body);
+}
+
+/* Where a label is another, it is another alert: the old one would go on for a day. */
+static void
+alertmanager_ends_what_an_alert_was_before_it_was_worse(void **state)
+{
+	struct channel_config cfg = config();
+	struct channel_message m = { "c", 7, 1000000, "worse", NULL, "", "", "alr_1" };
+	struct channel_request r = { .is_mail = false };
+	json_t *body = found_on("web1", "critical", "x"), *doc;
+
+	(void)state;
+	m.body = body;
+	ds_buf_init(&r.body, CHANNEL_TEXT_MAX);
+	assert_int_equal(channel_alertmanager.build(&cfg, &m, &r), 0);
+	assert_int_equal(ds_buf_put_u8(&r.body, 0), 0);
+	doc = json_loads((const char *)r.body.data, 0, NULL);
+	assert_int_equal(json_array_size(doc), 3); /* medium was the least that it was told */
+	for (size_t i = 0; i < 3; i++) {
+		const json_t *one = json_array_get(doc, i);
+		bool now = strcmp(message_text(json_object_get(one, "labels"), "severity"),
+			       "critical") == 0;
+
+		assert_true(now == (strcmp(message_text(one, "endsAt"),
+					"1970-01-01T00:00:01.000000Z") != 0));
+	}
+	json_decref(doc);
+	json_decref(body);
+	ds_buf_done(&r.body);
+}
+
+static void
+what_is_told_again_says_why_and_what_was_done(void **state)
+{
+	json_t *doc = found_on("web1", "high", "nginx started /bin/sh");
+	const struct reaction_row row = {
+		.kind = "kill", .target = "pid:4242", .status = "verified"
+	};
+	char text[200];
+	json_t *lines = json_object_get(doc, "lines");
+
+	(void)state;
+	json_object_set_new(json_object_get(doc, "alert"), "count", json_integer(12));
+	message_subject("grown", doc, text, sizeof(text));
+	assert_string_equal(text, "[HIGH x12] nginx started /bin/sh on web1");
+	message_subject("worse", doc, text, sizeof(text));
+	assert_string_equal(text, "[NOW HIGH] nginx started /bin/sh on web1");
+	message_add_reaction(doc, &row);
+	assert_string_equal(line_of(doc, json_array_size(lines) - 1), "kill of pid:4242: done");
+	json_decref(doc);
+}
+
+static void
+who_a_host_named_is_told_in_a_mail_of_their_own(void **state)
+{
+	json_t *doc = found_on("web1", "high", "nginx started /bin/sh");
+	struct channel_request r;
+
+	(void)state;
+	json_object_set_new(doc, "alert_email", json_string("owner@example.org"));
+	assert_int_equal(build_of(&channel_email, doc, &r), 0);
+	assert_int_equal(r.to_len, 1);
+	assert_string_equal(r.to[0], "owner@example.org");
+	ds_buf_done(&r.body);
+}
+
+static void
+addresses_that_only_this_machine_reaches_are_known_in_every_form(void **state)
+{
+	static const char *const shut[] = { "::ffff:127.0.0.1", "::ffff:10.1.2.3",
 		"::ffff:172.31.0.1", "::ffff:192.168.1.1", "::ffff:169.254.169.254",
-		"::ffff:0.0.0.0", "::ffff:100.64.0.1", "::1", "::", "fe80::1", "fd00::1",
-		"ff02::1" },
+		"::ffff:0.0.0.0", "::ffff:100.64.0.1", "::ffff:100.100.100.200",
+		"::ffff:192.0.0.192", "::ffff:168.63.129.16", "::ffff:255.255.255.255", "::1",
+		"::", "fe80::1", "fec0::1", "fd00:ec2::254", "ff02::1", "::127.0.0.1", "::10.0.0.1",
+		"::ffff:0:127.0.0.1", "64:ff9b::169.254.169.254", "64:ff9b:1::8.8.8.8",
+		"2002:7f00:1::", "2002:a9fe:a9fe::1", "2001:0:1:2:3:4:5:6" },
 				 *const open[] = { "::ffff:192.0.2.1", "::ffff:172.32.0.1",
-					 "::ffff:8.8.8.8", "2001:db8::1" };
+					 "::ffff:8.8.8.8", "::ffff:168.63.129.17", "2001:db8::1",
+					 "2001:4860:4860::8888", "64:ff9b::8.8.8.8",
+					 "2002:808:808::1" };
 	uint8_t a[16];
 
 	(void)state;
-	for (size_t i = 0; i < DS_LEN(private); i++) {
-		assert_int_equal(inet_pton(AF_INET6, private[i], a), 1);
-		assert_true(sender_is_private(a));
+	for (size_t i = 0; i < DS_LEN(shut); i++) {
+		assert_int_equal(inet_pton(AF_INET6, shut[i], a), 1);
+		assert_true(private_address(a));
 	}
 	for (size_t i = 0; i < DS_LEN(open); i++) {
 		assert_int_equal(inet_pton(AF_INET6, open[i], a), 1);
-		assert_false(sender_is_private(a));
+		assert_false(private_address(a));
+		assert_false(own_address(a));
 	}
 }
 
@@ -364,8 +513,12 @@ main(void)
 		cmocka_unit_test(every_channel_that_posts_makes_one_json_document),
 		cmocka_unit_test(a_title_of_any_bytes_is_told_by_every_channel),
 		cmocka_unit_test(a_text_is_cut_between_characters),
-		cmocka_unit_test(a_digest_counts_all_and_names_the_first),
-		cmocka_unit_test(addresses_that_only_this_machine_reaches_are_known),
+		cmocka_unit_test(a_digest_has_what_is_alike_together_and_the_worst_first),
+		cmocka_unit_test(no_text_is_too_long_or_too_strange_for_slack),
+		cmocka_unit_test(alertmanager_ends_what_an_alert_was_before_it_was_worse),
+		cmocka_unit_test(what_is_told_again_says_why_and_what_was_done),
+		cmocka_unit_test(who_a_host_named_is_told_in_a_mail_of_their_own),
+		cmocka_unit_test(addresses_that_only_this_machine_reaches_are_known_in_every_form),
 		cmocka_unit_test(what_is_no_mail_address_is_refused),
 	};
 
