@@ -228,8 +228,36 @@ check_hosts(struct doctor *d)
 	json_decref(items);
 }
 
+static void
+check_channels(struct doctor *d)
+{
+	json_t *items, *item;
+	size_t i;
+
+	if (d->status == NULL || list_all(d->ctl, "channels", NULL, 1000, &items) != 0)
+		return;
+	json_array_foreach(items, i, item)
+	{
+		json_int_t dead = json_integer_value(json_object_get(item, "dead"));
+		char name[64], error[256];
+
+		print_text(item, "name", name, sizeof(name));
+		print_text(item, "error", error, sizeof(error));
+		if (*error)
+			report(d, WARN, "channel", "daemonsec-ctl notify test tries it", "%s: %s",
+			    name, error);
+		else if (dead == 0)
+			report(d, OK, "channel", NULL, "%s", name);
+		if (dead > 0)
+			report(d, WARN, "channel",
+			    "daemonsec-ctl notify messages --status dead shows them, notify retry CHANNEL sends them",
+			    "%s: %lld never arrived", name, (long long)dead);
+	}
+	json_decref(items);
+}
+
 static void (*const checks[])(struct doctor *d) = { check_kernel, check_agent_config, check_disk,
-	check_enrolment, check_server, check_clock, check_store, check_hosts };
+	check_enrolment, check_server, check_clock, check_store, check_channels, check_hosts };
 
 /* Takes what the checks said. */
 static enum health

@@ -37,12 +37,29 @@ static const struct column message_columns[] = {
 	{ NULL, NULL, NULL },
 };
 
-/* The newest message of the channel, once it is sent, dead, or failed; the caller's. */
+/* The newest test among messages, of which alerts make others. */
+static json_t *
+find_test(const json_t *doc)
+{
+	json_t *m;
+	size_t i;
+
+	json_array_foreach(json_object_get(doc, "items"), i, m)
+	{
+		const char *event = json_string_value(json_object_get(m, "event"));
+
+		if (event != NULL && strcmp(event, "test") == 0)
+			return json_incref(m);
+	}
+	return NULL;
+}
+
+/* The newest test of the channel, once it is sent, dead, or failed; the caller's. */
 static int
 outcome(struct ctl *c, const char *channel, json_t **ret)
 {
 	uint64_t end_ms = ds_clock_monotonic_ms() + WAIT_MS;
-	char *path = client_path("messages", "channel", channel, "limit", "1", NULL);
+	char *path = client_path("messages", "channel", channel, "limit", "100", NULL);
 	int r;
 
 	for (;;) {
@@ -50,7 +67,7 @@ outcome(struct ctl *c, const char *channel, json_t **ret)
 		const char *status;
 
 		r = client_get(c, path, &doc);
-		m = json_incref(json_array_get(json_object_get(doc, "items"), 0));
+		m = find_test(doc);
 		json_decref(doc);
 		status = json_string_value(json_object_get(m, "status"));
 		if (r != EXIT_OK || (status != NULL && strcmp(status, "waiting") != 0) ||
@@ -92,6 +109,34 @@ try_one(struct ctl *c, const char *channel)
 	return r;
 }
 
+/* All dead letters of a channel whose receiver is well again. */
+static int
+retry_channel(struct ctl *c, const char *channel)
+{
+	char *path = client_path("messages", "channel", channel, "status", "dead", NULL);
+	json_t *items = NULL, *m;
+	size_t i;
+	int r = list_all(c, path, NULL, 100000, &items);
+
+	free(path);
+	if (r != EXIT_OK)
+		return r;
+	json_array_foreach(items, i, m)
+	{
+		char number[24];
+
+		snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT,
+		    json_integer_value(json_object_get(m, "number")));
+		r = list_post(c, "POST", "messages", number, "retry", NULL, "is tried again");
+		if (r != EXIT_OK)
+			break;
+	}
+	if (json_array_size(items) == 0)
+		fprintf(stderr, "%s: no dead letters\n", channel);
+	json_decref(items);
+	return r;
+}
+
 int
 verb_notify(struct ctl *c)
 {
@@ -105,8 +150,10 @@ verb_notify(struct ctl *c)
 	if (c->argc == 3 && strcmp(c->argv[1], "test") == 0)
 		return try_one(c, c->argv[2]);
 	if (c->argc == 3 && strcmp(c->argv[1], "retry") == 0)
-		return list_post(
-		    c, "POST", "messages", c->argv[2], "retry", NULL, "is tried again");
+		return c->argv[2][strspn(c->argv[2], "0123456789")] == '\0'
+			   ? list_post(
+				 c, "POST", "messages", c->argv[2], "retry", NULL, "is tried again")
+			   : retry_channel(c, c->argv[2]);
 	if (c->argc == 2 && strcmp(c->argv[1], "messages") == 0) {
 		char *path = client_path("messages", "status", status, NULL);
 		int r = list_print(c, path, NULL, 200, message_columns, "no messages");

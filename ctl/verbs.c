@@ -65,7 +65,7 @@ const struct verb verb_table[] = {
 	    "people who may sign in, and their roles",
 	    "create role reset disable enable delete --role viewer analyst operator admin",
 	    verb_users },
-	{ "notify", "[test CHANNEL | messages [--status dead] | retry N]",
+	{ "notify", "[test CHANNEL | messages [--status dead] | retry N|CHANNEL]",
 	    "channels by which people are told, and whether one works",
 	    "test messages retry --status waiting held told sent dead", verb_notify },
 	{ "audit", "[--limit N] | verify [--head HASH]",
