@@ -405,7 +405,7 @@ put_jail(struct import *m, const json_t *jails, const char *name)
 		take_never(m, v[OF_IGNORE]);
 		r = put_filter(m, *v[OF_FILTER] != '\0' ? v[OF_FILTER] : name, &says, conf);
 		fprintf(stderr,
-		    "jail      %-20s maxretry %s, findtime %s, bantime %s: how many are too many is learnt here\n",
+		    "jail      %-20s how many are too many is learnt here (maxretry \"%s\", findtime \"%s\", bantime \"%s\")\n",
 		    name, v[OF_RETRY], v[OF_FIND], v[OF_BAN]);
 	}
 	for (size_t i = 0; i < OF_LEN; i++)
@@ -540,7 +540,7 @@ try_lines(const struct import *m)
 		    (unsigned long long)filters_runaways(f));
 	free(line);
 	filters_free(f);
-	return EXIT_OK;
+	return m->left > 0 ? EXIT_PARTLY : EXIT_OK;
 }
 
 static int
@@ -559,9 +559,10 @@ conclude(struct import *m, bool try, const char *to)
 		    stderr, "daemonsec-ctl: %s: %s\n", to != NULL ? to : "output", strerror(errno));
 		return EXIT_USAGE;
 	}
-	fprintf(stderr,
-	    "For daemonsec.conf:\n[sensors]\nfilters = %s\n[reaction]\nnever_block = %s\n",
-	    to != NULL ? to : DS_SYSCONFDIR "/filters", m->never);
+	fprintf(stderr, "For daemonsec.conf:\n[sensors]\nfilters = %s\n",
+	    to != NULL ? to : DS_SYSCONFDIR "/filters");
+	if (m->never[0] != '\0')
+		fprintf(stderr, "[reaction]\nnever_block = %s\n", m->never);
 	return m->left > 0 ? EXIT_PARTLY : EXIT_OK;
 }
 

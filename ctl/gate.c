@@ -149,6 +149,7 @@ conclude(const struct gate *g, const char *form, const json_t *verdict)
 {
 	const char *candidate = g->as != NULL ? g->as : g->daemon, *why = NULL, *of = g->daemon;
 	size_t found = gate_count(g, verdict);
+	char said[400];
 
 	if (has_none(verdict, "candidates")) {
 		of = candidate;
@@ -162,7 +163,9 @@ conclude(const struct gate *g, const char *form, const json_t *verdict)
 		why = "did nothing there since then: nothing was compared";
 	}
 	if (why != NULL) {
-		fprintf(stderr, "daemonsec-ctl: %s %s\n", of, why);
+		snprintf(said, sizeof(said), "%s %s", of, why);
+		fprintf(stderr, "daemonsec-ctl: %s\n", said);
+		gate_print_nothing(g, form, said);
 		return EXIT_CONFLICT;
 	}
 	gate_print(g, form, verdict);

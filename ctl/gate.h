@@ -55,6 +55,8 @@ int gate_candidate_run(const struct gate *g, const char *host);
 /* The verdict as text, json, junit or sarif; false: there is no such form. */
 bool gate_has_form(const char *form);
 void gate_print(const struct gate *g, const char *form, const json_t *verdict);
+/* The same where nothing was compared, which is no pass: what reads the form learns why. */
+void gate_print_nothing(const struct gate *g, const char *form, const char *why);
 /* How many departures and alerts are as grave as is wanted. */
 size_t gate_count(const struct gate *g, const json_t *verdict);
 

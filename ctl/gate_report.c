@@ -115,6 +115,25 @@ print_json(const struct gate *g, const json_t *verdict)
 	json_decref(copy);
 }
 
+/* The text is on stderr already. */
+static void
+print_plain_nothing(const struct gate *g, const char *why)
+{
+	(void)g;
+	(void)why;
+}
+
+static void
+print_json_nothing(const struct gate *g, const char *why)
+{
+	json_t *doc = json_pack(
+	    "{s:s, s:s, s:s}", "daemon", g->daemon, "result", "not_compared", "reason", why);
+
+	json_dumpf(doc, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(doc);
+}
+
 /* ---- JUnit */
 
 /* XML has no way to say most control characters. */
@@ -154,24 +173,46 @@ put_failure_text(const json_t *one, void *ctx)
 }
 
 static void
+begin_suite(const struct gate *g, size_t tests, size_t failures, size_t errors)
+{
+	printf(
+	    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"daemonsec "
+	    "gate: ");
+	put_xml(g->daemon);
+	printf("\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"0\" time=\"0\">\n",
+	    tests, failures, errors);
+}
+
+static void
+begin_case(const struct gate *g, const char *name)
+{
+	fputs("    <testcase classname=\"daemonsec.gate.", stdout);
+	put_xml(g->daemon);
+	printf("\" name=\"%s\" time=\"0\"", name);
+}
+
+static void
+print_junit_nothing(const struct gate *g, const char *why)
+{
+	begin_suite(g, 1, 0, 1);
+	begin_case(g, "compared");
+	fputs(">\n      <error type=\"not_compared\" message=\"", stdout);
+	put_xml(why);
+	fputs("\"/>\n    </testcase>\n  </testsuite>\n</testsuites>\n", stdout);
+}
+
+static void
 print_junit(const struct gate *g, const json_t *verdict)
 {
 	size_t failures = 0;
 
 	for (size_t i = 0; i < DS_LEN(rules); i++)
 		failures += each(g, verdict, rules[i].id, NULL, NULL) > 0;
-	printf(
-	    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"daemonsec "
-	    "gate: ");
-	put_xml(g->daemon);
-	printf("\" tests=\"%zu\" failures=\"%zu\" errors=\"0\" skipped=\"0\" time=\"0\">\n",
-	    DS_LEN(rules), failures);
+	begin_suite(g, DS_LEN(rules), failures, 0);
 	for (size_t i = 0; i < DS_LEN(rules); i++) {
 		size_t n = each(g, verdict, rules[i].id, NULL, NULL);
 
-		fputs("    <testcase classname=\"daemonsec.gate.", stdout);
-		put_xml(g->daemon);
-		printf("\" name=\"%s\" time=\"0\"", rules[i].id);
+		begin_case(g, rules[i].id);
 		if (n == 0) {
 			fputs("/>\n", stdout);
 			continue;
@@ -225,33 +266,54 @@ add_result(const json_t *one, void *ctx)
 		"name", s->gate->daemon, "kind", "process"));
 }
 
+/* results and run are taken; run: what else is in it. */
 static void
-print_sarif(const struct gate *g, const json_t *verdict)
+put_sarif(json_t *results, json_t *run)
 {
-	struct sarif s = { g, json_array() };
 	json_t *list = json_array(), *doc;
 
 	for (size_t i = 0; i < DS_LEN(rules); i++)
 		json_array_append_new(list, json_pack("{s:s, s:{s:s}}", "id", rules[i].id,
 						"shortDescription", "text", rules[i].help));
-	each(g, verdict, NULL, add_result, &s);
-	doc = json_pack("{s:s, s:s, s:[{s:{s:{s:s, s:s, s:o}}, s:o, s:s}]}", "$schema",
-	    "https://json.schemastore.org/sarif-2.1.0.json", "version", "2.1.0", "runs", "tool",
-	    "driver", "name", "DaemonSec", "version", VERSION, "rules", list, "results", s.results,
-	    "columnKind", "utf16CodeUnits");
+	json_object_set_new(run, "tool",
+	    json_pack("{s:{s:s, s:s, s:o}}", "driver", "name", "DaemonSec", "version", VERSION,
+		"rules", list));
+	json_object_set_new(run, "results", results);
+	json_object_set_new(run, "columnKind", json_string("utf16CodeUnits"));
+	doc = json_pack("{s:s, s:s, s:[o]}", "$schema",
+	    "https://json.schemastore.org/sarif-2.1.0.json", "version", "2.1.0", "runs", run);
 	json_dumpf(doc, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(doc);
 }
 
+static void
+print_sarif(const struct gate *g, const json_t *verdict)
+{
+	struct sarif s = { g, json_array() };
+
+	each(g, verdict, NULL, add_result, &s);
+	put_sarif(s.results, json_object());
+}
+
+static void
+print_sarif_nothing(const struct gate *g, const char *why)
+{
+	(void)g;
+	put_sarif(json_array(),
+	    json_pack("{s:[{s:b, s:[{s:s, s:{s:s}}]}]}", "invocations", "executionSuccessful", 0,
+		"toolExecutionNotifications", "level", "error", "message", "text", why));
+}
+
 static const struct {
 	const char *name;
 	void (*print)(const struct gate *g, const json_t *verdict);
+	void (*print_nothing)(const struct gate *g, const char *why);
 } forms[] = {
-	{ "text", print_plain },
-	{ "json", print_json },
-	{ "junit", print_junit },
-	{ "sarif", print_sarif },
+	{ "text", print_plain, print_plain_nothing },
+	{ "json", print_json, print_json_nothing },
+	{ "junit", print_junit, print_junit_nothing },
+	{ "sarif", print_sarif, print_sarif_nothing },
 };
 
 bool
@@ -270,4 +332,12 @@ gate_print(const struct gate *g, const char *form, const json_t *verdict)
 	for (size_t i = 0; i < DS_LEN(forms); i++)
 		if (strcmp(forms[i].name, form) == 0)
 			forms[i].print(g, verdict);
+}
+
+void
+gate_print_nothing(const struct gate *g, const char *form, const char *why)
+{
+	for (size_t i = 0; i < DS_LEN(forms); i++)
+		if (strcmp(forms[i].name, form) == 0)
+			forms[i].print_nothing(g, why);
 }

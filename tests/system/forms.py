@@ -42,7 +42,9 @@ LOCATION = {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"s
             "logicalLocations": [{"name": text, "fullyQualifiedName": text, "kind": text}]}
 RESULT = {"!message": MESSAGE, "ruleId": text, "level": one_of("none", "note", "warning", "error"), "locations": [LOCATION],
           "partialFingerprints": strings}
-RUN = {"!tool": {"!driver": {"!name": text, "version": text, "informationUri": uri, "rules": [RULE]}}, "results": [RESULT],
+INVOCATION = {"!executionSuccessful": lambda v: isinstance(v, bool),
+              "toolExecutionNotifications": [{"!message": MESSAGE, "level": one_of("none", "note", "warning", "error")}]}
+RUN = {"invocations": [INVOCATION], "!tool": {"!driver": {"!name": text, "version": text, "informationUri": uri, "rules": [RULE]}}, "results": [RESULT],
        "columnKind": one_of("utf16CodeUnits", "unicodeCodePoints")}
 SARIF = {"!version": one_of("2.1.0"), "$schema": uri, "!runs": [RUN]}
 
@@ -80,6 +82,7 @@ JUNIT = {
     "testsuite": ({"name!": ".", "tests!": NUMBER, "failures!": NUMBER, "errors!": NUMBER, "skipped": NUMBER, "time": NUMBER}, {"testcase"}),
     "testcase": ({"name!": ".", "classname!": ".", "time": NUMBER}, {"failure", "error", "skipped"}),
     "failure": ({"type": ".", "message": "."}, set()),
+    "error": ({"type": ".", "message": "."}, set()),
 }
 
 

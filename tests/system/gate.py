@@ -109,6 +109,12 @@ with Site({"detect.learning_min": "5s"}) as site:
     r = site.ctl("gate", "--daemon", "nginx", check=False)
     if not ok(r.returncode == 6 and "too early" in r.stderr and not r.stdout, "everywhere, minutes after all was seen first, nothing can be said"):
         told(r)
+    forms = {f: site.ctl("gate", "--daemon", "nginx", "--format", f, check=False) for f in ("json", "junit", "sarif")}
+    said = {f: r.stdout for f, r in forms.items()}
+    sarif, junit = json.loads(said["sarif"]), xml.etree.ElementTree.fromstring(said["junit"])
+    ok({r.returncode for r in forms.values()} == {6} and json.loads(said["json"])["result"] == "not_compared" and
+       "too early" in junit.find("testsuite/testcase/error").get("message") and not junit_flaws(junit) and not sarif_flaws(sarif) and
+       not sarif["runs"][0]["invocations"][0]["executionSuccessful"], "which is no pass for who reads JSON, JUnit or SARIF either")
     nginx.terminate()
     nginx.wait()
     agent.stop()

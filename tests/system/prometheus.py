@@ -37,9 +37,12 @@ def asked_for():
     """Metrics in the expressions of rules and dashboard."""
     with open(f"{DIST}/prometheus/daemonsec.rules.yml") as f:
         text = "\n".join(re.findall(r"expr: (.*)", f.read()))
+    return set(re.findall(r"\bdaemonsec_\w+", "\n".join([text, *panels()])))
+
+
+def panels():
     with open(f"{DIST}/grafana/daemonsec.json") as f:
-        text += "\n".join(t["expr"] for p in json.load(f)["panels"] for t in p["targets"])
-    return set(re.findall(r"\bdaemonsec_\w+", text))
+        return {t["expr"] for p in json.load(f)["panels"] for t in p["targets"]}
 
 
 def start_prometheus(site):
@@ -106,14 +109,21 @@ with site:
         ok(False, "it serves metrics only")
     except urllib.error.HTTPError as e:
         ok(e.code == 404, "it serves metrics only")
+    def ask(path):
+        return json.loads(fetch("http://127.0.0.1:9090/api/v1/" + path))["data"]
+
     def value(query):
-        answer = json.loads(fetch("http://127.0.0.1:9090/api/v1/query?query=" + urllib.request.quote(query)))
-        return {r["metric"].get("job", ""): r["value"][1] for r in answer["data"]["result"]}
+        return {r["metric"].get("job", ""): r["value"][1] for r in ask("query?query=" + urllib.request.quote(query))["result"]}
+
+    def empty():
+        return [e for e in panels() if not ask("query?query=" + urllib.request.quote(e))["result"]]
 
     ok(wait(lambda: value("up") == {"daemonsec": "1", "agents": "1"}, 30), "a real Prometheus scrapes both")
     ok(wait(lambda: value('daemonsec_agents{state="connected"}') == {"daemonsec": "1"}, 10), "and knows that an agent is there")
+    ok(wait(lambda: not empty(), 30), "each query of each panel of the dashboard has data") or say(empty())
+    ok(wait(lambda: {r["health"] for g in ask("rules")["groups"] for r in g["rules"]} == {"ok"}, 30), "it can evaluate each of our rules")
     if manager:
-        ok(wait(lambda: [m["url"] for m in json.loads(fetch("http://127.0.0.1:9090/api/v1/alertmanagers"))["data"]["activeAlertmanagers"]] ==
+        ok(wait(lambda: [m["url"] for m in ask("alertmanagers")["activeAlertmanagers"]] ==
                 ["http://127.0.0.1:9093/api/v2/alerts"], 10), "Prometheus tells Alertmanager what its rules find")
         managed(site)
         manager.kill()
