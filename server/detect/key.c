@@ -380,6 +380,8 @@ container_class(const char *image, char *ret, size_t size)
 	const char *name = slash != NULL ? slash : image;
 	size_t len = strcspn(name, ":@") + (size_t)(name - image);
 
+	if (strncmp(image, "sha256:", 7) == 0)
+		len = strlen(image); /* it has no name, and is no other that has none */
 	snprintf(ret, size, "container:%.*s", (int)len, image);
 }
 

@@ -111,6 +111,7 @@ a_class_has_no_instance_and_no_host_in_it(void **state)
 	    "container:docker.io/library/nginx");
 	assert_string_equal(
 	    class_of("container:web-1", "reg:5000/nginx@sha256:ab"), "container:reg:5000/nginx");
+	assert_string_equal(class_of("container:web-1", "sha256:ab"), "container:sha256:ab");
 	assert_string_equal(class_of("cron/job", ""), "cron/job");
 }
 
