@@ -6,48 +6,17 @@
  */
 #include "agent/guard/container.h"
 
+#include "agent/guard/container_file.h"
 #include "agent/guard/container_json.h"
+#include "agent/guard/containerd.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define CONFIG_MAX     (1u << 20)
-#define NAMESPACES_MAX 32u /* of containerd */
-#define CONFIGS_MAX    8u
-#define PATH_SIZE      768u
-
-static const char tasks[] = "/run/containerd/io.containerd.runtime.v2.task";
-
-/* NULL, or the file's text, to be freed. */
-static char *
-read_config(const char *path, size_t *ret_len)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-	char *text = NULL;
-	ssize_t n = -1;
-
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-	    st.st_size <= (off_t)CONFIG_MAX)
-		text = malloc((size_t)st.st_size);
-	if (text != NULL)
-		n = read(fd, text, (size_t)st.st_size);
-	(void)close(fd);
-	if (n <= 0) {
-		free(text);
-		return NULL;
-	}
-	*ret_len = (size_t)n;
-	return text;
-}
+#define CONFIGS_MAX 8u
+#define DIR_SIZE    256u
 
 void
 container_set_name(struct container_info *info, const char *name)
@@ -55,6 +24,15 @@ container_set_name(struct container_info *info, const char *name)
 	while (*name == '/')
 		name++;
 	(void)snprintf(info->name, sizeof(info->name), "%s", name);
+}
+
+void
+container_set_pod(
+    struct container_info *info, const char *space, const char *pod, const char *container)
+{
+	if ((size_t)snprintf(info->name, sizeof(info->name), "%s/%s/%s", space, pod, container) >=
+	    sizeof(info->name))
+		info->name[0] = '\0';
 }
 
 void
@@ -72,34 +50,18 @@ container_add_digest(struct container_info *info, const char *digest)
 	(void)snprintf(info->image + len, sizeof(info->image) - len, "@sha256:%s", digest);
 }
 
-static void
-take_name(struct container_info *info, const char *text, size_t len, const char *key, int depth)
-{
-	char name[sizeof(info->name)];
-
-	if (container_json_string(text, len, key, depth, name, sizeof(name)) == 0)
-		container_set_name(info, name);
-}
-
-static void
-take_image(struct container_info *info, const char *text, size_t len, const char *key, int depth)
-{
-	if (container_json_string(text, len, key, depth, info->image, sizeof(info->image)) < 0)
-		info->image[0] = '\0';
-}
-
 /* ---- docker */
 
 /* Where docker keeps what it has, when it was told to keep it elsewhere. */
 static void
 docker_dir(const char *root, const char *id, char *ret, size_t size)
 {
-	char path[PATH_SIZE], dir[256] = "/var/lib/docker";
+	char path[CONTAINER_PATH_SIZE], dir[256] = "/var/lib/docker";
 	size_t len;
 	char *text;
 
 	(void)snprintf(path, sizeof(path), "%s/etc/docker/daemon.json", root);
-	text = read_config(path, &len);
+	text = container_file_read(path, &len);
 	if (text != NULL && container_json_string(text, len, "data-root", 1, dir, sizeof(dir)) < 0)
 		(void)snprintf(dir, sizeof(dir), "/var/lib/docker");
 	free(text);
@@ -114,13 +76,13 @@ container_take_document(const char *text, size_t len, struct container_info *ret
 	const char *at = text;
 	char digest[128];
 
-	take_name(ret, text, len, "Name", 1);
+	container_file_name(ret, text, len, "Name", 1);
 	for (unsigned i = 0;
 	     i < CONFIGS_MAX && ret->image[0] == '\0' &&
 	     (at = memmem(at, len - (size_t)(at - text), config, sizeof(config) - 1)) != NULL;
 	     i++) {
 		at += sizeof(config) - 1;
-		take_image(ret, at, len - (size_t)(at - text), "Image", 1);
+		container_file_image(ret, at, len - (size_t)(at - text), "Image", 1);
 	}
 	if (container_json_string(text, len, "Image", 1, digest, sizeof(digest)) == 0 &&
 	    strncmp(digest, "sha256:", 7) == 0)
@@ -130,13 +92,13 @@ container_take_document(const char *text, size_t len, struct container_info *ret
 static int
 find_docker(const char *root, const char *id, struct container_info *ret)
 {
-	char dir[PATH_SIZE - 32], path[PATH_SIZE];
+	char dir[CONTAINER_PATH_SIZE - 32], path[CONTAINER_PATH_SIZE];
 	size_t len;
 	char *text;
 
 	docker_dir(root, id, dir, sizeof(dir));
 	(void)snprintf(path, sizeof(path), "%s/config.v2.json", dir);
-	text = read_config(path, &len);
+	text = container_file_read(path, &len);
 	if (text == NULL)
 		return -ENOENT;
 	ret->engine = CONTAINER_DOCKER;
@@ -148,14 +110,14 @@ find_docker(const char *root, const char *id, struct container_info *ret)
 bool
 container_comes_back(const char *root, const char *id)
 {
-	char dir[PATH_SIZE - 32], path[PATH_SIZE], name[32] = "";
+	char dir[CONTAINER_PATH_SIZE - 32], path[CONTAINER_PATH_SIZE], name[32] = "";
 	const char *policy;
 	size_t len;
 	char *text;
 
 	docker_dir(root, id, dir, sizeof(dir));
 	(void)snprintf(path, sizeof(path), "%s/hostconfig.json", dir);
-	text = read_config(path, &len);
+	text = container_file_read(path, &len);
 	policy = text != NULL ? memmem(text, len, "\"RestartPolicy\":", 16) : NULL;
 	if (policy != NULL && container_json_string(policy, len - (size_t)(policy - text), "Name",
 				  1, name, sizeof(name)) < 0)
@@ -164,86 +126,7 @@ container_comes_back(const char *root, const char *id)
 	return strcmp(name, "always") == 0 || strcmp(name, "unless-stopped") == 0;
 }
 
-/* ---- containerd */
-
-/* Of its namespaces, Kubernetes, nerdctl and ctr have one each. */
-static int
-find_task(const char *root, const char *space, const char *id, const char *cgroup,
-    struct container_info *ret)
-{
-	char path[PATH_SIZE], own[512];
-	size_t len;
-	char *text;
-	int r = 0;
-
-	(void)snprintf(path, sizeof(path), "%s%s/%s/%s/config.json", root, tasks, space, id);
-	text = read_config(path, &len);
-	if (text == NULL)
-		return -ENOENT;
-	if (cgroup != NULL &&
-	    (container_json_string(text, len, "cgroupsPath", 0, own, sizeof(own)) < 0 ||
-		strcmp(own, cgroup) != 0))
-		r = -ENOENT;
-	if (r == 0 && strcmp(space, "k8s.io") == 0) {
-		ret->engine = CONTAINER_KUBERNETES;
-		take_name(ret, text, len, "io.kubernetes.cri.container-name", 0);
-		take_image(ret, text, len, "io.kubernetes.cri.image-name", 0);
-	} else if (r == 0) {
-		ret->engine = CONTAINER_CONTAINERD;
-		take_name(ret, text, len, "nerdctl/name", 0);
-		take_image(ret, text, len, "nerdctl/image", 0);
-	}
-	free(text);
-	return r;
-}
-
-static int
-find_containerd(const char *root, const char *id, const char *cgroup, struct container_info *ret)
-{
-	char path[PATH_SIZE];
-	struct dirent *entry;
-	unsigned seen = 0;
-	int r = -ENOENT;
-	DIR *dir;
-
-	(void)snprintf(path, sizeof(path), "%s%s", root, tasks);
-	dir = opendir(path);
-	while (dir != NULL && r < 0 && seen < NAMESPACES_MAX && (entry = readdir(dir)) != NULL) {
-		if (entry->d_name[0] == '.' || strlen(entry->d_name) > 76)
-			continue;
-		seen++;
-		r = find_task(root, entry->d_name, id, cgroup, ret);
-	}
-	if (dir != NULL)
-		(void)closedir(dir);
-	return r;
-}
-
-static int
-find_cri(const char *root, const char *id, struct container_info *ret)
-{
-	return find_containerd(root, id, NULL, ret);
-}
-
 /* ---- podman and CRI-O, which keep things together */
-
-#define DIR_SIZE 256u
-
-/* graphroot = "/elsewhere", in TOML; without, dir stays what it is. */
-static void
-storage_dir(const char *conf, char dir[DIR_SIZE])
-{
-	const char *line, *quote, *end;
-	size_t len;
-	char *text = read_config(conf, &len);
-
-	line = text != NULL ? memmem(text, len, "\ngraphroot", 10) : NULL;
-	quote = line != NULL ? memchr(line, '"', len - (size_t)(line - text)) : NULL;
-	end = quote != NULL ? memchr(quote + 1, '"', len - (size_t)(quote + 1 - text)) : NULL;
-	if (end != NULL && quote[1] == '/' && (size_t)(end - quote) <= DIR_SIZE)
-		(void)snprintf(dir, DIR_SIZE, "%.*s", (int)(end - quote - 1), quote + 1);
-	free(text);
-}
 
 /* An entry of the list; name and image are in a JSON text inside the JSON text. */
 static int
@@ -252,7 +135,7 @@ take_listed(const char *path, const char *id, struct container_info *ret)
 	char key[96], metadata[4096], digest[128];
 	const char *entry = NULL;
 	size_t len;
-	char *text = read_config(path, &len);
+	char *text = container_file_read(path, &len);
 	int r = -ENOENT;
 
 	(void)snprintf(key, sizeof(key), "\"id\":\"%s\"", id);
@@ -266,8 +149,8 @@ take_listed(const char *path, const char *id, struct container_info *ret)
 		return r;
 	ret->engine = CONTAINER_PODMAN;
 	len = strlen(metadata);
-	take_name(ret, metadata, len, "name", 1);
-	take_image(ret, metadata, len, "image-name", 1);
+	container_file_name(ret, metadata, len, "name", 1);
+	container_file_image(ret, metadata, len, "image-name", 1);
 	if (container_json_string(metadata, len, "image-id", 1, digest, sizeof(digest)) == 0)
 		container_add_digest(ret, digest);
 	return 0;
@@ -279,7 +162,7 @@ find_listed(const char *dir, const char *run, const char *id, struct container_i
 {
 	static const char *const drivers[] = { "overlay", "vfs", "btrfs" };
 	static const char *const lists[] = { "containers.json", "volatile-containers.json" };
-	char path[PATH_SIZE];
+	char path[CONTAINER_PATH_SIZE];
 	int r = -ENOENT;
 
 	for (size_t i = 0; i < DS_LEN(drivers) * DS_LEN(lists) && r < 0; i++) {
@@ -294,11 +177,11 @@ find_listed(const char *dir, const char *run, const char *id, struct container_i
 static int
 find_podman(const char *root, const char *id, struct container_info *ret)
 {
-	char path[PATH_SIZE - 128], run[PATH_SIZE - 128],
+	char path[CONTAINER_PATH_SIZE - 128], run[CONTAINER_PATH_SIZE - 128],
 	    dir[DIR_SIZE] = "/var/lib/containers/storage";
 
 	(void)snprintf(path, sizeof(path), "%s/etc/containers/storage.conf", root);
-	storage_dir(path, dir);
+	(void)container_file_path(path, "graphroot", dir, sizeof(dir));
 	(void)snprintf(path, sizeof(path), "%s%s", root, dir);
 	(void)snprintf(run, sizeof(run), "%s/run/containers/storage", root);
 	return find_listed(path, run, id, ret);
@@ -307,42 +190,94 @@ find_podman(const char *root, const char *id, struct container_info *ret)
 int
 container_find_of_user(const char *home, uint32_t uid, const char *id, struct container_info *ret)
 {
-	char conf[PATH_SIZE], run[64], dir[DIR_SIZE];
+	char conf[CONTAINER_PATH_SIZE], run[64], dir[DIR_SIZE];
 
 	*ret = (struct container_info){ .uid = uid };
 	if ((size_t)snprintf(dir, sizeof(dir), "%s/.local/share/containers/storage", home) >=
 	    sizeof(dir))
 		return -ENOENT;
 	(void)snprintf(conf, sizeof(conf), "%s/.config/containers/storage.conf", home);
-	storage_dir(conf, dir);
+	(void)container_file_path(conf, "graphroot", dir, sizeof(dir));
 	(void)snprintf(run, sizeof(run), "/run/user/%u/containers", uid);
 	return find_listed(dir, run, id, ret);
 }
 
+/* k8s_CONTAINER_POD_NAMESPACE_UID_ATTEMPT, of which none has a '_' in it. */
+static void
+name_of_crio(const char *text, size_t len, struct container_info *ret)
+{
+	char all[512], part[3][sizeof(ret->name)];
+	const char *at = all + strlen("k8s_");
+
+	if (container_json_string(text, len, "io.kubernetes.cri-o.Name", 2, all, sizeof(all)) < 0 ||
+	    strncmp(all, "k8s_", strlen("k8s_")) != 0)
+		return;
+	for (size_t i = 0; i < DS_LEN(part); i++) {
+		size_t size = strcspn(at, "_");
+
+		if (at[size] == '\0' || size >= sizeof(part[i]))
+			return;
+		(void)snprintf(part[i], sizeof(part[i]), "%.*s", (int)size, at);
+		at += size + 1;
+	}
+	container_set_pod(ret, part[2], part[1], part[0]);
+}
+
+static void
+take_crio(const char *text, size_t len, struct container_info *ret)
+{
+	char type[16], image[sizeof(ret->image)];
+	const char *digest;
+
+	ret->engine = CONTAINER_KUBERNETES;
+	ret->holds_pod = container_json_string(text, len, "io.kubernetes.cri-o.ContainerType", 2,
+			     type, sizeof(type)) == 0 &&
+			 strcmp(type, "sandbox") == 0;
+	name_of_crio(text, len, ret);
+	container_file_image(ret, text, len, "io.kubernetes.cri-o.ImageName", 2);
+	if (ret->image[0] == '\0')
+		container_file_image(ret, text, len, "io.kubernetes.cri-o.Image", 2);
+	if (container_json_string(
+		text, len, "io.kubernetes.cri-o.ImageRef", 2, image, sizeof(image)) < 0)
+		return;
+	digest = strchr(image, '@'); /* an id by itself, of late */
+	container_add_digest(ret, digest != NULL ? digest + 1 : image);
+}
+
+/* Podman has such a file, too. */
 static int
 find_crio(const char *root, const char *id, struct container_info *ret)
 {
-	char path[PATH_SIZE];
+	char path[CONTAINER_PATH_SIZE], manager[16];
 	size_t len;
 	char *text;
+	int r;
 
 	(void)snprintf(path, sizeof(path),
 	    "%s/run/containers/storage/overlay-containers/%s/userdata/config.json", root, id);
-	text = read_config(path, &len);
+	text = container_file_read(path, &len);
 	if (text == NULL)
 		return -ENOENT;
-	ret->engine = CONTAINER_KUBERNETES;
-	take_name(ret, text, len, "io.kubernetes.container.name", 0);
-	take_image(ret, text, len, "io.kubernetes.cri-o.ImageName", 0);
+	r = container_json_string(text, len, "io.container.manager", 2, manager, sizeof(manager));
+	if (r == 0 && strcmp(manager, "cri-o") == 0)
+		take_crio(text, len, ret);
+	else
+		r = -ENOENT;
 	free(text);
-	return ret->name[0] != '\0' ? 0 : -ENOENT; /* podman has such a file, too */
+	return r;
+}
+
+static int
+find_containerd(const char *root, const char *id, struct container_info *ret)
+{
+	return containerd_find(root, id, NULL, ret);
 }
 
 static int (*const finders[])(const char *root, const char *id, struct container_info *ret) = {
 	find_docker,
-	find_cri,
+	find_containerd,
+	find_crio, /* keeps its containers where podman does */
 	find_podman,
-	find_crio,
 };
 
 int
@@ -389,14 +324,14 @@ find_runtime(const char *root, const char *id, const char *cgroup, struct contai
 	};
 
 	for (size_t i = 0; i < DS_LEN(places); i++) {
-		char path[PATH_SIZE];
+		char path[CONTAINER_PATH_SIZE];
 		bool is_its = false;
 		size_t len;
 		char *text;
 
 		(void)snprintf(
 		    path, sizeof(path), "%s%s%s%s", root, places[i][0], id, places[i][1]);
-		text = read_config(path, &len);
+		text = container_file_read(path, &len);
 		if (text != NULL)
 			is_its = has_group(text, len, cgroup);
 		free(text);
@@ -420,7 +355,7 @@ container_find_named(
 	(void)snprintf(all, sizeof(all), "%s0123456789_.-", letters);
 	if (id[0] == '\0' || id[0] == '.' || strspn(id, all) != strlen(id))
 		return -ENOENT;
-	r = find_containerd(root, id, cgroup, ret);
+	r = containerd_find(root, id, cgroup, ret);
 	if (r < 0)
 		r = find_runtime(root, id, cgroup, ret);
 	if (r == 0 && ret->name[0] == '\0')

@@ -25,7 +25,8 @@ enum container_engine {
 
 struct container_info {
 	enum container_engine engine;
-	char name[128];  /* "" when not known */
+	bool holds_pod;  /* it does nothing but keep the namespaces of Kubernetes' others */
+	char name[192];  /* "" when not known */
 	char image[256]; /* with its digest, where the engine tells: shop:3@sha256:... */
 	uint32_t uid;    /* whose it is; 0: root's */
 };
@@ -49,6 +50,10 @@ void container_take_document(const char *text, size_t len, struct container_info
 /* NAME@sha256:DIGEST, as everybody writes it: the same name may be another image tomorrow.  digest:
  * with "sha256:" or without; what is none is left out. */
 void container_add_digest(struct container_info *info, const char *digest);
+/* NAMESPACE/POD/CONTAINER: each of the three alone is not one of a kind.  What is too long for a
+ * name goes by its id. */
+void container_set_pod(
+    struct container_info *info, const char *space, const char *pod, const char *container);
 /* Docker's names begin with a slash. */
 void container_set_name(struct container_info *info, const char *name);
 

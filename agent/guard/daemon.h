@@ -49,7 +49,7 @@ struct daemon {
 	char unit[256];     /* or "" */
 	char instance[128]; /* or "" */
 	char container[80]; /* id, or "" */
-	char container_name[128];
+	char container_name[192];
 	uint32_t owner; /* of a container: the uid of who made it; 0: root */
 	char image[256];
 };

@@ -85,6 +85,14 @@ owner_prefix(uint32_t uid, char ret[40])
 		(void)snprintf(ret, 40, "~%u/", uid);
 }
 
+/* Whoever chose an id may give it to the next container, too.  An image without a digest says
+ * nothing: its name may have been given away while the container runs. */
+static bool
+is_another(const struct daemon *d, const struct container_info *info)
+{
+	return strchr(info->image, '@') != NULL && strcmp(d->image, info->image) != 0;
+}
+
 static const struct daemon *
 make_container(const char *id, const struct container_info *info)
 {
@@ -98,14 +106,14 @@ make_container(const char *id, const struct container_info *info)
 	else
 		(void)snprintf(name, sizeof(name), "container:%s%.12s", owner, id);
 	d = daemon_make(DAEMON_CONTAINER, name, &is_new);
-	if (d == NULL || (!is_new && strcmp(d->container, id) == 0))
+	if (d == NULL || (!is_new && strcmp(d->container, id) == 0 && !is_another(d, info)))
 		return d;
 	(void)snprintf(d->container, sizeof(d->container), "%s", id);
 	if (info->image[0] != '\0')
 		(void)snprintf(d->image, sizeof(d->image), "%s%s", owner, info->image);
 	else
 		d->image[0] = '\0';
-	memcpy(d->container_name, info->name, sizeof(d->container_name));
+	(void)snprintf(d->container_name, sizeof(d->container_name), "%s", info->name);
 	d->owner = info->uid;
 	daemon_decide_watched(d);
 	return d;
@@ -136,6 +144,16 @@ owns_many(uint32_t uid)
 	return uid != 0 && n >= OWNED_MAX;
 }
 
+/* Of all pods together: each has one, which starts and waits.  No engine's name has one '/'. */
+static const struct daemon *
+make_pause(void)
+{
+	struct container_info info = { 0 };
+
+	container_set_name(&info, "kubernetes/pause");
+	return make_container("", &info);
+}
+
 static const struct daemon *
 container_of(const struct cgroup_name *from)
 {
@@ -152,6 +170,8 @@ container_of(const struct cgroup_name *from)
 		container_set_name(&info, from->container);
 	else if (from->uid != 0 || container_find("", from->container, &info) < 0)
 		engine_ask(from->container, from->uid);
+	if (info.holds_pod)
+		return make_pause();
 	return make_container(from->container, &info);
 }
 
@@ -174,13 +194,11 @@ daemon_name_container(const char *id, const struct container_info *info)
 static const struct daemon *
 chosen_container(const char *path, const char *id)
 {
-	const struct daemon *d;
 	struct container_info info;
 
 	if (id[0] == '\0' || container_find_named("", id, path, &info) < 0)
 		return NULL;
-	d = known_container(id, 0);
-	return d != NULL ? d : make_container(id, &info);
+	return make_container(id, &info);
 }
 
 /* What opened a logind session: SERVICE=sshd in logind's own file. */

@@ -13,7 +13,8 @@ noinst_LIBRARIES += agent/guard/libattrib.a
 agent_guard_libattrib_a_SOURCES = agent/guard/daemon.h agent/guard/daemon.c agent/guard/daemon_find.c \
 	agent/guard/daemon_table.h agent/guard/cgroup.c agent/guard/cgroup.h agent/guard/program.c agent/guard/program.h \
 	agent/guard/process.c agent/guard/process.h agent/guard/container.c agent/guard/container.h \
-	agent/guard/container_json.c agent/guard/container_json.h agent/guard/engine.c agent/guard/engine.h \
+	agent/guard/container_json.c agent/guard/container_json.h agent/guard/container_file.c agent/guard/container_file.h \
+	agent/guard/containerd.c agent/guard/containerd.h agent/guard/bolt.c agent/guard/bolt.h agent/guard/engine.c agent/guard/engine.h \
 	agent/guard/user.c agent/guard/user.h \
 	agent/guard/identity.c agent/guard/identity.h agent/guard/hash.c agent/guard/hash.h \
 	agent/guard/package.c agent/guard/package.h agent/guard/package_part.h agent/guard/package_dpkg.c \

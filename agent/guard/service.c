@@ -234,6 +234,8 @@ fill(const struct daemon *d, pid_t pid, const struct process_stat *st, struct se
 	ssize_t n;
 
 	ret->pid = pid;
+	if (d != NULL && d->role == DAEMON_CONTAINER && d->container[0] == '\0')
+		return -ESRCH; /* many containers are this daemon: none of them is meant */
 	if (d == NULL || pid <= 0 || process_exe(pid, ret->exe, sizeof(ret->exe), NULL) < 0 ||
 	    process_args(pid, &ret->args) < 0)
 		return -ESRCH;

@@ -105,6 +105,15 @@ tests_fuzz_fuzz_vault_SOURCES = tests/fuzz/fuzz_vault.c
 tests_fuzz_fuzz_vault_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_vault_LDADD = $(ATTRIB_LIBS)
 EXTRA_DIST += tests/fuzz/seeds/vault/history
+fuzz_replays_agent += tests/fuzz/replay_bolt
+tests_fuzz_replay_bolt_SOURCES = tests/fuzz/fuzz_bolt.c tests/fuzz/replay.c
+tests_fuzz_replay_bolt_LDADD = $(ATTRIB_LIBS)
+fuzz_targets_agent += tests/fuzz/fuzz_bolt
+tests_fuzz_fuzz_bolt_SOURCES = tests/fuzz/fuzz_bolt.c
+tests_fuzz_fuzz_bolt_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_bolt_LDADD = $(ATTRIB_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/bolt/containers
+
 fuzz_replays_agent += tests/fuzz/replay_attrib
 tests_fuzz_replay_attrib_SOURCES = tests/fuzz/fuzz_attrib.c tests/fuzz/replay.c
 tests_fuzz_replay_attrib_LDADD = $(ATTRIB_LIBS)
@@ -112,7 +121,7 @@ fuzz_targets_agent += tests/fuzz/fuzz_attrib
 tests_fuzz_fuzz_attrib_SOURCES = tests/fuzz/fuzz_attrib.c
 tests_fuzz_fuzz_attrib_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_attrib_LDADD = $(ATTRIB_LIBS)
-EXTRA_DIST += tests/fuzz/seeds/attrib/cgroup tests/fuzz/seeds/attrib/json tests/fuzz/seeds/attrib/args tests/fuzz/seeds/attrib/maps
+EXTRA_DIST += tests/fuzz/seeds/attrib/cgroup tests/fuzz/seeds/attrib/kubepods tests/fuzz/seeds/attrib/json tests/fuzz/seeds/attrib/args tests/fuzz/seeds/attrib/maps
 fuzz_replays_agent += tests/fuzz/replay_filter
 tests_fuzz_replay_filter_SOURCES = tests/fuzz/fuzz_filter.c tests/fuzz/replay.c
 tests_fuzz_replay_filter_LDADD = agent/uplink/libuplink.a lib/libds.a $(PCRE2_LIBS)

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Real podman, containerd by ctr, and runc by itself, each where it is installed: their containers are daemons under the names
-that they were given, read from what the engines keep; podman starts one anew, the others cannot and say so."""
+"""Real podman, containerd by ctr and as Kubernetes talks to it, and runc by itself, each where it is installed: their containers are
+daemons under the names that they were given, with image and digest, read from what the engines keep; podman starts one anew, the
+others cannot and say so."""
 import glob
 
+import cri
 from harness import *
+from orders import start_us
 
 isolate()
 need("runc")
@@ -12,7 +15,9 @@ if SANITIZED:
     skip_all("nothing in it that the plain run does not cover")
 dir = tempfile.mkdtemp(prefix="daemonsec-engines.", dir="/var/tmp")
 tree = f"{dir}/tree"
+SOCKET = "/run/containerd/containerd.sock"
 NAME = f"ds{os.getpid()}{os.path.basename(dir)[-8:]}".replace("_", "x")  # of no other test's control group
+BOX = "box" + NAME
 begun = []
 
 
@@ -81,18 +86,46 @@ def runc():
     return r.returncode == 0
 
 
-def ctr():
+def import_image(env="RUN=one"):
+    """Of one name, for ctr and for Kubernetes; its digest, as containerd tells it."""
+    made = cri.archive(tree, f"{dir}/image.tar", "localhost/shop:3", ["/bin/sleep", "1000"], env)
+    for space in ("default", "k8s.io"):
+        do("ctr", "-n", space, "images", "import", "--snapshotter", "native", f"{dir}/image.tar")
+    listed = do("ctr", "-n", "k8s.io", "images", "ls", "name==localhost/shop:3").stdout
+    return made if made in listed else None
+
+
+def containerd():
+    """Its data is elsewhere than usual, as its configuration says; the digest of what its containers run."""
     if not shutil.which("containerd") or not shutil.which("ctr"):
-        return False
-    p = Process(["containerd", "--root", f"{dir}/containerd", "--state", "/run/containerd", "--address", "/run/containerd/containerd.sock"],
-                f"{dir}/containerd.log")
+        return None
+    os.makedirs("/etc/containerd", exist_ok=True)
+    with open("/etc/containerd/config.toml", "w") as f:
+        f.write(f'version = 2\nroot = "{dir}/containerd"\ndisabled_plugins = ["io.containerd.internal.v1.opt"]\n'
+                '[plugins."io.containerd.grpc.v1.cri"]\n  sandbox_image = "localhost/shop:3"\n  restrict_oom_score_adj = true\n'
+                '[plugins."io.containerd.grpc.v1.cri".containerd]\n  snapshotter = "native"\n')
+    p = Process(["containerd"], f"{dir}/containerd.log")
     begun.append(p.stop)
     if not wait(lambda: subprocess.run(["ctr", "version"], capture_output=True).returncode == 0, 30, 0.1):
-        return False
-    if do("ctr", "run", "-d", "--rootfs", tree, "box" + NAME, "/bin/sleep", "1000").returncode != 0:
-        return False
-    begun.append(lambda: (do("ctr", "task", "rm", "-f", "box" + NAME), do("ctr", "container", "rm", "box" + NAME)))
-    return True
+        return None
+    return import_image()
+
+
+def ctr_end():
+    do("ctr", "task", "rm", "-f", BOX)
+    do("ctr", "container", "rm", BOX)
+
+
+def ctr_run():
+    begun.append(ctr_end)
+    return do("ctr", "run", "-d", "--snapshotter", "native", "localhost/shop:3", BOX).returncode == 0
+
+
+def pod(name):
+    p = cri.Pod(SOCKET, name + NAME, "shop", f"/pods{NAME}/burstable/{name}")
+    begun.append(p.remove)
+    p.container = p.run("api", "localhost/shop:3", "/bin/sleep", "1000")
+    return p
 
 
 def clean():
@@ -116,6 +149,15 @@ def apply(kind, *args):
     return site.get("reactions/" + id)
 
 
+def undo(r):
+    site.ctl("reactions", "undo", r["id"])
+    return wait(lambda: site.get("reactions/" + r["id"])["status"] == "undone")
+
+
+def who(d):
+    return "--pid", str(d["pid"]), "--start", str(start_us(d["pid"])), "--daemon", d["name"]
+
+
 def check_podman(image):
     d = known("pod")
     ok(d.get("image") == "localhost/shop:3@sha256:" + image and d["container_name"] == "pod", "podman: name, image, digest")
@@ -132,22 +174,78 @@ def check_named(what, name):
     ok(r["status"] == "failed" and "restart" in r["result"]["text"], f"it restarts nothing, and says so: {r['result']['text']}")
 
 
+def frozen(d):
+    """Whether its control group is, by the freezer of either version."""
+    with open(f"/proc/{d['pid']}/cgroup") as f:
+        paths = [line.rstrip().split(":", 2)[1:] for line in f]
+    for controllers, path in paths:
+        file = {"freezer": f"/sys/fs/cgroup/freezer{path}/freezer.state", "": f"/sys/fs/cgroup/unified{path}/cgroup.freeze"}.get(controllers)
+        if file and os.path.exists(file) and open(file).read().strip() in ("FROZEN", "1"):
+            return True
+    return False
+
+
+def check_reactions(d):
+    """What is done to a container of containerd's is done to it alone."""
+    r = apply("freeze", *who(d), "--unit", d["name"])
+    ok(r["status"] == "verified" and frozen(d) and undo(r) and not frozen(d), f"frozen by its control group, and goes on: {r['result']['text']}")
+    r = apply("block_ip", "--address", "10.77.9.1", "--daemon", d["name"], "--reach", "daemon_only")
+    rules = lambda: subprocess.run(["nsenter", "-t", str(d["pid"]), "-n", "nft", "list", "tables"], capture_output=True, text=True).stdout
+    ok(r["status"] == "verified" and "daemonsec" in rules() and undo(r) and "daemonsec" not in rules(),
+       f"an address is blocked in its own network, and let in again: {r['result']['text']}")
+    r = apply("kill", *who(d))
+    ok(r["status"] == "verified" and wait(lambda: not os.path.exists(f"/proc/{d['pid']}")) and
+       r["result"]["evidence"].get("image") == d["image"], f"killed, and its image is told with the evidence: {r['result']['text']}")
+
+
+def check_ctr(digest):
+    d = known(BOX)
+    ok(d.get("image") == "localhost/shop:3@" + digest, "containerd: a container of ctr has its image and the image's digest")
+    check_reactions(d)
+    ctr_end()
+    other = import_image("RUN=another")
+    ok(other != digest and ctr_run(), "another image gets the name")
+    d = wait(lambda: [d for d in site.all("daemons") if d["name"] == "container:" + BOX and d.get("image") == "localhost/shop:3@" + other])
+    versions = lambda: [v for v in site.get(f"daemons/{d[0]['id']}/versions")["items"] if v["reason"] == "image" and v.get("image") == d[0]["image"]]
+    ok(d and wait(versions), "which is a new version of the daemon")
+
+
+def check_pod(p, digest):
+    d = known(f"shop/{p.name}/api")
+    ok(d.get("image") == "localhost/shop:3@" + digest and d.get("container") == p.container,
+       "Kubernetes: a container of a pod has namespace, pod and name, image and digest")
+
+
+def check_pause(pods):
+    names = {d["name"] for d in site.all("daemons") if d["host"]["id"] == host}
+    ok("container:kubernetes/pause" in names and not [n for n in names for p in pods if n == "container:" + p.id[:12]],
+       "what holds the pods is one daemon for all of them")
+    r = apply("restart", "--unit", "container:kubernetes/pause", "--daemon", "container:kubernetes/pause")
+    ok(r["status"] == "failed", f"and is not started anew: {r['result']['text']}")
+
+
 own_copies()
 make_tree()
 try:
-    image, has_runc = podman(), runc()
+    image, has_runc, digest = podman(), runc(), containerd()
     if not has_runc and not image:
         skip_all("neither runc nor podman can run a container here")
+    pods = [pod("old")] if digest else []
     with Site() as site:
-        site.agent(monitor="container:*")
+        site.agent(monitor="container:*", options={"reaction.ceiling": "kill,freeze,block_ip,restart"})
         host = site.all("hosts")[0]["id"]
-        has_ctr = ctr()
         if image:
             check_podman(image)
         if has_runc:
             check_named("runc", NAME)
-        if has_ctr:
-            check_named("containerd", "box" + NAME)
+        if digest:
+            check_pod(pods[0], digest)
+            pods.append(pod("new"))
+            check_pod(pods[1], digest)
+            check_pause(pods)
+            ok(ctr_run(), "ctr starts a container")
+            check_named("containerd", BOX)
+            check_ctr(digest)
 finally:
     clean()
 done()

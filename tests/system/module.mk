@@ -13,7 +13,7 @@ long_system_tests = tests/web/dashboard.py tests/system/agent_crash.py tests/sys
 	tests/system/live/live.py tests/system/api.py tests/system/tls.py tests/system/sim.py tests/system/agent_clock.py \
 	tests/system/server_crash.py tests/system/sensors.py tests/system/silent.py
 
-EXTRA_DIST += tests/system/harness.py tests/system/forms.py tests/system/person.py tests/system/probe.py tests/system/sdhost.py
+EXTRA_DIST += tests/system/harness.py tests/system/cri.py tests/system/forms.py tests/system/person.py tests/system/probe.py tests/system/sdhost.py
 system_tests += tests/system/daemons.py tests/system/fallbacks.py tests/system/systemd_host.py
 sanitized_system_tests += tests/system/daemons.py
 

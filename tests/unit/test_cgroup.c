@@ -100,6 +100,27 @@ containers_of_every_engine_are_known_by_their_id(void **state)
 		    ID },
 		{ "/system.slice/containerd.service/kubepods-pod1.slice:cri-containerd:" ID,
 		    CGROUP_CONTAINER, "", "", ID },
+		{ "/kubepods.slice/kubepods-burstable.slice/"
+		  "kubepods-burstable-pod12345678_1234_1234_1234_123456789012.slice/"
+		  "cri-containerd-" ID ".scope",
+		    CGROUP_CONTAINER, "", "", ID },
+		{ "/kubepods.slice/kubepods-besteffort.slice/"
+		  "kubepods-besteffort-pod12345678_1234_1234_1234_123456789012.slice/"
+		  "crio-" ID ".scope/container",
+		    CGROUP_CONTAINER, "", "", ID },
+		{ "/kubepods/besteffort/pod12345678-1234-1234-1234-123456789012/crio-" ID,
+		    CGROUP_CONTAINER, "", "", ID },
+		{ "/kubepods/pod12345678-1234-1234-1234-123456789012/" ID, CGROUP_CONTAINER, "", "",
+		    ID },
+		{ "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod1.slice/"
+		  "cri-containerd-" ID ".scope",
+		    CGROUP_CONTAINER, "", "", ID },
+		{ "/kubepods-burstable-pod1.slice:cri-containerd:" ID, CGROUP_CONTAINER, "", "",
+		    ID },
+		{ "/kubepods.slice/kubepods-pod1.slice/crio-conmon-" ID ".scope", CGROUP_UNIT,
+		    "crio-conmon-" ID ".scope", "", "" },
+		{ "/k8s.io/" ID, CGROUP_CONTAINER, "", "", ID },
+		{ "/system.slice/nerdctl-" ID ".scope", CGROUP_CONTAINER, "", "", ID },
 		{ "/default/" ID, CGROUP_CONTAINER, "", "", ID },
 		{ "/docker/" ID "/docker/" ID2, CGROUP_CONTAINER, "", "", ID2 },
 		{ "/machine.slice/libpod-conmon-" ID ".scope", CGROUP_UNIT,

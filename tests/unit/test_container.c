@@ -8,6 +8,7 @@
 
 #include "agent/guard/container_json.h"
 #include "agent/guard/engine.h"
+#include "tests/unit/bolt_make.h"
 #include "tests/unit/tree.h"
 
 #include <dirent.h>
@@ -158,18 +159,147 @@ podman_of_a_user_has_its_lists_in_his_home(void **state)
 	assert_int_equal(container_find(root, ID2, &info), -ENOENT);
 }
 
+/* containerd's database below root. */
+static void
+make_database(const char *data, const struct bolt_row *rows, size_t len)
+{
+	char path[300];
+
+	(void)snprintf(path, sizeof(path), "%s/io.containerd.metadata.v1.bolt/meta.db", data);
+	make_file(path, "");
+	(void)snprintf(
+	    path, sizeof(path), "%s%s/io.containerd.metadata.v1.bolt/meta.db", root, data);
+	bolt_make(path, 4096, rows, len);
+}
+
+#define DATA         "/var/lib/containerd"
+#define EARLY        "\1.......1......"
+#define LATE         "\1.......2......"
+#define CRI(key)     "\"io.kubernetes.cri." key "\":"
+#define OF_POD       CRI("sandbox-name") "\"api-7d9f8b6c54-x2k4p\"," CRI("sandbox-namespace") "\"shop\""
+#define OCI_IN(k, v) "{\"process\":{\"env\":[\"X=1\"]},\"annotations\":{" k "," v "}}"
+
 static void
 containerd_has_namespaces(void **state)
 {
 	(void)state;
 	make_file(TASKS "/k8s.io/" ID "/config.json",
-	    "{\"annotations\":{\"io.kubernetes.cri.container-name\":\"api\","
-	    "\"io.kubernetes.cri.image-name\":\"registry/api:7\"}}");
+	    "{\"annotations\":{" CRI("container-name") "\"api\"," CRI(
+		"image-name") "\"registry/api:7\"}}");
 	check(ID, CONTAINER_KUBERNETES, "api", "registry/api:7");
-	make_file(TASKS "/default/" ID2 "/config.json",
-	    "{\"annotations\":{\"nerdctl/name\":\"box\",\"nerdctl/image\":\"a:1\"}}");
-	check(ID2, CONTAINER_CONTAINERD, "box", "a:1");
+	make_file(
+	    TASKS "/default/" ID2 "/config.json", "{\"annotations\":{\"nerdctl/name\":\"box\"}}");
+	check(ID2, CONTAINER_CONTAINERD, "box", "");
 }
+
+static void
+dockers_own_namespace_is_left_to_docker(void **state)
+{
+	struct container_info info;
+
+	(void)state;
+	make_file(TASKS "/moby/" ID "/config.json", "{\"annotations\":{}}");
+	assert_int_equal(container_find(root, ID, &info), -ENOENT);
+}
+
+static void
+a_pods_container_is_named_by_all_three_and_has_the_digest_of_what_it_was_made_of(void **state)
+{
+	static const struct bolt_row rows[] = {
+		{ "v1|k8s.io|containers|" ID "|createdat", EARLY },
+		{ "v1|k8s.io|containers|" ID "|image", "registry/api:7" },
+		{ "v1|k8s.io|containers|" ID "|extensions|io.cri-containerd.container.metadata",
+		    "\n4x.Metadata\x12\xe3\x03{\"Metadata\":{\"Config\":{\"ImageRef\":\"no\"},"
+		    "\"ImageRef\":\"sha256:" ID "\"}}" },
+		{ "v1|k8s.io|images|registry/api:7|target|digest", "sha256:" ID },
+		{ "v1|k8s.io|images|registry/api:7|updatedat", LATE },
+		{ "v1|k8s.io|images|sha256:" ID "|target|digest", "sha256:" ID2 },
+	};
+
+	(void)state;
+	make_file(TASKS "/k8s.io/" ID "/config.json",
+	    OCI_IN(CRI("container-name") "\"api\"," CRI("container-type") "\"container\"",
+		CRI("image-name") "\"registry/api:7\"," OF_POD));
+	check(ID, CONTAINER_KUBERNETES, "shop/api-7d9f8b6c54-x2k4p/api", "registry/api:7");
+	make_database(DATA, rows, DS_LEN(rows));
+	check(ID, CONTAINER_KUBERNETES, "shop/api-7d9f8b6c54-x2k4p/api",
+	    "registry/api:7@sha256:" ID2);
+	/* Of an image that is known by nothing else any more, its id. */
+	make_database(DATA, rows, DS_LEN(rows) - 1);
+	check(
+	    ID, CONTAINER_KUBERNETES, "shop/api-7d9f8b6c54-x2k4p/api", "registry/api:7@sha256:" ID);
+}
+
+static void
+what_holds_a_pod_is_told_from_what_runs_in_it(void **state)
+{
+	struct container_info info;
+
+	(void)state;
+	make_file(TASKS "/k8s.io/" ID "/config.json",
+	    OCI_IN(CRI("container-type") "\"sandbox\"", OF_POD));
+	assert_int_equal(container_find(root, ID, &info), 0);
+	assert_true(info.holds_pod);
+	make_file(TASKS "/k8s.io/" ID "/config.json",
+	    OCI_IN(CRI("container-type") "\"container\"", OF_POD));
+	assert_int_equal(container_find(root, ID, &info), 0);
+	assert_false(info.holds_pod);
+}
+
+static void
+a_name_that_is_too_long_goes_by_the_id(void **state)
+{
+	char text[1024], pod[200];
+
+	(void)state;
+	memset(pod, 'p', sizeof(pod) - 1);
+	pod[sizeof(pod) - 1] = '\0';
+	(void)snprintf(text, sizeof(text),
+	    "{\"annotations\":{" CRI("container-name") "\"api\"," CRI("sandbox-name") "\"%s\"," CRI(
+		"sandbox-namespace") "\"shop\"}}",
+	    pod + 20);
+	make_file(TASKS "/k8s.io/" ID "/config.json", text);
+	(void)snprintf(text, sizeof(text), "shop/%s/api", pod + 20);
+	check(ID, CONTAINER_KUBERNETES, text, "");
+	(void)snprintf(text, sizeof(text),
+	    "{\"annotations\":{" CRI("container-name") "\"api\"," CRI("sandbox-name") "\"%s\"," CRI(
+		"sandbox-namespace") "\"shop\"}}",
+	    pod + 10);
+	make_file(TASKS "/k8s.io/" ID "/config.json", text);
+	check(ID, CONTAINER_KUBERNETES, "", "");
+}
+
+static void
+containerd_may_keep_its_things_elsewhere(void **state)
+{
+	static const struct bolt_row rows[] = {
+		{ "v1|default|containers|" ID "|createdat", LATE },
+		{ "v1|default|containers|" ID "|image", "shop:3" },
+		{ "v1|default|containers|" ID "|labels|nerdctl/name", "box" },
+		{ "v1|default|images|shop:3|target|digest", "sha256:" ID2 },
+		{ "v1|default|images|shop:3|updatedat", EARLY },
+	};
+
+	(void)state;
+	make_file("/etc/containerd/config.toml",
+	    "root_path = '/no'\n#root = '/no'\nroot = '/srv/data'\nstate=\"/srv/state\"\n");
+	make_file("/srv/state/io.containerd.runtime.v2.task/default/" ID "/config.json", "{}");
+	make_database("/srv/data", rows, DS_LEN(rows));
+	check(ID, CONTAINER_CONTAINERD, "box", "shop:3@sha256:" ID2);
+}
+
+static void
+small_kubernetes_keep_them_elsewhere(void **state)
+{
+	(void)state;
+	make_file("/run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/" ID "/config.json",
+	    OCI_IN(CRI("container-name") "\"api\"", OF_POD));
+	check(ID, CONTAINER_KUBERNETES, "shop/api-7d9f8b6c54-x2k4p/api", "");
+}
+
+#define CRIO(key)    "\"io.kubernetes.cri-o." key "\":"
+#define CRIO_FILE    "/run/containers/storage/overlay-containers/" ID "/userdata/config.json"
+#define CRIO_MANAGES "\"io.container.manager\":\"cri-o\""
 
 static void
 crio_is_told_from_podman(void **state)
@@ -177,13 +307,26 @@ crio_is_told_from_podman(void **state)
 	struct container_info info;
 
 	(void)state;
-	make_file("/run/containers/storage/overlay-containers/" ID "/userdata/config.json",
-	    "{\"annotations\":{}}");
+	make_file(CRIO_FILE, "{\"annotations\":{\"io.container.manager\":\"libpod\"}}");
 	assert_int_equal(container_find(root, ID, &info), -ENOENT);
-	make_file("/run/containers/storage/overlay-containers/" ID "/userdata/config.json",
-	    "{\"annotations\":{\"io.kubernetes.container.name\":\"c\","
-	    "\"io.kubernetes.cri-o.ImageName\":\"i:1\"}}");
-	check(ID, CONTAINER_KUBERNETES, "c", "i:1");
+	make_file("/var/lib/containers/storage/overlay-containers/containers.json",
+	    "[{\"id\":\"" ID "\",\"metadata\":\"{\\\"name\\\":\\\"k8s_no\\\"}\"}]");
+	make_file(
+	    CRIO_FILE, OCI_IN(CRIO_MANAGES "," CRIO("Image") "\"quay.io/redis@sha256:00\"",
+			   CRIO("Name") "\"k8s_redis_cart-0_shop.eu_1f04-00_2\"," CRIO(
+			       "ImageName") "\"quay.io/redis:7\"," CRIO("ImageRef") "\"" ID2 "\""));
+	check(ID, CONTAINER_KUBERNETES, "shop.eu/cart-0/redis", "quay.io/redis:7@sha256:" ID2);
+	/* As it was told before. */
+	make_file(CRIO_FILE,
+	    OCI_IN(CRIO_MANAGES "," CRIO("Image") "\"quay.io/redis:7\"",
+		CRIO("Name") "\"k8s_redis_cart-0_shop_1f04-00_2\"," CRIO("ImageName") "\"\"," CRIO(
+		    "ImageRef") "\"quay.io/redis@sha256:" ID2 "\""));
+	check(ID, CONTAINER_KUBERNETES, "shop/cart-0/redis", "quay.io/redis:7@sha256:" ID2);
+	make_file(CRIO_FILE, OCI_IN(CRIO_MANAGES, CRIO("Name") "\"k8s_redis_cart-0\""));
+	check(ID, CONTAINER_KUBERNETES, "", "");
+	make_file(CRIO_FILE, OCI_IN(CRIO_MANAGES, CRIO("ContainerType") "\"sandbox\""));
+	assert_int_equal(container_find(root, ID, &info), 0);
+	assert_true(info.holds_pod);
 }
 
 static void
@@ -198,6 +341,28 @@ check_named(const char *id, const char *cgroup, int result, enum container_engin
 	}
 }
 
+/* ctr says of which image a container is to containerd only. */
+static void
+check_image_of_ctr(void)
+{
+	static const struct bolt_row rows[] = {
+		{ "v1|default|containers|web|createdat", EARLY },
+		{ "v1|default|containers|web|image", "shop:3" },
+		{ "v1|default|images|shop:3|target|digest", "sha256:" ID },
+		{ "v1|default|images|shop:3|updatedat", EARLY },
+		{ "v1|default|images|shop:3|updatedat", LATE },
+	};
+	struct container_info info;
+
+	make_database(DATA, rows, DS_LEN(rows) - 1);
+	assert_int_equal(container_find_named(root, "web", "/default/web", &info), 0);
+	assert_string_equal(info.image, "shop:3@sha256:" ID);
+	/* The name was given to another image since. */
+	make_database(DATA, (struct bolt_row[]){ rows[0], rows[1], rows[2], rows[4] }, 4);
+	assert_int_equal(container_find_named(root, "web", "/default/web", &info), 0);
+	assert_string_equal(info.image, "shop:3");
+}
+
 static void
 a_name_that_somebody_chose_is_believed_when_the_runtime_says_so(void **state)
 {
@@ -210,6 +375,7 @@ a_name_that_somebody_chose_is_believed_when_the_runtime_says_so(void **state)
 	check_named("other", "/default/other", -ENOENT, 0);
 	check_named("../web", "/default/web", -ENOENT, 0);
 	check_named("", "/", -ENOENT, 0);
+	check_image_of_ctr();
 	make_file("/run/runc/box/state.json",
 	    "{\"id\":\"box\",\"cgroup_paths\":{\"\":\"/sys/fs/cgroup/unified/box\","
 	    "\"name=systemd\":\"/sys/fs/cgroup/systemd/box\"}}");
@@ -351,6 +517,13 @@ main(void)
 		cmocka_unit_test(podman_has_another_list_of_what_goes_with_its_end),
 		cmocka_unit_test(podman_of_a_user_has_its_lists_in_his_home),
 		cmocka_unit_test(containerd_has_namespaces),
+		cmocka_unit_test(dockers_own_namespace_is_left_to_docker),
+		cmocka_unit_test(
+		    a_pods_container_is_named_by_all_three_and_has_the_digest_of_what_it_was_made_of),
+		cmocka_unit_test(what_holds_a_pod_is_told_from_what_runs_in_it),
+		cmocka_unit_test(a_name_that_is_too_long_goes_by_the_id),
+		cmocka_unit_test(containerd_may_keep_its_things_elsewhere),
+		cmocka_unit_test(small_kubernetes_keep_them_elsewhere),
 		cmocka_unit_test(crio_is_told_from_podman),
 		cmocka_unit_test(a_name_that_somebody_chose_is_believed_when_the_runtime_says_so),
 		cmocka_unit_test(json_that_is_cut_off_has_no_strings),
