@@ -91,7 +91,11 @@ wal_tidy(struct store *s)
 	if (s->room_ms == 0 || ds_clock_monotonic_ms() < s->room_ms)
 		return;
 	s->room_ms = 0;
+	/* Nobody makes it longer meanwhile, not another process either. */
+	if (db_begin(&s->control) < 0)
+		return;
 	make_room(s->dir);
+	db_try(&s->control, "ROLLBACK"); /* nothing was written */
 }
 
 void
