@@ -9,6 +9,7 @@
 #include "agent/guard/container.h"
 #include "agent/guard/daemon.h"
 #include "agent/guard/emit.h"
+#include "agent/guard/identity.h"
 #include "agent/guard/process.h"
 #include "agent/guard/program.h"
 
@@ -29,6 +30,12 @@ emit_gap(const char *source, uint64_t lost, uint64_t duration_us, const char *me
 	(void)duration_us;
 	(void)message;
 	gaps++;
+}
+
+void
+emit_event(const struct ds_event *ev)
+{
+	(void)ev;
 }
 
 /* A process of the fake /proc. */
@@ -378,6 +385,35 @@ a_full_table_refuses_and_says_so(void **state)
 	assert_int_equal(daemon_find("u0.service")->number, 1);
 }
 
+static void
+what_a_daemon_starts_before_it_is_told_of_is_not_its_main_process(void **state)
+{
+	uint32_t number;
+	char path[80];
+
+	(void)state;
+	add_process(10, 1, "/usr/sbin/nginx", "nginx", AT_ROOT);
+	add_process(11, 10, "/usr/bin/dash", "sh -c id", AT_ROOT);
+	add_process(12, 10, "/usr/bin/dash", "sh -c id", AT_ROOT);
+	start(NULL, 0);
+	number = daemon_of_process(10)->number;
+	identity_init();
+	identity_seen(number, 10, false);
+	identity_seen(number, 11, false);
+	assert_int_equal(identity_pid(number), 10);
+	/* That it ended, and the next one came, changes nothing. */
+	(void)snprintf(path, sizeof(path), "%s/11/stat", proc);
+	assert_int_equal(unlink(path), 0);
+	identity_seen(number, 12, false);
+	assert_int_equal(identity_pid(number), 10);
+	/* ExecStartPre has gone by the time its program runs. */
+	(void)snprintf(path, sizeof(path), "%s/10/stat", proc);
+	assert_int_equal(unlink(path), 0);
+	identity_seen(number, 12, false);
+	assert_int_equal(identity_pid(number), 12);
+	identity_done();
+}
+
 int
 main(void)
 {
@@ -399,6 +435,9 @@ main(void)
 		    names_prove_nothing_where_anybody_can_write, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    interpreters_are_known_by_what_they_run, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    what_a_daemon_starts_before_it_is_told_of_is_not_its_main_process, set_up,
+		    tear_down),
 		cmocka_unit_test_setup_teardown(
 		    a_full_table_refuses_and_says_so, set_up, tear_down),
 	};
