@@ -225,16 +225,17 @@ get_plan(struct reaction_call *call, struct plan *ret)
 	return r < 0 ? reaction_fail(call, r, "the ledger's entry is damaged") : 0;
 }
 
-static struct plan *
-plan_of(struct reaction_call *call, int *ret_error)
+/* What all that comes after prepare has in common. */
+static int
+with_plan(struct reaction_call *call, int (*step)(struct reaction_call *call, const struct plan *p))
 {
 	struct plan *p = calloc(1, sizeof(*p));
+	int r = p == NULL ? -ENOMEM : get_plan(call, p);
 
-	*ret_error = p == NULL ? -ENOMEM : get_plan(call, p);
-	if (*ret_error == 0)
-		return p;
+	if (r == 0)
+		r = step(call, p);
 	free(p);
-	return NULL;
+	return r;
 }
 
 static int
@@ -357,19 +358,18 @@ put_back(struct reaction_call *call, const struct file_meta *want, const char *a
 }
 
 static int
+apply_plan(struct reaction_call *call, const struct plan *p)
+{
+	/* After a crash it may be there already. */
+	if (replace_is(call->order->path, &p->after) == 1)
+		return 0;
+	return put_back(call, &p->after, p->aside);
+}
+
+static int
 apply(struct reaction_call *call)
 {
-	struct plan *p;
-	int r;
-
-	p = plan_of(call, &r);
-	if (p == NULL)
-		return r;
-	/* After a crash it may be there already. */
-	if (replace_is(call->order->path, &p->after) != 1)
-		r = put_back(call, &p->after, p->aside);
-	free(p);
-	return r;
+	return with_plan(call, apply_plan);
 }
 
 /* They read what is there now; what they say to it does not matter any more. */
@@ -384,17 +384,12 @@ reload(struct reaction_call *call, const struct users *u)
 }
 
 static int
-settle(struct reaction_call *call)
+settle_plan(struct reaction_call *call, const struct plan *p)
 {
 	const char *path = call->order->path;
-	struct users *u;
-	struct plan *p;
-	int r;
+	struct users *u = users_of(path, p->device, p->inode);
+	int r = 0;
 
-	p = plan_of(call, &r);
-	if (p == NULL)
-		return r;
-	u = users_of(path, p->device, p->inode);
 	if (u == NULL)
 		r = -ENOMEM;
 	else if (call->round > 0)
@@ -402,14 +397,20 @@ settle(struct reaction_call *call)
 	else
 		r = bring_in(call, u, integrity_is_config(path));
 	free(u);
-	free(p);
 	return r;
 }
 
-/* It does not do: everything as it was, and the daemon is told so. */
 static int
-go_back(struct reaction_call *call, const struct plan *p, int error)
+settle(struct reaction_call *call)
 {
+	return with_plan(call, settle_plan);
+}
+
+/* It does not do (call->kept says why): everything as it was, and the daemon is told so. */
+static int
+go_back(struct reaction_call *call, const struct plan *p)
+{
+	int error = call->kept;
 	char first[256];
 
 	(void)snprintf(first, sizeof(first), "%.255s", call->why);
@@ -420,42 +421,40 @@ go_back(struct reaction_call *call, const struct plan *p, int error)
 	return integrity_is_config(call->order->path) && error != -EBADMSG ? -EAGAIN : error;
 }
 
+static void
+remember(const char *path, const struct file_meta *m)
+{
+	if (vault_remember(path, m) < 0)
+		ds_log(WARN, "what was put back is not remembered", "path=\"%s\"", path);
+}
+
+static int
+keep_plan(struct reaction_call *call, const struct plan *p)
+{
+	remember(call->order->path, &p->after);
+	return reaction_fail(
+	    call, 0, "%.300s is as it was; what was there is in the vault", call->order->path);
+}
+
 static int
 settled(struct reaction_call *call, int result)
 {
-	const char *path = call->order->path;
-	struct plan *p;
-	int r;
-
 	if (call->round > 0)
 		return call->kept;
-	p = plan_of(call, &r);
-	if (p == NULL)
-		return r;
-	if (result < 0) {
-		r = go_back(call, p, result);
-		free(p);
-		return r;
-	}
-	if (vault_remember(path, &p->after) < 0)
-		ds_log(WARN, "what was put back is not remembered", "path=\"%s\"", path);
-	free(p);
-	(void)reaction_fail(call, 0, "%.300s is as it was; what was there is in the vault", path);
-	return 0;
+	call->kept = result;
+	return with_plan(call, result < 0 ? go_back : keep_plan);
+}
+
+static int
+read_plan(struct reaction_call *call, const struct plan *p)
+{
+	return replace_is(call->order->path, &p->after);
 }
 
 static int
 read_back(struct reaction_call *call)
 {
-	struct plan *p;
-	int r;
-
-	p = plan_of(call, &r);
-	if (p == NULL)
-		return r;
-	r = replace_is(call->order->path, &p->after);
-	free(p);
-	return r;
+	return with_plan(call, read_plan);
 }
 
 /* Which daemons use it. */
@@ -469,45 +468,46 @@ is_ready(const struct reaction_call *call)
 
 /* After a crash what was there may be back already. */
 static int
-undo(struct reaction_call *call)
+undo_plan(struct reaction_call *call, const struct plan *p)
 {
 	const char *path = call->order->path;
-	struct plan *p;
-	int r;
+	int r = 0;
 
-	p = plan_of(call, &r);
-	if (p == NULL)
-		return r;
 	if (replace_is(path, &p->after) == 1)
 		r = put_back(call, &p->before, p->aside);
 	else if (replace_is(path, &p->before) != 1)
 		(void)reaction_fail(
 		    call, 0, "%.300s was changed since, and is left as it is", path);
-	if (r == 0 && call->why[0] == '\0' && vault_remember(path, &p->before) < 0)
-		ds_log(WARN, "what was put back is not remembered", "path=\"%s\"", path);
-	free(p);
+	if (r == 0 && call->why[0] == '\0')
+		remember(path, &p->before);
 	return r;
+}
+
+static int
+undo(struct reaction_call *call)
+{
+	return with_plan(call, undo_plan);
 }
 
 /* Whoever reads it reads what was asked for; what they say to that does not matter. */
 static int
-unsettle(struct reaction_call *call)
+unsettle_plan(struct reaction_call *call, const struct plan *p)
 {
 	const char *path = call->order->path;
-	struct users *u;
-	struct plan *p;
-	int r;
+	struct users *u = NULL;
 
-	p = plan_of(call, &r);
-	if (p == NULL)
-		return r;
-	u = integrity_is_config(path) && replace_is(path, &p->before) == 1 ? users_of(path, 0, 0)
-									   : NULL;
+	if (integrity_is_config(path) && replace_is(path, &p->before) == 1)
+		u = users_of(path, 0, 0);
 	if (u != NULL)
 		reload(call, u);
 	free(u);
-	free(p);
 	return 0;
+}
+
+static int
+unsettle(struct reaction_call *call)
+{
+	return with_plan(call, unsettle_plan);
 }
 
 const struct reaction reaction_restore_file = {
