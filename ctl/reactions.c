@@ -5,6 +5,7 @@
  */
 #include "ctl/client.h"
 #include "ctl/lists.h"
+#include "lib/compiler.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,14 +14,23 @@
 
 #define LIST_MAX 1000u
 
+/* A process is told by its number and program: when exactly it began is for machines; of an answer,
+ * which one it was. */
 static void
 format_what(const json_t *value, const json_t *item, char *buf, size_t size)
 {
-	char kind[32], target[300];
+	static const char *const answers[] = { "", " allow", " kill" };
+	const json_t *said = print_lookup(item, "args.answer");
+	size_t answer = said != NULL ? (size_t)json_integer_value(said) : 0;
+	char kind[32], target[300], exe[256];
 
 	(void)value;
-	snprintf(buf, size, "%s %s", print_text(item, "kind", kind, sizeof(kind)),
-	    print_text(item, "target", target, sizeof(target)));
+	(void)print_text(item, "target", target, sizeof(target));
+	(void)print_text(item, "args.exe", exe, sizeof(exe));
+	if (strncmp(target, "process:", strlen("process:")) == 0)
+		target[strcspn(target, "@")] = '\0';
+	snprintf(buf, size, "%s%s %s%s%s", print_text(item, "kind", kind, sizeof(kind)),
+	    answers[answer < DS_LEN(answers) ? answer : 0], target, exe[0] != '\0' ? " " : "", exe);
 }
 
 /* What went wrong, or is waited for, before what it was for. */

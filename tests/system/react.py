@@ -135,6 +135,8 @@ def check_prevent(site, agent):
     ok(said == "9" and not os.path.exists(made), "and killed before its first instruction")
     r = wait(lambda: ([x for x in reactions(site, status="verified") if x["kind"] == "answer" and x["alert_id"]] or [None])[0])
     say(f"{r and r['status']}: {r and r['result'].get('text')}, {r and r['reason']}")
+    listed = site.ctl("reactions").stdout
+    ok(f"answer kill process:{r and r['args']['pid']} {new}" in listed, "the list says what was answered, of which program")
     a = r and r["alert_id"] and site.get(f"alerts/{r['alert_id']}")
     if ok(a and a["kind"] == "new_child" and new in a["title"] and r["id"] in [x["id"] for x in a["reactions"]],
           "which is told with its alert"):

@@ -110,8 +110,9 @@ export const t = {
   reaction: {
     kinds: {
       freeze: "Freeze", kill: "Kill", block_ip: "Block address", block_port: "Block port", cut: "Cut connections", isolate: "Isolate host", restore_file: "Restore file",
-      restart: "Restart", hold: "Hold and ask", plugin: "Run plugin",
+      restart: "Restart", hold: "Hold and ask", plugin: "Run plugin", server_plugin: "Run plugin on the server", profile: "Keep profile for when the server is away",
     } as Record<string, string>,
+    answers: { 1: "Held: allowed", 2: "Held: refused" } as Record<number, string>,
     states: {
       dry_run: "Would have", pending: "Waiting", sent: "Sent", applied: "Done, being checked", verified: "Done and checked", failed: "Failed", expired: "Ended", undone: "Undone",
     } as Record<string, string>,

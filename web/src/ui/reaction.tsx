@@ -18,7 +18,7 @@ export function ReactionState({ r }: { r: Reaction }) {
   return <Chip kind={kind} icon={icon} title={r.result?.text}>{waits(r) ? t.approve.waits : t.reaction.states[r.status] ?? r.status}</Chip>;
 }
 
-export const kindOf = (r: Reaction) => t.reaction.kinds[r.kind] ?? r.kind.replace(/_/g, " ");
+export const kindOf = (r: Reaction) => t.reaction.answers[Number(r.args?.["answer"])] ?? t.reaction.kinds[r.kind] ?? r.kind.replace(/_/g, " ");
 
 type Undone = { items: { result: string }[] };
 const FEW = 8;
