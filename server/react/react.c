@@ -284,6 +284,7 @@ take_changed(struct react *r, struct react_mail *m)
 	int q = load(r);
 
 	(void)m;
+	atomic_store(&r->rescan, true); /* what is held is so with the next round */
 	if (q < 0)
 		ds_log(ERROR, "changed modes cannot be read, the old ones stay", "why=\"%s\"",
 		    strerror(-q));
