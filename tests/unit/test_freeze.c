@@ -10,6 +10,7 @@
 
 #include "agent/guard/ledger.h"
 #include "agent/guard/process.h"
+#include "agent/guard/reactions/freezer.h"
 #include "agent/guard/target.h"
 #include "lib/clock.h"
 #include "tests/unit/order_fixture.h"
@@ -18,11 +19,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static pid_t below; /* of child */
+static pid_t below;              /* of child */
+static volatile unsigned *turns; /* of both, while they run */
 
 /* It says who it is when it is sure to end with its parent. */
 static void
@@ -35,8 +38,8 @@ fork_below(int out)
 		    write(out, &pid, sizeof(pid)) != (ssize_t)sizeof(pid))
 			_exit(1);
 	}
-	for (;;)
-		(void)pause();
+	for (;; (*turns)++)
+		(void)poll(NULL, 0, 1);
 }
 
 static int
@@ -44,7 +47,9 @@ setup_tree(void **state)
 {
 	int pair[2], r = setup(state);
 
-	if (r != 0 || pipe(pair) < 0)
+	turns =
+	    mmap(NULL, sizeof(*turns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (r != 0 || turns == MAP_FAILED || pipe(pair) < 0)
 		return -1;
 	(void)kill(child, SIGKILL);
 	(void)waitpid(child, NULL, 0);
@@ -194,6 +199,46 @@ a_freeze_of_an_agent_that_kept_no_marks_is_undone(void **state)
 	assert_true(becomes(child, false) && becomes(below, false));
 }
 
+static bool
+goes_on(void)
+{
+	unsigned before = *turns;
+
+	for (int i = 0; i < 60000 && *turns == before; i++)
+		(void)poll(NULL, 0, 1);
+	return *turns != before;
+}
+
+static void
+in_a_cgroup_of_ours_no_signal_lets_anybody_go_on(void **state)
+{
+	char own[FREEZER_PATH_MAX];
+	struct ds_order o;
+	unsigned before;
+
+	(void)state;
+	freezer_allow_own(true); /* but for this one */
+	if (freezer_own(child, "daemonsec-test", own, sizeof(own)) < 0)
+		skip(); /* no version 2 here, or not for us */
+	assert_true(goes_on());
+	o = freeze();
+	before = *turns;
+	assert_int_equal(kill(child, SIGCONT), 0);
+	assert_int_equal(kill(below, SIGCONT), 0);
+	assert_true(becomes(child, false) && becomes(below, false));
+	(void)poll(NULL, 0, 50); /* which is many turns */
+	assert_int_equal(*turns, before);
+	order_tick();
+	assert_int_equal(ledger_find(o.id)->put_back, 0);
+	undo(&o);
+	assert_true(goes_on());
+	assert_int_equal(freezer_make(own), 0); /* they are where they were */
+	assert_int_equal(freezer_take(own, child), 0);
+	assert_true(freezer_has(own, child));
+	assert_int_equal(freezer_end(own), 0);
+	assert_false(freezer_has(own, child));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup_tree, teardown)
 
 int
@@ -205,6 +250,7 @@ main(void)
 		T(who_is_let_go_on_by_others_is_stopped_again_and_goes_on_after_the_undo),
 		T(who_was_stopped_before_and_let_go_on_meanwhile_goes_on_after_the_undo),
 		T(a_freeze_of_an_agent_that_kept_no_marks_is_undone),
+		T(in_a_cgroup_of_ours_no_signal_lets_anybody_go_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,9 +3,10 @@
  * freeze - stops a process and everything below it; thaw lets them go on.
  *
  * An order that names a unit, and a cgroup that is the daemon's alone: the whole cgroup is frozen,
- * and nothing that it forks gets away.  Else SIGSTOP, to all of the tree.  The inverse is the list
- * of what was there; what somebody else had stopped before stays stopped.  Whoever runs under the
- * same account can let go on what is stopped: it is stopped again.
+ * and nothing that it forks gets away.  Else SIGSTOP, to all of the tree, and then into a frozen
+ * cgroup of our own with them.  The inverse is the list of what was there; what somebody else had
+ * stopped before stays stopped.  Where no cgroup can be made (version 1, processes of several),
+ * whoever runs under the same account can let go on what is stopped: it is stopped again.
  */
 #include "agent/guard/daemon.h"
 #include "agent/guard/evidence.h"
@@ -14,15 +15,19 @@
 #include "agent/guard/reactions/freezer.h"
 #include "agent/guard/reactions/reactions.h"
 #include "agent/guard/reactions/tree.h"
+#include "lib/log.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define REST_MS    200u
+#define ROUNDS_MAX 50u
 #define LIST_MAX   1024u /* processes in an inverse */
+#define BY_GROUP   4u    /* as BY_SIGNAL, and a cgroup of ours after the first of the list */
 #define BY_SIGNAL  3u
 #define BY_FREEZER 2u
 #define BY_LIST    1u  /* as BY_SIGNAL, of agents that did not keep who had been stopped before */
@@ -53,7 +58,7 @@ get_member(struct ds_buf *b, uint8_t how, struct member *ret)
 	uint8_t was_stopped = 0;
 	int r = target_get(b, &ret->process);
 
-	if (r == 0 && how == BY_SIGNAL)
+	if (r == 0 && (how == BY_SIGNAL || how == BY_GROUP))
 		r = ds_buf_get_u8(b, &was_stopped);
 	ret->was_stopped = was_stopped != 0;
 	return r;
@@ -63,16 +68,25 @@ static int
 put_tree(struct reaction_call *call, const struct target_process *root)
 {
 	struct target_process *tree = calloc(LIST_MAX, sizeof(*tree));
+	char id[33], name[64], path[FREEZER_PATH_MAX];
+	bool has_group;
 	size_t n;
 	int r;
 
 	if (tree == NULL)
 		return -ENOMEM;
+	ds_order_id_format(call->order->id, id);
+	(void)snprintf(name, sizeof(name), "daemonsec-%s", id);
+	has_group = freezer_own(root->pid, name, path, sizeof(path)) == 0;
 	n = target_tree(root, tree, LIST_MAX);
-	r = ds_buf_put_u8(&call->inverse, BY_SIGNAL);
-	for (size_t i = 0; i < n && r == 0; i++)
-		if (i == 0 || target_may(call, tree[i].pid) == 0)
-			r = put_member(&call->inverse, &tree[i]);
+	r = ds_buf_put_u8(&call->inverse, has_group ? BY_GROUP : BY_SIGNAL);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (i > 0 && target_may(call, tree[i].pid) < 0)
+			continue;
+		r = put_member(&call->inverse, &tree[i]);
+		if (r == 0 && i == 0 && has_group)
+			r = ds_buf_put_str(&call->inverse, path);
+	}
 	free(tree);
 	return r;
 }
@@ -138,7 +152,7 @@ get_frozen(struct reaction_call *call, struct frozen *ret)
 	ret->path[0] = '\0';
 	if (r == 0)
 		r = get_member(&call->inverse, ret->how, &ret->root);
-	if (r == 0 && ret->how == BY_FREEZER) {
+	if (r == 0 && (ret->how == BY_FREEZER || ret->how == BY_GROUP)) {
 		r = ds_buf_get_bytes(&call->inverse, sizeof(ret->path) - 1, &path, &len);
 		if (r == 0) {
 			memcpy(ret->path, path, len);
@@ -146,6 +160,49 @@ get_frozen(struct reaction_call *call, struct frozen *ret)
 		}
 	}
 	return r < 0 ? reaction_fail(call, r, "the ledger's entry is damaged") : 0;
+}
+
+/* Whoever is not in it yet; how many were, or -errno. */
+static int
+shut_in_round(struct reaction_call *call, const struct frozen *f, struct target_process *tree)
+{
+	size_t n = target_tree(&f->root.process, tree, TARGET_TREE_MAX);
+	int came = 0, r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (freezer_has(f->path, tree[i].pid) || !target_is_there(&tree[i]) ||
+		    (i > 0 && target_may(call, tree[i].pid) < 0))
+			continue;
+		r = freezer_take(f->path, tree[i].pid);
+		came += r == 0;
+		r = r == -ESRCH ? 0 : r;
+	}
+	return r < 0 ? r : came;
+}
+
+/* All of the tree, which is stopped, into the cgroup: nobody lets them go on there.  All or none:
+ * else the stop has to do. */
+static void
+shut_in(struct reaction_call *call, const struct frozen *f)
+{
+	struct target_process *tree = calloc(TARGET_TREE_MAX, sizeof(*tree));
+	int r = tree != NULL ? freezer_make(f->path) : -ENOMEM;
+
+	if (r == 0)
+		r = 1;
+	for (unsigned i = 0; i < ROUNDS_MAX && r > 0; i++)
+		r = shut_in_round(call, f, tree);
+	free(tree);
+	call->why[0] = '\0';
+	if (r != 0 && freezer_end(f->path) < 0)
+		ds_log(WARN, "a cgroup cannot be removed", "path=\"%s\"", f->path);
+}
+
+/* Whether they are in there, whatever signals they get. */
+static bool
+is_shut_in(const struct frozen *f)
+{
+	return f->how == BY_GROUP && freezer_holds(f->path);
 }
 
 static int
@@ -161,6 +218,8 @@ apply(struct reaction_call *call)
 		return r < 0 ? reaction_fail(call, r, "cannot freeze %.300s", f.path) : 0;
 	}
 	r = tree_signal(call, &f.root.process, SIGSTOP);
+	if (r > 0 && f.how == BY_GROUP)
+		shut_in(call, &f);
 	return r < 0 ? r : 0;
 }
 
@@ -180,24 +239,27 @@ comes_to_rest(const struct reaction_call *call, const struct target_process *p)
 static int
 read_back(struct reaction_call *call)
 {
-	struct member m;
+	bool is_there = false, is_ours = false;
 	struct frozen f;
-	bool is_ours;
+	struct member m;
 	int r = get_frozen(call, &f);
 
 	if (r < 0)
 		return r;
-	if (f.how == BY_FREEZER)
+	if (f.how == BY_FREEZER || is_shut_in(&f))
 		return freezer_is_frozen(f.path);
-	r = comes_to_rest(call, &f.root.process);
-	is_ours = !f.root.was_stopped;
-	while (r == 1 && get_member(&call->inverse, f.how, &m) == 0) {
+	m = f.root;
+	do {
+		r = comes_to_rest(call, &m.process);
+		if (r == -ESRCH)
+			continue; /* it has ended, and the others are as they are */
+		if (r != 1)
+			return r;
+		is_there = true;
 		is_ours |= !m.was_stopped;
-		r = comes_to_rest(call, &m.process) != 0; /* as is one that has ended */
-	}
-	if (r == 1 && !is_ours)
-		return !call->is_undone; /* as they were before */
-	return r == -ESRCH ? 0 : r;
+	} while (get_member(&call->inverse, f.how, &m) == 0);
+	/* Who is as he was before is so after the undo, too. */
+	return is_there && (is_ours || !call->is_undone);
 }
 
 /* ---- letting go on */
@@ -265,11 +327,26 @@ undo(struct reaction_call *call)
 			return 0; /* the cgroup has gone, and all that was in it */
 		return r < 0 ? reaction_fail(call, r, "cannot thaw %.300s", f.path) : 0;
 	}
+	r = f.how == BY_GROUP ? freezer_end(f.path) : 0;
+	if (r < 0)
+		return reaction_fail(call, r, "cannot thaw %.300s", f.path);
 	if (!target_is_there(&f.root.process))
 		(void)reaction_fail(
 		    call, 0, "process %d has ended meanwhile", (int)f.root.process.pid);
 	thaw_tree(call, &f);
 	return 0;
+}
+
+/* Of one whose processes have ended while the agent was away, the cgroup is left. */
+static int
+restore(struct reaction_call *call)
+{
+	struct frozen f;
+	int r = get_frozen(call, &f);
+
+	if (r == 0 && f.how == BY_GROUP && !is_shut_in(&f))
+		r = freezer_end(f.path);
+	return r;
 }
 
 /* ---- stopping again */
@@ -315,7 +392,8 @@ keep_one(struct ledger_entry *e, void *ctx)
 		return 0;
 	call = (struct reaction_call){ .order = &order, .config = all->config, .exe_fd = -1 };
 	ds_buf_view(&call.inverse, e->inverse, e->inverse_size);
-	if (get_frozen(&call, &f) < 0 || f.how == BY_FREEZER || !keep_tree(&call, &f))
+	if (get_frozen(&call, &f) < 0 || f.how == BY_FREEZER || is_shut_in(&f) ||
+	    !keep_tree(&call, &f))
 		return 0;
 	e->put_back++;
 	if (e->put_back == 1)
@@ -346,5 +424,6 @@ const struct reaction reaction_freeze = {
 	.apply = apply,
 	.read_back = read_back,
 	.undo = undo,
+	.restore = restore,
 	.keep = keep,
 };

@@ -2,8 +2,10 @@
 /*
  * freezer - cgroup freezers.
  *
- * Called by freeze.  Version 2 has cgroup.freeze in every cgroup but the root; version 1 has
- * freezer.state in a hierarchy of its own, which most often holds nothing.
+ * Called by freeze.  A cgroup of the daemon's own is frozen as it is; for some of many processes
+ * one is made below theirs, in which whoever comes in stops, and what they fork is born stopped:
+ * that takes no signal, and none lets them go on.  Version 2 has cgroup.freeze in every cgroup but
+ * the root; version 1 has freezer.state in a hierarchy of its own, which most often holds nothing.
  */
 #include "agent/guard/reactions/freezer.h"
 #include "agent/guard/process.h"
@@ -13,9 +15,12 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#define END_TRIES    20u
 #define SETTLE_TRIES 20u
 #define SETTLE_MS    5
 
@@ -29,6 +34,8 @@ static const struct freezer {
 	{ "0::", "/sys/fs/cgroup/unified", "cgroup.freeze", "1", "0" },
 	{ ":freezer:", "/sys/fs/cgroup/freezer", "freezer.state", "FROZEN", "THAWED" },
 };
+
+static bool no_own;
 
 /* The path behind a prefix in the text of /proc/PID/cgroup. */
 static bool
@@ -115,10 +122,11 @@ see_process(pid_t pid, void *ctx)
 	return m->call(pid, m->ctx);
 }
 
-int
-freezer_each(const char *dir, int (*call)(pid_t pid, void *ctx), void *ctx)
+/* Where a directory is, and as what /proc/PID/cgroup names it; NULL: it is no cgroup's. */
+static const struct freezer *
+hierarchy_of(const char *dir, const char **ret_path)
 {
-	struct members m = { .call = call, .ctx = ctx };
+	const struct freezer *found = NULL;
 	size_t best = 0;
 
 	for (size_t i = 0; i < DS_LEN(freezers); i++) {
@@ -127,14 +135,23 @@ freezer_each(const char *dir, int (*call)(pid_t pid, void *ctx), void *ctx)
 		if (len <= best || strncmp(dir, freezers[i].mount, len) != 0 || dir[len] != '/')
 			continue;
 		best = len;
-		m.freezer = &freezers[i];
-		m.path = dir + len;
+		found = &freezers[i];
+		*ret_path = dir + len;
 	}
+	return found;
+}
+
+int
+freezer_each(const char *dir, int (*call)(pid_t pid, void *ctx), void *ctx)
+{
+	struct members m = { .call = call, .ctx = ctx };
+
+	m.freezer = hierarchy_of(dir, &m.path);
 	return m.freezer != NULL ? process_each(see_process, &m) : -ENOENT;
 }
 
 static int
-read_word(const char *path, char *ret, size_t size)
+read_text(const char *path, char *ret, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
@@ -146,8 +163,29 @@ read_word(const char *path, char *ret, size_t size)
 	if (n < 0)
 		return -EIO;
 	ret[n] = '\0';
-	ret[strcspn(ret, "\n")] = '\0';
 	return 0;
+}
+
+static int
+read_word(const char *path, char *ret, size_t size)
+{
+	int r = read_text(path, ret, size);
+
+	if (r == 0)
+		ret[strcspn(ret, "\n")] = '\0';
+	return r;
+}
+
+static int
+write_word(const char *path, const char *word)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return -errno;
+	r = write(fd, word, strlen(word)) < 0 ? -errno : 0;
+	(void)close(fd);
+	return r;
 }
 
 int
@@ -155,18 +193,9 @@ freezer_set(const char *dir, bool frozen)
 {
 	char path[FREEZER_PATH_MAX + 32];
 	const struct freezer *f;
-	const char *word;
-	int fd, r = file_of(dir, &f, path, sizeof(path));
+	int r = file_of(dir, &f, path, sizeof(path));
 
-	if (r < 0)
-		return r;
-	word = frozen ? f->frozen : f->thawed;
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	r = write(fd, word, strlen(word)) < 0 ? -errno : 0;
-	(void)close(fd);
-	return r;
+	return r < 0 ? r : write_word(path, frozen ? f->frozen : f->thawed);
 }
 
 /* Freezing takes a moment: the processes have to come out of the kernel. */
@@ -182,14 +211,8 @@ freezer_is_frozen(const char *dir)
 	if (strcmp(f->file, "cgroup.freeze") == 0)
 		(void)snprintf(path, sizeof(path), "%s/cgroup.events", dir);
 	for (unsigned i = 0; i < SETTLE_TRIES; i++) {
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-
-		if (fd >= 0)
-			(void)close(fd);
-		if (n < 0)
+		if (read_text(path, text, sizeof(text)) < 0)
 			return -EIO;
-		text[n] = '\0';
 		if (strstr(text, "frozen 1") != NULL || strncmp(text, "FROZEN", 6) == 0)
 			return 1;
 		if (strcmp(f->file, "cgroup.freeze") == 0) {
@@ -204,4 +227,146 @@ freezer_is_frozen(const char *dir)
 		(void)poll(NULL, 0, SETTLE_MS);
 	}
 	return 0;
+}
+
+/* ---- cgroups of our own */
+
+/* The processes of a cgroup of version 2: what a number is written to, to come in. */
+static int
+procs_of(const char *dir, size_t len, char *ret, size_t size)
+{
+	int n = snprintf(ret, size, "%.*s/cgroup.procs", (int)len, dir);
+
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+/* The length of the name of the one above. */
+static size_t
+above(const char *dir)
+{
+	const char *slash = strrchr(dir, '/');
+
+	return slash != NULL ? (size_t)(slash - dir) : 0;
+}
+
+int
+freezer_own(pid_t pid, const char *name, char *ret, size_t size)
+{
+	char path[FREEZER_PATH_MAX], procs[2 * FREEZER_PATH_MAX];
+
+	for (size_t i = 0; i < DS_LEN(freezers) && !no_own; i++) {
+		const struct freezer *f = &freezers[i];
+		int n;
+
+		if (f->prefix[0] != '0' || !cgroup_path(pid, f->prefix, path, sizeof(path)) ||
+		    strstr(path, "/..") != NULL)
+			continue;
+		n = snprintf(
+		    ret, size, "%s%s/%s", f->mount, strcmp(path, "/") == 0 ? "" : path, name);
+		if (n < 0 || (size_t)n >= size)
+			return -ENAMETOOLONG;
+		if (procs_of(ret, above(ret), procs, sizeof(procs)) == 0 &&
+		    access(procs, W_OK) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+bool
+freezer_holds(const char *dir)
+{
+	char path[FREEZER_PATH_MAX + 32], word[16];
+	const struct freezer *f;
+
+	return file_of(dir, &f, path, sizeof(path)) == 0 &&
+	       read_word(path, word, sizeof(word)) == 0 && strcmp(word, f->thawed) != 0 &&
+	       procs_of(dir, strlen(dir), path, sizeof(path)) == 0 &&
+	       read_word(path, word, sizeof(word)) == 0 && word[0] != '\0';
+}
+
+int
+freezer_make(const char *dir)
+{
+	int r = mkdir(dir, 0755) < 0 && errno != EEXIST ? -errno : 0;
+
+	if (r < 0)
+		return r;
+	r = freezer_set(dir, true);
+	if (r < 0)
+		(void)rmdir(dir); /* there is nobody in it */
+	return r;
+}
+
+bool
+freezer_has(const char *dir, pid_t pid)
+{
+	char path[FREEZER_PATH_MAX];
+	const char *own = "";
+	const struct freezer *f = hierarchy_of(dir, &own);
+
+	return f != NULL && cgroup_path(pid, f->prefix, path, sizeof(path)) &&
+	       strcmp(path, own) == 0;
+}
+
+static int
+move(const char *dir, size_t len, pid_t pid)
+{
+	char procs[FREEZER_PATH_MAX + 32], number[16];
+	int r = procs_of(dir, len, procs, sizeof(procs));
+
+	(void)snprintf(number, sizeof(number), "%d", (int)pid);
+	return r < 0 ? r : write_word(procs, number);
+}
+
+int
+freezer_take(const char *dir, pid_t pid)
+{
+	char path[FREEZER_PATH_MAX];
+	const char *own = "";
+	const struct freezer *f = hierarchy_of(dir, &own);
+	size_t len = above(own);
+
+	if (f == NULL || !cgroup_path(pid, f->prefix, path, sizeof(path)))
+		return -ESRCH;
+	if (strcmp(path, "/") == 0)
+		path[0] = '\0';
+	if (strlen(path) != len || strncmp(path, own, len) != 0)
+		return -EXDEV;
+	return move(dir, strlen(dir), pid);
+}
+
+static void
+move_back(const char *dir)
+{
+	char procs[FREEZER_PATH_MAX + 32], text[16384];
+	char *at = text, *end;
+	long pid;
+
+	if (procs_of(dir, strlen(dir), procs, sizeof(procs)) < 0 ||
+	    read_text(procs, text, sizeof(text)) < 0)
+		return;
+	for (; (pid = strtol(at, &end, 10)) > 0 && *end == '\n'; at = end + 1)
+		if (move(dir, above(dir), (pid_t)pid) < 0)
+			continue; /* it has ended */
+}
+
+int
+freezer_end(const char *dir)
+{
+	int r = freezer_set(dir, false);
+
+	for (unsigned i = 0; r == 0 && i < END_TRIES; i++) {
+		if (rmdir(dir) == 0)
+			return 0;
+		if (errno != EBUSY)
+			return errno == ENOENT ? 0 : -errno;
+		move_back(dir);
+	}
+	return r == 0 ? -EBUSY : r == -ENOENT ? 0 : r;
+}
+
+void
+freezer_allow_own(bool allow)
+{
+	no_own = !allow;
 }
