@@ -32,14 +32,17 @@
 #define BACKOFF_WORKED_MS 250u   /* at most, after one that did its work for a while */
 #define STEADY_MS         60000u /* one that lived this long was well */
 #define STOP_MS           3000u
-#define ORDER_TICK_MS     1000u
+#define SECOND_MS         1000u
+#define SILENT_S          60u /* it tells its state every ten seconds, whatever it waits for */
 #define READ_SIZE         (64u << 10)
 
 static struct supervise_options options;
 static pid_t child;
 static int fd = -1;
 static struct ds_buf in;
-static uint64_t next_order_ms;
+static uint64_t next_second_ms;
+static unsigned silent_s; /* since it said something: of our own time, so that a guard that stood
+			     still blames nobody */
 static uint64_t started_ms, next_ms, backoff_ms = BACKOFF_MIN_MS;
 static uint32_t watched; /* EPOLL* of the socket now */
 
@@ -133,6 +136,7 @@ start(uint64_t now_ms)
 	}
 	fd = pair[0];
 	started_ms = now_ms;
+	silent_s = 0;
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 	watched = EPOLLIN;
 	if (epoll_ctl(options.epoll_fd, EPOLL_CTL_ADD, fd,
@@ -163,19 +167,6 @@ tick_uplink(uint64_t now_ms)
 	return BACKOFF_MAX_MS;
 }
 
-uint64_t
-supervise_tick(uint64_t now_ms)
-{
-	uint64_t hold = hold_tick(now_ms);
-
-	order_turn();
-	if (now_ms >= next_order_ms) {
-		order_tick();
-		next_order_ms = now_ms + ORDER_TICK_MS;
-	}
-	return DS_MIN(hold, tick_uplink(now_ms));
-}
-
 /* It misbehaved: it does not get another word. */
 static void
 end_uplink(const char *why)
@@ -187,6 +178,30 @@ end_uplink(const char *why)
 	disconnect();
 	if (child > 0)
 		(void)kill(child, SIGKILL);
+}
+
+/* systemd's watchdog looks after us, and we after it: one that hangs is started anew. */
+static void
+look_alive(void)
+{
+	if (child <= 0 || ++silent_s <= SILENT_S)
+		return;
+	silent_s = 0;
+	end_uplink("it hangs");
+}
+
+uint64_t
+supervise_tick(uint64_t now_ms)
+{
+	uint64_t hold = hold_tick(now_ms);
+
+	order_turn();
+	if (now_ms >= next_second_ms) {
+		order_tick();
+		look_alive();
+		next_second_ms = now_ms + SECOND_MS;
+	}
+	return DS_MIN(hold, tick_uplink(now_ms));
 }
 
 static int
@@ -238,7 +253,7 @@ handle(uint8_t type, const uint8_t *body, size_t size)
 		backoff_ms = DS_MIN(backoff_ms, BACKOFF_WORKED_MS); /* it does its work */
 		return r < 0 ? r : emit_stored(number);
 	case DS_IPC_STATUS:
-		return 0; /* nothing here acts on it yet */
+		return 0; /* that it says something is what counts here */
 	case DS_IPC_ORDER:
 		return order_take(body, size);
 	case DS_IPC_HOST:
@@ -282,11 +297,13 @@ supervise_ready(uint64_t now_ms)
 			end_uplink("its socket failed");
 		return;
 	}
-	while ((r = ds_ipc_get(&in, &type, &body, &size)) > 0)
+	while ((r = ds_ipc_get(&in, &type, &body, &size)) > 0) {
+		silent_s = 0;
 		if (handle(type, body, size) < 0) {
 			end_uplink("it sent what it must not");
 			return;
 		}
+	}
 	if (r < 0) {
 		end_uplink("its bytes are no message");
 		return;

@@ -592,6 +592,11 @@ tests_unit_test_fail2ban_SOURCES = tests/unit/test_fail2ban.c ctl/fail2ban_conf.
 tests_unit_test_fail2ban_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_fail2ban_LDADD = $(TEST_LIBS) $(JANSSON_LIBS) $(PCRE2_LIBS)
 
+unit_tests_agent += tests/unit/test_supervise
+tests_unit_test_supervise_SOURCES = tests/unit/test_supervise.c tests/unit/order_fixture.c tests/unit/order_fixture.h
+tests_unit_test_supervise_CFLAGS = $(TEST_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_supervise_LDADD = agent/guard/libguard.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) $(GUARD_LIBS) $(TEST_LIBS)
+
 unit_tests_agent += tests/unit/test_heartbeat
 tests_unit_test_heartbeat_SOURCES = tests/unit/test_heartbeat.c
 tests_unit_test_heartbeat_CFLAGS = $(TEST_CFLAGS)
