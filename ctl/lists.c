@@ -155,9 +155,12 @@ show_status(const json_t *doc)
 	if (json_is_true(print_lookup(doc, "paused")))
 		printf("paused    all automation is stopped: daemonsec-ctl reactions resume\n");
 	printf("hosts     %lld connected of %lld", number(doc, "counts.hosts.connected"),
-	    number(doc, "counts.hosts.total"));
+	    number(doc, "counts.hosts.total") - number(doc, "counts.hosts.pending") -
+		number(doc, "counts.hosts.revoked"));
 	if (number(doc, "counts.hosts.pending") > 0)
 		printf(", %lld waiting for approval", number(doc, "counts.hosts.pending"));
+	if (number(doc, "counts.hosts.revoked") > 0)
+		printf(", %lld revoked", number(doc, "counts.hosts.revoked"));
 	printf("\ndaemons   %lld, of which %lld are learnt and %lld still learning\n",
 	    number(doc, "counts.daemons.total"), number(doc, "counts.daemons.ready"),
 	    number(doc, "counts.daemons.learning"));
@@ -540,7 +543,7 @@ verb_tokens(struct ctl *c)
 		return count != NULL
 			   ? create_tokens(c, body, count)
 			   : create_token(c, "enrolment-tokens", body,
-				 "on the host: put it into a file, name that file in [server] token_file, start daemonsec-agent");
+				 "on the host: put it into /etc/daemonsec/enrolment-token (or what [server] token_file names), restart daemonsec-agent");
 	json_decref(body);
 	if (!is_good)
 		return EXIT_USAGE;

@@ -65,8 +65,8 @@ struct promotion {
 	char daemon[DS_DAEMON_MAX + 1]; /* of row */
 	json_t *blockers;
 	unsigned daemons, learning, wrong;
-	uint8_t *labelled; /* with a label: the hosts that have it, a bit for each number */
-	size_t labelled_size;
+	uint8_t *hosts; /* that it is for, a bit for each number; who is revoked holds up nothing */
+	size_t hosts_size;
 };
 
 static void DS_PRINTF(2, 3) block(struct promotion *p, const char *format, ...)
@@ -80,37 +80,35 @@ static void DS_PRINTF(2, 3) block(struct promotion *p, const char *format, ...)
 	json_array_append_new(p->blockers, json_string(text));
 }
 
-/* Daemons and reactions come in the order of neither hosts nor labels: the hosts with the label are
- * read once, as bits. */
+/* Daemons and reactions come in the order of neither hosts nor labels: the hosts are read once, as
+ * bits. */
 static int
-see_label(const struct host_row *row, void *ctx)
+see_host(const struct host_row *row, void *ctx)
 {
 	struct promotion *p = ctx;
 	size_t byte = row->number / 8;
 	uint8_t *grown;
 
-	if (!ds_label_has(row->labels, p->row.label))
+	if (row->status == HOST_REVOKED || (p->row.host > 0 && p->row.host != row->number) ||
+	    (p->row.label[0] && !ds_label_has(row->labels, p->row.label)))
 		return 0;
-	if (byte >= p->labelled_size) {
-		grown = realloc(p->labelled, byte + 1);
+	if (byte >= p->hosts_size) {
+		grown = realloc(p->hosts, byte + 1);
 		if (grown == NULL)
 			return -ENOMEM;
-		p->labelled = grown;
-		while (p->labelled_size <= byte)
-			p->labelled[p->labelled_size++] = 0;
+		p->hosts = grown;
+		while (p->hosts_size <= byte)
+			p->hosts[p->hosts_size++] = 0;
 	}
-	p->labelled[byte] |= (uint8_t)(1u << row->number % 8);
+	p->hosts[byte] |= (uint8_t)(1u << row->number % 8);
 	return 0;
 }
 
 static bool
 is_within(const struct promotion *p, uint32_t host, const char *daemon)
 {
-	if ((p->row.host > 0 && p->row.host != host) ||
-	    (p->row.daemon[0] && !ds_daemon_fits(p->row.daemon, daemon)))
-		return false;
-	return !p->row.label[0] ||
-	       (host / 8 < p->labelled_size && (p->labelled[host / 8] >> host % 8 & 1) != 0);
+	return host / 8 < p->hosts_size && (p->hosts[host / 8] >> host % 8 & 1) != 0 &&
+	       (!p->row.daemon[0] || ds_daemon_fits(p->row.daemon, daemon));
 }
 
 static int
@@ -184,7 +182,7 @@ find_blockers(struct promotion *p)
 	const struct reaction_filter ledger = { .status = "dry_run",
 		.since_us = ds_clock_wall_us() - LEDGER_US };
 	const struct store_backend *b = p->c->cfg->backend;
-	int r = p->row.label[0] ? b->each_host(p->c->worker->reader, see_label, p) : 0;
+	int r = b->each_host(p->c->worker->reader, see_host, p);
 
 	if (r == 0)
 		r = b->each_daemon(p->c->worker->reader, 0, look_at_daemon, p);
@@ -317,5 +315,5 @@ modes_set(struct call *c)
 		set_mode(c, &p);
 done:
 	json_decref(p.blockers);
-	free(p.labelled);
+	free(p.hosts);
 }

@@ -259,8 +259,11 @@ put_sensors(const struct host_row *row, void *ctx)
 	struct shown *s = ctx;
 	struct ds_json *j = &s->c->json;
 	struct session_info info = { 0 };
-	bool connected = api_session(s->c->cfg, row->number, &info);
+	bool connected;
 
+	if (row->status == HOST_REVOKED)
+		return 0;
+	connected = api_session(s->c->cfg, row->number, &info);
 	if (s->n++ == HOSTS_SHOWN)
 		return 1;
 	ds_json_object(j);

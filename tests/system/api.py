@@ -250,7 +250,11 @@ def resources(site):
     ok([h["name"] for h in site.all("hosts", q="labels:*web* and not host.name:web1")] == ["web2"], "hosts are asked, too")
     ok(site.post("hosts/db1/approve")["status"] == "approved", "a pending host is approved")
     ok(site.post("hosts/db1/label", {"labels": "db, primary"})["labels"] == ["db", "primary"], "a host is labelled")
+    against = lambda: site.ctl("protect", "--mode=active", check=False).stderr
+    ok("on db1 is still being learnt" in against(), "what is still learnt on a host speaks against more automation")
     ok(site.post(f"hosts/{hosts[2]['id']}/revoke")["status"] == "revoked", "a host is revoked by id")
+    out = site.ctl("status").stdout
+    ok(" on db1" not in against() and "connected of 2, 1 revoked" in out and "db1" not in out, "who is revoked holds up nothing, and is not missed")
     ok(site.get("hosts/db1")["labels"] == ["db", "primary"], "one change leaves the other alone")
     ok(problem(lambda: site.get("hosts/nobody"), 404, "nobody"), "a host that is not there is not found")
     daemons = site.all("daemons")
