@@ -26,7 +26,7 @@ debian_packages="dpkg-dev debhelper lintian ansible-core ansible-lint openssh-cl
 fedora_packages="rpm-build rpmlint ansible-core ansible-lint openssh-clients"
 fedora_build="gcc make autoconf autoconf-archive automake pkgconf clang llvm bpftool libbpf-devel
  elfutils-libelf-devel libevent-devel openssl-devel sqlite-devel libmicrohttpd-devel gnutls-devel zlib-devel libdeflate-devel
- jansson-devel pcre2-devel libyaml-devel libmaxminddb-devel nettle-devel gmp-devel libnftnl-devel libmnl-devel libcmocka-devel libseccomp-devel systemd-devel libcurl-devel libxcrypt-devel python3"
+ jansson-devel pcre2-devel libyaml-devel libmaxminddb-devel nettle-devel gmp-devel libnftnl-devel libmnl-devel libcmocka-devel libseccomp-devel libsodium-devel systemd-devel libcurl-devel libxcrypt-devel python3"
 fedora_test="binutils curl jq openssl sqlite iproute procps-ng util-linux mandoc xz nginx nginx-mod-http-perl fcgiwrap
  spawn-fcgi openssh-server openssh-clients sshpass cronie postgresql-server rsyslog rsyslog-openssl prometheus logrotate debootstrap nftables
  python3-pyyaml python3-jinja2 python3-jsonschema php-fpm rpm-build compiler-rt chromium dejavu-sans-fonts"
