@@ -8,8 +8,7 @@ import glob, os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from harness import *
-from machines import LAYER, Watched, debs_of, next_version, own_mounts, run_here
-from sdhost import layer
+from machines import Watched, debs_of, host_layer, next_version, own_mounts, run_here
 
 
 def built():
@@ -40,7 +39,7 @@ def give_debs(w, debs):
 
 def check_install(w):
     begin = time.monotonic()
-    if not ok(w.good("apt-get install -y --no-install-recommends /debs/new/*.deb"), "apt installs the packages"):
+    if not ok(w.good("apt-get install -y /debs/new/*.deb"), "apt installs the packages"):
         done()
     if not ok(w.watches(), "with nothing else to do the host watches itself"):
         w.say_why()
@@ -81,7 +80,11 @@ def check_service(w):
         w.good(f"kill -STOP {pid}")
         ok(wait(lambda: main_pid(w, unit) not in (0, pid), 20, 0.2) and w.watches(), f"{unit} that hangs is started again")
         w.good(f"rm -r /run/systemd/system/{unit}.service.d; systemctl daemon-reload; systemctl restart {unit}")
-    ok(w.watches(), "both run on")
+    for _ in range(6):
+        pid = main_pid(w, "daemonsec-agent")
+        w.good(f"kill -KILL {pid}")
+        wait(lambda: main_pid(w, "daemonsec-agent") not in (0, pid), 20, 0.1)
+    ok(w.watches(), "however often it is killed")
 
 
 def main_pid(w, unit):
@@ -153,7 +156,7 @@ def check_upgrade(w, pid):
     before = w.hosts()[0]["id"]
     events = w.json("events 'event.action:exec' --limit 1")
     old = main_pid(w, "daemonsec-agent")
-    ok(w.good("apt-get install -y --no-install-recommends /debs/next/*.deb"), "an upgrade")
+    ok(w.good("apt-get install -y /debs/next/*.deb"), "an upgrade")
     ok(w.watches() and w.hosts()[0]["id"] == before and main_pid(w, "daemonsec-agent") != old, "the new programs run, on the same host")
     ok(events and w.json("events 'event.action:exec' --limit 1"), "what was stored is there")
     ok(is_frozen(w, pid) and has_block(w), "what was frozen and blocked still is")
@@ -214,7 +217,7 @@ def check_remove(w):
        "an agent that is removed leaves nothing frozen and nothing blocked")
     ok(w.good("kill -0 %d && ! pgrep -x daemonsec-agent && ! pgrep -x daemonsec-uplin && test -e /var/lib/daemonsec/agent/agent.pem" % pid),
        "it does not run, and its state is kept")
-    ok(w.good("apt-get install -y --no-install-recommends /debs/next/*.deb") and w.watches() and w.hosts()[0]["id"] == before,
+    ok(w.good("apt-get install -y /debs/next/*.deb") and w.watches() and w.hosts()[0]["id"] == before,
        "installed again it is the same host")
 
 
@@ -231,16 +234,23 @@ def check_purge(w):
     ok(w.good("test -z \"$(systemctl --failed --no-legend)\" && systemctl is-system-running >/dev/null"), "the host is well")
 
 
+def check_taken(w):
+    """Once what had its port has gone, the server is all that has to be started."""
+    w.good("systemd-run --unit=other python3 -m http.server 7443")
+    ok(wait(lambda: w.sh("ss -tln | grep -q :7443").returncode == 0, 20, 0.2) and w.good("apt-get install -y /debs/new/*.deb") and
+       wait(lambda: "Address already in use" in log(w, "daemonsec-server"), 30, 0.2), "installed while the port is taken it says so")
+    ok(w.good("systemctl stop other && systemctl restart daemonsec-server") and w.watches(60), "and watches itself once it is free")
+
+
 def main():
     need_root()
     need("dpkg-buildpackage", "dh", "lintian", "debootstrap")
-    layer("packages", LAYER)
     own_mounts()
     where = built()
     r = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", *debs_of(where)], capture_output=True, text=True)
     ok(r.returncode == 0, "lintian has nothing to say")
     say(r.stdout)
-    w = Watched("ds-deb", layer("packages", LAYER))
+    w = Watched("ds-deb", host_layer(where))
     give_debs(w, where)
     w.boot()
     check_install(w)
@@ -251,6 +261,7 @@ def main():
     check_interrupted(w)
     check_remove(w)
     check_purge(w)
+    check_taken(w)
     done()
 
 

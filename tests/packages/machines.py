@@ -5,9 +5,21 @@ import atexit, glob
 from harness import *
 from sdhost import Host, layer
 
-# What the packages depend on: a booted host has no network.
-LAYER = ("bash-completion libcurl4 libdeflate0 libevent-core-2.1-7 libevent-extra-2.1-7 libgnutls30 libhogweed6 libjansson4 libmaxminddb0 libmicrohttpd12 libmnl0 "
-         "libnftnl11 libssl3 libsqlite3-0 libyaml-0-2 nftables python3 python3-apt").split()
+# What the tests use on a host, beside the packages and what these want: a booted host has no network.
+TOOLS = ["bash-completion", "nftables", "python3", "python3-apt"]
+
+
+def wanted(debs):
+    """What the packages depend on or recommend, but for each other."""
+    lists = [subprocess.run(["dpkg-deb", "-f", d, field], capture_output=True, text=True, check=True).stdout
+             for d in debs_of(debs) for field in ("Pre-Depends", "Depends", "Recommends")]
+    names = {re.match(r"[^ (|:]+", one.strip())[0] for text in lists for one in text.split(",") if one.strip()}
+    return sorted(n for n in names if not n.startswith("daemonsec"))
+
+
+def host_layer(debs, name="packages", more=()):
+    """The tree of a host on which apt finds all that the packages want."""
+    return layer(name, [*TOOLS, *wanted(debs), *more])
 
 
 def own_mounts(*options):
@@ -88,11 +100,13 @@ class Watched:
 
 
 class Machine(Watched):
-    """A host of a fleet: 10.77.0.N on a bridge of ours. With a public key root comes in by ssh."""
+    """A host of a fleet: 10.77.0.N on a bridge of ours; half of them call themselves by their whole name. With a public key root
+    comes in by ssh."""
 
-    def __init__(self, number, key=None):
-        super().__init__(f"ds{number}", layer("packages", LAYER))
-        self.name, self.address = f"ds{number}", f"10.77.0.{number}"
+    def __init__(self, number, debs, key=None):
+        super().__init__(f"ds{number}", host_layer(debs))
+        self.link, self.address = f"vds{number}", f"10.77.0.{number}"
+        self.name = f"ds{number}" if number % 2 else f"ds{number}.example.org"
         self.host.write("/etc/hostname", self.name + "\n")
         self.host.write("/etc/hosts", f"127.0.0.1 localhost\n{self.address} {self.name}\n")
         if key:
@@ -104,8 +118,8 @@ class Machine(Watched):
     def boot(self):
         if not self.host.boot():
             return False
-        here("ip", "link", "add", "v" + self.name, "type", "veth", "peer", "name", "eth0", "netns", str(self.host.pid))
-        here("ip", "link", "set", "v" + self.name, "master", "br0", "up")
+        here("ip", "link", "add", self.link, "type", "veth", "peer", "name", "eth0", "netns", str(self.host.pid))
+        here("ip", "link", "set", self.link, "master", "br0", "up")
         return self.good(f"ip link set lo up; ip addr add {self.address}/24 dev eth0; ip link set eth0 up; "
                          "ssh-keygen -A >/dev/null; systemctl start ssh nginx cron")
 
@@ -114,11 +128,11 @@ def here(*args):
     subprocess.run(args, check=True, stdin=subprocess.DEVNULL)
 
 
-def booted(count, key=None):
+def booted(count, debs, key=None):
     """So many machines on one bridge, in a network of our own; None when one does not come up."""
     here("ip", "link", "set", "lo", "up")
     here("ip", "link", "add", "br0", "type", "bridge")
     here("ip", "addr", "add", "10.77.0.254/24", "dev", "br0")
     here("ip", "link", "set", "br0", "up")
-    machines = [Machine(n + 1, key) for n in range(count)]
+    machines = [Machine(n + 1, debs, key) for n in range(count)]
     return machines if all([m.boot() for m in machines]) else None

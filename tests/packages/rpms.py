@@ -9,9 +9,8 @@ import glob, os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 from harness import *
-from sdhost import layer
 from debs import has_block, is_frozen, main_pid, react
-from machines import LAYER, Watched, debs_of, own_mounts, run_here
+from machines import Watched, debs_of, host_layer, own_mounts, run_here
 
 need_root()
 need("rpmbuild", "rpm", "rpmlint", "dpkg-deb", "debootstrap")
@@ -19,8 +18,7 @@ DEBS = os.environ.get("DS_DEBS", os.path.join(BUILD, "packages"))
 DIST = os.environ.get("DS_DIST", os.path.join(BUILD, "packages/daemonsec.tar.xz"))
 if not debs_of(DEBS) or not os.path.exists(DIST):
     skip_all("no packages were built: tests/packages/debs.py does")
-HOST = [*LAYER, "rpm"]
-layer("rpm", HOST)
+host_layer(DEBS, "rpm", ["rpm"])
 own_mounts()
 # Documents go where each family has them; a licence is in all of rpm's.
 ELSEWHERE = re.compile(r"^/usr/(share/(doc|licenses|lintian)|lib/\.build-id)(/|$)")
@@ -47,7 +45,7 @@ def rpm(w, args):
 
 
 def check_host(rpms):
-    w = Watched("ds-rpm", layer("rpm", HOST))
+    w = Watched("ds-rpm", host_layer(DEBS, "rpm", ["rpm"]))
     w.host.write("/usr/lib/systemd/system-preset/99-default-disable.preset", "disable *\n")  # as that family has it
     os.mkdir(w.host.root + "/rpms")
     for path in rpms:
