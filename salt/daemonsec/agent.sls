@@ -21,8 +21,10 @@ daemonsec-agent-package:
     - context:
         config: {{ salt["slsutil.merge"](general, daemonsec.agent_config) | json }}
     - mode: "0644"
-    # With the new file's name behind it, before it takes the place of the old one.
-    - check_cmd: daemonsec-agent --check-config -c
+    # All of the configuration as it would be; Salt puts the new file's name behind it, which is $0.
+    - check_cmd: >-
+        sh -c 'd=$(mktemp -d) && trap "rm -r $d" EXIT && cp -r /etc/daemonsec/. $d &&
+        cp $0 $d/conf.d/50-salt.conf && daemonsec-agent --check-config -c $d/daemonsec.conf'
     - require:
       - pkg: daemonsec-agent-package
 

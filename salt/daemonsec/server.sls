@@ -22,8 +22,10 @@ daemonsec-server:
     - context:
         config: {{ daemonsec.server_config | json }}
     - mode: "0644"
-    # With the new file's name behind it, before it takes the place of the old one.
-    - check_cmd: daemonsec-server --check-config -c
+    # All of the configuration as it would be; Salt puts the new file's name behind it, which is $0.
+    - check_cmd: >-
+        sh -c 'd=$(mktemp -d) && trap "rm -r $d" EXIT && cp -r /etc/daemonsec/. $d &&
+        cp $0 $d/server.conf.d/50-salt.conf && daemonsec-server --check-config -c $d/server.conf'
     - require:
       - pkg: daemonsec-server-package
 

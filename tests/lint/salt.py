@@ -31,7 +31,7 @@ def ok(condition, name):
 def ask(target, what, args):
     return {
         "file.file_exists": {"web1": Answer(ret=False), "web2": Answer(ret=True)},
-        "grains.get": {"web1": Answer(ret="web1")},
+        "grains.get": {"web1": Answer(ret={"nodename": "web1.example.org"}.get(args[0]))},
         "cmd.run_stdout": {target: Answer(ret="dse1.token")}}[what]
 
 
@@ -110,7 +110,10 @@ states = yaml.load(text, Loader)
 own = {m: next(a["pillar"]["daemonsec"] for a in states[f"agent-{m}"]["salt.state"] if "pillar" in a) for m in ("web1", "web2")}
 ok(not flaws(text) and own == {"web1": {"ring": "0", "token": "dse1.token"}, "web2": {"ring": "0"}},
    "the roll-out gives a token to whom has none yet, and to nobody else")
+states = yaml.load(render("daemonsec/orch/agents.sls", {"server": "ds1", "target": "web*"}, ask), Loader)
+ok({"pillar": {"daemonsec": {}}} in states["agent-web2"]["salt.state"], "without a ring it leaves the one of the minion's own pillar")
 text = render("daemonsec/orch/remove.sls", {"server": "ds1", "target": "web1"}, ask)
-ok(not flaws(text) and list(yaml.load(text, Loader)) == ["revoke-web1", "remove-web1"], "who is removed is revoked first")
+ok(not flaws(text) and list(yaml.load(text, Loader)) == ["revoke-web1", "remove-web1"] and "hosts revoke web1.example.org" in text,
+   "who is removed is revoked first, under the name that the server knows")
 print(f"1..{count}")
 sys.exit(1 if failed else 0)

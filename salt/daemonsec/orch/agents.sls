@@ -5,7 +5,7 @@
 {%- set server = pillar["server"] %}
 {%- set enrolled = salt["saltutil.cmd"](pillar["target"], "file.file_exists", ["/var/lib/daemonsec/agent/agent.pem"]) %}
 {%- for minion, answer in enrolled.items() %}
-{%- set own = {"ring": pillar.get("ring", "")} %}
+{%- set own = {"ring": pillar["ring"]} if "ring" in pillar else {} %}{#- without: that of its own pillar #}
 {%- if not answer.ret %}
 {%- set made = salt["saltutil.cmd"](server, "cmd.run_stdout", ["daemonsec-ctl tokens create --uses 1 --ttl 15m"]) %}
 {%- do own.update({"token": made[server].ret}) %}

@@ -1,5 +1,5 @@
 {#- salt-run state.orch daemonsec.orch.remove pillar='{"server": "ds1", "target": "web3"}': revoked first, then removed. -#}
-{%- for minion, name in salt["saltutil.cmd"](pillar["target"], "grains.get", ["host"]).items() %}
+{%- for minion, name in salt["saltutil.cmd"](pillar["target"], "grains.get", ["nodename"]).items() %}
 revoke-{{ minion }}:
   salt.function:
     - name: cmd.run
