@@ -54,7 +54,7 @@ EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debi
 EXTRA_DIST += salt/README.md salt/pillar.example salt/daemonsec/agent.sls salt/daemonsec/files/conf.jinja salt/daemonsec/init.sls \
 	salt/daemonsec/map.jinja salt/daemonsec/orch/agents.sls salt/daemonsec/orch/remove.sls salt/daemonsec/server.sls
 EXTRA_DIST += ansible/.ansible-lint ansible/CHANGELOG.md ansible/README.md ansible/galaxy.yml ansible/meta/runtime.yml \
-	ansible/playbooks/site.yml ansible/playbooks/uninstall.yml \
+	ansible/playbooks/ring.yml ansible/playbooks/site.yml ansible/playbooks/uninstall.yml \
 	ansible/roles/agent/defaults/main.yml ansible/roles/agent/handlers/main.yml ansible/roles/agent/meta/argument_specs.yml \
 	ansible/roles/agent/meta/main.yml ansible/roles/agent/tasks/absent.yml ansible/roles/agent/tasks/host.yml \
 	ansible/roles/agent/tasks/main.yml ansible/roles/agent/tasks/present.yml ansible/roles/agent/tasks/run.yml \
