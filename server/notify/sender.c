@@ -288,6 +288,17 @@ sender_wake(struct sender *s)
 
 /* ---- the end of one */
 
+/* In words.  Only of what is about the host or its certificate are libcurl's own told: others may
+ * have the URL, and the address of a webhook is its secret. */
+static const char *
+name_of(const struct flight *f, CURLcode code)
+{
+	bool told = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT ||
+		    code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_USE_SSL_FAILED;
+
+	return told && *f->why ? f->why : curl_easy_strerror(code);
+}
+
 static void
 one_line(char *text)
 {
@@ -307,7 +318,7 @@ judge_mail(struct flight *f, CURLcode code, long status, struct sender_result *r
 		return SENDER_SENT;
 	}
 	if (code == CURLE_LOGIN_DENIED || status < 500 || status > 599) {
-		snprintf(ret->error, sizeof(ret->error), "%s%s%.120s", curl_easy_strerror(code),
+		snprintf(ret->error, sizeof(ret->error), "%.70s%s%.100s", name_of(f, code),
 		    f->answer_len > 0 ? ": answered " : "", f->answer);
 		return SENDER_RETRY;
 	}
@@ -322,8 +333,7 @@ judge_post(struct flight *f, CURLcode code, long status, struct sender_result *r
 	curl_off_t wait_s = 0;
 
 	if (code != CURLE_OK) {
-		/* The address of a webhook is its secret: no URL goes into a log. */
-		snprintf(ret->error, sizeof(ret->error), "%s", curl_easy_strerror(code));
+		snprintf(ret->error, sizeof(ret->error), "%s", name_of(f, code));
 		return SENDER_RETRY;
 	}
 	if (status >= 200 && status < 300)

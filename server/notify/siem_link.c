@@ -25,6 +25,7 @@
 
 #define DATAGRAM_MAX 8192u /* bytes; what is longer is cut (RFC 5426, 3.2) */
 #define VERDICT_MS   500
+#define RESET_MS     200
 #define POLL_MS      100 /* how often `stop` is looked at */
 
 struct siem_link {
@@ -269,6 +270,13 @@ is_moved(const struct siem_link *l)
 	       now.st_dev != l->file.st_dev;
 }
 
+/* Who says that nothing more comes may still close with bytes unread: then a reset follows. */
+static bool
+is_reset_soon(struct siem_link *l)
+{
+	return wait_for(l, 0, ds_clock_monotonic_ms() + RESET_MS) == 0;
+}
+
 bool
 siem_link_is_open(struct siem_link *l, bool *ret_broken)
 {
@@ -301,7 +309,7 @@ siem_link_is_open(struct siem_link *l, bool *ret_broken)
 		n = recv(l->fd, scrap, sizeof(scrap), MSG_DONTWAIT);
 		if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 			return true;
-		*ret_broken = n < 0;
+		*ret_broken = n < 0 || is_reset_soon(l);
 	}
 	hang_up(l);
 	return false;
@@ -379,6 +387,12 @@ siem_link_confirm(struct siem_link *l, char *why, size_t why_size)
 	/* There is no event for "the peer has it all": the kernel's count of unconfirmed bytes is
 	 * asked until it is nothing. */
 	while (ioctl(l->fd, SIOCOUTQ, &left) == 0 && left > 0) {
+		int error = 0;
+		socklen_t len = sizeof(error);
+
+		/* What a reset left unconfirmed stays so. */
+		if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0)
+			return fail(l, -error, "send", why, why_size);
 		if (*l->stop || ds_clock_monotonic_ms() >= until_ms)
 			return fail(l, *l->stop ? -ECANCELED : -ETIMEDOUT,
 			    "the receiver does not confirm", why, why_size);

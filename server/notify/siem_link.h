@@ -5,8 +5,9 @@
  *
  * Syslog has no acknowledgement.  What is confirmed here is that the receiver's kernel has every
  * byte; a receiver that goes away in order has then read them (a socket closed with unread bytes
- * answers by a reset; over TLS, who has read all says so).  So after a reset, a time-out, or an end
- * without TLS's own word, what was confirmed last may be missing, and siem.c sends it again.
+ * answers by a reset, at once or after its end; over TLS, who has read all says so).  So after a
+ * reset, a time-out, or an end without TLS's own word, what was confirmed last may be missing, and
+ * siem.c sends it again.
  *
  * One thread; blocks for at most SIEM_TIMEOUT_MS.
  */

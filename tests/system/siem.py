@@ -145,9 +145,33 @@ class Hasty:
                 pass  # a sender that came too slowly, or does not answer a good-bye
             self.ending = ""
 
-    def go(self, how):
+    def go(self, how="end"):
         self.ending = how
         wait(lambda: not self.ending, 20)
+
+
+class Unsure(Hasty):
+    """Over TCP: says that it is done, and closes; having read what it got, or not."""
+
+    def __init__(self, port):
+        self.heard, self.ending, self.reads = [], "", True
+        self.listener = socket.create_server(("127.0.0.1", port))
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            heard, text = [], b""
+            self.heard.append(heard)
+            with self.listener.accept()[0] as c:
+                c.settimeout(0.1)
+                while not self.ending:
+                    try:
+                        text += c.recv(65536, 0 if self.reads else socket.MSG_PEEK)
+                        heard[:] = re.findall(r"alr_\d+", text.decode())
+                    except TimeoutError:
+                        pass
+                c.shutdown(socket.SHUT_WR)
+            self.ending = ""
 
 
 def parameters(message):
@@ -217,6 +241,22 @@ def unread(site, hasty):
     ok(wait(lambda: last(81), 40) and not last(80), "and one that says good-bye only what is new")
 
 
+def unsure(site, receiver):
+    last = lambda number: f"alr_{number:04}" in receiver.heard[-1]
+    put_alert(site, 82)
+    ok(wait(lambda: last(82), 40), "a receiver over TCP takes what there is")
+    receiver.go()
+    put_alert(site, 83)
+    ok(wait(lambda: last(83), 40) and not last(82), "one that has read it and ends is sent only what is new")
+    receiver.reads = False
+    receiver.go()
+    put_alert(site, 84)
+    ok(wait(lambda: last(84), 40) and not last(83), "and so again")
+    receiver.reads = True
+    receiver.go()
+    ok(wait(lambda: last(84), 40), "one that ends with something unread is sent that again")
+
+
 def error(site, word=""):
     return any(c["name"] == "siem" and c["error"] and word in c["error"] for c in site.get("channels")["items"])
 
@@ -271,7 +311,7 @@ def file_of_lines(site, path):
     ok(wait(lambda: [d["event"]["id"] for d in docs(path) if d["event"]["kind"] == "alert"] == ["alr_0200"], 10),
        "and goes on in a new one after rotation")
     everything = [d["event"]["id"] for d in docs(path + ".1") + docs(path) if d["daemonsec"]["event"] == "new"]
-    ok(len(set(everything)) == 65, f"nothing is lost ({len(everything) - len(set(everything))} twice, over a kill -9)")
+    ok(len(set(everything)) == 68, f"nothing is lost ({len(everything) - len(set(everything))} twice, over a kill -9)")
 
 
 def pulled(site):
@@ -298,6 +338,7 @@ receiver = Receiver(d)
 receiver.start()
 middle = Middle(6601, 601)
 hasty = Hasty(d, 6515)
+unread_of = Unsure(6602)
 tls = {"type": "syslog", "server": "tls://127.0.0.1:6514", "ca_file": f"{d}/ca.pem"}
 with open(site.conf, "a") as f:
     for name, options in {
@@ -306,6 +347,7 @@ with open(site.conf, "a") as f:
         "cef": {"type": "syslog", "server": "tcp://127.0.0.1:6601", "format": "cef", "content": "alerts"},
         "ocsf": {"type": "syslog", "server": "udp://127.0.0.1", "format": "ocsf", "content": "alerts"},
         "hasty": {**tls, "server": "tls://127.0.0.1:6515", "content": "alerts"},
+        "unsure": {"type": "syslog", "server": "tcp://127.0.0.1:6602", "content": "alerts"},
         "lines": {"type": "file", "path": f"{d}/alerts.jsonl"},
     }.items():
         f.write(f"[notify.{name}]\n" + "".join(f"{k} = {v}\n" for k, v in options.items()))
@@ -317,6 +359,7 @@ with site:
         other_forms(site, receiver)
         broken(site, receiver, middle)
         unread(site, hasty)
+        unsure(site, unread_of)
         missed(site, receiver)
         audited(site, receiver)
         file_of_lines(site, f"{d}/alerts.jsonl")
