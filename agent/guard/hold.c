@@ -28,6 +28,11 @@
 
 #define QUESTIONS_MAX 256u
 #define SYNC_MS       1000u
+/* Who lets go on what is held is looked for so long after the last question: it takes the kernel
+ * some milliseconds to begin to, and costs all others as long as it does.  After one was found,
+ * longer. */
+#define WATCH_MS       60000u
+#define WATCH_AFTER_MS 3600000u
 
 /* On disk, in guard_dir/held: pid 0: free. */
 struct stopped {
@@ -40,7 +45,7 @@ static const struct agent_config *config;
 static struct question questions[QUESTIONS_MAX];
 static size_t questions_len;
 static struct stopped *stopped; /* QUESTIONS_MAX of them, shared with the file; NULL: none */
-static uint64_t next_sync_ms;
+static uint64_t next_sync_ms, watched_until_ms;
 
 /* ---- who is stopped, in a file */
 
@@ -192,6 +197,13 @@ on_perm(const struct hold_perm_question *p)
 		hold_ask_perm(q);
 }
 
+static void
+watch_for(uint64_t now_ms, uint64_t ms)
+{
+	watched_until_ms = DS_MAX(watched_until_ms, now_ms + ms);
+	probe_escape_watch(true);
+}
+
 void
 hold_sample(const struct probe_sample *sample)
 {
@@ -216,6 +228,7 @@ hold_sample(const struct probe_sample *sample)
 		stopped[q - questions] =
 		    (struct stopped){ q->process.pid, 0, q->process.start_ticks };
 	hold_ask(q, sample);
+	watch_for(ds_clock_monotonic_ms(), WATCH_MS);
 }
 
 int
@@ -257,11 +270,12 @@ decide_overdue(struct question *q)
 /* ---- life */
 
 static const char *
-how_it_ended(const struct question *q)
+how_it_ended(const struct question *q, uint64_t now_ms)
 {
-	return q->token == 0 && probe_hold_forget((uint32_t)q->process.pid)
-		   ? "somebody let it go on without an answer: killed before it did anything"
-		   : "it was ended before it ran";
+	if (q->token != 0 || !probe_hold_forget((uint32_t)q->process.pid))
+		return "it was ended before it ran";
+	watch_for(now_ms, WATCH_AFTER_MS);
+	return "somebody let it go on without an answer: killed before it did anything";
 }
 
 uint64_t
@@ -276,7 +290,7 @@ hold_tick(uint64_t now_ms)
 		if (!questions[i].is_open)
 			continue;
 		if (!target_is_there(&questions[i].process)) {
-			tell(&questions[i], how_it_ended(&questions[i]));
+			tell(&questions[i], how_it_ended(&questions[i], now_ms));
 			close_question(&questions[i]);
 		} else if (questions[i].due_ms <= now_ms) {
 			decide_overdue(&questions[i]);
@@ -286,6 +300,8 @@ hold_tick(uint64_t now_ms)
 	}
 	if (config == NULL || now_ms < next_sync_ms)
 		return next;
+	if (questions_len == 0 && now_ms >= watched_until_ms)
+		probe_escape_watch(false);
 	next_sync_ms = now_ms + SYNC_MS;
 	hold_known_flush();
 	hold_perm_tick();

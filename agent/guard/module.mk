@@ -72,7 +72,8 @@ guard_services = agent/guard/reactions/restore_file.c agent/guard/reactions/rest
 guard_hold = agent/guard/hold.c agent/guard/hold.h agent/guard/hold_part.h agent/guard/hold_which.c agent/guard/hold_profile.c agent/guard/hold_profile.h agent/guard/hold_ask.c \
 	agent/guard/hold_args.c agent/guard/hold_args.h agent/guard/hold_known.c agent/guard/hold_known.h \
 	agent/guard/hold_watch.c agent/guard/hold_watch.h agent/guard/hold_perm.c agent/guard/hold_perm.h \
-	agent/guard/hold_perm_part.h agent/guard/hold_perm_child.c agent/guard/hold_net.c agent/guard/probe_hold.c agent/guard/probe_net.c
+	agent/guard/hold_perm_part.h agent/guard/hold_perm_child.c agent/guard/hold_net.c agent/guard/probe_hold.c agent/guard/probe_escape.c \
+	agent/guard/probe_net.c
 
 # Everything of it that tests link, too.
 noinst_LIBRARIES += agent/guard/libguard.a
@@ -92,7 +93,7 @@ agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard
 	agent/guard/integrity_start.c agent/guard/sensor.h agent/guard/sensors/sample.h \
 	agent/guard/probe.c agent/guard/probe.h agent/guard/probe_maps.c agent/guard/probe_object.h \
 	agent/guard/probe_point.c agent/guard/probe_point.h agent/guard/secret_file.c agent/guard/secret_file.h
-nodist_agent_guard_libguard_a_SOURCES = agent/guard/sensors/sensors.skel.h
+nodist_agent_guard_libguard_a_SOURCES = agent/guard/sensors/sensors.skel.h agent/guard/sensors/escape.skel.h
 agent_guard_libguard_a_CFLAGS = $(AM_CFLAGS) $(BPF_CFLAGS) $(NETTLE_CFLAGS) $(HOGWEED_CFLAGS) $(NFT_CFLAGS)
 
 # The kernel side: one object of all sensors, so that they share their maps.
@@ -100,17 +101,20 @@ bpf_headers = agent/guard/sensors/kernel.bpf.h agent/guard/sensors/maps.bpf.h ag
 bpf_objects = agent/guard/sensors/exec.bpf.o agent/guard/sensors/file.bpf.o agent/guard/sensors/net.bpf.o \
 	agent/guard/sensors/cred.bpf.o agent/guard/sensors/module.bpf.o agent/guard/sensors/hold.bpf.o
 EXTRA_DIST += $(bpf_headers) agent/guard/sensors/exec.bpf.c agent/guard/sensors/file.bpf.c agent/guard/sensors/net.bpf.c \
-	agent/guard/sensors/cred.bpf.c agent/guard/sensors/module.bpf.c agent/guard/sensors/hold.bpf.c
-BUILT_SOURCES += agent/guard/sensors/sensors.skel.h
-CLEANFILES += agent/guard/sensors/sensors.skel.h agent/guard/sensors/*.bpf.o agent/guard/sensors/sensors.linked
+	agent/guard/sensors/cred.bpf.c agent/guard/sensors/module.bpf.c agent/guard/sensors/hold.bpf.c agent/guard/sensors/escape.bpf.c
+BUILT_SOURCES += agent/guard/sensors/sensors.skel.h agent/guard/sensors/escape.skel.h
+CLEANFILES += agent/guard/sensors/*.skel.h agent/guard/sensors/*.bpf.o agent/guard/sensors/sensors.linked
 SUFFIXES = .bpf.c .bpf.o
 
 .bpf.c.bpf.o:
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(CLANG) -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -g -O2 -Wall -Werror \
 		-fdebug-compilation-dir=. -ffile-prefix-map=$(top_srcdir)/= -ffile-prefix-map=$(abs_top_srcdir)/= \
 		$(BPF_CPPFLAGS) -I$(top_srcdir) $(BPF_CFLAGS) -c $< -o $@
-$(bpf_objects): $(bpf_headers) agent/guard/sensors/sample.h schema/events.def
+$(bpf_objects) agent/guard/sensors/escape.bpf.o: $(bpf_headers) agent/guard/sensors/sample.h schema/events.def
 agent/guard/sensors/sensors.skel.h: $(bpf_objects)
 	$(AM_V_GEN)$(BPFTOOL) gen object agent/guard/sensors/sensors.linked $(bpf_objects) && \
 		{ echo '#pragma GCC system_header'; \
 		$(BPFTOOL) gen skeleton agent/guard/sensors/sensors.linked name sensors_bpf; } > $@.tmp && mv $@.tmp $@
+agent/guard/sensors/escape.skel.h: agent/guard/sensors/escape.bpf.o
+	$(AM_V_GEN){ echo '#pragma GCC system_header'; \
+		$(BPFTOOL) gen skeleton agent/guard/sensors/escape.bpf.o name escape_bpf; } > $@.tmp && mv $@.tmp $@

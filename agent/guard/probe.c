@@ -225,22 +225,14 @@ static int
 point_attach(struct topic_state *t, const struct probe_point *p)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(object->obj, p->program);
-	LIBBPF_OPTS(bpf_perf_event_opts, opts, .bpf_cookie = p->cookie);
 	struct bpf_link *link;
-	int fd;
 
 	if (program == NULL || bpf_program__fd(program) < 0)
 		return -ENOENT;
-	if (p->point == NULL) {
+	if (p->point == NULL)
 		link = bpf_program__attach(program);
-	} else {
-		fd = probe_point_open("syscalls", p->point);
-		if (fd < 0)
-			return fd;
-		link = bpf_program__attach_perf_event_opts(program, fd, &opts);
-		if (link == NULL)
-			(void)close(fd);
-	}
+	else
+		link = probe_point_attach(program, p->point, p->cookie);
 	if (link == NULL)
 		return -errno;
 	t->links[t->links_len++] = link;

@@ -87,6 +87,11 @@ void probe_hold_know(uint64_t key, bool known);
 /* The process may go on, or is gone: before it is let go.  True: it had gone on already, and the
  * kernel has killed it for that. */
 bool probe_hold_forget(uint32_t pid);
+/* What is held and goes on without an answer is killed from now on; 0 or -errno. */
+DS_MUST_CHECK int probe_escape_open(void);
+void probe_escape_close(void);
+/* Something is held, or may be again soon; cheap when it is on already. */
+void probe_escape_watch(bool on);
 /* fd of the map of who is held; -1: none. */
 int probe_hold_fd(void);
 
@@ -95,8 +100,7 @@ int probe_hold_fd(void);
 DS_MUST_CHECK int probe_net(bool on);
 DS_MUST_CHECK int probe_net_daemon(uint32_t daemon, bool on);
 /* The key of a destination in `net_verdicts`. */
-uint64_t probe_net_key(
-    uint32_t daemon, const uint8_t address[16], uint16_t port, uint8_t protocol);
+uint64_t probe_net_key(uint32_t daemon, const uint8_t address[16], uint16_t port, uint8_t protocol);
 /* for_ms 0: for ever. */
 void probe_net_verdict(uint64_t key, bool allow, uint64_t for_ms);
 /* We are here, and answer within so long: without this for five seconds everything passes. */

@@ -6,12 +6,14 @@
  */
 #include "agent/guard/probe.h"
 #include "agent/guard/probe_object.h"
+#include "lib/log.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <string.h>
 
-static struct bpf_link *link_, *escape;
+static struct bpf_link *link_;
 
 int
 probe_hold(bool on)
@@ -20,8 +22,8 @@ probe_hold(bool on)
 
 	if (!on) {
 		(void)bpf_link__destroy(link_); /* NULL is nothing */
-		(void)bpf_link__destroy(escape);
-		link_ = escape = NULL;
+		link_ = NULL;
+		probe_escape_close();
 		return 0;
 	}
 	if (link_ != NULL)
@@ -29,8 +31,9 @@ probe_hold(bool on)
 	if (o == NULL || bpf_program__fd(o->progs.task_hold) < 0)
 		return -EOPNOTSUPP;
 	/* Before the first is held. */
-	if (bpf_program__fd(o->progs.task_escape) >= 0)
-		escape = bpf_program__attach(o->progs.task_escape);
+	if (probe_escape_open() < 0)
+		ds_log(WARN, "what is held others can let go on, holding all the same",
+		    "error=\"%s\"", strerror(EOPNOTSUPP));
 	link_ = bpf_program__attach(o->progs.task_hold);
 	return link_ == NULL ? -errno : 0;
 }

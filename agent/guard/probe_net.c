@@ -34,20 +34,6 @@ open_root(void)
 	return -EOPNOTSUPP;
 }
 
-static struct bpf_link *
-attach_point(struct bpf_program *program, const char *name)
-{
-	int fd = probe_point_open("syscalls", name);
-	struct bpf_link *link;
-
-	if (fd < 0)
-		return NULL;
-	link = bpf_program__attach_perf_event(program, fd);
-	if (link == NULL)
-		(void)close(fd);
-	return link;
-}
-
 static void
 detach(void)
 {
@@ -78,8 +64,8 @@ probe_net(bool on)
 	root = open_root();
 	if (root < 0)
 		return -EOPNOTSUPP;
-	links[0] = attach_point(o->progs.hold_exit, "sys_exit_connect");
-	links[1] = attach_point(o->progs.hold_enter, "sys_enter_connect");
+	links[0] = probe_point_attach(o->progs.hold_exit, "sys_exit_connect", 0);
+	links[1] = probe_point_attach(o->progs.hold_enter, "sys_enter_connect", 0);
 	links[2] = bpf_program__attach_cgroup(o->progs.hold_connect4, root);
 	links[3] = bpf_program__attach_cgroup(o->progs.hold_connect6, root);
 	(void)close(root);

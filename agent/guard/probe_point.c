@@ -7,6 +7,7 @@
  */
 #include "agent/guard/probe_point.h"
 
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -100,4 +101,21 @@ probe_point_open(const char *category, const char *name)
 	attr.config = id;
 	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+struct bpf_link *
+probe_point_attach(struct bpf_program *program, const char *name, uint64_t cookie)
+{
+	LIBBPF_OPTS(bpf_perf_event_opts, opts, .bpf_cookie = cookie);
+	struct bpf_link *link;
+	int fd = probe_point_open("syscalls", name);
+
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	link = bpf_program__attach_perf_event_opts(program, fd, &opts);
+	if (link == NULL)
+		(void)close(fd);
+	return link;
 }

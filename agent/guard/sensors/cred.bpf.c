@@ -7,9 +7,6 @@
 #include "agent/guard/sensors/common.bpf.h"
 #include "agent/guard/sensors/text.bpf.h"
 
-#define REQUEST_ATTACH 16
-#define REQUEST_SEIZE  0x4206
-
 /* `key` of the values says what is the same behaviour. */
 static __always_inline void
 tell(struct task_state *st, __u32 kind, __u64 what, __u64 value, __u64 other)
@@ -75,7 +72,7 @@ cred_other(struct exit_context *ctx)
 	kind = CALL_KIND(cookie);
 	value = what = call_arg(CALL_VALUE(cookie));
 	if (kind == DS_EVENT_PTRACE) {
-		if (value != REQUEST_ATTACH && value != REQUEST_SEIZE)
+		if (value != TRACE_ATTACH && value != TRACE_SEIZE)
 			return 0;
 		other = call_arg(1);
 	}

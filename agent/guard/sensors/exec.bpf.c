@@ -469,37 +469,16 @@ BPF_PROG(task_hold, struct task_struct *task, int old_pid, struct linux_binprm *
 		return 0;
 	h.start_ns = st->start_ns;
 	h.since_ns = bpf_ktime_get_boot_ns();
+	/* A tracer may keep the stop from it: not what nobody would see go on. */
+	h.escaped = hold_unwatched && task->ptrace;
 	if (bpf_map_update_elem(&held, &pid, &h, BPF_ANY))
 		return 0;
-	if (bpf_send_signal(SIG_STOP)) {
+	st->flags |= TASK_HELD; /* first: what lets it go on may come at once */
+	if (bpf_send_signal(h.escaped ? SIG_KILL : SIG_STOP)) {
 		bpf_map_delete_elem(&held, &pid);
 		return 0;
 	}
-	st->flags |= TASK_HELD;
 	send_hold(task, st, bprm->file, pid, key);
-	return 0;
-}
-
-/* Whoever runs under the same account can let go on what is stopped, or trace it from before and never let it stop. What
- * makes a system call while it is held gets no further: nobody who may has let it go, who does takes it off the map first. */
-SEC("tp_btf/sys_enter")
-int
-BPF_PROG(task_escape, struct pt_regs *regs, long number)
-{
-	struct task_state *st = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
-	struct held_task *h;
-	__u32 pid;
-
-	if (!st || !(st->flags & TASK_HELD))
-		return 0;
-	pid = st->pid;
-	h = bpf_map_lookup_elem(&held, &pid);
-	if (!h || h->start_ns != st->start_ns) {
-		st->flags &= ~TASK_HELD;
-		return 0;
-	}
-	h->escaped = 1;
-	bpf_send_signal(SIG_KILL);
 	return 0;
 }
 

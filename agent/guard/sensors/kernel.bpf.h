@@ -121,7 +121,7 @@ struct cred {
 };
 struct task_struct {
 	int pid, tgid, exit_code;
-	unsigned int flags;
+	unsigned int flags, ptrace;
 	__u64 start_boottime;
 	struct task_struct *group_leader, *real_parent;
 	struct pid *thread_pid;
@@ -185,6 +185,10 @@ struct pt_regs {
 #endif
 
 #pragma clang attribute pop
+
+/* Requests of ptrace(2). */
+#define TRACE_ATTACH 16
+#define TRACE_SEIZE  0x4206
 
 /* What a sys_exit tracepoint hands over; the same on every kernel. */
 struct exit_context {

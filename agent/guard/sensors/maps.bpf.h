@@ -144,6 +144,7 @@ LINKAGE __u32 scope_level, scope_inum; /* the agent's pid namespace; inum 0: not
 LINKAGE __u32 epoch;                   /* decisions of another one are void */
 LINKAGE __u64 lost[8];                 /* by enum sample_sensor */
 LINKAGE __u64 woken_ns;
+LINKAGE __u32 hold_unwatched;           /* what is held and goes on would not be seen at its next system call */
 LINKAGE __u64 net_alive_ns, net_ask_ns; /* when the guard was there last; how long it may take to answer */
 
 #endif
