@@ -53,17 +53,18 @@ put_args(struct ds_json *j, pid_t pid)
 	ds_json_put_bytes(j, "args", clean, DS_MIN((size_t)n, (size_t)TEXT_MAX));
 }
 
+/* *ret_st: zeroes when it has gone. */
 static void
-put_one(struct ds_json *j, pid_t pid, bool with_args)
+put_one(struct ds_json *j, pid_t pid, bool with_args, struct process_stat *ret_st)
 {
 	char exe[PROCESS_PATH_MAX];
-	struct process_stat st;
 	uint32_t uid;
 	bool deleted;
 
 	ds_json_put_int(j, "pid", pid);
-	if (process_stat(pid, &st) == 0)
-		ds_json_put_time(j, "start", process_start_us(st.start_ticks));
+	*ret_st = (struct process_stat){ 0 };
+	if (process_stat(pid, ret_st) == 0)
+		ds_json_put_time(j, "start", process_start_us(ret_st->start_ticks));
 	if (process_exe(pid, exe, sizeof(exe), &deleted) == 0) {
 		ds_json_put_bytes(j, "exe", exe, DS_MIN(strlen(exe), (size_t)TEXT_MAX));
 		if (deleted)
@@ -76,35 +77,34 @@ put_one(struct ds_json *j, pid_t pid, bool with_args)
 }
 
 static void
-put_above(struct reaction_call *call, pid_t pid)
+put_above(struct reaction_call *call, const struct process_stat *of)
 {
 	struct ds_json *j = call->evidence;
-	struct process_stat st;
+	struct process_stat st = *of;
 
 	ds_json_key(j, "above");
 	ds_json_array(j);
-	for (unsigned i = 0;
-	     i < ABOVE_MAX && process_stat(pid, &st) == 0 && st.ppid > 0 && has_room(call); i++) {
-		pid = st.ppid;
+	for (unsigned i = 0; i < ABOVE_MAX && st.ppid > 0 && has_room(call); i++) {
 		ds_json_object(j);
-		put_one(j, pid, i < 2);
+		put_one(j, st.ppid, i < 2, &st);
 		ds_json_end(j);
 	}
 	ds_json_end(j);
 }
 
 static void
-put_below(struct reaction_call *call, pid_t pid)
+put_below(struct reaction_call *call, const struct target_process *root)
 {
-	struct target_process root, tree[BELOW_MAX + 1];
+	struct target_process tree[BELOW_MAX + 1];
+	struct process_stat st;
 	struct ds_json *j = call->evidence;
-	size_t n = target_of(pid, &root) == 0 ? target_tree(&root, tree, DS_LEN(tree)) : 0;
+	size_t n = target_tree(root, tree, DS_LEN(tree));
 
 	ds_json_key(j, "below");
 	ds_json_array(j);
 	for (size_t i = 1; i < n && has_room(call); i++) {
 		ds_json_object(j);
-		put_one(j, tree[i].pid, true);
+		put_one(j, tree[i].pid, true, &st);
 		ds_json_end(j);
 	}
 	ds_json_end(j);
@@ -202,7 +202,9 @@ put_cwd(struct ds_json *j, pid_t pid)
 static void
 put_container(struct ds_json *j, pid_t pid)
 {
-	const struct daemon *d = daemon_of_process(pid);
+	char path[PROCESS_PATH_MAX];
+	const struct daemon *d =
+	    process_cgroup(pid, path, sizeof(path)) == 0 ? daemon_of_cgroup(path) : NULL;
 
 	if (d == NULL || d->container[0] == '\0')
 		return;
@@ -215,17 +217,18 @@ void
 evidence_process(struct reaction_call *call, pid_t pid)
 {
 	struct ds_json *j = call->evidence;
+	struct process_stat st;
 	char path[64];
 
 	if (j == NULL)
 		return;
 	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	call->exe_fd = open(path, O_PATH | O_CLOEXEC); /* its file system is asked nothing */
-	put_one(j, pid, true);
+	put_one(j, pid, true, &st);
 	put_container(j, pid);
 	put_cwd(j, pid);
-	put_above(call, pid);
-	put_below(call, pid);
+	put_above(call, &st);
+	put_below(call, &(struct target_process){ pid, st.start_ticks });
 	put_files(call, pid);
 }
 

@@ -474,6 +474,15 @@ identity_pid(uint32_t number)
 	return id != NULL && !id->gone ? id->pid : 0;
 }
 
+uint32_t
+identity_of_main(pid_t pid)
+{
+	for (uint32_t i = 1; i <= daemon_count(); i++)
+		if (identity_pid(i) == pid)
+			return i;
+	return 0;
+}
+
 const char *
 identity_exe(uint32_t number)
 {

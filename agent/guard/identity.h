@@ -35,6 +35,8 @@ void identity_lost(uint32_t number);
 bool identity_take_name(void);
 /* The main process of a daemon, as far as it is known; 0: it has none. */
 pid_t identity_pid(uint32_t number);
+/* The daemon whose main process this is; 0: none's. */
+uint32_t identity_of_main(pid_t pid);
 /* Its program, as it was told last; NULL: not known. */
 const char *identity_exe(uint32_t number);
 /* Does one slice of what is to be done (some ms at most); returns in how many ms it wants to be

@@ -116,6 +116,7 @@ process_stat(pid_t pid, struct process_stat *ret)
 		.ppid = (pid_t)field[STAT_PPID],
 		.session = (pid_t)field[STAT_SESSION],
 		.tty = (int)field[STAT_TTY],
+		.state = state,
 		.zombie = state == 'Z' || state == 'X',
 		.kernel_thread = (field[STAT_FLAGS] & PF_KTHREAD) != 0,
 		.threads = (uint32_t)field[STAT_THREADS],

@@ -23,6 +23,7 @@ struct process_stat {
 	pid_t session;
 	int tty; /* 0: none */
 	bool kernel_thread;
+	char state;  /* as in proc(5) */
 	bool zombie; /* ended, not yet waited for */
 	uint32_t threads;
 	uint64_t cpu_ticks;   /* user + system */

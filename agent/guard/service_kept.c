@@ -47,23 +47,27 @@ find(uint32_t number)
 void
 service_keep(pid_t pid)
 {
-	const struct daemon *d = daemon_of_process(pid);
+	uint32_t number = identity_of_main(pid);
+	const struct daemon *d;
 	struct service *s = NULL;
 	struct kept *k;
 
 	/* Of most that is killed this is not so, and costs nothing. */
-	if (d == NULL || identity_pid(d->number) != pid)
+	if (number == 0)
 		return;
+	d = daemon_of_process(pid);
+	if (d == NULL || d->number != number)
+		return; /* another process has its pid by now */
 	s = calloc(1, sizeof(*s));
-	if (s == NULL || service_of(d->number, s) < 0 || s->pid != pid) {
+	if (s == NULL || service_of(number, s) < 0 || s->pid != pid) {
 		free(s);
 		return;
 	}
-	k = find(d->number);
+	k = find(number);
 	if (k == NULL)
 		k = &kept[next++ % KEPT_MAX];
 	free(k->service);
-	*k = (struct kept){ .number = d->number, .service = s };
+	*k = (struct kept){ .number = number, .service = s };
 }
 
 int

@@ -95,29 +95,38 @@ is_never_touched(const struct agent_config *config, const char *exe)
 	return false;
 }
 
-int
-target_may(struct reaction_call *call, pid_t pid)
+/* `exe`: of its program, "" when that cannot be read. */
+static int
+may(struct reaction_call *call, pid_t pid, const struct process_stat *st, const char *exe)
 {
-	char exe[PROCESS_PATH_MAX];
-	struct process_stat st;
-
 	if (pid <= 1)
 		return reaction_fail(call, -EPERM, "pid %d is never touched", (int)pid);
 	if (pid == getpid() || (uplink > 0 && pid == uplink))
 		return reaction_fail(call, -EPERM, "pid %d is the agent", (int)pid);
-	if (process_stat(pid, &st) < 0)
-		return reaction_fail(call, -ESRCH, "there is no process %d", (int)pid);
-	if (st.kernel_thread)
+	if (st->kernel_thread)
 		return reaction_fail(call, -EPERM, "pid %d is a kernel thread", (int)pid);
-	if (is_above(pid, getpid()))
+	if (is_above(pid, getppid()))
 		return reaction_fail(call, -EPERM, "the agent runs below pid %d", (int)pid);
 	if (call->order != NULL && call->order->session_pid > 0 &&
 	    is_above(pid, (pid_t)call->order->session_pid))
 		return reaction_fail(
 		    call, -EPERM, "pid %d is of the session that asked for this", (int)pid);
-	if (process_exe(pid, exe, sizeof(exe), NULL) == 0 && is_never_touched(call->config, exe))
+	if (exe[0] != '\0' && is_never_touched(call->config, exe))
 		return reaction_fail(call, -EPERM, "\"%.200s\" is in [reaction] never_touch", exe);
 	return 0;
+}
+
+int
+target_may(struct reaction_call *call, pid_t pid)
+{
+	char exe[PROCESS_PATH_MAX];
+	struct process_stat st = { 0 };
+
+	if (pid > 1 && process_stat(pid, &st) < 0)
+		return reaction_fail(call, -ESRCH, "there is no process %d", (int)pid);
+	if (process_exe(pid, exe, sizeof(exe), NULL) < 0)
+		exe[0] = '\0';
+	return may(call, pid, &st, exe);
 }
 
 int
@@ -135,11 +144,12 @@ target_check(struct reaction_call *call)
 	start = process_start_us(st.start_ticks);
 	if ((start > o->start_us ? start - o->start_us : o->start_us - start) > START_SLACK_US)
 		return reaction_fail(call, -ESRCH, "pid %u is another process by now", o->pid);
-	if (o->exe[0] != '\0' && process_exe((pid_t)o->pid, exe, sizeof(exe), NULL) == 0 &&
-	    strncmp(exe, o->exe, sizeof(o->exe) - 1) != 0)
+	if (process_exe((pid_t)o->pid, exe, sizeof(exe), NULL) < 0)
+		exe[0] = '\0';
+	if (o->exe[0] != '\0' && exe[0] != '\0' && strncmp(exe, o->exe, sizeof(o->exe) - 1) != 0)
 		return reaction_fail(
 		    call, -ESRCH, "process %u runs another program by now: %.300s", o->pid, exe);
-	return target_may(call, (pid_t)o->pid);
+	return may(call, (pid_t)o->pid, &st, exe);
 }
 
 /* ---- the tree below */

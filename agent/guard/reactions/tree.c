@@ -36,13 +36,11 @@ tree_signal_one(const struct target_process *p, int sig)
 static char
 state_of(const struct target_process *p)
 {
-	char text[1024];
-	const char *at;
+	struct process_stat st;
 
-	if (!target_is_there(p) || process_read(p->pid, "stat", text, sizeof(text)) < 0)
+	if (process_stat(p->pid, &st) < 0 || st.zombie || st.start_ticks != p->start_ticks)
 		return '\0';
-	at = strrchr(text, ')');
-	return at != NULL && at[1] == ' ' ? at[2] : '?';
+	return st.state;
 }
 
 int
@@ -91,7 +89,8 @@ wait_round(unsigned round)
 int
 tree_signal(struct reaction_call *call, const struct target_process *root, int sig)
 {
-	struct target_process *tree = calloc(TARGET_TREE_MAX, sizeof(*tree));
+	/* Mostly a few are filled: the rest is no memory then. */
+	struct target_process *tree = malloc(TARGET_TREE_MAX * sizeof(*tree));
 	size_t n = 0;
 	int done = 0;
 
