@@ -34,7 +34,7 @@
 #define RUSH_US \
 	(2500 * 1000ull) /* so soon: three tries of one connection are not more than three */
 #define GRACE_US (10 * MINUTE_US) /* to succeed after a try at an account that nobody has */
-#define AGAIN_US DAY_US           /* a source is told once in so long */
+#define AGAIN_US LOGIN_AGAIN_US   /* a source is told anew after so long */
 
 #define HABIT_UNSEEN  0.01         /* how often it may have come from somewhere new */
 #define MATURE_LOGINS 20u          /* of the fleet, before an unknown account is strange, and ... */
@@ -166,21 +166,20 @@ begin(const struct seen *s, enum login_finding what, const char *severity, doubl
 	return f;
 }
 
-/* A hostile source: told once a day, hostile for a day after what it did last. */
+/* A hostile source, for a day after what it did last.  Who goes on, because a ban is over or on
+ * another host, is told again, or nothing would be done about it. */
 static void
 flag(struct seen *s, enum login_finding what, const char *severity, double score, unsigned sources)
 {
 	struct login_source *src = s->source;
 	struct login_found f = begin(s, what, severity, score);
-	bool again = src->told_us != 0 && s->ev->time_us < src->told_us + AGAIN_US;
 
 	src->hostile_until_us = s->ev->time_us + LOGIN_HOSTILE_US;
 	if (src->pending_us != 0)
 		s->m->pending--;
 	src->pending_us = 0;
-	if (again)
+	if (!login_source_is_due(src, s->ev->host, s->ev->time_us))
 		return;
-	src->told_us = s->ev->time_us;
 	f.sources = sources;
 	f.of_source = true;
 	f.expires_us = s->ev->address_size > 0 ? src->hostile_until_us : 0;
@@ -420,6 +419,7 @@ take_success(struct seen *s)
 	if (!normal) {
 		if (f.what == LOGIN_AFTER || f.what == LOGIN_REFUSED_AT)
 			src->hostile_until_us = f.expires_us = s->ev->time_us + LOGIN_HOSTILE_US;
+		(void)login_source_is_due(src, s->ev->host, s->ev->time_us); /* it is told */
 		src->told_us = s->ev->time_us;
 		s->tell(&f, s->ctx);
 	}

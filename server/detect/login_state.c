@@ -213,6 +213,38 @@ login_failures(struct login_source *src, const struct login_event *ev)
 
 /* ---- who is hostile */
 
+static bool
+is_first_on(struct login_source *src, uint32_t host)
+{
+	for (size_t i = 0; i < LOGIN_TOLD_HOSTS; i++) {
+		if (src->told_at[i] == host)
+			return false;
+		if (src->told_at[i] == 0) {
+			src->told_at[i] = host;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+login_source_is_due(struct login_source *src, uint32_t host, uint64_t time_us)
+{
+	if (src->told_us == 0 || time_us >= src->told_us + LOGIN_AGAIN_US) {
+		src->again_us = 0;
+		for (size_t i = 0; i < LOGIN_TOLD_HOSTS; i++)
+			src->told_at[i] = 0;
+	}
+	if (!is_first_on(src, host)) {
+		if (time_us < src->told_us + src->again_us)
+			return false;
+		src->again_us = DS_MIN(2 * src->again_us, LOGIN_AGAIN_US);
+	}
+	src->again_us = DS_MAX(src->again_us, LOGIN_FIRST_US);
+	src->told_us = time_us;
+	return true;
+}
+
 bool
 login_model_is_hostile(
     struct login_model *m, const uint8_t *address, unsigned size, uint64_t now_us)

@@ -5,6 +5,8 @@
 
 #include "server/detect/login_model.h"
 
+#define LOGIN_FIRST_US    (10 * UINT64_C(1000000))    /* who goes on is told again after so long */
+#define LOGIN_AGAIN_US    (86400 * UINT64_C(1000000)) /* a source is told anew after so long */
 #define LOGIN_HOSTILE_US  (86400 * UINT64_C(1000000)) /* so long a source is, after it was last */
 #define LOGIN_SOURCES_MAX 65536u
 #define LOGIN_USERS_MAX   65536u
@@ -40,6 +42,8 @@ struct login_connection {
 	bool remarked; /* what was counted of it so far was a remark */
 };
 
+#define LOGIN_TOLD_HOSTS 4u
+
 struct login_source {
 	struct login_node node;
 	struct login_connection failed[LOGIN_CONNECTIONS];
@@ -51,6 +55,8 @@ struct login_source {
 	uint64_t decayed_us;
 	struct login_recent users, unknown_users;
 	uint64_t hostile_until_us, told_us;
+	uint64_t again_us; /* who goes on is told again so long after, twice as long each time */
+	uint32_t told_at[LOGIN_TOLD_HOSTS]; /* hosts; the first ones */
 	uint8_t decoy_rank;  /* what was told of it at decoys: 1 that it came, 2 what it wanted */
 	uint64_t pending_us; /* failed for an account that nobody has: told unless it succeeds */
 	uint32_t pending_host;
@@ -100,6 +106,9 @@ void *login_set_make(struct login_set *s, const char *key);
 unsigned login_recent_add(
     struct login_recent *r, uint64_t id, uint64_t time_us, uint64_t since_us, unsigned *ret_slot);
 unsigned login_recent_count(const struct login_recent *r, uint64_t since_us);
+/* Whether what a hostile source does is to be told, again or for the first time on one of the first
+ * few hosts; then it was. */
+bool login_source_is_due(struct login_source *src, uint32_t host, uint64_t time_us);
 /* How many failures an event is.  Of one try sshd may say "Invalid user", "Failed password" and
  * "Connection closed": a remark counts where nothing else of its connection did, and not again when
  * the try itself is told. */

@@ -265,7 +265,7 @@ say_title(const struct sighting *s, const struct explained_program *p, struct fi
 {
 	const char *from = s->kind == DS_EVENT_EXEC_MEMORY    ? " from memory"
 			   : s->kind == DS_EVENT_EXEC_DELETED ? " from a deleted file"
-			   : s->key.data[0] == KEY_REMOTE     ? " that obeys a network connection"
+			   : s->key.data[0] == KEY_REMOTE     ? ", controlled over the network"
 							      : "";
 
 	snprintf(

@@ -124,7 +124,7 @@ everyday(struct fixture *f)
 }
 
 static void
-one_source_that_guesses_is_told_within_seconds_and_once(void **state)
+one_source_that_guesses_is_told_within_seconds_and_seldom_after(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t begun = f->now_us;
@@ -137,12 +137,36 @@ one_source_that_guesses_is_told_within_seconds_and_once(void **state)
 	assert_true(f->last.time_us - begun <= 3 * S / 2);
 	assert_string_equal(f->last_source, "203.0.113.9");
 	assert_true(f->last.expires_us > f->now_us);
-	fails(f, "root", "203.0.113.9", 500, S / 2);
+	fails(f, "root", "203.0.113.9", 10, S / 2);
 	assert_int_equal(f->all, 1);
+	/* After ten seconds, twenty more, forty more: some dozen times a day, whatever it tries. */
+	fails(f, "root", "203.0.113.9", 1000, S / 2);
+	assert_int_equal(f->all, 6);
+	fails(f, "root", "203.0.113.9", 8000, 10 * S);
+	assert_in_range(f->all, 11, 15);
 	assert_true(
 	    login_model_is_hostile(f->model, (const uint8_t *)"\xcb\0\x71\x09", 4, f->now_us));
 	assert_false(login_model_is_hostile(
 	    f->model, (const uint8_t *)"\xcb\0\x71\x09", 4, f->now_us + 2 * DAY));
+}
+
+static void
+who_comes_again_after_a_ban_or_on_another_host_is_told_again(void **state)
+{
+	struct fixture *f = *state;
+
+	everyday(f);
+	fails(f, "root", "203.0.113.9", 9, S / 2);
+	assert_int_equal(f->all, 1);
+	f->host++;
+	fails(f, "root", "203.0.113.9", 9, S / 2);
+	assert_int_equal(f->all, 2);
+	f->now_us += 600 * S; /* the ban is over */
+	fails(f, "root", "203.0.113.9", 9, S / 2);
+	assert_int_equal(f->all, 3);
+	f->now_us += 2400 * S; /* and the next */
+	fails(f, "root", "203.0.113.9", 9, S / 2);
+	assert_int_equal(f->all, 4);
 }
 
 static void
@@ -182,10 +206,10 @@ who_goes_on_after_somebody_closed_the_alert_is_told_at_once(void **state)
 	struct fixture *f = *state;
 
 	everyday(f);
-	fails(f, "root", "203.0.113.9", 20, S);
+	fails(f, "root", "203.0.113.9", 9, S);
 	assert_int_equal(f->found[LOGIN_GUESSING], 1);
 	login_model_renew(f->model);
-	fails(f, "root", "203.0.113.9", 20, S);
+	fails(f, "root", "203.0.113.9", 9, S);
 	assert_int_equal(f->found[LOGIN_GUESSING], 2);
 }
 
@@ -242,7 +266,7 @@ slow_spraying_is_told(void **state)
 	everyday(f);
 	for (int i = 0; i < 3; i++)
 		fails(f, users[i], "203.0.113.9", 1, 2 * HOUR);
-	assert_int_equal(f->hostile, 1);
+	assert_int_equal(f->hostile, 2); /* and told again as it goes on */
 }
 
 static void
@@ -512,8 +536,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(who_came_to_a_decoy_before_a_restart_is_hostile_still),
-		TEST(one_source_that_guesses_is_told_within_seconds_and_once),
+		TEST(one_source_that_guesses_is_told_within_seconds_and_seldom_after),
 		TEST(what_is_said_of_one_try_besides_it_is_no_further_try),
+		TEST(who_comes_again_after_a_ban_or_on_another_host_is_told_again),
 		TEST(who_goes_on_after_somebody_closed_the_alert_is_told_at_once),
 		TEST(three_tries_of_one_connection_and_three_of_the_next_are_a_persons),
 		TEST(who_mistypes_or_forgets_is_nobody_to_worry_about),
