@@ -148,6 +148,12 @@ react_args_reach(
 	snprintf(args->unit, sizeof(args->unit), "%s", daemon);
 }
 
+static const char *
+protocol_name(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP ? "/tcp" : protocol == IPPROTO_UDP ? "/udp" : "";
+}
+
 void
 react_target(
     const struct react_kind *kind, const struct react_args *args, char ret[REACT_TARGET_MAX])
@@ -155,8 +161,8 @@ react_target(
 	if (args->reach > 0 && args->address[0])
 		snprintf(ret, REACT_TARGET_MAX, "ip:%s for %s", args->address, args->unit);
 	else if (args->reach > 0)
-		snprintf(ret, REACT_TARGET_MAX, "port:%u/%u for %s", args->port, args->protocol,
-		    args->unit);
+		snprintf(ret, REACT_TARGET_MAX, "port:%u%s for %s", args->port,
+		    protocol_name(args->protocol), args->unit);
 	else if (args->address[0] && kind->need != REACT_NEEDS_PROCESS)
 		snprintf(ret, REACT_TARGET_MAX, "ip:%s", args->address);
 	else if (args->path[0] && kind->need == REACT_NEEDS_PATH)
@@ -167,7 +173,8 @@ react_target(
 		snprintf(ret, REACT_TARGET_MAX, "process:%u@%llu", args->pid,
 		    (unsigned long long)args->start_us);
 	else if (args->port > 0)
-		snprintf(ret, REACT_TARGET_MAX, "port:%u/%u", args->port, args->protocol);
+		snprintf(
+		    ret, REACT_TARGET_MAX, "port:%u%s", args->port, protocol_name(args->protocol));
 	else if (args->data[0])
 		snprintf(ret, REACT_TARGET_MAX, "plugin:%.500s", args->data);
 	else
@@ -183,6 +190,61 @@ react_args_aim(const struct react_kind *kind, const struct react_args *args)
 		return true;
 	react_target(kind, args, target);
 	return strcmp(target, "host") != 0;
+}
+
+/* ---- addresses */
+
+struct network {
+	uint8_t address[16];
+	unsigned bits; /* of 128; an IPv4 address is ::ffff:0:0/96 and its own */
+};
+
+static const uint8_t v4_mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+static bool
+parse_network(const char *text, struct network *ret)
+{
+	char address[64], *slash, *end;
+	unsigned long bits;
+	bool v4;
+
+	if (strlen(text) >= sizeof(address))
+		return false;
+	memcpy(address, text, strlen(text) + 1);
+	slash = strchr(address, '/');
+	if (slash != NULL)
+		*slash = '\0';
+	*ret = (struct network){ .address = { [10] = 0xff, [11] = 0xff } };
+	v4 = inet_pton(AF_INET, address, ret->address + 12) == 1;
+	if (!v4 && inet_pton(AF_INET6, address, ret->address) != 1)
+		return false;
+	ret->bits = 128;
+	if (slash == NULL)
+		return true;
+	bits = strtoul(slash + 1, &end, 10);
+	if (slash[1] < '0' || slash[1] > '9' || *end != '\0' || bits > (v4 ? 32 : 128))
+		return false;
+	ret->bits = (unsigned)bits + (v4 ? 96 : 0);
+	return true;
+}
+
+void
+react_address_plain(char *address, size_t size)
+{
+	char text[INET6_ADDRSTRLEN], bits[8] = "";
+	struct network n;
+	bool v4;
+
+	if (!parse_network(address, &n))
+		return;
+	v4 = n.bits >= 96 && memcmp(n.address, v4_mapped, sizeof(v4_mapped)) == 0;
+	if (strchr(address, '/') != NULL)
+		snprintf(bits, sizeof(bits), "/%u", v4 ? n.bits - 96 : n.bits);
+	if (inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? n.address + 12 : n.address, text,
+		sizeof(text)) == NULL)
+		return;
+	if (strlen(text) + strlen(bits) < size)
+		snprintf(address, size, "%s%s", text, bits);
 }
 
 /* ---- as JSON */
@@ -323,44 +385,11 @@ react_args_of_document(const char *json, struct react_args *ret)
 	/* Who came in from a new place is no attacker yet. */
 	if (!json_is_false(json_object_get(json_object_get(doc, "source"), "hostile")))
 		copy_text(json_object_get(doc, "source"), "ip", ret->address, sizeof(ret->address));
+	react_address_plain(ret->address, sizeof(ret->address));
 	copy_text(doc, "path", ret->path, sizeof(ret->path));
 	copy_text(json_object_get(doc, "file"), "path", ret->path, sizeof(ret->path));
 	copy_text(json_object_get(doc, "file"), "sha256_before", ret->sha256, sizeof(ret->sha256));
 	json_decref(doc);
-}
-
-/* ---- addresses */
-
-struct network {
-	uint8_t address[16];
-	unsigned bits; /* of 128; an IPv4 address is ::ffff:0:0/96 and its own */
-};
-
-static bool
-parse_network(const char *text, struct network *ret)
-{
-	char address[64], *slash, *end;
-	unsigned long bits;
-	bool v4;
-
-	if (strlen(text) >= sizeof(address))
-		return false;
-	memcpy(address, text, strlen(text) + 1);
-	slash = strchr(address, '/');
-	if (slash != NULL)
-		*slash = '\0';
-	*ret = (struct network){ .address = { [10] = 0xff, [11] = 0xff } };
-	v4 = inet_pton(AF_INET, address, ret->address + 12) == 1;
-	if (!v4 && inet_pton(AF_INET6, address, ret->address) != 1)
-		return false;
-	ret->bits = 128;
-	if (slash == NULL)
-		return true;
-	bits = strtoul(slash + 1, &end, 10);
-	if (slash[1] < '0' || slash[1] > '9' || *end != '\0' || bits > (v4 ? 32 : 128))
-		return false;
-	ret->bits = (unsigned)bits + (v4 ? 96 : 0);
-	return true;
 }
 
 static bool

@@ -12,6 +12,7 @@
 #define SHARE_MS   600000u
 #define ALWAYS_MAX 3u /* hosts */
 #define KEY_SIZE   300u
+#define WHAT_SIZE  700u
 
 /* Of a daemon on a host, of a host, or of a daemon in the fleet: counts within a window. */
 struct count {
@@ -25,6 +26,8 @@ struct breaker {
 	struct ds_map *counts; /* key -> struct count, malloc */
 	struct ds_map *seen;   /* (window, daemon, host): counted for the share */
 	uint64_t share_window;
+	struct ds_map *let; /* host and what was done to what in this minute */
+	uint64_t let_window;
 	size_t tripped; /* since the last reset: how many rest at most */
 };
 
@@ -38,7 +41,8 @@ breaker_new(const struct breaker_limits *limits)
 	b->limits = *limits;
 	b->counts = ds_map_new(KEYS_MAX);
 	b->seen = ds_map_new(KEYS_MAX);
-	if (b->counts == NULL || b->seen == NULL) {
+	b->let = ds_map_new(KEYS_MAX);
+	if (b->counts == NULL || b->seen == NULL || b->let == NULL) {
 		breaker_free(b);
 		return NULL;
 	}
@@ -52,7 +56,14 @@ breaker_free(struct breaker *b)
 		return;
 	ds_map_free(b->counts, free);
 	ds_map_free(b->seen, NULL);
+	ds_map_free(b->let, NULL);
 	free(b);
+}
+
+const struct breaker_limits *
+breaker_limits(const struct breaker *b)
+{
+	return &b->limits;
 }
 
 void
@@ -158,6 +169,26 @@ is_seen(struct breaker *b, uint64_t now_ms, uint32_t host, const char *daemon, b
 	return false;
 }
 
+/* Whether it was let through in this minute; from now on it is, with `remember`. */
+static bool
+is_let(struct breaker *b, uint64_t now_ms, uint32_t host, const char *what, bool remember)
+{
+	uint64_t window = now_ms / MINUTE_MS;
+	char key[WHAT_SIZE];
+	int n;
+
+	if (what[0] == '\0')
+		return false;
+	if (b->let_window != window || ds_map_len(b->let) + 1 > KEYS_MAX) {
+		(void)forget_all(&b->let, NULL);
+		b->let_window = window;
+	}
+	n = snprintf(key, sizeof(key), "%u/%.680s", host, what);
+	if (remember) /* without room for it, it counts again */
+		return ds_map_put(b->let, key, (size_t)n, b, NULL) >= 0;
+	return ds_map_get(b->let, key, (size_t)n) != NULL;
+}
+
 static bool
 is_too_many(const struct breaker *b, unsigned hosts, const char *daemon,
     unsigned (*hosts_of)(void *ctx, const char *daemon), void *ctx)
@@ -169,12 +200,15 @@ is_too_many(const struct breaker *b, unsigned hosts, const char *daemon,
 
 enum breaker_answer
 breaker_take(struct breaker *b, uint64_t now_ms, uint32_t host, const char *daemon,
-    unsigned (*hosts_of)(void *ctx, const char *daemon), void *ctx, bool *ret_first)
+    const char *what, unsigned (*hosts_of)(void *ctx, const char *daemon), void *ctx,
+    bool *ret_first)
 {
 	struct count *of_daemon, *of_host, *of_fleet;
 	bool seen;
 
 	*ret_first = false;
+	if (is_let(b, now_ms, host, what, false))
+		return BREAKER_OK;
 	/* Full: what was counted is old, or an attack; begin anew rather than never act again. */
 	if (ds_map_len(b->counts) + 3 > KEYS_MAX && !forget_all(&b->counts, free))
 		return BREAKER_FULL;
@@ -201,6 +235,7 @@ breaker_take(struct breaker *b, uint64_t now_ms, uint32_t host, const char *daem
 		of_fleet->n++;
 	of_host->n++;
 	of_daemon->n++;
+	(void)is_let(b, now_ms, host, what, true);
 	return BREAKER_OK;
 }
 

@@ -35,10 +35,13 @@ struct breaker *breaker_new(const struct breaker_limits *limits);
 void breaker_free(struct breaker *b);
 void breaker_set_limits(struct breaker *b, const struct breaker_limits *limits);
 /* Counts one reaction on the daemon of a host, or says why not; *ret_first: this is what tripped
- * it, so tell.  `hosts_of` (asked only where the share may matter) says how many hosts have it. */
+ * it, so tell.  `what` is done to which target: several findings about one thing are one reaction,
+ * counted once in a minute ("": each counts).  `hosts_of` (asked only where the share may matter)
+ * says how many hosts have the daemon. */
 enum breaker_answer breaker_take(struct breaker *b, uint64_t now_ms, uint32_t host,
-    const char *daemon, unsigned (*hosts_of)(void *ctx, const char *daemon), void *ctx,
-    bool *ret_first);
+    const char *daemon, const char *what, unsigned (*hosts_of)(void *ctx, const char *daemon),
+    void *ctx, bool *ret_first);
+const struct breaker_limits *breaker_limits(const struct breaker *b);
 /* How many rest now. */
 size_t breaker_resting(const struct breaker *b, uint64_t now_ms);
 void breaker_reset(struct breaker *b);

@@ -145,6 +145,22 @@ is_repeated(const struct store_backend *b, struct store *store, const struct iss
 	return r < 0 ? r : n > 0;
 }
 
+struct before {
+	uint64_t now_us, life_us;
+	bool is_over;
+};
+
+static int
+see_before(const struct reaction_row *row, void *ctx)
+{
+	struct before *b = ctx;
+	uint64_t begun_us = row->applied_us > 0 ? row->applied_us : row->created_us;
+
+	b->life_us = row->expires_us > begun_us ? row->expires_us - begun_us : 0;
+	b->is_over = is_one_of(row->status, "expired", "undone") || row->expires_us <= b->now_us;
+	return 0;
+}
+
 static int
 lifetime(const struct store_backend *b, struct store *store, const struct issue_plan *p,
     const char *target, uint64_t now_us, uint64_t *ret_us)
@@ -152,14 +168,15 @@ lifetime(const struct store_backend *b, struct store *store, const struct issue_
 	const struct policy_answer a = {
 		.ttl_us = p->ttl_us, .ttl_max_us = p->ttl_max_us, .ttl_factor = p->ttl_factor
 	};
-	uint64_t times = 0;
+	struct before before = { .now_us = now_us };
 	int r = 0;
 
 	if (p->order_mode != DS_ORDER_OPERATOR && p->ttl_us > 0)
-		r = b->reactions->times(store, 0, p->kind->name, target,
-		    now_us - DS_MIN(now_us, REPEAT_US), false, now_us, &times);
-	*ret_us = policy_lifetime(&a, times);
-	return r;
+		r = b->reactions->latest(store, p->kind->name, target,
+		    p->is_dry_run ? "dry_run" : "applied", now_us - DS_MIN(now_us, REPEAT_US),
+		    see_before, &before);
+	*ret_us = policy_lifetime(&a, before.life_us, before.is_over);
+	return r < 0 ? r : 0;
 }
 
 static int

@@ -84,6 +84,9 @@ void react_args_of_document(const char *json, struct react_args *ret);
 
 /* Whether two lists of labels, separated by commas, have one in common. */
 bool react_labels_meet(const char *a, const char *b);
+/* One way to write an address or network, in place: 192.0.2.1 for ::ffff:192.0.2.1.  What is none
+ * stays. */
+void react_address_plain(char *address, size_t size);
 /* Whether an address ("192.0.2.1", "2001:db8::/32", "::ffff:192.0.2.1") lies in, or covers, one of
  * the networks.  An address that is none is never allowed to be blocked: true. */
 bool react_address_listed(const char *address, const char *const *networks, size_t len);

@@ -64,8 +64,9 @@ size_t policy_ask(const struct policy *p, const struct policy_subject *s,
     struct policy_answer ret[POLICY_ANSWERS_MAX]);
 /* Whether an address is on the list of those never blocked, or is none. */
 bool policy_spares(const struct policy *p, const char *address);
-/* The lifetime for the n-th time (0: the first). */
-uint64_t policy_lifetime(const struct policy_answer *a, uint64_t times);
+/* The lifetime after one of last_us (0: it is the first time): the next longer one when that is
+ * over, the same while it is not, so that a ban of many hosts is as long on each. */
+uint64_t policy_lifetime(const struct policy_answer *a, uint64_t last_us, bool is_over);
 /* Whether one of the comma-separated labels is in the list. */
 bool policy_label_in(const char *labels, const char *const *list, size_t len);
 size_t policy_len(const struct policy *p);

@@ -29,6 +29,13 @@ struct response {
 };
 
 static void
+aim(const struct response *s, const struct policy_answer *a, struct react_args *ret)
+{
+	react_args_for(a->kind, &s->args, s->finding->daemon, ret);
+	react_args_reach(a->kind, a->reach, s->finding->daemon, ret);
+}
+
+static void
 fill_plan(const struct response *s, const struct react_host *host, const struct policy_answer *a,
     enum react_mode mode, struct issue_plan *p)
 {
@@ -44,8 +51,7 @@ fill_plan(const struct response *s, const struct react_host *host, const struct 
 		.ttl_factor = a->ttl_factor,
 	};
 	memcpy(p->host_id, host->id, sizeof(p->host_id));
-	react_args_for(a->kind, &s->args, f->daemon, &p->args);
-	react_args_reach(a->kind, a->reach, f->daemon, &p->args);
+	aim(s, a, &p->args);
 	if (a->kind->need == REACT_NEEDS_DATA)
 		memcpy(p->args.data, a->plugin, sizeof(p->args.data));
 	snprintf(p->daemon, sizeof(p->daemon), "%s", f->daemon);
@@ -131,56 +137,102 @@ run_alert(struct react_write *w, const struct store_backend *b, struct store *st
 	return r < 0 ? r : 0;
 }
 
+/* What was too much, and where nothing is done now. */
+static void
+say_stopped(const struct response *s, enum breaker_answer why, struct finding *f)
+{
+	const struct breaker_limits *l = breaker_limits(s->react->breaker);
+	const char *daemon = s->finding->daemon, *host = s->host->name;
+	char rest[32], where[260], limit[160];
+
+	switch (why) {
+	case BREAKER_OK:
+	case BREAKER_FULL:
+		snprintf(where, sizeof(where), "everywhere");
+		snprintf(limit, sizeof(limit), "there was no room to count how many");
+		break;
+	case BREAKER_DAEMON:
+		snprintf(where, sizeof(where), "on %.100s of %.100s", daemon, host);
+		snprintf(limit, sizeof(limit), "more than %u a minute ([react] daemon_max)",
+		    l->daemon_max);
+		break;
+	case BREAKER_HOST:
+		snprintf(where, sizeof(where), "on %.100s", host);
+		snprintf(
+		    limit, sizeof(limit), "more than %u a minute ([react] host_max)", l->host_max);
+		break;
+	case BREAKER_FLEET:
+		snprintf(where, sizeof(where), "on %.100s in the whole fleet", daemon);
+		snprintf(limit, sizeof(limit),
+		    "on more than %u %% of the hosts that have it, within ten minutes ([react] "
+		    "share_max)",
+		    l->share_max);
+		break;
+	}
+	ds_clock_format(f->time_us + l->rest_ms * 1000, rest, sizeof(rest));
+	snprintf(f->title, sizeof(f->title), "automatic reactions %s %.160s",
+	    s->mode == REACT_MONITOR ? "would have stopped" : "stopped", where);
+	snprintf(f->reason, sizeof(f->reason),
+	    "Too many reactions were due: %s. Automation rests %s until %.8s UTC: what is found is told, and "
+	    "nothing is done%s. That is an attack that goes on, or a rule that is wrong. "
+	    "`daemonsec-ctl reactions resume` ends the rest before its time.",
+	    limit, where, rest + 11, s->mode == REACT_MONITOR ? " or recorded" : "");
+}
+
 /* Automation that stopped itself is told like any other blindness. */
 static void
 tell_stopped(struct response *s, enum breaker_answer why)
 {
-	static const char *const whats[] = { "", "on this daemon", "on this host",
-		"on this daemon in the whole fleet", "everywhere" };
 	struct react_write *w = react_write_new(s->react, run_alert, 0);
+	bool is_dry = s->mode == REACT_MONITOR;
 	struct finding *f;
 
-	ds_log(WARN, "automation stopped itself", "host=\"%s\" daemon=\"%s\" where=\"%s\"",
-	    s->host->name, s->finding->daemon, whats[why]);
-	if (w == NULL)
+	if (w == NULL) {
+		ds_log(ERROR, "no memory to tell that automation stopped itself", "host=\"%s\"",
+		    s->host->name);
 		return;
+	}
 	w->host = s->host->number;
 	f = &w->finding;
 	*f = (struct finding){ .kind = "blind",
-		.severity = "high",
-		.score = 85,
+		.severity = is_dry ? "low" : "high",
+		.score = is_dry ? 20 : 85,
 		.count = 1,
 		.time_us = ds_clock_wall_us() };
 	snprintf(f->id, sizeof(f->id), "fnd_breaker_%u_%llu", s->host->number,
 	    (unsigned long long)f->time_us);
-	snprintf(f->group, sizeof(f->group), "breaker:%d:%u:%.100s", (int)why,
+	snprintf(f->group, sizeof(f->group), "breaker:%d:%d:%u:%.100s", (int)why, is_dry,
 	    why == BREAKER_FLEET ? 0 : s->host->number,
 	    why == BREAKER_HOST ? "" : s->finding->daemon);
 	snprintf(f->daemon, sizeof(f->daemon), "%s", s->finding->daemon);
-	snprintf(f->title, sizeof(f->title), "automatic reactions stopped %s", whats[why]);
-	snprintf(f->reason, sizeof(f->reason),
-	    "More reactions were due on %.100s of %.100s than [react] daemon_max, host_max or share_max "
-	    "allow, so automation rests %s. That is an attack on many at once, or a rule that is wrong. "
-	    "`daemonsec-ctl reactions resume` lets it go on before its time.",
-	    s->finding->daemon, s->host->name, whats[why]);
+	say_stopped(s, why, f);
+	ds_log(WARN, "automation stopped itself", "title=\"%s\"", f->title);
 	f->json = strdup("{\"explanation\":[{\"feature\":\"reactions a minute\",\"baseline\":"
 			 "\"the limits of [react]\",\"observed\":\"more\",\"weight\":1}]}");
 	react_write_post(w);
 }
 
 static bool
-breaker_lets(struct response *s)
+breaker_lets(struct response *s, const struct policy_answer *a)
 {
+	char what[REACT_TARGET_MAX + 40] = "", target[REACT_TARGET_MAX];
 	struct react *r = s->react;
+	struct react_args args;
+	enum breaker_answer answer;
 	bool first;
-	enum breaker_answer a = breaker_take(
-	    r->breaker, s->now_ms, s->host->number, s->finding->daemon, count_hosts, r, &first);
 
-	if (a == BREAKER_OK)
+	if (!a->kind->is_repeatable) {
+		aim(s, a, &args);
+		react_target(a->kind, &args, target);
+		snprintf(what, sizeof(what), "%s %s", a->kind->name, target);
+	}
+	answer = breaker_take(r->breaker, s->now_ms, s->host->number, s->finding->daemon, what,
+	    count_hosts, r, &first);
+	if (answer == BREAKER_OK)
 		return true;
 	r->stopped++;
 	if (first)
-		tell_stopped(s, a);
+		tell_stopped(s, answer);
 	return false;
 }
 
@@ -192,7 +244,7 @@ do_answer(struct response *s, struct policy_answer *a)
 	struct react_write *w;
 	bool is_spread;
 
-	if ((s->is_killed && a->kind->need == REACT_NEEDS_PROCESS) || !breaker_lets(s))
+	if ((s->is_killed && a->kind->need == REACT_NEEDS_PROCESS) || !breaker_lets(s, a))
 		return;
 	w = react_write_new(s->react, react_write_plans, sizeof(w->body->plans[0]));
 	if (w == NULL)

@@ -27,6 +27,13 @@ times(UNUSED struct store *s, UNUSED uint32_t host, UNUSED const char *kind,
 }
 
 static int
+latest(UNUSED struct store *s, UNUSED const char *kind, UNUSED const char *target,
+    UNUSED const char *mode, UNUSED uint64_t since_us, UNUSED reaction_call call, UNUSED void *ctx)
+{
+	return 0;
+}
+
+static int
 taken_back(UNUSED struct store *s, UNUSED const char *kind, UNUSED const char *target,
     UNUSED uint64_t since_us, uint64_t *ret)
 {
@@ -114,6 +121,7 @@ const struct store_reactions store_null_reactions = {
 	.put = put,
 	.held = held,
 	.times = times,
+	.latest = latest,
 	.taken_back = taken_back,
 	.order_put = order_put,
 	.order_held = order_held,

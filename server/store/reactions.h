@@ -80,6 +80,10 @@ struct store_reactions {
 	 * in effect only, with `open`. */
 	int (*times)(struct store *s, uint32_t host, const char *kind, const char *target,
 	    uint64_t since_us, bool open, uint64_t now_us, uint64_t *ret);
+	/* The latest time that automation did this to the target since, on any host, and nobody
+	 * took back (mode "dry_run": would have done): 1 and the row, or 0. */
+	int (*latest)(struct store *s, const char *kind, const char *target, const char *mode,
+	    uint64_t since_us, reaction_call call, void *ctx);
 	/* How often a person took it back since, on any host. */
 	int (*taken_back)(struct store *s, const char *kind, const char *target, uint64_t since_us,
 	    uint64_t *ret);

@@ -31,6 +31,10 @@ static const char reaction_open_times[] =
     "SELECT count(*) FROM reaction WHERE " SAME_TARGET
     " AND (status IN ('pending', 'sent') OR (status IN ('applied', 'verified')"
     " AND (expires_us > ?4 OR (expires_us = 0 AND updated_us > ?4 - 60000000))))";
+static const char reaction_latest[] =
+    "SELECT " REACTION_COLUMNS " FROM reaction WHERE target = ?1 AND kind = ?2 AND mode = ?3"
+    " AND created_us >= ?4 AND status <> 'failed' AND rule <> ''"
+    " AND result NOT LIKE '%\"undo_by\"%' ORDER BY created_us DESC LIMIT 1";
 static const char reaction_taken_back[] =
     "SELECT count(*) FROM reaction WHERE target = ?1 AND kind = ?2 AND updated_us >= ?3"
     " AND result LIKE '%\"undo_by\"%'";
@@ -195,6 +199,15 @@ times(struct store *s, uint32_t host, const char *kind, const char *target, uint
 }
 
 static int
+latest(struct store *s, const char *kind, const char *target, const char *mode, uint64_t since_us,
+    reaction_call call, void *ctx)
+{
+	return one_reaction(&s->control,
+	    db_query(&s->control, reaction_latest, "tttu", target, kind, mode, since_us), call,
+	    ctx);
+}
+
+static int
 taken_back(struct store *s, const char *kind, const char *target, uint64_t since_us, uint64_t *ret)
 {
 	return one_number(&s->control,
@@ -354,6 +367,7 @@ const struct store_reactions store_sqlite_reactions = {
 	.put = put,
 	.held = held,
 	.times = times,
+	.latest = latest,
 	.taken_back = taken_back,
 	.order_put = order_put,
 	.order_held = order_held,

@@ -202,6 +202,54 @@ how_often_something_was_done_is_known_within_the_transaction(void **state)
 }
 
 static int
+see_id(const struct reaction_row *row, void *ctx)
+{
+	snprintf(ctx, 40, "%s", row->id);
+	return 0;
+}
+
+static const char *
+latest(struct fixture *f, const char *mode, uint64_t since_us)
+{
+	static char id[40];
+	int r;
+
+	id[0] = '\0';
+	r = f->backend->reactions->latest(
+	    f->store, "block_ip", "ip:192.0.2.1", mode, since_us, see_id, id);
+	assert_int_equal(r, id[0] != '\0');
+	return id;
+}
+
+static void
+the_latest_time_is_what_automation_did_and_nobody_took_back(void **state)
+{
+	struct fixture *f = *state;
+	struct reaction_row first = reaction("rct_1", 3, "expired"),
+			    second = reaction("rct_2", 4, "verified"),
+			    failed = reaction("rct_3", 4, "failed"),
+			    wrong = reaction("rct_4", 5, "undone"),
+			    by_hand = reaction("rct_5", 5, "verified"),
+			    dry = reaction("rct_6", 5, "dry_run");
+	struct reaction_row *all[] = { &second, &first, &failed, &wrong, &by_hand, &dry };
+
+	first.created_us = fixture_clock_us;
+	second.created_us = fixture_clock_us + 1;
+	failed.created_us = wrong.created_us = by_hand.created_us = fixture_clock_us + 2;
+	dry.created_us = fixture_clock_us + 3;
+	wrong.result = "{\"undo_by\":\"ada\"}";
+	by_hand.rule = "";
+	dry.mode = "dry_run";
+	fixture_begin(f);
+	for (size_t i = 0; i < DS_LEN(all); i++)
+		assert_int_equal(f->backend->reactions->put(f->store, all[i]), 0);
+	assert_string_equal(latest(f, "applied", 0), f->keeps ? "rct_2" : "");
+	assert_string_equal(latest(f, "applied", fixture_clock_us + 2), "");
+	assert_string_equal(latest(f, "dry_run", 0), f->keeps ? "rct_6" : "");
+	fixture_commit(f);
+}
+
+static int
 see_order(const struct order_row *row, void *ctx)
 {
 	char *ids = ctx;
@@ -305,6 +353,7 @@ main(void)
 		T(reactions_are_listed_newest_first_by_what_is_asked_for),
 		T(states_are_counted),
 		T(how_often_something_was_done_is_known_within_the_transaction),
+		T(the_latest_time_is_what_automation_did_and_nobody_took_back),
 		T(open_orders_come_back_in_the_order_of_their_counters),
 		T(a_mode_is_said_replaced_and_taken_back),
 		T(only_what_is_over_is_forgotten),

@@ -148,6 +148,35 @@ def check_rule(site, log, got):
     ok(wait(lambda: "198.18.0.9" not in blocked(), 5), "within 5 s")
 
 
+def guesses(log, source):
+    with open(log, "a") as f:
+        f.write("".join(f"{time.strftime('%b %d %H:%M:%S')} host sshd[{900 + k}]: Failed password for invalid user u{k} from "
+                        f"{source} port {2000 + k} ssh2\n" for k in range(12)))
+
+
+def bans(site, source):
+    return [r for r in site.all("reactions") if r["kind"] == "block_ip" and r["target"] == "ip:" + source and r["status"] != "dry_run"]
+
+
+def life(r):
+    return round((parse_time(r["expires"]) - parse_time(r["applied"])) / 1e6)
+
+
+def check_again(site, log):
+    """Who comes again after his ban is banned again, four times as long."""
+    site.configure({**OPTIONS, "react.guessing.ttl": "2s"})
+    guesses(log, "198.18.0.66")
+    first = wait(lambda: [r for r in bans(site, "198.18.0.66") if r["status"] == "expired"])
+    ok(first and life(first[0]) == 2, "a ban of two seconds ends")
+
+    def again():
+        guesses(log, "198.18.0.66")
+        return [r for r in bans(site, "198.18.0.66") if r["id"] != first[0]["id"] and r.get("applied")]
+    second = first and look(again, 150, 1)
+    ok(second and life(second[0]) == 8, f"who goes on guessing is banned again, four times as long: {second and life(second[0])} s")
+    site.configure(OPTIONS)
+
+
 def blocked():
     return subprocess.run(["nft", "list", "table", "inet", "daemonsec"], capture_output=True, text=True).stdout
 
@@ -251,6 +280,7 @@ with Site(OPTIONS) as site:
     check_bad_plugins(site)
     check_plugin_and_crash(site)
     check_rule(site, log, got)
+    check_again(site, log)
     check_balancer(site)
     check_second(site)
     check_kind(site)

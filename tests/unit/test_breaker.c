@@ -50,7 +50,7 @@ teardown(void **state)
 static enum breaker_answer
 take(struct fixture *f, uint64_t now_ms, uint32_t host, const char *daemon)
 {
-	return breaker_take(f->b, now_ms, host, daemon, twenty, &f->asked, &f->first);
+	return breaker_take(f->b, now_ms, host, daemon, "", twenty, &f->asked, &f->first);
 }
 
 static void
@@ -68,6 +68,29 @@ a_daemon_has_so_many_a_minute_then_rests_and_is_told_once(void **state)
 	assert_int_equal(breaker_resting(f->b, T0 + 2), 1);
 	assert_int_equal(take(f, T0 + 1 + limits.rest_ms, 1, "nginx"), BREAKER_OK);
 	assert_int_equal(breaker_resting(f->b, T0 + 1 + limits.rest_ms), 0);
+}
+
+static void
+several_findings_about_one_process_are_one_reaction(void **state)
+{
+	struct fixture *f = *state;
+	char what[40];
+
+	for (int pid = 0; pid < 3; pid++)
+		for (int finding = 0; finding < 4; finding++) {
+			snprintf(what, sizeof(what), "kill process:%d@1", pid);
+			assert_int_equal(
+			    breaker_take(f->b, T0, 1, "nginx", what, twenty, &f->asked, &f->first),
+			    BREAKER_OK);
+		}
+	assert_int_equal(
+	    breaker_take(f->b, T0, 1, "nginx", "kill process:3@1", twenty, &f->asked, &f->first),
+	    BREAKER_DAEMON);
+	assert_int_equal(
+	    breaker_take(f->b, T0, 2, "nginx", what, twenty, &f->asked, &f->first), BREAKER_OK);
+	assert_int_equal(
+	    breaker_take(f->b, T0 + 60000, 1, "nginx", what, twenty, &f->asked, &f->first),
+	    BREAKER_DAEMON);
 }
 
 static void
@@ -147,6 +170,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	static const struct CMUnitTest tests[] = {
 		T(a_daemon_has_so_many_a_minute_then_rests_and_is_told_once),
+		T(several_findings_about_one_process_are_one_reaction),
 		T(a_border_of_minutes_does_not_let_through_twice_as_much),
 		T(a_host_is_counted_over_its_daemons),
 		T(a_share_of_the_hosts_with_a_daemon_stops_it_in_the_whole_fleet),

@@ -178,14 +178,21 @@ a_lifetime_escalates_up_to_its_bound(void **state)
 	};
 
 	(void)state;
-	assert_true(policy_lifetime(&a, 0) == 10 * MINUTE);
-	assert_true(policy_lifetime(&a, 1) == 40 * MINUTE);
-	assert_true(policy_lifetime(&a, 2) == 100 * MINUTE);
-	assert_true(policy_lifetime(&a, UINT64_MAX) == 100 * MINUTE);
+	assert_true(policy_lifetime(&a, 0, true) == 10 * MINUTE);
+	assert_true(policy_lifetime(&a, 10 * MINUTE, true) == 40 * MINUTE);
+	assert_true(policy_lifetime(&a, 40 * MINUTE - 70000, true) == 100 * MINUTE);
+	assert_true(policy_lifetime(&a, 100 * MINUTE, true) == 100 * MINUTE);
+	/* Who is still away is not away longer on the next host. */
+	assert_true(policy_lifetime(&a, 10 * MINUTE, false) == 10 * MINUTE);
+	assert_true(policy_lifetime(&a, 40 * MINUTE, false) == 40 * MINUTE);
+	assert_true(policy_lifetime(&a, UINT64_MAX, false) == 100 * MINUTE);
 	a.ttl_us = 200 * MINUTE; /* a bound below the first lifetime does not shorten it */
-	assert_true(policy_lifetime(&a, 3) == 200 * MINUTE);
+	assert_true(policy_lifetime(&a, 200 * MINUTE, true) == 200 * MINUTE);
+	a.ttl_factor = 1;
+	a.ttl_us = 10 * MINUTE;
+	assert_true(policy_lifetime(&a, 40 * MINUTE, true) == 10 * MINUTE);
 	a.ttl_us = 0;
-	assert_true(policy_lifetime(&a, 3) == 0);
+	assert_true(policy_lifetime(&a, 40 * MINUTE, true) == 0);
 }
 
 static void
