@@ -14,7 +14,7 @@ ctl_daemonsec_ctl_SOURCES += ctl/fail2ban.c ctl/fail2ban_conf.c ctl/fail2ban_con
 	agent/uplink/logs/filter.c agent/uplink/logs/filter_date.c agent/uplink/logs/filter_match.c agent/uplink/logs/pattern.c
 ctl_daemonsec_ctl_SOURCES += ctl/gate.c ctl/gate.h ctl/gate_report.c ctl/gate_run.c ctl/hooks.c
 ctl_daemonsec_ctl_SOURCES += ctl/lists.c ctl/learning.c ctl/rules.c ctl/sigma.c ctl/sigma.h ctl/sigma_condition.c
-ctl_daemonsec_ctl_SOURCES += ctl/lists.h
+ctl_daemonsec_ctl_SOURCES += ctl/lists.h ctl/status.c
 ctl_daemonsec_ctl_SOURCES += ctl/models.c
 ctl_daemonsec_ctl_SOURCES += ctl/notify.c ctl/profile_versions.c
 ctl_daemonsec_ctl_SOURCES += ctl/reactions.c

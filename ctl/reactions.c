@@ -86,11 +86,24 @@ static const struct column undo_columns[] = {
 	{ NULL, NULL, NULL },
 };
 
+static void
+format_daemon(const json_t *value, const json_t *item, char *buf, size_t size)
+{
+	char host[64], label[128];
+	bool is_fleet = !print_text(item, "host.name", host, sizeof(host))[0] &&
+			!print_text(item, "label", label, sizeof(label))[0];
+
+	snprintf(buf, size, "%s",
+	    json_is_string(value) ? json_string_value(value)
+	    : is_fleet            ? "everything"
+				  : "");
+}
+
 static const struct column mode_columns[] = {
 	{ "MODE", "mode", NULL },
 	{ "HOST", "host.name", NULL },
 	{ "LABEL", "label", NULL },
-	{ "DAEMON", "daemon", NULL },
+	{ "DAEMON", "daemon", format_daemon },
 	{ "BY", "by", NULL },
 	{ "SINCE", "set", format_time },
 	{ NULL, NULL, NULL },

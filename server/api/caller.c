@@ -2,6 +2,8 @@
 /* caller - roles and scopes; asked by http.c for every request. */
 #include "server/api/caller.h"
 
+#include "server/api/access.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -62,6 +64,12 @@ role_allows(const struct role *role, const char *scope)
 		if (scope_allows(role->scopes[i], scope))
 			return true;
 	return false;
+}
+
+bool
+caller_is_confirmed(const struct caller *c, uint64_t now_us)
+{
+	return c->kind != CALLER_SESSION || now_us < c->confirmed_us + ACCESS_CONFIRM_US;
 }
 
 bool

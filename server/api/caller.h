@@ -53,6 +53,9 @@ extern const struct role role_table[]; /* ends with a row without a name */
 const struct role *role_find(const char *name);
 /* The caller has a role's scopes. */
 void caller_take_role(struct caller *c, const struct role *role);
+/* Only a session can be somebody else's browser: its password was given a moment ago.  A token does
+ * what it was made for, and who is root at the socket needs no password of ours. */
+bool caller_is_confirmed(const struct caller *c, uint64_t now_us);
 bool caller_may(const struct caller *c, const char *scope);
 /* Whether `have` ("*", "*:read", "events:*", "events:read") allows `want`. */
 bool scope_allows(const char *have, const char *want);

@@ -119,15 +119,6 @@ identify(const struct gate *g, struct request *r, bool is_unix)
 	    "\"daemonsec-ctl api-tokens create\"");
 }
 
-/* Only a session can be somebody else's browser: a token does what it was made for, and who is root
- * at the socket needs no password of ours. */
-static bool
-is_confirmed(const struct request *r, const struct route *route)
-{
-	return r->caller.kind != CALLER_SESSION || !route_wants_confirm(route) ||
-	       ds_clock_wall_us() < r->caller.confirmed_us + ACCESS_CONFIRM_US;
-}
-
 bool
 gate_still(const struct gate *g, const struct caller *caller, const char *scope)
 {
@@ -162,6 +153,6 @@ gate_check(const struct gate *g, struct request *r, const struct route *route, b
 		return refuse(r, 403, "scope",
 		    r->caller.kind == CALLER_TOKEN ? "this token does not have the scope for this"
 						   : "your role does not allow this");
-	return is_confirmed(r, route) ||
+	return !route_wants_confirm(route) || caller_is_confirmed(&r->caller, ds_clock_wall_us()) ||
 	       refuse(r, 403, "confirm", "give your password again: POST session/confirm");
 }

@@ -276,6 +276,7 @@ read_args(struct call *c, struct react_args *ret)
 			return false;
 		snprintf(texts[i].at, texts[i].size, "%s", text);
 	}
+	react_address_plain(ret->address, sizeof(ret->address));
 	if (!call_integer(c, "pid", 0, 2, INT32_MAX, &pid) ||
 	    !call_integer(c, "start_us", 0, 1, INT64_MAX, &start) ||
 	    !call_integer(c, "port", 0, 1, 65535, &port) ||
@@ -453,6 +454,9 @@ choose_hosts(struct call *c, struct application *a, const struct issue_plan *pla
 		call_problem(c, 404, "not-found", "there is no such approved host, or not each");
 	else if (r < 0)
 		call_error(c, r, "cannot read the hosts");
+	c->subject = ch.label != NULL      ? ch.label
+		     : json_is_string(one) ? json_string_value(one)
+					   : "several hosts";
 	return r == 0;
 }
 

@@ -21,7 +21,7 @@ bool reactions_possible(struct call *c);
 struct undo_list {
 	const char *who;
 	struct issuer by;
-	struct {
+	struct undo_item {
 		char id[REACTION_ID_SIZE];
 		uint32_t host;
 		int result; /* of issue_undo() */

@@ -20,6 +20,8 @@ reactions_possible(struct call *c)
 
 /* ---- taking back */
 
+#define UNDO_FEW 8u /* more want a session's password again */
+
 static int
 collect(const struct reaction_row *row, void *ctx)
 {
@@ -234,6 +236,12 @@ reactions_undo(struct call *c)
 		reactions_show_id(c, c->id);
 }
 
+static int
+newest_first(const void *a, const void *b)
+{
+	return strcmp(((const struct undo_item *)b)->id, ((const struct undo_item *)a)->id);
+}
+
 static bool
 read_ids(struct call *c, struct undo_list *list)
 {
@@ -253,6 +261,8 @@ read_ids(struct call *c, struct undo_list *list)
 	}
 	if (r < 0)
 		call_error(c, r, "too many ids");
+	else if (list->len > 1)
+		qsort(list->items, list->len, sizeof(*list->items), newest_first);
 	return r == 0;
 }
 
@@ -293,6 +303,20 @@ read_undo(struct call *c, struct undo_list *list)
 	return r >= 0;
 }
 
+/* By their number, whichever words named them. */
+static bool
+may_undo(struct call *c, const struct undo_list *list)
+{
+	bool may = list->len <= UNDO_FEW || caller_is_confirmed(c->caller, ds_clock_wall_us());
+
+	if (!may)
+		call_problem(c, 403, "confirm",
+		    "this would take back %zu reactions: give your password again: POST "
+		    "session/confirm",
+		    list->len);
+	return may;
+}
+
 void
 reactions_undo_many(struct call *c)
 {
@@ -303,7 +327,7 @@ reactions_undo_many(struct call *c)
 	if (!reactions_possible(c))
 		return;
 	list.by = react_issuer(c->cfg->react);
-	if (!read_undo(c, &list)) {
+	if (!read_undo(c, &list) || !may_undo(c, &list)) {
 		undo_list_done(&list);
 		return;
 	}

@@ -129,7 +129,6 @@ static const struct {
 	{ "POST", "rules" },
 	{ "DELETE", "rules/{id}" },
 	{ "POST", "reactions" },
-	{ "POST", "reactions/undo" },
 	{ "POST", "reactions/pause" },
 	{ "POST", "reactions/resume" },
 	{ "POST", "reactions/{id}/approve" },

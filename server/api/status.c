@@ -173,30 +173,59 @@ put_ingest(struct call *c)
 	ds_json_end(j);
 }
 
+struct said_modes {
+	enum react_mode fleet, most;
+	uint64_t others;
+};
+
 static int
 see_mode(const struct mode_row *row, void *ctx)
 {
-	enum react_mode *mode = ctx;
+	struct said_modes *said = ctx;
+	bool is_fleet = row->host == 0 && !row->label[0] && !row->daemon[0];
+	enum react_mode mode;
 
-	if (row->host == 0 && !row->label[0] && !row->daemon[0] &&
-	    react_mode_parse(row->mode, mode) < 0)
-		*mode = REACT_MONITOR;
+	if (react_mode_parse(row->mode, &mode) < 0)
+		mode = REACT_MONITOR;
+	if (is_fleet)
+		said->fleet = mode;
+	said->others += !is_fleet;
+	said->most = DS_MAX(said->most, mode);
 	return 0;
 }
 
-/* The fleet's; GET modes has the rest. */
+static void
+put_pause(struct call *c, bool is_paused)
+{
+	char text[512] = "";
+	json_t *doc;
+
+	ds_json_put_bool(&c->json, "paused", is_paused);
+	if (!is_paused || c->cfg->backend->setting_get(
+			      c->worker->reader, REACT_PAUSED_SETTING, text, sizeof(text)) < 0)
+		return;
+	doc = json_loads(text, 0, NULL);
+	ds_json_put_string(&c->json, "paused_by", json_string_value(json_object_get(doc, "by")));
+	ds_json_put_time(&c->json, "paused_since",
+	    (uint64_t)json_integer_value(json_object_get(doc, "since_us")));
+	json_decref(doc);
+}
+
+/* The fleet's, and whether there is more of it anywhere; GET modes has the rest. */
 static void
 put_mode(struct call *c)
 {
-	enum react_mode mode = REACT_MONITOR;
+	struct said_modes said = { 0 };
 	struct react_stats stats = { 0 };
 
-	if (c->cfg->backend->reactions->each_mode(c->worker->reader, see_mode, &mode) < 0)
-		mode = REACT_MONITOR; /* the rest of the answer says that the store is ill */
+	if (c->cfg->backend->reactions->each_mode(c->worker->reader, see_mode, &said) < 0)
+		said = (struct said_modes){ 0 }; /* the rest says that the store is ill */
 	if (c->cfg->react != NULL)
 		react_get_stats(c->cfg->react, &stats);
-	ds_json_put_string(&c->json, "mode", react_mode_name(mode));
-	ds_json_put_bool(&c->json, "paused", stats.is_paused);
+	ds_json_put_string(&c->json, "mode", react_mode_name(said.fleet));
+	ds_json_put_string(&c->json, "mode_most", react_mode_name(said.most));
+	ds_json_put_uint(&c->json, "modes_beside", said.others);
+	put_pause(c, stats.is_paused);
 	ds_json_put_uint(&c->json, "breakers_resting", stats.resting);
 }
 

@@ -224,6 +224,8 @@ def step_up(site, contract, admin):
     ok(len(far) >= 20 and [x for x in far if not asked(admin, *x)] == [], f"{len(far)} changes ask for the password again")
     near = [("POST", "/alerts/{id}/ack"), ("POST", "/alerts/{id}/verdict"), ("POST", "/reactions/{id}/undo"), ("POST", "/hosts/{id}/approve")]
     ok(not any(asked(admin, *x) for x in near), "those of every minute do not")
+    undo = lambda n: admin.ask("POST", "reactions/undo", {"ids": [f"rct_{i}" for i in range(n)]})
+    ok(undo(8)[0] == 200 and kind(undo(9)) == (403, "confirm"), "undoing a few reactions does not, more do")
     ok(admin.ask("GET", "users")[0] == 200, "nor does looking")
     token = site.post("api-tokens", {"scopes": ["*"]})["token"]
     c = Person()

@@ -237,9 +237,9 @@ def called(site, daemons):
     out = site.ctl("daemons", "show", "nginx").stdout
     ok(re.findall("^nginx.service on (web[12])", out, re.M) == ["web1", "web2"], "ctl shows it by that name, on each host")
     r = site.ctl("protect", "--mode=monitor", "--daemon", "nginx", "--host", "web1")
-    ok(r.stdout.startswith("monitor: nginx.service on web1") and [m["daemon"] for m in site.all("modes")] == ["nginx.service"],
-       "a mode is said of it")
-    site.ctl("protect", "--mode=inherit", "--daemon", "nginx", "--host", "web1")
+    ok(r.stdout.startswith("monitor: nginx on web1") and [m["daemon"] for m in site.all("modes")] == ["nginx"],
+       "a mode is said of it, as a unit or not")
+    site.ctl("protect", "--mode=inherit", "--daemon", "nginx.service", "--host", "web1")
     ok(site.all("modes") == [], "and taken back")
 
 

@@ -21,16 +21,13 @@ export function ReactionState({ r }: { r: Reaction }) {
 export const kindOf = (r: Reaction) => t.reaction.answers[Number(r.args?.["answer"])] ?? t.reaction.kinds[r.kind] ?? r.kind.replace(/_/g, " ");
 
 type Undone = { items: { result: string }[] };
-const FEW = 8;
 const back = (r: Reaction) => post(`reactions/${encodeURIComponent(r.id)}/undo`);
 
-// The newest first. Few, as those of an alert are, one after the other; many reach far, and for that the server may want
-// the password again. What has no way back is told.
+// The newest first. For more than a few the server may want the password again. What has no way back is told.
 async function undoAll(list: Reaction[]): Promise<void> {
-  let not: string[] = [];
-  if (list.length === 1) await back(list[0]!);
-  else if (list.length > FEW) not = (await post<Undone>("reactions/undo", { ids: list.map((r) => r.id) })).items.map((x) => x.result).filter((x) => x !== "ordered" && x !== "withdrawn");
-  else for (const r of [...list].sort((a, b) => ((a.created ?? "") < (b.created ?? "") ? 1 : -1))) await back(r).catch((e: Error) => { not.push(e.message); });
+  if (list.length === 1) return void await back(list[0]!);
+  const not = (await post<Undone>("reactions/undo", { ids: [...list].sort((a, b) => ((a.created ?? "") < (b.created ?? "") ? 1 : -1)).map((r) => r.id) }))
+    .items.map((x) => x.result).filter((x) => x !== "ordered" && x !== "withdrawn");
   if (not.length > 0) throw new Error(t.alerts.undonePart(not.length, list.length, not[0]!));
 }
 
