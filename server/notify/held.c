@@ -109,7 +109,7 @@ tell(struct notify *n, struct channel *c, uint64_t now_us)
 		r = writer_run(n->cfg.writer, n->replies, write_digests, &g);
 	if (r == 0) {
 		c->has_held = g.len == HELD_MAX;
-		c->digest_us = c->has_held ? 0 : now_us; /* the rest need not wait */
+		c->digest.told_us = c->has_held ? 0 : now_us; /* the rest need not wait */
 	}
 	json_decref(g.digest);
 	json_decref(g.owners);
@@ -123,8 +123,7 @@ held_tell(struct notify *n, uint64_t now_us)
 		struct channel *c = &n->channels[i];
 		int r;
 
-		if (!c->has_held || route_is_quiet(c->cfg, now_us) ||
-		    (now_us >= c->digest_us && now_us - c->digest_us < c->cfg->digest_ms * 1000))
+		if (!route_digest_due(c->cfg, &c->digest, now_us) || !c->has_held)
 			continue;
 		r = tell(n, c, now_us);
 		if (r < 0)

@@ -24,7 +24,7 @@ struct channel {
 	char secret[512];
 	unsigned flying;        /* requests under way */
 	uint64_t wait_until_us; /* the receiver asked for patience */
-	uint64_t digest_us;     /* of the last digest */
+	struct route_digest digest;
 	bool has_held;
 	struct route_rate rate;
 };

@@ -111,7 +111,7 @@ open_channels(struct notify *n, char *why, size_t size)
 		c->name = all->items[i].name;
 		c->cfg = all->items[i].value;
 		c->has_held = true; /* perhaps: the first look tells */
-		c->digest_us = ds_clock_wall_us();
+		c->digest.told_us = ds_clock_wall_us();
 		if (*c->cfg->secret_file)
 			r = read_secret(c->cfg->secret_file, c->secret, sizeof(c->secret));
 		if (r < 0) {

@@ -110,6 +110,18 @@ route_is_quiet(const struct channel_config *cfg, uint64_t now_us)
 }
 
 bool
+route_digest_due(const struct channel_config *cfg, struct route_digest *d, uint64_t now_us)
+{
+	bool was_quiet = d->was_quiet;
+
+	d->was_quiet = route_is_quiet(cfg, now_us);
+	if (d->was_quiet)
+		return false;
+	/* A clock that went back is no reason to wait. */
+	return was_quiet || now_us < d->told_us || now_us - d->told_us >= cfg->digest_ms * 1000;
+}
+
+bool
 route_rate_take(struct route_rate *r, int64_t per_hour, uint64_t now_us)
 {
 	size_t share = (size_t)DS_MIN(DS_MAX(per_hour, 1), ROUTE_RATE_MAX);

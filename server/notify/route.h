@@ -37,6 +37,16 @@ const char *route_event(
 /* Whether the channel keeps quiet at this time. */
 bool route_is_quiet(const struct channel_config *cfg, uint64_t now_us);
 
+/* When a channel's last digest was. */
+struct route_digest {
+	uint64_t told_us;
+	bool was_quiet;
+};
+
+/* Whether what is held is to be told now: when quiet hours end, and then at most every digest_ms.
+ */
+bool route_digest_due(const struct channel_config *cfg, struct route_digest *d, uint64_t now_us);
+
 /* When a channel's last messages were. */
 struct route_rate {
 	uint64_t sent_us[ROUTE_RATE_MAX];

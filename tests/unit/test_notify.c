@@ -135,6 +135,27 @@ quiet_hours_may_go_over_midnight(void **state)
 	assert_false(route_is_quiet(&cfg, 1));
 }
 
+static void
+a_digest_comes_when_quiet_hours_end_and_then_now_and_then(void **state)
+{
+	struct channel_config cfg = config();
+	struct route_digest d = { .told_us = 21 * HOUR_US };
+
+	(void)state;
+	cfg.quiet = (char *)(uintptr_t) "22:00-07:00";
+	cfg.digest_ms = 3600000;
+	assert_false(route_digest_due(&cfg, &d, 21 * HOUR_US + HOUR_US / 2));
+	assert_false(route_digest_due(&cfg, &d, 23 * HOUR_US));
+	d.told_us = 30 * HOUR_US + HOUR_US / 2;
+	assert_false(route_digest_due(&cfg, &d, 31 * HOUR_US - 1));
+	assert_true(route_digest_due(&cfg, &d, 31 * HOUR_US));
+	d.told_us = 31 * HOUR_US;
+	assert_false(route_digest_due(&cfg, &d, 31 * HOUR_US + 1));
+	assert_true(route_digest_due(&cfg, &d, 32 * HOUR_US));
+	d.told_us = 40 * HOUR_US; /* the clock went back */
+	assert_true(route_digest_due(&cfg, &d, 33 * HOUR_US));
+}
+
 /* ---- hostile texts */
 
 static json_t *
@@ -508,6 +529,7 @@ main(void)
 		cmocka_unit_test(
 		    an_hour_has_so_many_messages_and_a_clock_that_goes_back_locks_nobody_out),
 		cmocka_unit_test(quiet_hours_may_go_over_midnight),
+		cmocka_unit_test(a_digest_comes_when_quiet_hours_end_and_then_now_and_then),
 		cmocka_unit_test(no_header_of_a_mail_comes_from_another_machine),
 		cmocka_unit_test(markup_of_chats_is_escaped),
 		cmocka_unit_test(every_channel_that_posts_makes_one_json_document),
