@@ -10,6 +10,8 @@ import sys
 import urllib.parse
 import urllib.request
 
+OVERLAP_S = 30
+
 
 def pages(options, collection, query):
     """The items of a list, over all its pages."""
@@ -40,6 +42,15 @@ def save(path, place):
     os.replace(path + ".new", path)
 
 
+def stamp(time):
+    return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def earlier(text):
+    """What was stamped shortly before the newest may have been stored after it: it is asked for again."""
+    return stamp(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")) - datetime.timedelta(seconds=OVERLAP_S))
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--server", required=True, help="https://host:port of the API")
@@ -48,19 +59,17 @@ def main():
     options = p.parse_args()
     with open(options.token_file, encoding="utf-8") as f:
         options.token = f.read().strip()
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
     place = load(options.place)
-    since, seen = place.get("updated", now), set(place.get("seen", []))
-    newest, ids = since, set(seen)
-    for alert in pages(options, "alerts", {"q": f"updated>={since}", "limit": 500}):
-        if alert["updated"] == since and alert["id"] in seen:
-            continue
-        print(json.dumps(alert, separators=(",", ":")))
-        if alert["updated"] > newest:
-            newest, ids = alert["updated"], set()
-        if alert["updated"] == newest:
-            ids.add(alert["id"])
-    place = {"updated": newest, "seen": sorted(ids)}
+    newest = place.get("updated") or stamp(datetime.datetime.now(datetime.timezone.utc))
+    seen = place.get("seen", {})  # what was printed of the last seconds: id -> as of when
+    for alert in pages(options, "alerts", {"q": f"updated>={earlier(newest)}", "limit": 500}):
+        known = seen.get(alert["id"]) == alert["updated"] or (not place and alert["updated"] < newest)
+        seen[alert["id"]] = alert["updated"]
+        if not known:
+            print(json.dumps(alert, separators=(",", ":")))
+    newest = max([newest, *seen.values()])
+    seen = {id: at for id, at in seen.items() if at >= earlier(newest)}
+    place = {"updated": newest, "seen": seen}
     sys.stdout.flush()
     save(options.place, place)
 

@@ -6,10 +6,10 @@ import sqlite3
 import time
 
 
-def put_alert(site, number, severity="high", count=1, status="open", title="nginx started /bin/sh"):
+def put_alert(site, number, severity="high", count=1, status="open", title="nginx started /bin/sh", age_s=0):
     """An alert as the detector would write it; the triggers of the store tell that it changed."""
     db = sqlite3.connect(os.path.join(site.state, "control.db"), timeout=20)
-    now = int(time.time() * 1e6)
+    now = int((time.time() - age_s) * 1e6)
     db.execute("INSERT INTO alert(id, key, host, daemon, kind, status, severity, title, reason, score, created_us,"
                " updated_us, first_us, last_us, count, json) VALUES (?,?,1,'nginx','new_child',?,?,?,?,90,?,?,?,?,?,?)"
                " ON CONFLICT(id) DO UPDATE SET severity = excluded.severity, count = excluded.count,"

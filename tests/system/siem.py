@@ -329,6 +329,9 @@ def pulled(site):
         put_alert(site, i)
     got = pull()
     ok(sorted(got) == [f"alr_{i:04}" for i in range(300, 304)] and pull() == [], f"the example of doc/ pulls what is new, once: {got}")
+    put_alert(site, 304, age_s=5)
+    got = pull()
+    ok(got == ["alr_0304"] and pull() == [], f"also what was stored later than it is dated: {got}")
 
 
 site = Site()
