@@ -101,6 +101,10 @@ void ds_conf_show(const struct ds_conf_option *table, const void *target,
 /* The value of one option as text, as one would write it. */
 void ds_conf_format(
     const struct ds_conf_option *option, const void *target, char *ret, size_t size);
+/* Options that are not reloadable and were read otherwise than they run, "api.listen", and such
+ * sections that are new or gone, "notify.ops". */
+void ds_conf_waits(const struct ds_conf_option *table, const void *running, const void *read,
+    void (*call)(const char *name, void *ctx), void *ctx);
 /* "1h", "30d", "250ms" -> ms; "256M" -> bytes; for command lines.  0 or -EINVAL. */
 DS_MUST_CHECK int ds_conf_duration(const char *text, uint64_t *ret_ms);
 DS_MUST_CHECK int ds_conf_size(const char *text, uint64_t *ret_bytes);

@@ -2,7 +2,7 @@
 # What every program may link: no ssl, event or z in here.
 noinst_LIBRARIES += lib/libds.a
 lib_libds_a_SOURCES = lib/compiler.h lib/buf.c lib/buf.h lib/event.c lib/event.h lib/log.c lib/log.h lib/clock.c lib/clock.h \
-	lib/conf.c lib/conf_named.c lib/conf_value.c lib/conf_value.h lib/conf.h lib/map.c lib/map.h
+	lib/conf.c lib/conf_named.c lib/conf_value.c lib/conf_value.h lib/conf_waits.c lib/conf.h lib/map.c lib/map.h
 lib_libds_a_SOURCES += lib/array.c lib/array.h lib/file.c lib/file.h lib/daemon.c lib/daemon.h lib/label.c lib/label.h lib/nearest.c lib/nearest.h
 lib_libds_a_SOURCES += lib/command.c lib/command.h lib/fds.c lib/fds.h
 lib_libds_a_SOURCES += lib/ulid.c lib/ulid.h lib/cidr.c lib/cidr.h

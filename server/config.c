@@ -2,6 +2,7 @@
 #include "server/config.h"
 
 #include "lib/cidr.h"
+#include "lib/log.h"
 #include "server/api/hook.h"
 #include "server/notify/channel.h"
 #include "server/notify/siem_form.h"
@@ -312,4 +313,20 @@ server_config_check(const struct server_config *cfg, char *ret_why, size_t size)
 		return -EINVAL;
 	}
 	return 0;
+}
+
+static void
+say_waits(const char *name, void *ctx)
+{
+	(void)ctx;
+	ds_log(
+	    WARN, "this option was changed, it is taken over at the next start", "option=%s", name);
+}
+
+void
+server_config_read_again(
+    const struct server_config *running, const struct server_config *read, const char *file)
+{
+	ds_log(INFO, "configuration read again", "file=\"%s\"", file);
+	ds_conf_waits(server_options, running, read, say_waits, NULL);
 }

@@ -64,4 +64,8 @@ double server_config_alert_budget(const struct server_config *cfg);
 /* The store backend's name. */
 const char *server_config_engine(const struct server_config *cfg);
 
+/* Logs that it was read again, and what of it waits for the next start. */
+void server_config_read_again(
+    const struct server_config *running, const struct server_config *read, const char *file);
+
 #endif

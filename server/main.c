@@ -519,7 +519,7 @@ reload(struct server *s)
 		settings = reacting_settings(&cfg);
 		react_configure(s->react, &settings);
 		fleet_set_silent_after(s->fleet, cfg.silent_after_ms * 1000);
-		ds_log(INFO, "configuration read again", "file=\"%s\"", s->file);
+		server_config_read_again(&s->cfg, &cfg, s->file);
 		failed = api_reload(s->api, &cfg, why, sizeof(why)) < 0;
 		if (failed)
 			ds_log(ERROR, "the API's certificate is refused, the old one stays",

@@ -281,6 +281,40 @@ drop_ins_and_the_environment_win_in_order(void **state)
 	(void)rmdir(dir);
 }
 
+static void
+note_name(const char *name, void *ctx)
+{
+	char *said = ctx;
+
+	snprintf(said + strlen(said), 100 - strlen(said), "%s ", name);
+}
+
+static void
+what_waits_for_the_next_start_is_named(void **state)
+{
+	struct ds_conf_option fixed[DS_LEN(table)];
+	struct config running, read;
+	char said[100] = "";
+
+	(void)state;
+	memcpy(fixed, table, sizeof(fixed));
+	assert_int_equal(parse(&running, "[colour.red]\n[colour.old]\n[server]\nport = 1\n"), 0);
+	assert_int_equal(parse(&read, "[colour.red]\ndepth = 9\nshade = x\n[colour.new]\n"
+				      "[server]\nport = 2\naddress = x\n"),
+	    0);
+	ds_conf_waits(fixed, &running, &read, note_name, said);
+	assert_string_equal(said, ""); /* all can be taken over at once */
+	for (size_t i = 0; i < DS_LEN(fixed) - 1; i++)
+		fixed[i].reloadable =
+		    strcmp(fixed[i].key, "address") == 0 || strcmp(fixed[i].key, "shade") == 0;
+	ds_conf_waits(fixed, &running, &running, note_name, said);
+	assert_string_equal(said, "");
+	ds_conf_waits(fixed, &running, &read, note_name, said);
+	assert_string_equal(said, "server.port colour.red.depth colour.new colour.old ");
+	ds_conf_free(table, &running);
+	ds_conf_free(table, &read);
+}
+
 int
 main(void)
 {
@@ -294,6 +328,7 @@ main(void)
 		cmocka_unit_test(a_wrong_value_says_what_was_expected_and_where),
 		cmocka_unit_test(what_is_shown_can_be_read_back),
 		cmocka_unit_test(drop_ins_and_the_environment_win_in_order),
+		cmocka_unit_test(what_waits_for_the_next_start_is_named),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
