@@ -110,6 +110,20 @@ tell_back(struct turn *t, const struct sighting *s)
 	return say(t, s, &told);
 }
 
+/* Also for a server that is started again meanwhile, as with a host of its own. */
+static int
+keep_stopped(struct turn *t, bool stopped)
+{
+	uint8_t data = stopped;
+	struct ds_buf b;
+
+	if (t->host->stopped == stopped)
+		return 0;
+	t->host->stopped = stopped;
+	ds_buf_view(&b, &data, sizeof(data));
+	return verdict_put_state(t->verdict, t->from->host, BLIND_STATE, &b);
+}
+
 static int
 tell_start(struct turn *t, const struct sighting *s)
 {
@@ -121,11 +135,10 @@ tell_start(struct turn *t, const struct sighting *s)
 		.score = 15,
 		.baseline = "an agent says that it stops before it starts again" };
 	char age[40];
-	int r;
+	int r = keep_stopped(t, false);
 
-	t->host->stopped = false;
-	if (!known)
-		return 0;
+	if (r < 0 || !known)
+		return r;
 	/* Also when its clock went back: what processes did before is cut off here. */
 	add_blind(t, DS_MAX(away, 1u));
 	if (stopped)
@@ -149,8 +162,10 @@ tell_stop(struct turn *t, const struct sighting *s)
 		.score = 10,
 		.baseline = "an agent runs" };
 	char why[200];
+	int r = keep_stopped(t, true);
 
-	t->host->stopped = true;
+	if (r < 0)
+		return r;
 	/* Before it was enrolled it was being set up: with its token it is started anew. */
 	if (t->from->is_ephemeral || s->time_us < t->from->enrolled_us)
 		return 0;

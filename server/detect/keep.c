@@ -218,8 +218,16 @@ save_models(struct detect *d, uint64_t now_us, struct verdict *v)
 int
 detect_restore_state(struct detect *d, const struct model_state_row *row)
 {
-	int r = sequence_restore(d, row->host, row->name, row->data, row->size);
+	struct host_profile *h = NULL;
+	int r;
 
+	if (row->host != 0 && strcmp(row->name, BLIND_STATE) == 0) {
+		h = profiles_host(&d->profiles, row->host);
+		if (h != NULL)
+			h->stopped = row->size == 1 && *(const uint8_t *)row->data != 0;
+		return h != NULL ? 0 : -ENOMEM;
+	}
+	r = sequence_restore(d, row->host, row->name, row->data, row->size);
 	return r < 0 || row->host != 0
 		   ? r
 		   : evidence_restore(d->evidence, row->name, row->data, row->size);

@@ -134,13 +134,13 @@ struct host_profile {
 	uint32_t number;
 	struct ds_map *daemons; /* by name */
 	struct daemon_profile *first;
-	uint64_t clock_us;    /* newest time of its events */
-	uint64_t received_us; /* server's, of the newest batch */
-	uint64_t blind_us;    /* altogether */
-	uint64_t counted_us;  /* its clock without what was blind, as far as that was watched */
-	uint64_t refused;     /* daemons that did not fit */
-	uint64_t crowded_us;  /* when room was made last, the server's clock */
-	bool heard, stopped;
+	uint64_t clock_us;       /* newest time of its events */
+	uint64_t received_us;    /* server's, of the newest batch */
+	uint64_t blind_us;       /* altogether */
+	uint64_t counted_us;     /* its clock without what was blind, as far as that was watched */
+	uint64_t refused;        /* daemons that did not fit */
+	uint64_t crowded_us;     /* when room was made last, the server's clock */
+	bool stopped;            /* its agent said so (blind.c) */
 	struct changes *changes; /* of files, lately (changed_by.h); NULL: none */
 	uint64_t *ports; /* bits: where daemons of this host are known to listen; NULL: nowhere */
 	/* files whose changes were alerts of their own lately (integrity.c), and since when */
