@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/detect/alerts.h"
 
+#include "server/detect/grow.h"
 #include "server/detect/key.h"
 
 #include <errno.h>
@@ -9,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FINDINGS_MAX 1000u /* rows kept an alert */
+#define FINDINGS_MAX 1000u      /* rows kept an alert */
+#define DOCUMENT_MAX (4u << 20) /* bytes */
 
 /* An alert read from the store, with texts of its own. */
 struct held_alert {
@@ -88,73 +90,6 @@ make_id(const struct finding *f, uint64_t now_us, char ret[40])
 	*at = '\0';
 }
 
-/* What an alert takes over from later findings, and how much of it: a person reads the first few of
- * a kind, a verdict accepts all the behaviours.  Each later finding reads and writes all of it. */
-static const struct {
-	const char *key;
-	size_t max;
-	bool is_set; /* the same is not said twice */
-} grows[] = {
-	{ "events", ALERTS_EVENTS_MAX, false },
-	{ "sources", ALERTS_LIST_MAX, false },
-	{ "explanation", ALERTS_EVENTS_MAX, true },
-	{ "behaviours", ALERTS_LIST_MAX, true },
-	{ "threat", ALERTS_LIST_MAX, true },
-	{ "rules", ALERTS_LIST_MAX, true },
-};
-
-static bool
-has(const json_t *list, const json_t *item)
-{
-	const json_t *mine;
-	size_t i;
-
-	json_array_foreach(list, i, mine) if (json_equal(mine, item)) return true;
-	return false;
-}
-
-/* Appends what the second document's array has to the first's. */
-static void
-append(json_t *to, const json_t *from, size_t row)
-{
-	json_t *list = json_object_get(to, grows[row].key), *item;
-	json_t *more = json_object_get(from, grows[row].key);
-	size_t i;
-
-	if (!json_is_array(more))
-		return;
-	if (!json_is_array(list)) {
-		json_object_set(to, grows[row].key, more);
-		return;
-	}
-	json_array_foreach(more, i, item)
-	{
-		if (json_array_size(list) < grows[row].max &&
-		    !(grows[row].is_set && has(list, item)))
-			json_array_append(list, item);
-	}
-}
-
-/* The alert's document with the finding's events and with what it says besides; the rest, the peers
- * that its reason speaks of among it, is as of the first: a finding about something else has peers
- * of its own, which its rows of the explanation tell. */
-static char *
-grown_document(const char *was, const char *finding)
-{
-	json_t *to = json_loads(was != NULL ? was : "{}", 0, NULL);
-	json_t *from = json_loads(finding != NULL ? finding : "{}", 0, NULL);
-	char *text = NULL;
-
-	if (json_is_object(to) && json_is_object(from)) {
-		for (size_t i = 0; i < DS_LEN(grows); i++)
-			append(to, from, i);
-		text = json_dumps(to, JSON_COMPACT);
-	}
-	json_decref(to);
-	json_decref(from);
-	return text != NULL ? text : strdup(was != NULL ? was : "{}");
-}
-
 static int
 begin_alert(const struct store_backend *backend, struct store *store, uint32_t host,
     const struct finding *f, uint64_t now_us, char id[40])
@@ -198,13 +133,17 @@ static int
 grow_alert(const struct store_backend *backend, struct store *store, struct alert_row *row,
     const struct finding *f, uint64_t now_us)
 {
-	char *json = grown_document(row->json, f->json);
 	struct alert_row grown = *row;
+	struct ds_buf json;
 	int r;
 
-	if (json == NULL)
-		return -ENOMEM;
-	grown.json = json;
+	ds_buf_init(&json, DOCUMENT_MAX);
+	r = grow_document(
+	    row->json != NULL ? row->json : "{}", f->json != NULL ? f->json : "{}", &json);
+	if (r == -ENOMEM)
+		return r;
+	if (r > 0)
+		grown.json = (const char *)json.data; /* else it stays as it is */
 	grown.count += f->count;
 	if (rank(f->severity) > rank(grown.severity))
 		grown.severity = f->severity;
@@ -214,7 +153,7 @@ grow_alert(const struct store_backend *backend, struct store *store, struct aler
 	if (f->time_us > grown.last_us)
 		grown.last_us = f->time_us;
 	r = backend->alert_put(store, &grown);
-	free(json);
+	ds_buf_done(&json);
 	return r;
 }
 
@@ -369,7 +308,8 @@ noted_document(const char *was, const struct alert_change *change, uint64_t now_
 		    notes, json_pack("{s:s?, s:s?, s:s?, s:s*, s:I}", "by", change->by, "status",
 			       change->status, "note", change->note, "assignee", change->assignee,
 			       "time_us", (json_int_t)now_us));
-	text = json_dumps(doc, JSON_COMPACT);
+	/* Numbers as they were said: findings are compared with what is there. */
+	text = json_dumps(doc, JSON_COMPACT | JSON_REAL_PRECISION(15));
 	json_decref(doc);
 	return text;
 }

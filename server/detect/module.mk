@@ -20,6 +20,7 @@ server_libdsserver_a_SOURCES += server/detect/detect.c server/detect/detect.h se
 	server/detect/refuse.c server/detect/refuse.h server/detect/rule.c server/detect/rule.h server/detect/rule_match.c server/detect/rule_match.h \
 	server/detect/login_told.c server/detect/login_told.h server/detect/groups.c server/detect/groups.h server/detect/feedback.c server/detect/feedback.h server/detect/rule_floor.c server/detect/rule_floor.h
 server_libdsserver_a_SOURCES += server/detect/window.c server/detect/window.h
+server_libdsserver_a_SOURCES += server/detect/grow.c server/detect/grow.h
 server_libdsserver_a_SOURCES += server/detect/geo.c server/detect/geo.h
 server_libdsserver_a_SOURCES += server/detect/version.c server/detect/version.h server/detect/version_state.h server/detect/arguments.c server/detect/arguments.h server/detect/sibling.c server/detect/sibling.h
 server_libdsserver_a_SOURCES += server/detect/starter.c server/detect/starter.h server/detect/stand.c server/detect/stand.h

@@ -63,6 +63,15 @@ tests_fuzz_fuzz_models_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_models_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS) -lm
 EXTRA_DIST += tests/fuzz/seeds/models/grams tests/fuzz/seeds/models/class tests/fuzz/seeds/models/evidence tests/fuzz/seeds/models/calibration tests/fuzz/seeds/models/llr tests/fuzz/seeds/models/attacks
 
+fuzz_replays_server += tests/fuzz/replay_grow
+tests_fuzz_replay_grow_SOURCES = tests/fuzz/fuzz_grow.c tests/fuzz/replay.c
+tests_fuzz_replay_grow_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS)
+fuzz_targets_server += tests/fuzz/fuzz_grow
+tests_fuzz_fuzz_grow_SOURCES = tests/fuzz/fuzz_grow.c
+tests_fuzz_fuzz_grow_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_grow_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a $(JANSSON_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/grow/collective tests/fuzz/seeds/grow/spaced tests/fuzz/seeds/grow/empty
+
 fuzz_replays_server += tests/fuzz/replay_query
 tests_fuzz_replay_query_SOURCES = tests/fuzz/fuzz_query.c tests/fuzz/replay.c
 tests_fuzz_replay_query_LDADD = server/libdsserver.a $(DS_BATCH_LIBS) lib/libds.a
