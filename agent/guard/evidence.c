@@ -7,15 +7,16 @@
  */
 #include "agent/guard/evidence.h"
 #include "agent/guard/daemon.h"
+#include "agent/guard/hash.h"
 #include "agent/guard/process.h"
 #include "agent/guard/reactions/apart.h"
 #include "agent/guard/redact.h"
 #include "agent/guard/target.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@
 #define FILES_MAX 32u
 #define FILE_SKIP 2048u /* descriptors looked at */
 #define HASH_MAX  (8u << 20)
+#define SMALL_MAX (1280u << 10) /* a program that is hashed in a millisecond */
 #define LIST_MAX  6000u
 
 static bool
@@ -110,23 +112,45 @@ put_below(struct reaction_call *call, const struct target_process *root)
 	ds_json_end(j);
 }
 
-/* The line of /proc/PID/net/tcp that has the inode, as it is: local, remote, state. */
+/* "0100007F:1F90" as people write it. */
+static void
+format_end(const char *hex, char *ret, size_t size)
+{
+	char address[INET6_ADDRSTRLEN] = "?";
+	unsigned words[4], port;
+	int v6 = sscanf(hex, "%8x%8x%8x%8x:%x", &words[0], &words[1], &words[2], &words[3], &port);
+	int v4 = v6 == 5 ? 0 : sscanf(hex, "%8x:%x", &words[0], &port);
+
+	if (v6 != 5 && v4 != 2)
+		port = 0;
+	else if (inet_ntop(v6 == 5 ? AF_INET6 : AF_INET, words, address, sizeof(address)) == NULL)
+		address[0] = '\0';
+	(void)snprintf(ret, size, v6 == 5 ? "[%s]:%u" : "%s:%u", address, port);
+}
+
+/* What the line of /proc/PID/net/tcp that has the inode says: from where to where, and how. */
 static bool
 find_socket(const char *table, const char *inode, char *ret, size_t size)
 {
+	static const char *const states[] = { "", "established", "connecting", "accepting",
+		"closing", "closing", "closed", "", "closing", "closing", "listening" };
 	const char *line = table, *end;
-	char local[64], remote[64], state[8], number[32];
+	char local[64], remote[64], number[32], from[64], to[64];
+	unsigned state;
 
 	for (; *line != '\0'; line = *end != '\0' ? end + 1 : end) {
 		end = strchr(line, '\n');
 		if (end == NULL)
 			end = line + strlen(line);
-		if (sscanf(line, " %*d: %63s %63s %7s %*s %*s %*s %*s %*s %31s", local, remote,
-			state, number) == 4 &&
-		    strcmp(number, inode) == 0) {
-			(void)snprintf(ret, size, "%s %s %s", local, remote, state);
-			return true;
-		}
+		if (sscanf(line, " %*d: %63s %63s %x %*s %*s %*s %*s %*s %31s", local, remote,
+			&state, number) != 4 ||
+		    strcmp(number, inode) != 0)
+			continue;
+		format_end(local, from, sizeof(from));
+		format_end(remote, to, sizeof(to));
+		(void)snprintf(ret, size, "%s to %s %s", from, to,
+		    state < DS_LEN(states) ? states[state] : "");
+		return true;
 	}
 	return false;
 }
@@ -213,57 +237,37 @@ put_container(struct ds_json *j, pid_t pid)
 	ds_json_put_string(j, "image", d->image);
 }
 
-void
-evidence_process(struct reaction_call *call, pid_t pid)
-{
-	struct ds_json *j = call->evidence;
-	struct process_stat st;
-	char path[64];
-
-	if (j == NULL)
-		return;
-	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	call->exe_fd = open(path, O_PATH | O_CLOEXEC); /* its file system is asked nothing */
-	put_one(j, pid, true, &st);
-	put_container(j, pid);
-	put_cwd(j, pid);
-	put_above(call, &st);
-	put_below(call, &(struct target_process){ pid, st.start_ticks });
-	put_files(call, pid);
-}
-
 /* ---- the program's hash */
 
 struct hash {
 	int fd; /* of the program: a place, not open to be read */
-	uint8_t digest[SHA256_DIGEST_SIZE];
+	uint8_t digest[HASH_SIZE];
 };
 
 static int
 hash_file(void *ctx)
 {
-	static uint8_t data[64 << 10];
 	struct hash *h = ctx;
-	struct sha256_ctx sha;
+	struct hash_job job;
 	struct stat st;
 	char path[64];
-	ssize_t n = -1;
-	size_t done = 0;
-	int fd;
+	int fd, r;
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", h->fd);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
-	sha256_init(&sha);
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= (off_t)HASH_MAX)
-		while ((n = read(fd, data, sizeof(data))) > 0 && done < HASH_MAX) {
-			sha256_update(&sha, (size_t)n, data);
-			done += (size_t)n;
-		}
-	(void)close(fd);
-	sha256_digest(&sha, sizeof(h->digest), h->digest);
-	return n == 0 ? 0 : -EIO;
+	if (fstat(fd, &st) < 0 || st.st_size > (off_t)HASH_MAX) {
+		(void)close(fd);
+		return -EFBIG;
+	}
+	r = hash_begin(&job, fd);
+	if (r < 0)
+		return r;
+	r = hash_step(&job, HASH_MAX + 1, h->digest);
+	if (r == 0)
+		hash_abort(&job); /* it grew */
+	return r == 1 ? 0 : r < 0 ? r : -EFBIG;
 }
 
 /* Whether it is on a device of this host, and nobody is asked who may not answer (nor is he for
@@ -281,7 +285,7 @@ void
 evidence_hash(struct reaction_call *call)
 {
 	struct hash h = { .fd = call->exe_fd };
-	char text[2 * SHA256_DIGEST_SIZE + 1];
+	char text[2 * HASH_SIZE + 1];
 	int r;
 
 	if (call->exe_fd < 0)
@@ -301,4 +305,35 @@ evidence_hash(struct reaction_call *call)
 	for (size_t i = 0; i < sizeof(h.digest); i++)
 		(void)snprintf(text + 2 * i, 3, "%02x", h.digest[i]);
 	ds_json_put_string(call->evidence, "exe_sha256", text);
+}
+
+/* Then it is on disk before the effect, as all else is. */
+static bool
+takes_no_time(int fd)
+{
+	struct stat st;
+
+	return is_on_device(fd) && fstat(fd, &st) == 0 &&
+	       (st.st_size <= (off_t)SMALL_MAX || hash_knows(&st));
+}
+
+void
+evidence_process(struct reaction_call *call, pid_t pid)
+{
+	struct ds_json *j = call->evidence;
+	struct process_stat st;
+	char path[64];
+
+	if (j == NULL)
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	call->exe_fd = open(path, O_PATH | O_CLOEXEC); /* its file system is asked nothing */
+	put_one(j, pid, true, &st);
+	put_container(j, pid);
+	put_cwd(j, pid);
+	put_above(call, &st);
+	put_below(call, &(struct target_process){ pid, st.start_ticks });
+	put_files(call, pid);
+	if (call->exe_fd >= 0 && takes_no_time(call->exe_fd))
+		evidence_hash(call);
 }

@@ -10,8 +10,8 @@
 
 #include <sys/types.h>
 
-/* Adds keys to call->evidence; leaves the program's file in call->exe_fd.  What cannot be read is
- * left out. */
+/* Adds keys to call->evidence.  The program's hash is among them when the program is small or was
+ * hashed before; else its file is left in call->exe_fd.  What cannot be read is left out. */
 void evidence_process(struct reaction_call *call, pid_t pid);
 /* The hash of call->exe_fd as key exe_sha256, when it is there, not too big, and can be read in time
  * (else key exe_unread); closes it. */

@@ -64,6 +64,15 @@ cache_add(const struct hash_key *key, const uint8_t hash[HASH_SIZE])
 	k->used = true;
 }
 
+bool
+hash_knows(const struct stat *st)
+{
+	struct hash_key key;
+
+	hash_key_of(st, &key);
+	return cache_find(&key) != NULL;
+}
+
 void
 hash_forget(void)
 {

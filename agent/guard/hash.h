@@ -43,6 +43,8 @@ DS_MUST_CHECK int hash_begin(struct hash_job *job, int fd);
  * file changed meanwhile, -errno: in both cases the fd is closed. */
 DS_MUST_CHECK int hash_step(struct hash_job *job, size_t budget, uint8_t ret[HASH_SIZE]);
 void hash_abort(struct hash_job *job);
+/* Whether it is remembered what a file has that stat(2) says this of. */
+bool hash_knows(const struct stat *st);
 /* Forgets all that is remembered. */
 void hash_forget(void);
 

@@ -108,7 +108,7 @@ put_begun(const struct order_job *job, struct ds_buf *ret)
 	if (r == 0)
 		r = ds_buf_put(&text, job->evidence.data, job->evidence.len);
 	if (r == 0)
-		r = ds_buf_put(&text, "}", 1); /* the hash of its program comes after the effect */
+		r = ds_buf_put(&text, "}", 1); /* a big program's hash comes after the effect */
 	if (r == 0 && text.len > 2) {
 		m.evidence = (const char *)text.data;
 		m.evidence_size = text.len;

@@ -29,7 +29,7 @@ struct reaction_call {
 	bool is_refused;          /* by apply: it must not be, and nothing was done */
 	bool is_undone;           /* read_back comes after undo */
 	int kept;                 /* by settled, for a later round or read_back */
-	int exe_fd;        /* prepare may leave a program's file here: hashed after the effect */
+	int exe_fd; /* prepare may leave a big program's file here: hashed after the effect */
 	uint64_t until_us; /* wall clock: end of the effect's life; 0: none */
 	char why[512];     /* a sentence, for result and log */
 };

@@ -162,13 +162,14 @@ __wrap_fdatasync(int fd)
 static void
 what_was_seen_of_a_process_outlives_a_crash_before_it_is_killed(void **state)
 {
-	struct ds_order o = order_of("kill");
+	struct ds_order first = order_of("freeze"), o = order_of("kill");
 	struct ds_result m;
 	char who[32];
 	int status = -1;
 	pid_t guard;
 
 	(void)state;
+	assert_int_equal(take(&first), 0); /* from then on the hash of its program is known */
 	assert_int_equal(take_only(&o), 0);
 	guard = fork();
 	if (guard == 0) {
@@ -186,7 +187,31 @@ what_was_seen_of_a_process_outlives_a_crash_before_it_is_killed(void **state)
 	    ds_result_get(ledger_find(o.id)->result, ledger_find(o.id)->result_size, &m), 0);
 	(void)snprintf(who, sizeof(who), "\"pid\":%d", (int)child);
 	assert_non_null(memmem(m.evidence, m.evidence_size, who, strlen(who)));
+	assert_non_null(memmem(m.evidence, m.evidence_size, "\"exe_sha256\"", 12));
 	assert_int_equal(m.evidence[m.evidence_size - 1], '}');
+}
+
+static void
+a_person_may_say_the_pid_alone_of_who_was_there_when_it_was_asked_for(void **state)
+{
+	struct ds_order o = order_of("kill");
+
+	(void)state;
+	o.start_us = 0;
+	o.mode = DS_ORDER_ACTIVE;
+	assert_int_equal(take(&o), 0);
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_REFUSED);
+	o = order_of("kill");
+	o.start_us = 0;
+	o.not_before_us -= 600 * DS_US_PER_S; /* and this one began later */
+	assert_int_equal(take(&o), 0);
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_NOTHING);
+	assert_false(is_dead());
+	o = order_of("kill");
+	o.start_us = 0;
+	assert_int_equal(take(&o), 0);
+	assert_int_equal(outcome_of(&o), DS_OUTCOME_DONE);
+	assert_true(dies());
 }
 
 static void
@@ -535,6 +560,7 @@ main(void)
 		T(containers_come_and_go_without_end_and_blocks_for_the_next_have_room),
 		T(what_was_begun_before_a_crash_is_finished),
 		T(what_was_seen_of_a_process_outlives_a_crash_before_it_is_killed),
+		T(a_person_may_say_the_pid_alone_of_who_was_there_when_it_was_asked_for),
 		T(but_not_when_the_order_has_expired_meanwhile),
 		T(nor_when_the_host_no_longer_allows_it),
 		T(what_the_ceiling_lost_ends_with_the_next_start),
