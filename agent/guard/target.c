@@ -137,12 +137,17 @@ target_check(struct reaction_call *call)
 	struct process_stat st;
 	uint64_t start;
 
-	if (o->pid == 0 || o->pid > INT32_MAX || o->start_us == 0)
+	/* A person may say the number only: that of whoever was there when the order was given. */
+	if (o->pid == 0 || o->pid > INT32_MAX || (o->start_us == 0 && o->mode != DS_ORDER_OPERATOR))
 		return reaction_fail(call, -EINVAL, "the order says not which process");
 	if (process_stat((pid_t)o->pid, &st) < 0 || st.zombie)
 		return reaction_fail(call, -ESRCH, "process %u has ended", o->pid);
 	start = process_start_us(st.start_ticks);
-	if ((start > o->start_us ? start - o->start_us : o->start_us - start) > START_SLACK_US)
+	if (o->start_us == 0 && start > o->not_before_us)
+		return reaction_fail(call, -ESRCH,
+		    "process %u began after the order was given: say when it started", o->pid);
+	if (o->start_us != 0 &&
+	    (start > o->start_us ? start - o->start_us : o->start_us - start) > START_SLACK_US)
 		return reaction_fail(call, -ESRCH, "pid %u is another process by now", o->pid);
 	if (process_exe((pid_t)o->pid, exe, sizeof(exe), NULL) < 0)
 		exe[0] = '\0';

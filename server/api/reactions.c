@@ -306,7 +306,8 @@ see_process(void *ctx, const struct search_hit *hit)
 	return 1;
 }
 
-/* A pid alone is never enough: which process that is, as the host last told. */
+/* Which process has the pid, as the host last told; else whichever had it when the order was
+ * given, as the host sees it. */
 static void
 find_process(struct call *c, uint32_t host, struct react_args *args)
 {
@@ -329,7 +330,7 @@ find_process(struct call *c, uint32_t host, struct react_args *args)
 	what.time_min_us = ds_clock_wall_us() - PID_AGE_US;
 	what.deadline_ms = ds_clock_monotonic_ms() + 5000;
 	if (searcher_run(c->worker->searcher, &what, &result) < 0)
-		args->start_us = 0; /* then it is said what is missing */
+		args->start_us = 0;
 	query_free(q);
 }
 
@@ -470,7 +471,7 @@ are_complete(struct call *c, struct application *a)
 		struct issue_plan *p = &a->plans[i];
 
 		find_process(c, p->host, &p->args);
-		if (!react_args_suffice(p->kind, &p->args, why, sizeof(why))) {
+		if (!react_args_suffice(p->kind, &p->args, a->len == 1, why, sizeof(why))) {
 			call_problem(c, 400, "body", "%s", why);
 			return false;
 		}

@@ -11,10 +11,10 @@
 #include <string.h>
 
 bool
-react_args_suffice(
-    const struct react_kind *kind, const struct react_args *args, char *ret_why, size_t size)
+react_args_suffice(const struct react_kind *kind, const struct react_args *args, bool by_hand,
+    char *ret_why, size_t size)
 {
-	bool process = args->pid > 1 && args->start_us > 0;
+	bool process = args->pid > 1 && (args->start_us > 0 || by_hand);
 	const char *missing = NULL;
 
 	switch (kind->need) {
@@ -22,8 +22,7 @@ react_args_suffice(
 		break;
 	case REACT_NEEDS_PROCESS:
 		missing = process         ? NULL
-			  : args->pid > 1 ? "to know when the process started: no start of that "
-					    "pid was told, so say it (start_us)"
+			  : args->pid > 1 ? "to know when the process started"
 					  : "a process (pid)";
 		break;
 	case REACT_NEEDS_ADDRESS:
@@ -169,6 +168,8 @@ react_target(
 		snprintf(ret, REACT_TARGET_MAX, "path:%.580s", args->path);
 	else if (args->unit[0])
 		snprintf(ret, REACT_TARGET_MAX, "unit:%s", args->unit);
+	else if (args->pid > 0 && args->start_us == 0)
+		snprintf(ret, REACT_TARGET_MAX, "process:%u", args->pid);
 	else if (args->pid > 0)
 		snprintf(ret, REACT_TARGET_MAX, "process:%u@%llu", args->pid,
 		    (unsigned long long)args->start_us);

@@ -62,9 +62,10 @@ struct react_kind {
 extern const struct react_kind react_kinds[]; /* ends with a row without a name */
 
 const struct react_kind *react_kind_find(const char *name); /* or NULL */
-/* Whether the arguments are there; false and a sentence. */
-bool react_args_suffice(
-    const struct react_kind *kind, const struct react_args *args, char *ret_why, size_t size);
+/* Whether the arguments are there; false and a sentence.  By hand, of one host, a process may be
+ * its pid alone: that of whoever was there when the order was given. */
+bool react_args_suffice(const struct react_kind *kind, const struct react_args *args, bool by_hand,
+    char *ret_why, size_t size);
 /* Those that the reaction uses, and the daemon as the unit where it is one. */
 void react_args_for(const struct react_kind *kind, const struct react_args *known,
     const char *daemon, struct react_args *ret);

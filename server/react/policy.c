@@ -171,7 +171,7 @@ answer(const struct policy *p, const struct rule *rule, const struct react_kind 
 		snprintf(ret->plugin, sizeof(ret->plugin), "%s", rule->r.plugin);
 		snprintf(args.data, sizeof(args.data), "%s", ret->plugin);
 	}
-	if (react_args_suffice(kind, &args, ret->refused, sizeof(ret->refused)) &&
+	if (react_args_suffice(kind, &args, false, ret->refused, sizeof(ret->refused)) &&
 	    kind->need == REACT_NEEDS_ADDRESS && policy_spares(p, s->args->address))
 		snprintf(ret->refused, sizeof(ret->refused),
 		    "%.60s is never blocked ([react] never_block)", s->args->address);

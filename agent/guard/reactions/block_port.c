@@ -117,7 +117,7 @@ prepare(struct reaction_call *call)
 	struct nft_element e = element_of(call->order);
 
 	ds_json_put_uint(call->evidence, "port", e.port);
-	ds_json_put_uint(call->evidence, "protocol", e.protocol);
+	ds_json_put_string(call->evidence, "protocol", e.protocol == IPPROTO_UDP ? "udp" : "tcp");
 	return reach_put(call, &e);
 }
 
