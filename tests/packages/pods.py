@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Containers on a booted host that has control groups of version 2 only: docker; podman with crun, of root and of a user without
-any right; and crun by itself, each under its name and with its image; a user's are his, whatever he calls them."""
+any right; crun by itself; and pods of containerd's, whose control groups systemd makes as with a kubelet; each under its name and
+with its image; a user's are his, whatever he calls them."""
 import os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+import cri
 from harness import *
 from probe import Probe
 from sdhost import Host, layer
@@ -49,9 +51,12 @@ def make_user(host):
     return wait(lambda: host.run("test", "-S", f"/run/user/{UID}/bus").returncode == 0, 60)
 
 
+TREE = "mkdir -p ~/tree/bin; cp /bin/busybox ~/tree/bin/sleep; "
+
+
 def pod(host, name, user=None):
     """A container of an image of its own; the image's id."""
-    sh(host, "mkdir -p ~/tree/bin; cp /bin/busybox ~/tree/bin/sleep; tar -C ~/tree -c . | podman import - localhost/shop:3", user)
+    sh(host, TREE + "tar -C ~/tree -c . | podman import - localhost/shop:3", user)
     sh(host, f"podman run -d --network none {'' if user else '--privileged --cap-drop SYS_RESOURCE '}--name {name} localhost/shop:3 /bin/sleep 1000", user)
     r = sh(host, "podman inspect -f {{.Image}} " + name, user)
     return r.stdout.strip().removeprefix("sha256:")
@@ -70,6 +75,43 @@ def crun(host):
     sh(host, r"""mkdir -p /srv/box/rootfs/bin && cd /srv/box && cp /bin/busybox rootfs/bin/sleep && crun spec &&
         sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"\/bin\/sleep", "1000"/; /"rlimits"/,/\]/d; s/"allow": false/"allow": true/; s/"linux": {/"linux": {/' config.json &&
         crun run -d box </dev/null >/run/box.log 2>&1 || cat /run/box.log""")
+
+
+def containerd(host):
+    """An image's digest; its pods' control groups are systemd's."""
+    host.write("/etc/containerd/config.toml", """version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "localhost/shop:3"
+  restrict_oom_score_adj = true
+[plugins."io.containerd.grpc.v1.cri".containerd]
+  snapshotter = "native"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+  SystemdCgroup = true
+""")
+    sh(host, TREE + "systemctl restart containerd")
+    wait(lambda: host.run("ctr", "version").returncode == 0, 60, 0.5)
+    digest = cri.archive(f"{host.root}/root/tree", f"{host.root}/root/image.tar", "localhost/shop:3", ["/bin/sleep", "1000"])
+    sh(host, "ctr -n k8s.io images import --snapshotter native /root/image.tar")
+    return digest
+
+
+def check_pod(host, probe):
+    digest = containerd(host)
+    try:
+        pod = cri.Pod(f"/proc/{host.pid}/root/run/containerd/containerd.sock", "api", "shop", f"kubepods-burstable-pod{os.getpid()}.slice")
+        id = pod.run("api", "localhost/shop:3", "/bin/sleep", "1000")
+    except RuntimeError:
+        say(sh(host, "journalctl -q -n 5 -u containerd").stdout)
+        raise
+    e = known(probe, "container:shop/api/api")
+    ok(e.get("IMAGE") == "localhost/shop:3@" + digest and e.get("CONTAINER") == id, "a pod of containerd's: namespace, pod, name, image and digest")
+    path = next((line for line in sh(host, f"cat /proc/{e.get('PID')}/cgroup").stdout.splitlines() if "name=systemd" in line), "")
+    ok(path.endswith(f".slice/cri-containerd-{id}.scope") and "/kubepods.slice/kubepods-burstable.slice/" in path,
+       f"in a control group of systemd's: {path}")
+    ok(known(probe, "container:kubernetes/pause") and not probe.find(lambda e: pod.id[:12] in e["daemon"]), "what holds the pod is nobody in particular")
+    pod.remove()
 
 
 def known(probe, name):
@@ -93,16 +135,22 @@ def check(host, probe):
     ok(e.get("CONTAINER") == "box", "crun by itself: the name that was chosen")
 
 
-host = Host("ds-pods", "unified", lower=layer("pods", LAYER))
-try:
-    prepare(host)
-    if not ok(host.boot(), "a host with version 2 only comes up"):
-        say(open(host.dir + "/log").read())
-    else:
+def on_host(layout, v1, check):
+    host = Host("ds-pods", layout, lower=layer("pods", LAYER), v1=v1)
+    try:
+        prepare(host)
+        if not ok(host.boot(), f"a host comes up, {layout}"):
+            say(open(host.dir + "/log").read())
+            return
         probe = Probe(host.dir + "/probe.log", ["-c", "exec /build/tests/system/attrib_probe -i 1000 -s exec_scan"],
                       prefix=[*host.enter(), "sh"], direct=True)
         check(host, probe)
         probe.stop()
-finally:
-    host.close()
+    finally:
+        host.close()
+
+
+on_host("unified", (), check)
+# runc wants the controllers that a pod's shares are of, and there are none in version 2 here.
+on_host("hybrid", ("systemd", "memory", "cpu", "pids", "devices", "freezer", "cpuset", "blkio"), check_pod)
 done()
