@@ -143,6 +143,22 @@ container_named(struct part p, struct part before, struct cgroup_name *ret)
 	return true;
 }
 
+/* libpod-conmon-ID.scope, crio-conmon-ID.scope: what watches a container is one for all of them. */
+static struct part
+without_id(struct part p, char *ret, size_t size)
+{
+	static const char conmon[] = "-conmon-";
+	const char *at = memmem(p.ptr, p.len, conmon, sizeof(conmon) - 1);
+	size_t len = at != NULL ? (size_t)(at - p.ptr) + sizeof(conmon) - 2 : 0;
+
+	if (at == NULL || !part_ends(p, ".scope") || len + sizeof(".scope") > size ||
+	    !is_id(part_cut(p, len + 1, strlen(".scope"))))
+		return p;
+	memcpy(ret, p.ptr, len);
+	memcpy(ret + len, ".scope", sizeof(".scope"));
+	return (struct part){ ret, len + strlen(".scope") };
+}
+
 /* foo@bar.service: bar, as systemd escaped it. */
 static bool
 unit_instance(struct part unit, char *ret, size_t size)
@@ -200,7 +216,7 @@ static void
 unit_parse(struct part p, struct cgroup_name *ret)
 {
 	bool in_user = ret->kind == CGROUP_UNIT && strncmp(ret->unit, "user@", 5) == 0;
-	char uid[sizeof(ret->instance)];
+	char uid[sizeof(ret->instance)], plain[64];
 
 	if (ret->kind != CGROUP_NONE && !in_user)
 		return;
@@ -208,6 +224,7 @@ unit_parse(struct part p, struct cgroup_name *ret)
 		return;
 	if (!is_unit(p) || p.len >= sizeof(ret->unit) || part_is(p, "init.scope"))
 		return; /* init.scope is systemd itself: what it starts moves on */
+	p = without_id(p, plain, sizeof(plain));
 	memcpy(uid, ret->instance, sizeof(uid));
 	if (!unit_instance(p, ret->instance, sizeof(ret->instance)))
 		return;

@@ -23,6 +23,7 @@
 #define DEPTH_MAX   32u /* ancestors looked at */
 #define ADOPTED_MAX 256u
 #define OWNED_MAX   128u /* containers of one user; each may have had its id for a name before */
+#define ROOTS_MAX   (DAEMON_TABLE_MAX / 4 * 3) /* of root */
 
 static char root[PROCESS_PATH_MAX]; /* of our pid namespace's cgroups; "" for the real one */
 static bool has_systemd;            /* pid 1 of our namespace is one */
@@ -85,6 +86,18 @@ owner_prefix(uint32_t uid, char ret[40])
 		(void)snprintf(ret, 40, "~%u/", uid);
 }
 
+/* A user could fill the table with control groups that are called like containers; and what starts
+ * a container of another name each minute fills it in days. */
+static bool
+owns_many(uint32_t uid)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 1; i <= daemon_count(); i++)
+		n += daemon_get(i)->role == DAEMON_CONTAINER && daemon_get(i)->owner == uid;
+	return n >= (uid != 0 ? OWNED_MAX : ROOTS_MAX);
+}
+
 /* Whoever chose an id may give it to the next container, too.  An image without a digest says
  * nothing: its name may have been given away while the container runs. */
 static bool
@@ -93,22 +106,37 @@ is_another(const struct daemon *d, const struct container_info *info)
 	return strchr(info->image, '@') != NULL && strcmp(d->image, info->image) != 0;
 }
 
+static void
+container_daemon(const char *id, const struct container_info *info, char *ret, size_t size)
+{
+	char owner[40];
+
+	owner_prefix(info->uid, owner);
+	if (info->name[0] != '\0')
+		(void)snprintf(ret, size, "container:%s%s", owner, info->name);
+	else
+		(void)snprintf(ret, size, "container:%s%.12s", owner, id);
+}
+
 static const struct daemon *
 make_container(const char *id, const struct container_info *info)
 {
+	const struct container_info rest = { .name = "*", .uid = info->uid };
 	char name[sizeof(info->name) + 64], owner[40];
 	struct daemon *d;
 	bool is_new;
 
-	owner_prefix(info->uid, owner);
-	if (info->name[0] != '\0')
-		(void)snprintf(name, sizeof(name), "container:%s%s", owner, info->name);
-	else
-		(void)snprintf(name, sizeof(name), "container:%s%.12s", owner, id);
+	container_daemon(id, info, name, sizeof(name));
+	if (daemon_find(name) == NULL && owns_many(info->uid)) {
+		id = "";
+		info = &rest;
+		container_daemon(id, info, name, sizeof(name));
+	}
 	d = daemon_make(DAEMON_CONTAINER, name, &is_new);
 	if (d == NULL || (!is_new && strcmp(d->container, id) == 0 && !is_another(d, info)))
 		return d;
 	(void)snprintf(d->container, sizeof(d->container), "%s", id);
+	owner_prefix(info->uid, owner);
 	if (info->image[0] != '\0')
 		(void)snprintf(d->image, sizeof(d->image), "%s%s", owner, info->image);
 	else
@@ -133,17 +161,6 @@ known_container(const char *id, uint32_t uid)
 	return NULL;
 }
 
-/* A user could fill the table with control groups that are called like containers. */
-static bool
-owns_many(uint32_t uid)
-{
-	unsigned n = 0;
-
-	for (uint32_t i = 1; i <= daemon_count(); i++)
-		n += daemon_get(i)->owner == uid;
-	return uid != 0 && n >= OWNED_MAX;
-}
-
 /* Of all pods together: each has one, which starts and waits.  No engine's name has one '/'. */
 static const struct daemon *
 make_pause(void)
@@ -162,10 +179,8 @@ container_of(const struct cgroup_name *from)
 
 	if (d != NULL)
 		return d;
-	if (owns_many(from->uid)) {
-		container_set_name(&info, "*");
-		return make_container("", &info);
-	}
+	if (from->uid != 0 && owns_many(from->uid))
+		return make_container(from->container, &info); /* he is not asked for more */
 	if (from->container_named)
 		container_set_name(&info, from->container);
 	else if (from->uid != 0 || container_find("", from->container, &info) < 0)

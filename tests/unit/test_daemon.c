@@ -414,6 +414,32 @@ what_a_daemon_starts_before_it_is_told_of_is_not_its_main_process(void **state)
 	identity_done();
 }
 
+static void
+what_starts_a_container_each_minute_leaves_room_for_others(void **state)
+{
+	const struct daemon *first, *d = NULL;
+	char path[128];
+
+	(void)state;
+	start((char *[]){ (char[]){ "auto" } }, 1);
+	first = daemon_of_cgroup(
+	    "/docker/00000000000000000000000000000000000000000000000000000000ffffffff");
+	assert_non_null(first);
+	for (unsigned i = 0; i < DAEMON_TABLE_MAX; i++) {
+		(void)snprintf(path, sizeof(path), "/docker/%012x%052x", i, i);
+		d = daemon_of_cgroup(path);
+		assert_non_null(d);
+	}
+	assert_string_equal(d->name, "container:*");
+	assert_string_equal(d->container, "");
+	assert_true(d->watched);
+	assert_int_equal(gaps, 0);
+	assert_string_equal(daemon_of_cgroup("/system.slice/nginx.service")->name, "nginx.service");
+	assert_ptr_equal(daemon_of_cgroup("/docker/00000000000000000000000000000000000000000000"
+					  "000000000000ffffffff"),
+	    first);
+}
+
 int
 main(void)
 {
@@ -431,6 +457,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_user_with_many_containers_leaves_room_for_others, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_only_mounts_is_no_daemon, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    what_starts_a_container_each_minute_leaves_room_for_others, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    names_prove_nothing_where_anybody_can_write, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
