@@ -60,7 +60,6 @@ end_session(struct link *l)
 		window_reset(&l->lanes[i], 0);
 }
 
-/* The session, or the attempt, is over: says why and comes back later. */
 static bool
 has_token(const struct link *l)
 {
@@ -68,6 +67,7 @@ has_token(const struct link *l)
 	       (l->token_file[0] != '\0' && access(l->token_file, R_OK) == 0);
 }
 
+/* The session, or the attempt, is over: says why and comes back later. */
 void
 link_fail(struct link *l, const char *what, const char *why)
 {
@@ -156,7 +156,8 @@ start_enrolment(struct link *l)
 }
 
 /* A certificate that the server does not take, because it is over or the host was revoked, gives
- * way to a new token.  Our own clock has no say in it. */
+ * way to a new token, which is kept until the server has said so or has taken the certificate.  Our
+ * own clock has no say in it. */
 static bool
 needs_enrolment(struct link *l, struct ds_cert_info *ret)
 {
@@ -167,12 +168,7 @@ needs_enrolment(struct link *l, struct ds_cert_info *ret)
 		return true;
 	memcpy(l->status.host_id, ret->host_id, DS_HOST_ID_SIZE);
 	l->status.cert_not_after_us = ret->not_after_us;
-	if (!l->unwanted) {
-		identity_forget_token(&l->identity);
-		return false;
-	}
-	return access(l->identity.token_file, F_OK) == 0 ||
-	       (l->token_file[0] != '\0' && access(l->token_file, R_OK) == 0);
+	return l->unwanted && has_token(l);
 }
 
 static void

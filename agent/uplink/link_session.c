@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PING_DEFAULT_S 30u
 #define PENDING_S      15u     /* between two questions whether somebody has approved us */
@@ -283,7 +284,6 @@ take_welcome(struct link *l, const struct ds_frame *f)
 	l->state = LINK_UP;
 	l->unwanted = false;
 	lineage_confirm(&l->lineage);
-	identity_forget_token(&l->identity); /* what a crash after enrolment left */
 	l->up_ms = ds_clock_monotonic_ms();
 	l->status.is_up = true;
 	l->status.up_since_us = ds_clock_wall_us();
@@ -292,6 +292,9 @@ take_welcome(struct link *l, const struct ds_frame *f)
 	snprintf(l->status.text, sizeof(l->status.text), "connected");
 	snprintf(l->status.peer, sizeof(l->status.peer), "%s", ds_conn_peer_name(l->conn));
 	ds_log(INFO, "connected", "server=%s version=%s", l->status.peer, m.server_version);
+	if (access(l->identity.token_file, F_OK) == 0)
+		ds_log(INFO, "the enrolment token is not needed here, wiping it", "%s", "");
+	identity_forget_token(&l->identity);
 	renew_if_due(l);
 	link_set_timer(l, l->ping_s * 1000);
 	link_session_pump(l);

@@ -369,6 +369,46 @@ a_revoked_host_with_a_new_token_enrols_anew(void **state)
 	assert_false(exists("token"));
 }
 
+/* As after a restart, at which root's file becomes the uplink's. */
+static void
+start_again_with_token(void)
+{
+	char given[PATH_MAX];
+
+	link_free(link_);
+	give_token_of("tok_2");
+	snprintf(given, sizeof(given), "%s", path("given-token"));
+	assert_int_equal(rename(given, path("token")), 0);
+	start_link("");
+}
+
+static void
+a_token_that_came_with_a_restart_waits_for_the_servers_word(void **state)
+{
+	(void)state;
+	start_enrolled();
+	server.no_welcome = true;
+	start_again_with_token();
+	RUN_UNTIL(server.hellos == 2);
+	assert_true(exists("token"));
+	server.no_welcome = false;
+	reply_error(DS_WIRE_REVOKED);
+	RUN_UNTIL(status().is_up);
+	assert_int_equal(server.enrolments, 2);
+	assert_false(exists("token"));
+}
+
+static void
+a_token_is_wiped_where_it_is_not_needed(void **state)
+{
+	(void)state;
+	start_enrolled();
+	start_again_with_token();
+	RUN_UNTIL(status().is_up);
+	assert_int_equal(server.enrolments, 1);
+	assert_false(exists("token"));
+}
+
 static void
 a_server_that_was_made_anew_takes_the_host_with_a_new_token(void **state)
 {
@@ -455,6 +495,8 @@ main(void)
 		CASE(a_copy_asks_for_an_identity_of_its_own_with_a_fresh_key),
 		CASE(a_revoked_host_comes_back_slowly),
 		CASE(a_revoked_host_with_a_new_token_enrols_anew),
+		CASE(a_token_that_came_with_a_restart_waits_for_the_servers_word),
+		CASE(a_token_is_wiped_where_it_is_not_needed),
 		CASE(a_server_that_was_made_anew_takes_the_host_with_a_new_token),
 		CASE(a_host_that_waits_for_approval_says_so),
 		CASE(another_token_is_tried_before_the_time_is_over),
