@@ -19,7 +19,8 @@
 #define TRIES_MAX     30u
 #define FIRST_US      (5 * UINT64_C(1000000))
 #define LONGEST_US    (3600 * UINT64_C(1000000))
-#define REACTIONS_MAX 4u /* named in a message */
+#define ORPHANS_MAX   10000u /* that are buried at a start; more of them at the next */
+#define REACTIONS_MAX 4u     /* named in a message */
 
 /* A message under way. */
 struct parcel {
@@ -161,32 +162,66 @@ deliver_due(struct notify *n, uint64_t now_us)
 	return r < 0 ? r : 0;
 }
 
-static int
-bury_orphan(const struct message_row *row, void *ctx)
-{
-	struct notify *n = ctx;
-	const struct ds_conf_named *all = n->cfg.channels;
+/* ---- what waits for a channel that there is no more */
 
-	for (size_t i = 0; i < all->len; i++)
-		if (strcmp(all->items[i].name, row->channel) == 0)
+struct orphans {
+	const struct ds_conf_named *channels;
+	uint64_t *numbers;
+	size_t len;
+};
+
+static int
+see_orphan(const struct message_row *row, void *ctx)
+{
+	struct orphans *o = ctx;
+
+	for (size_t i = 0; i < o->channels->len; i++)
+		if (strcmp(o->channels->items[i].name, row->channel) == 0)
 			return 0;
-	bury(n, row, "there is no such channel any more");
+	if (o->len == ORPHANS_MAX)
+		return 1;
+	o->numbers[o->len++] = row->number;
 	return 0;
+}
+
+static int
+bury_orphans(const struct store_backend *backend, struct store *store, void *ctx)
+{
+	const struct orphans *o = ctx;
+	int r = 0;
+
+	for (size_t i = 0; i < o->len && r == 0; i++) {
+		struct message_row dead = { .number = o->numbers[i],
+			.status = "dead",
+			.error = "there is no such channel any more" };
+
+		r = backend->messages->put(store, &dead);
+	}
+	return r;
 }
 
 int
 deliver_begin(struct notify *n)
 {
 	static const char *const statuses[] = { "waiting", "held" };
-	int r = 0;
+	struct orphans o = { n->cfg.channels, calloc(ORPHANS_MAX, sizeof(*o.numbers)), 0 };
+	int r = o.numbers != NULL ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < DS_LEN(statuses) && r >= 0; i++) {
 		struct message_filter f = { .status = statuses[i], .limit = INT32_MAX };
 
-		r = n->cfg.backend->messages->each(n->reader, &f, bury_orphan, n);
+		r = n->cfg.backend->messages->each(n->reader, &f, see_orphan, &o);
 	}
+	if (r >= 0 && o.len > 0) {
+		ds_log(WARN, "messages wait for channels that there are no more", "messages=%zu",
+		    o.len);
+		r = writer_run(n->cfg.writer, n->replies, bury_orphans, &o);
+	}
+	free(o.numbers);
 	return r < 0 ? r : 0;
 }
+
+/* ---- what became of them */
 
 /* Twice as long each time, between half and whole of it. */
 static uint64_t

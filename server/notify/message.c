@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#define EXPLAINED_MAX 3u /* features of an explanation that a message has */
+
 const char *
 message_text(const json_t *doc, const char *key)
 {
@@ -49,14 +51,19 @@ add_explanation(json_t *lines, const json_t *doc)
 	json_array_foreach(json_object_get(doc, "explanation"), i, e)
 	{
 		const char *observed = message_text(e, "observed"),
-			   *baseline = message_text(e, "baseline");
+			   *baseline = message_text(e, "baseline"),
+			   *name = message_text(e, "feature"), *part = strstr(name, ": ");
 		char text[400];
 
-		if (i == 3)
+		if (i == EXPLAINED_MAX)
 			break;
+		/* "child executable: seen before" stands below the child executable. */
+		name = part != NULL ? part + 2 : name;
+		if (strcmp(name, "peers") == 0)
+			continue; /* has its own line */
 		snprintf(text, sizeof(text), "%.*s (normal: %.*s)", clean_fit(observed, 180),
 		    observed, clean_fit(baseline, 180), baseline);
-		message_add_line(lines, message_text(e, "feature"), text);
+		message_add_line(lines, name, text);
 	}
 }
 
@@ -149,11 +156,15 @@ message_add_reaction(json_t *doc, const struct reaction_row *row)
 		{ "expired", "over" } };
 	const char *status = row->status;
 	char text[500];
+	int len;
 
 	for (size_t i = 0; i < DS_LEN(table); i++)
 		if (strcmp(table[i].status, row->status) == 0)
 			status = table[i].text;
-	snprintf(text, sizeof(text), "%.32s of %.*s: %.40s", row->kind, clean_fit(row->target, 400),
+	/* "process:40111@1795889191389489": when it began tells nobody anything. */
+	len = strncmp(row->target, "process:", 8) == 0 ? (int)strcspn(row->target, "@")
+						       : clean_fit(row->target, 400);
+	snprintf(text, sizeof(text), "%.32s of %.*s: %.40s", row->kind, DS_MIN(len, 400),
 	    row->target, status);
 	message_add_line(json_object_get(doc, "lines"), "reaction", text);
 }
@@ -222,6 +233,22 @@ put_tag(const char *event, const json_t *doc, char *ret, size_t size)
 		snprintf(ret, size, "%s%s", strcmp(event, "worse") == 0 ? "NOW " : "", shout);
 }
 
+/* "the agent on web1 is silent", "deploy logged in to web1": the title has the host. */
+static bool
+says_where(const char *title, const char *host)
+{
+	static const char *const words[] = { " on ", " logged in to " };
+	size_t len = strlen(host);
+
+	for (size_t i = 0; i < DS_LEN(words); i++)
+		for (const char *at = title; (at = strstr(at, words[i])) != NULL;) {
+			at += strlen(words[i]);
+			if (strncmp(at, host, len) == 0 && (at[len] == '\0' || at[len] == ' '))
+				return true;
+		}
+	return false;
+}
+
 void
 message_subject(const char *event, const json_t *doc, char *ret, size_t size)
 {
@@ -229,6 +256,8 @@ message_subject(const char *event, const json_t *doc, char *ret, size_t size)
 	char tag[48], text[512];
 
 	put_tag(event, doc, tag, sizeof(tag));
+	if (says_where(title, host))
+		host = "";
 	snprintf(text, sizeof(text), "[%s] %.*s%s%.*s", tag, clean_fit(title, 300), title,
 	    *host ? " on " : "", clean_fit(host, 100), host);
 	one_line(text, ret, size);

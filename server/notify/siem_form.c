@@ -3,6 +3,7 @@
 #include "server/notify/siem_form.h"
 
 #include "lib/clock.h"
+#include "lib/utf8.h"
 #include "server/notify/route.h"
 #include "server/notify/siem_record.h"
 
@@ -17,6 +18,29 @@ static int
 put(struct ds_buf *out, const char *text)
 {
 	return ds_buf_put(out, text, strlen(text));
+}
+
+/* One line: what steers a terminal or turns text around becomes a blank; a backslash before each of
+ * special, "": none. */
+static int
+put_plain(struct ds_buf *out, const char *text, const char *special)
+{
+	int r = 0;
+
+	for (size_t left = strlen(text), len; left > 0 && r == 0; text += len, left -= len) {
+		size_t bad, good = ds_utf8_len((const uint8_t *)text, left, &bad);
+
+		len = good > 0 ? good : bad;
+		if (good == 0 || ds_utf8_is_control((const uint8_t *)text, good)) {
+			r = put(out, " ");
+			continue;
+		}
+		if (strchr(special, *text) != NULL)
+			r = put(out, "\\");
+		if (r == 0)
+			r = ds_buf_put(out, text, good);
+	}
+	return r;
 }
 
 static int
@@ -57,14 +81,13 @@ write_sentence(struct ds_buf *out, const json_t *record)
 	for (size_t i = 0; i < DS_LEN(parts) && r == 0; i++) {
 		if (i > 0 && *parts[i])
 			r = put(out, ": ");
-		for (const char *p = parts[i]; *p && r == 0; p++)
-			r = ds_buf_put_u8(
-			    out, (unsigned char)*p < ' ' || *p == 127 ? ' ' : (uint8_t)*p);
+		if (r == 0)
+			r = put_plain(out, parts[i], "");
 	}
 	return r;
 }
 
-/* In a value, ", \ and ] are preceded by a backslash (6.3.3); control characters become blanks. */
+/* In a value, ", \ and ] are preceded by a backslash (6.3.3). */
 static int
 put_param(struct ds_buf *out, const char *name, const char *value)
 {
@@ -75,13 +98,8 @@ put_param(struct ds_buf *out, const char *name, const char *value)
 	r = put(out, name);
 	if (r == 0)
 		r = put(out, "=\"");
-	for (; *value && r == 0; value++) {
-		if (strchr("\"\\]", *value) != NULL)
-			r = ds_buf_put_u8(out, '\\');
-		if (r == 0)
-			r = ds_buf_put_u8(out,
-			    (unsigned char)*value < ' ' || *value == 127 ? ' ' : (uint8_t)*value);
-	}
+	if (r == 0)
+		r = put_plain(out, value, "\"\\]");
 	return r < 0 ? r : put(out, "\"");
 }
 
@@ -161,24 +179,7 @@ siem_syslog(struct ds_buf *out, const struct siem_form *form, const json_t *reco
 	return r < 0 ? r : form->write(out, record);
 }
 
-/* ---- CEF */
-
-/* In the header | and \ are escaped, in the extension = and \; line ends never go out as such. */
-static int
-put_cef(struct ds_buf *out, const char *text, const char *special)
-{
-	int r = 0;
-
-	for (; *text && r == 0; text++) {
-		unsigned char ch = (unsigned char)*text;
-
-		if (ch == '\\' || strchr(special, (char)ch) != NULL)
-			r = ds_buf_put_u8(out, '\\');
-		if (r == 0)
-			r = ds_buf_put_u8(out, ch < ' ' || ch == 127 ? ' ' : ch);
-	}
-	return r;
-}
+/* ---- CEF: in the header | and \ are escaped, in the extension = and \. */
 
 static const struct {
 	const char *key, *path, *label;
@@ -216,7 +217,7 @@ put_extension(struct ds_buf *out, const char *key, const char *label, const char
 	snprintf(text, sizeof(text), label != NULL ? " %sLabel=%s %s=" : " %s%.0s%.0s=", key,
 	    label != NULL ? label : "", key);
 	r = put(out, text);
-	return r < 0 ? r : put_cef(out, value, "=");
+	return r < 0 ? r : put_plain(out, value, "=\\");
 }
 
 static int
@@ -228,9 +229,10 @@ write_cef(struct ds_buf *out, const json_t *record)
 	int r = put(out, "CEF:0|DaemonSec|daemonsec-server|" PACKAGE_VERSION "|");
 
 	if (r == 0)
-		r = put_cef(out, siem_text(record, "event.action"), "|");
+		r = put_plain(out, siem_text(record, "event.action"), "|\\");
 	if (r == 0)
-		r = put(out, "|") < 0 ? -ENOBUFS : put_cef(out, siem_text(record, "message"), "|");
+		r = put(out, "|") < 0 ? -ENOBUFS
+				      : put_plain(out, siem_text(record, "message"), "|\\");
 	if (r == 0)
 		r = put(out, "|") < 0
 			? -ENOBUFS

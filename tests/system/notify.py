@@ -336,11 +336,14 @@ def killed(site, box, night):
     with open(site.conf) as f:
         text = f.read()
     with open(site.conf, "w") as f:
-        f.write(re.sub("(?m)^quiet = .*", "quiet = " + hours(2, 4), text))
+        text = re.sub("(?m)^quiet = .*", "quiet = " + hours(2, 4), text)
+        f.write(re.sub(r"\[notify\.mute\]\n(\w+ = .*\n)+", "", text))
     put_alert(site, 4)
     put_alert(site, 5)
     site.start()
     ok(wait(lambda: len(box.mails) >= before + 2, 20), "what changed while nobody could be told is told at the next start")
+    dead = site.get("messages", channel="mute", status="dead")["items"]
+    ok(len(dead) > 70 and all("no such channel" in m["error"] for m in dead), f"what waits for a channel that was removed is {len(dead)} dead letters")
     digests = lambda: [e["data"]["total"] for e in night.good() if e["type"].endswith("digest")]
     ok(wait(digests) and digests() == [waiting] and wait(lambda: held() == 0), f"and what waited for their end, in a digest: {digests()} of {waiting}")
 

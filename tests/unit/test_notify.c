@@ -450,7 +450,7 @@ what_is_told_again_says_why_and_what_was_done(void **state)
 {
 	json_t *doc = found_on("web1", "high", "nginx started /bin/sh");
 	const struct reaction_row row = {
-		.kind = "kill", .target = "pid:4242", .status = "verified"
+		.kind = "kill", .target = "process:4242@1795889191389489", .status = "verified"
 	};
 	char text[200];
 	json_t *lines = json_object_get(doc, "lines");
@@ -462,7 +462,47 @@ what_is_told_again_says_why_and_what_was_done(void **state)
 	message_subject("worse", doc, text, sizeof(text));
 	assert_string_equal(text, "[NOW HIGH] nginx started /bin/sh on web1");
 	message_add_reaction(doc, &row);
-	assert_string_equal(line_of(doc, json_array_size(lines) - 1), "kill of pid:4242: done");
+	assert_string_equal(line_of(doc, json_array_size(lines) - 1), "kill of process:4242: done");
+	json_decref(doc);
+	/* A title that names the host names it once. */
+	doc = found_on("web1", "high", "passwords are guessed on web1");
+	message_subject("new", doc, text, sizeof(text));
+	assert_string_equal(text, "[HIGH] passwords are guessed on web1");
+	json_decref(doc);
+	doc = found_on("web", "high", "nginx: a web server on web1 starts a shell");
+	message_subject("new", doc, text, sizeof(text));
+	assert_string_equal(text, "[HIGH] nginx: a web server on web1 starts a shell on web");
+	json_decref(doc);
+}
+
+static void
+a_message_says_each_thing_once(void **state)
+{
+	struct alert_row row = { .id = "alr_1",
+		.kind = "new_child",
+		.status = "open",
+		.severity = "high",
+		.title = "x",
+		.reason = "y",
+		.daemon = "nginx",
+		.count = 1,
+		.json = "{\"explanation\":[{\"feature\":\"child\",\"baseline\":\"none\","
+			"\"observed\":\"/bin/sh\"},{\"feature\":\"child: seen before\","
+			"\"baseline\":\"here\",\"observed\":\"never\"},{\"feature\":"
+			"\"child: peers\",\"baseline\":\"0 of 5\",\"observed\":\"0 of 5\"}],"
+			"\"peers\":{\"seen\":0,\"of\":5}}" };
+	json_t *doc = message_of_alert("new", &row, "web1");
+	struct ds_buf text;
+
+	(void)state;
+	ds_buf_init(&text, CHANNEL_TEXT_MAX);
+	assert_int_equal(message_plain(&text, "new", doc, ""), 0);
+	assert_int_equal(ds_buf_put_u8(&text, 0), 0);
+	assert_non_null(
+	    strstr((const char *)text.data, "  child              /bin/sh (normal: none)\n"
+					    "  seen before        never (normal: here)\n"
+					    "  peers              0 of 5 did the same\n"));
+	ds_buf_done(&text);
 	json_decref(doc);
 }
 
@@ -539,6 +579,7 @@ main(void)
 		cmocka_unit_test(no_text_is_too_long_or_too_strange_for_slack),
 		cmocka_unit_test(alertmanager_ends_what_an_alert_was_before_it_was_worse),
 		cmocka_unit_test(what_is_told_again_says_why_and_what_was_done),
+		cmocka_unit_test(a_message_says_each_thing_once),
 		cmocka_unit_test(who_a_host_named_is_told_in_a_mail_of_their_own),
 		cmocka_unit_test(addresses_that_only_this_machine_reaches_are_known_in_every_form),
 		cmocka_unit_test(what_is_no_mail_address_is_refused),

@@ -30,7 +30,8 @@ alert(void)
 		.status = "open",
 		.severity = "high",
 		.title = "nginx started a|b=c\\d\nCEF:0|forged",
-		.reason = "it never did",
+		.reason = "it never did\xc2\x9b"
+			  "31m",
 		.score = 90,
 		.created_us = 1000000,
 		.updated_us = 1000000,
@@ -78,6 +79,7 @@ a_syslog_message_is_one_line_with_escaped_structured_data(void **state)
 	assert_non_null(
 	    strstr(text, " src=\"192.0.2.1\" url=\"https://ds.example.org/alerts/alr_1\"] nginx"));
 	assert_null(strchr(text, '\n'));
+	assert_non_null(strstr(text, ": it never did 31m")); /* was CSI of C1 */
 	free(text);
 }
 
