@@ -10,6 +10,7 @@ from harness import *
 isolate()
 need("nft", "nsenter")
 from clock import *
+from far import *
 from guard import log_text
 from orders import *
 
@@ -17,14 +18,8 @@ HERE4, THERE4, OTHER4 = "10.7.0.1", "10.7.0.2", "10.7.0.3"
 HERE6, THERE6 = "fd07::1", "fd07::2"
 
 
-def ip(*args, ns=None):
-    prefix = ["nsenter", "-t", str(ns), "-n"] if ns else []
-    subprocess.run([*prefix, "ip", *args], check=True)
-
-
 def other_host():
-    p = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; exec sleep 3600"], stdout=subprocess.PIPE)
-    p.stdout.readline()
+    p = network()
     ip("link", "add", "here", "type", "veth", "peer", "name", "there", "netns", str(p.pid))
     for ns, name, addresses in ((None, "here", (HERE4 + "/24", HERE6 + "/64")),
                                 (p.pid, "there", (THERE4 + "/24", OTHER4 + "/24", THERE6 + "/64"))):
@@ -35,26 +30,10 @@ def other_host():
     return p
 
 
-SERVER = """import socket, sys, threading
-s = socket.create_server(("::", int(sys.argv[1])), family=socket.AF_INET6, dualstack_ipv6=True)
-print(flush=True)
-kept = []
-while True:
-    c, _ = s.accept()
-    c.sendall(b"hello")
-    kept.append(c)
-"""
 CLIENT = """import socket, sys
 s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=float(sys.argv[4]), source_address=(sys.argv[3], 0))
 assert s.recv(5) == b"hello"
 """
-
-
-def listen(port, ns=None):
-    prefix = ["nsenter", "-t", str(ns), "-n"] if ns else []
-    p = subprocess.Popen([*prefix, sys.executable, "-c", SERVER, str(port)], stdout=subprocess.PIPE)
-    p.stdout.readline()
-    return p
 
 
 def reaches(to=HERE4, port=80, source=THERE4, seconds=0.5):
@@ -205,10 +184,7 @@ def own_daemon(dirs, port, *prefix):
     for d in dirs:
         os.mkdir(d)
     enter = "".join(f"echo $$ > {d}/cgroup.procs; " for d in dirs)
-    p = subprocess.Popen(["sh", "-c", enter + 'exec "$@"', "sh", *prefix, sys.executable, "-c", SERVER, str(port)],
-                         stdout=subprocess.PIPE)
-    p.stdout.readline()
-    return p
+    return begun(["sh", "-c", enter + 'exec "$@"', "sh", *prefix, sys.executable, "-c", LISTEN, str(port)])
 
 
 def end_daemon(p, dirs):

@@ -47,6 +47,7 @@ sanitized_system_tests += tests/system/logins.py
 system_tests += tests/system/agent_crash.py
 sanitized_system_tests += tests/system/agent_crash.py
 EXTRA_DIST += tests/system/guard.py tests/system/sink.py
+EXTRA_DIST += tests/system/far.py tests/system/outlive.py
 system_tests += tests/system/sensors.py tests/system/systemd_guard.py tests/system/reboot.py
 sanitized_system_tests += tests/system/sensors.py
 
@@ -71,6 +72,7 @@ EXTRA_DIST += tests/system/orders.py tests/system/places.py tests/system/clock.p
 system_helpers += tests/system/order_sign
 tests_system_order_sign_SOURCES = tests/system/order_sign.c
 tests_system_order_sign_LDADD = $(DS_NET_LIBS) lib/libds.a
+EXTRA_DIST += tests/system/storm.py
 system_tests += tests/system/reactions.py tests/system/blocks.py tests/system/hold.py
 
 system_tests += tests/system/notify.py tests/system/siem.py tests/system/prometheus.py

@@ -141,13 +141,15 @@ def own_mounts():
 
 def install_guard(host, options="", programs=()):
     """A guard whose uplink is the sink: the sink's Python, and the libraries that they need and the tree lacks."""
-    shutil.copy(PYTHON, host.root + PYTHON)
-    shutil.copytree("/usr/lib/python3.11", host.root + "/usr/lib/python3.11", dirs_exist_ok=True, symlinks=True,
-                    ignore=shutil.ignore_patterns("test", "config-*", "__pycache__", "ensurepip", "idlelib", "lib2to3"))
+    if not os.path.exists(host.root + PYTHON):
+        shutil.copy(PYTHON, host.root + PYTHON)
+        shutil.copytree("/usr/lib/python3.11", host.root + "/usr/lib/python3.11", dirs_exist_ok=True, symlinks=True,
+                        ignore=shutil.ignore_patterns("test", "config-*", "__pycache__", "ensurepip", "idlelib", "lib2to3"))
     programs = [shutil.which(p) for p in programs]
     for path in programs:
         shutil.copy(path, host.root + os.path.realpath(path))
-    libs = subprocess.run(["ldd", PYTHON, program("daemonsec-agent"), *programs], capture_output=True, text=True).stdout
+    signer = os.path.join(BUILD, "tests/system/order_sign")
+    libs = subprocess.run(["ldd", PYTHON, program("daemonsec-agent"), signer, *programs], capture_output=True, text=True).stdout
     for path in {w for w in libs.split() if w.startswith("/lib")}:
         if not os.path.exists(host.root + path):
             shutil.copy(os.path.realpath(path), host.root + path)
