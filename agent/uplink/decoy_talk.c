@@ -167,25 +167,9 @@ turn_smtp(struct decoy_talk *t, struct ds_buf *out, int *r)
 	return taken;
 }
 
-static size_t
-turn_http(struct decoy_talk *t, struct ds_buf *out, int *r)
-{
-	static const char answer[] =
-	    "HTTP/1.1 401 Unauthorized\r\nServer: nginx\r\nWWW-Authenticate: Basic realm=\"admin\"\r\n"
-	    "Content-Type: text/html\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-	size_t len, taken;
+/* ---- sentences of what is heard */
 
-	if (!line_of(t, &len, &taken))
-		return 0;
-	hear(t, (const char *)t->in, len);
-	t->is_over = true;
-	*r = put(out, answer);
-	return taken;
-}
-
-/* ---- redis: arrays of strings, "*1\r\n$4\r\nINFO\r\n", or words in a line */
-
-struct command {
+struct sentence {
 	char text[DECOY_TEXT_MAX + 1]; /* its words, or as much of them as there is room for */
 	size_t len;
 	bool has_password;
@@ -204,7 +188,7 @@ is_before_password(const char *word, size_t len)
 }
 
 static void
-add_word(struct command *c, const char *word, size_t len)
+add_word(struct sentence *c, const char *word, size_t len)
 {
 	c->has_password |= is_before_password(word, len);
 	if (c->len > 0 && c->len < sizeof(c->text) - 1)
@@ -212,6 +196,52 @@ add_word(struct command *c, const char *word, size_t len)
 	copy_printable(c->text + c->len, sizeof(c->text) - c->len, word, len);
 	c->len += strlen(c->text + c->len);
 }
+
+/* ---- http */
+
+/* The line in which something stands that a victim would carry out (Log4j, Bash), or 0. */
+static size_t
+carried_out(const char *text, size_t len, const char **ret)
+{
+	static const char *const marks[] = { "${", "() {" };
+	const char *begin, *end, *at = NULL;
+
+	for (size_t i = 0; i < DS_LEN(marks) && at == NULL; i++)
+		at = memmem(text, len, marks[i], strlen(marks[i]));
+	if (at == NULL)
+		return 0;
+	begin = memrchr(text, '\n', (size_t)(at - text));
+	*ret = begin != NULL ? begin + 1 : text;
+	end = memchr(at, '\r', len - (size_t)(at - text));
+	return (size_t)((end != NULL ? end : text + len) - *ret);
+}
+
+/* The request's first line; of its headers one that is an attack by itself. */
+static size_t
+turn_http(struct decoy_talk *t, struct ds_buf *out, int *r)
+{
+	static const char answer[] =
+	    "HTTP/1.1 401 Unauthorized\r\nServer: nginx\r\nWWW-Authenticate: Basic realm=\"admin\"\r\n"
+	    "Content-Type: text/html\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+	struct sentence all = { 0 };
+	const char *header;
+	size_t len, taken, n;
+
+	if (!line_of(t, &len, &taken))
+		return 0;
+	n = carried_out((const char *)t->in + taken, t->len - taken, &header);
+	add_word(&all, (const char *)t->in, n > 0 ? DS_MIN(len, DECOY_TEXT_MAX / 2) : len);
+	if (n > 0) {
+		add_word(&all, ";", 1);
+		add_word(&all, header, n);
+	}
+	hear(t, all.text, all.len);
+	t->is_over = true;
+	*r = put(out, answer);
+	return taken;
+}
+
+/* ---- redis: arrays of strings, "*1\r\n$4\r\nINFO\r\n", or words in a line */
 
 /* "$4\r\n" at `at`: how many bytes that is; 0: it is not whole, or none. */
 static size_t
@@ -233,11 +263,11 @@ resp_number(const char *at, size_t len, char sort, size_t *ret)
 
 /* A command: how many bytes it is; 0: it is not whole, or none. */
 static size_t
-resp_command(const char *at, size_t len, struct command *ret)
+resp_command(const char *at, size_t len, struct sentence *ret)
 {
 	size_t words, size, n, used = resp_number(at, len, '*', &words);
 
-	*ret = (struct command){ 0 };
+	*ret = (struct sentence){ 0 };
 	for (size_t i = 0; used > 0 && i < words; i++) {
 		n = resp_number(at + used, len - used, '$', &size);
 		if (n == 0 || len - used - n < size + 2)
@@ -249,12 +279,12 @@ resp_command(const char *at, size_t len, struct command *ret)
 }
 
 static size_t
-inline_command(const char *at, size_t len, struct command *ret)
+inline_command(const char *at, size_t len, struct sentence *ret)
 {
 	const char *end = len > 0 && at[0] != '*' ? memchr(at, '\n', len) : NULL;
 	size_t used = end != NULL ? (size_t)(end - at) + 1 : 0;
 
-	*ret = (struct command){ 0 };
+	*ret = (struct sentence){ 0 };
 	for (size_t i = 0, n; i < used; i += n + 1) {
 		n = 0;
 		while (i + n < used && strchr(" \r\n", at[i + n]) == NULL)
@@ -270,7 +300,7 @@ static size_t
 turn_redis(struct decoy_talk *t, struct ds_buf *out, int *r)
 {
 	const char *text = (const char *)t->in;
-	struct command all = { 0 }, one;
+	struct sentence all = { 0 }, one;
 	size_t used = 0, n;
 
 	while (*r == 0 && t->turns < DECOY_TURNS &&
