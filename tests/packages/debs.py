@@ -37,7 +37,14 @@ def give_debs(w, debs):
     next_version(debs, w.host.root + "/debs/next")
 
 
+def files(w):
+    """All there are, but for what apt, dpkg and logs keep and what is gone with a boot; what this test puts there is in /debs."""
+    return set(w.sh("find / -xdev \\( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /debs -o -path /var/log "
+                    "-o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg \\) -prune -o -print").stdout.splitlines())
+
+
 def check_install(w):
+    w.before = files(w)
     begin = time.monotonic()
     if not ok(w.good("apt-get install -y /debs/new/*.deb"), "apt installs the packages"):
         done()
@@ -80,6 +87,10 @@ def check_service(w):
         w.good(f"kill -STOP {pid}")
         ok(wait(lambda: main_pid(w, unit) not in (0, pid), 20, 0.2) and w.watches(), f"{unit} that hangs is started again")
         w.good(f"rm -r /run/systemd/system/{unit}.service.d; systemctl daemon-reload; systemctl restart {unit}")
+    ok(w.watches(), "both run on")
+    uplink = w.sh("pgrep -x daemonsec-uplin").stdout
+    ok(w.good("pkill -STOP -x daemonsec-uplin") and wait(lambda: w.sh("pgrep -x daemonsec-uplin").stdout not in ("", uplink), 180, 1) and
+       w.watches(), "an uplink that hangs is started again by its guard")
     for _ in range(6):
         pid = main_pid(w, "daemonsec-agent")
         w.good(f"kill -KILL {pid}")
@@ -129,10 +140,10 @@ def check_reactions(w):
     ok(wait(lambda: w.sh("find /var/lib/daemonsec/guard/vault/objects -type f | grep -q .").returncode == 0 and
             "files of daemons are known" in w.sh(f"journalctl -o cat _PID={main_pid(w, 'daemonsec-agent')}").stdout, 60, 0.3),
        "files of daemons are known and in the vault")
-    w.sh(f"sha256sum {conf} >/sum; echo '# strange' >>{conf}")
+    w.sh(f"sha256sum {conf} >/debs/sum; echo '# strange' >>{conf}")
     ok(wait(lambda: conf in w.sh("daemonsec-ctl -o jsonl events event.action:integrity").stdout, 20, 0.3), "a change of it is told")
     ok(w.good(f"daemonsec-ctl reactions apply restore_file --host {host} --path {conf} --reason test") and
-       wait(lambda: w.sh("sha256sum -c --quiet /sum").returncode == 0, 20, 0.3) and w.good("systemctl is-active nginx"),
+       wait(lambda: w.sh("sha256sum -c --quiet /debs/sum").returncode == 0, 20, 0.3) and w.good("systemctl is-active nginx"),
        "restore_file puts it back, and nginx takes it")
     pid = main_pid(w, "nginx")
     ok(w.good(f"daemonsec-ctl reactions apply restart --host {host} --unit nginx.service --reason test") and
@@ -188,13 +199,13 @@ sys.exit(3)
 
 def check_interrupted(w):
     """dpkg is killed at each of its steps; what dpkg itself then asks for brings it home."""
-    w.host.write("/step.py", STEP)
+    w.host.write("/debs/step.py", STEP)
     before = w.hosts()[0]["id"]
     step, bad, steps = 0, [], []
     while step < 100:
         step += 1
         which = ("new", "next")[step % 2]
-        r = w.sh(f"python3 /step.py {step} /debs/{which}/*.deb")
+        r = w.sh(f"python3 /debs/step.py {step} /debs/{which}/*.deb")
         if r.returncode == 3:
             break
         steps.append(r.stdout.strip())
@@ -228,7 +239,7 @@ def check_purge(w):
     ok(not is_frozen(w, pid) and w.sh("nft list table inet daemonsec").returncode != 0, "no process is frozen and no rule is left")
     r = w.sh("find / -xdev -path /proc -prune -o -path /sys -prune -o -path /debs -prune -o -path /var/log -prune -o "
              "-iname '*daemonsec*' -print; ls -d /run/daemonsec* /run/systemd/units/*daemonsec*; pgrep -l '^daemonsec'")
-    left = [line for line in r.stdout.splitlines() if line]
+    left = [line for line in r.stdout.splitlines() if line] + sorted(files(w) - w.before)
     ok(not left, "no file, no directory and no process is left")
     say("\n".join(left))
     ok(w.good("test -z \"$(systemctl --failed --no-legend)\" && systemctl is-system-running >/dev/null"), "the host is well")
