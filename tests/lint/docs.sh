@@ -33,6 +33,14 @@ report "the guides name verbs and options that there are" "$(
 report "the guides name tests that there are" "$(
 	grep -ohE 'tests/[a-z_]+/[a-z_]+(\.[a-z]+)?' README.md doc/*.md | sort -u |
 		while read -r t; do ls "$t"* >/dev/null 2>&1 || echo "there is no $t"; done)"
+report "what promises.md has tests say, they say" "$(
+	sed -n 's/^|[^|]*|\([^|]*\)|\([^|]*"[^|]*\)|$/\1|\2/p' doc/promises.md | while IFS='|' read -r tests says; do
+		files=$(echo "$tests" | grep -oE 'tests/[a-z]+/[a-z_.]+' | while read -r t; do ls "$t" "$t.c" 2>/dev/null; done)
+		echo "$says" | grep -oE '"[^"]*"' | tr -d '"' | while read -r w; do
+			# shellcheck disable=SC2086
+			grep -qF -- "$w" $files || echo "no test of$tests says \"$w\""
+		done
+	done)"
 if python3 -c 'import yaml' 2>/dev/null; then
 	report "api.json is api.yaml (make api-json)" "$(python3 -c '
 import json, yaml

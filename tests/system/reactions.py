@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Orders at a guard: what is forged, old, for others or twice has no effect; kill and freeze do what they say, are on
 disk before they do it, and are undone by order, in time, and after a crash."""
-import json
+import json, random, socket
 
 from harness import *
 
 isolate()
+from guard import log_text
 from orders import *
 
 
@@ -76,6 +77,51 @@ def check_refusals(g):
     ok(wait(lambda: [e for e in g.find("RESULT") if "signature" in e.get("MESSAGE", "") or
                      "none" in e.get("MESSAGE", "")]), "forged orders are told")
     return p
+
+
+def altered(data, n):
+    """What somebody can make of a real order who has no key: other bytes, cuts, more behind it."""
+    rng = random.Random(5)
+    for _ in range(n):
+        b = bytearray(data)
+        how = rng.randrange(4)
+        if how == 0:
+            del b[rng.randrange(len(b)):]
+        elif how == 1:
+            b += rng.randbytes(rng.randrange(1, 64))
+        for _ in range(rng.randrange(1, 9) if how > 1 else 0):
+            b[rng.randrange(len(b))] ^= rng.randrange(1, 256)
+        yield bytes(b)
+
+
+def check_uplink(g):
+    """An uplink that was taken over has an order that is real, says it in every way, and any message with it."""
+    p, q = victim(g), victim(g)
+    _, real = g.order("kill", **who(p))
+    bad = list(altered(real, 324))
+    for b in bad[:24]:
+        g.say(6, b)
+    r = g.do("freeze", lifetime_ms=60000, **who(q))
+    ok(r["outcome"] == "done" and p.poll() is None and goes_on(p.pid), "alterations of a real order have no effect, and the next real one has")
+    said = lambda text: log_text(os.path.join(g.dir, "log")).count(text)
+    before = said("ending the uplink")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        for n, b in enumerate(bad[24:]):
+            try:
+                s.sendto(bytes([6 if n % 3 else n % 256]) + b, g.address)
+            except OSError:
+                pass  # it was ended for the one before
+    ok(wait(lambda: said("uplink started") > said("ending the uplink") > before), "hundreds of them, and what is no message, end the uplink")
+
+    def again():
+        g.say(9, g.host_id)
+        return g.do("kill", 2, **who(q))["outcome"] == "done"
+    ok(wait(again, 60) and gone(q) and p.poll() is None and goes_on(p.pid), "none had an effect, and its successor is heard")
+    target = who(p)
+    g.say(6, real)
+    ok(gone(p), "nor did they spoil the order that they were made of")
+    r = g.do("kill", **target)
+    ok(r["outcome"] == "nothing", f"a target that has gone is nothing to do: {r['text']}")
 
 
 def check_kill(g, p):
@@ -223,6 +269,7 @@ def check_keys(g):
 with OrderGuard({"reaction.breaker_max": "12"}) as g:
     ok(wait(lambda: "orders: taken" in g.sensors()), "the token pins the key of orders")
     check_kill(g, check_refusals(g))
+    check_uplink(g)
     check_crash(g, check_freeze(g))
     check_freezer(g)
     check_limits(g)
