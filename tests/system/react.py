@@ -87,6 +87,8 @@ def check_monitor(site):
 def check_promotion(site):
     r = site.ctl("protect", "--mode=active", "--daemon", "nothing*", check=False)
     ok(r.returncode == 6 and "no daemon" in r.stderr, "more than monitor is refused with what speaks against it")
+    r = site.ctl("protect", "--mode=active", "--daemon", "ngnix", check=False)
+    ok(r.returncode == 6 and "ngnix is known there yet (but nginx is)" in r.stderr, f"who mistypes a name is told the one that there is: {r.stderr}")
     r = site.ctl("protect", "--mode=active", check=False)
     say(r.stdout + r.stderr)
     if r.returncode == 6:
@@ -107,6 +109,24 @@ def check_active(site):
     u = site.ctl("reactions", "undo", r["id"], check=False)
     ok(u.returncode == 6, "a kill cannot be undone, and that is said")
     return r["alert_id"]
+
+
+def simulated(site, since="1h"):
+    """What the rules in use would have done, by rule and reaction; how it reads."""
+    out = site.ctl("reactions", "simulate", "--since", since).stdout
+    doc = json.loads(site.ctl("-o", "json", "reactions", "simulate", "--since", since).stdout)
+    return {(t["rule"], t["kind"]): t for t in doc["totals"]}, out
+
+
+def check_simulate(site):
+    by, out = simulated(site)
+    t = by.get(("shell", "kill"), {"would": 0})
+    ok(t["would"] >= 1 and t["wrongly"] == 0 and "whatever the mode" in out, f"the rules in use are tried on the alerts that there were: {t}")
+    site.configure({**options, "react.shell.daemons": "postgresql", "react.mine.kinds": "new_child", "react.mine.min_severity": "medium",
+                    "react.mine.daemons": "nginx", "react.mine.reactions": "freeze"})
+    by, out = simulated(site)
+    ok(("shell", "kill") not in by and by.get(("mine", "freeze"), {"would": 0})["would"] >= 1, f"with other rules, others: {list(by)}")
+    site.configure(options)
 
 
 def check_pause(site):
@@ -331,14 +351,17 @@ VISIT = """import socket, sys
 s = socket.create_connection(("203.0.113.1", 6379), 10, ("203.0.113.2", 0))
 s.sendall(b"CONFIG SET dir /root/.ssh\\r\\n")
 s.recv(100)
+sys.stdin.read()
 """
 
 
 def check_decoy(site):
     """What comes to a decoy is on the block list, and nowhere among what is normal."""
     stranger = "203.0.113.2"
-    subprocess.run(["nsenter", "-t", str(there.pid), "-n", sys.executable, "-c", VISIT], check=True)
-    ok(wait(lambda: blocked(stranger)), "a stranger who asks a decoy for something is blocked in the kernel")
+    p = subprocess.Popen(["nsenter", "-t", str(there.pid), "-n", sys.executable, "-c", VISIT], stdin=subprocess.PIPE)
+    ok(wait(lambda: blocked(stranger)), "a stranger who asks a decoy for something is blocked in the kernel, while he is there")
+    p.stdin.close()
+    p.wait()
     r = newest(site, "verified", "block_ip")
     a = site.get(f"alerts/{r['alert_id']}") if r else {}
     ok(r and r["target"] == "ip:" + stranger and "decoy" in a["title"] and a["source"]["hostile"], "for the visit, with the source as hostile")
@@ -454,6 +477,7 @@ with Site(options) as site:
     check_monitor(site)
     check_promotion(site)
     alert = check_active(site)
+    check_simulate(site)
     check_pause(site)
     check_prevent(site, agent)
     if there:
@@ -462,6 +486,7 @@ with Site(options) as site:
         check_decoy(site)
     check_freeze(site)
     check_wrong(site, alert)
+    ok(simulated(site)[0][("shell", "kill")]["wrongly"] >= 1, "and a simulation says how often it would have been wrong")
     check_server_killed(site, agent)
     check_backup(site, agent)
 with open(f"{dir}/nginx.pid") as f:

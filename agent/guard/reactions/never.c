@@ -25,6 +25,7 @@
 
 #define FRESH_MS     250u
 #define SOCKETS_MAX  256u
+#define PORTS_MAX    64u /* decoys, metrics */
 #define SESSIONS_MAX 1024u
 #define BELOW_MAX    64u
 
@@ -194,6 +195,8 @@ struct owners {
 	size_t len;
 	const char *why;
 	uint32_t within_ms;
+	uint16_t ports[PORTS_MAX]; /* who comes in by one of these was not called */
+	size_t ports_len;
 };
 
 static int
@@ -210,14 +213,45 @@ owns(const struct owners *o, uint32_t inode)
 	return o->len > 0 && bsearch(&inode, o->inodes, o->len, sizeof(inode), by_number) != NULL;
 }
 
+/* A connection of theirs that they made; who came in by a port of theirs is somebody else. */
+static bool
+is_called(const struct owners *o, const struct connection *c)
+{
+	for (size_t i = 0; i < o->ports_len; i++)
+		if (o->ports[i] == c->local_port)
+			return false;
+	return c->inode != 0 && owns(o, c->inode);
+}
+
 static int
 add_remote(const struct connection *c, void *ctx)
 {
 	const struct owners *o = ctx;
 
-	if (c->inode != 0 && owns(o, c->inode))
+	if (is_called(o, c))
 		add(&c->remote, o->why);
 	return 0;
+}
+
+static int
+see_listener(const struct connection *c, void *ctx)
+{
+	struct owners *o = ctx;
+
+	if (c->inode != 0 && o->ports_len < PORTS_MAX && owns(o, c->inode))
+		o->ports[o->ports_len++] = c->local_port;
+	return 0;
+}
+
+/* What the uplink has: the way to the server, by whatever address it is reached, but also decoys
+ * and metrics, to which anybody comes. */
+static int
+find_uplink(struct owners *o)
+{
+	if (target_uplink() > 0)
+		o->len = sockets_of(target_uplink(), o->inodes, SOCKETS_MAX);
+	qsort(o->inodes, o->len, sizeof(o->inodes[0]), by_number);
+	return o->len > 0 ? sockets_each(SOCKETS_HERE, true, see_listener, o) : 0;
 }
 
 static void
@@ -235,8 +269,8 @@ add_uplink(const struct reaction_call *call)
 
 	(void)call;
 	o = (struct owners){ .why = "the server" };
-	if (target_uplink() > 0)
-		o.len = sockets_of(target_uplink(), o.inodes, SOCKETS_MAX);
+	if (find_uplink(&o) < 0)
+		overflow = true;
 	add_connections(&o);
 }
 
@@ -372,7 +406,7 @@ find_answer(const struct connection *c, void *ctx)
 {
 	const struct owners *o = ctx;
 
-	return c->inode != 0 && owns(o, c->inode) && c->last_ack_ms <= o->within_ms;
+	return is_called(o, c) && c->last_ack_ms <= o->within_ms;
 }
 
 bool
@@ -381,8 +415,5 @@ never_server_answers(uint32_t within_ms)
 	static struct owners o;
 
 	o = (struct owners){ .within_ms = within_ms };
-	if (target_uplink() > 0)
-		o.len = sockets_of(target_uplink(), o.inodes, SOCKETS_MAX);
-	qsort(o.inodes, o.len, sizeof(o.inodes[0]), by_number);
-	return sockets_each(SOCKETS_HERE, false, find_answer, &o) == 1;
+	return find_uplink(&o) == 0 && sockets_each(SOCKETS_HERE, false, find_answer, &o) == 1;
 }
