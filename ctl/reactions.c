@@ -48,13 +48,25 @@ format_why(const json_t *value, const json_t *item, char *buf, size_t size)
 		snprintf(buf, size, "%s", json_is_string(value) ? json_string_value(value) : "");
 }
 
+/* What waits for a second operator lasts from then on. */
+static void
+format_until(const json_t *value, const json_t *item, char *buf, size_t size)
+{
+	char status[32];
+
+	buf[0] = '\0';
+	if (strcmp(print_text(item, "status", status, sizeof(status)), "pending") != 0 ||
+	    !json_is_true(print_lookup(item, "result.needs_approval")))
+		format_time(value, item, buf, size);
+}
+
 static const struct column reaction_columns[] = {
 	{ "REACTION", "id", NULL },
 	{ "TIME", "created", format_time },
 	{ "HOST", "host.name", NULL },
 	{ "WHAT", "kind", format_what },
 	{ "STATUS", "status", NULL },
-	{ "UNTIL", "expires", format_time },
+	{ "UNTIL", "expires", format_until },
 	{ "BY", "rule|by", NULL },
 	{ "WHY", "reason", format_why },
 	{ NULL, NULL, NULL },
@@ -116,11 +128,27 @@ list(struct ctl *c, const char *status, const char *host, const char *alert, con
 {
 	char *path = client_path(
 	    "reactions", "status", status, "host", host, "alert", alert, "since", since, NULL);
+	bool is_all = status == NULL && host == NULL && alert == NULL && since == NULL;
 	int r = list_print(c, path, NULL, LIST_MAX, reaction_columns,
-	    "no reactions; daemonsec-ctl protect says how much automation may do");
+	    is_all ? "no reactions; daemonsec-ctl protect says how much automation may do"
+		   : "no such reactions");
 
 	free(path);
 	return r;
+}
+
+static void
+say_simulated(const json_t *doc)
+{
+	long long left = json_integer_value(json_object_get(doc, "items_left_out"));
+	char since[40];
+
+	format_time(json_object_get(doc, "since"), doc, since, sizeof(since));
+	printf("\nby the rules in use, whatever the mode: %lld reactions to %lld alerts since %s\n",
+	    (long long)json_integer_value(json_object_get(doc, "would")),
+	    (long long)json_integer_value(json_object_get(doc, "alerts")), since);
+	if (left > 0)
+		printf("%lld more are not listed\n", left);
 }
 
 static int
@@ -140,6 +168,7 @@ simulate(struct ctl *c, const char *since)
 			putchar('\n');
 			print_items(c, json_object_get(doc, "totals"), total_columns, "");
 		}
+		say_simulated(doc);
 	} else {
 		print_document(c, doc);
 	}

@@ -7,6 +7,7 @@
 #include "lib/clock.h"
 #include "lib/daemon.h"
 #include "lib/label.h"
+#include "lib/nearest.h"
 #include "server/api/caller.h"
 #include "server/api/reactions.h"
 #include "server/config.h"
@@ -65,6 +66,8 @@ struct promotion {
 	char daemon[DS_DAEMON_MAX + 1]; /* of row */
 	json_t *blockers;
 	unsigned daemons, learning, wrong;
+	char nearest[DS_DAEMON_MAX + 1]; /* what else it may have meant */
+	unsigned distance;
 	uint8_t *hosts; /* that it is for, a bit for each number; who is revoked holds up nothing */
 	size_t hosts_size;
 };
@@ -111,6 +114,19 @@ is_within(const struct promotion *p, uint32_t host, const char *daemon)
 	       (!p->row.daemon[0] || ds_daemon_fits(p->row.daemon, daemon));
 }
 
+/* For who mistypes: the known name that is two letters away at most. */
+static void
+see_name(struct promotion *p, const char *name)
+{
+	size_t len = ds_daemon_plain_len(name), said = strlen(p->row.daemon);
+	unsigned d = ds_nearest_distance(p->row.daemon, said, name, len);
+
+	if (d > DS_MIN(2u, said / 3) || (p->nearest[0] && d >= p->distance))
+		return;
+	p->distance = d;
+	snprintf(p->nearest, sizeof(p->nearest), "%.*s", (int)len, name);
+}
+
 static int
 look_at_daemon(const struct daemon_row *row, void *ctx)
 {
@@ -119,6 +135,8 @@ look_at_daemon(const struct daemon_row *row, void *ctx)
 	json_t *why;
 	const char *first;
 
+	if (!row->gone && p->row.daemon[0])
+		see_name(p, row->name);
 	if (row->gone || !is_within(p, row->host, row->name))
 		return 0;
 	/* What package managers run is new with each package: it is never learnt to the end, and
@@ -193,7 +211,9 @@ find_blockers(struct promotion *p)
 	if (!is_anybody_told(&p->c->cfg->server->channels))
 		block(p, "nobody would be told: there is no channel [notify.NAME] that is enabled");
 	if (p->daemons == 0 && p->row.daemon[0])
-		block(p, "no daemon that is called %.200s is known there yet", p->row.daemon);
+		block(p, "no daemon that is called %.150s is known there yet%s%.150s%s",
+		    p->row.daemon, p->nearest[0] ? " (but " : "", p->nearest,
+		    p->nearest[0] ? " is)" : "");
 	else if (p->daemons == 0)
 		block(p, "no daemon is known that this would concern");
 	if (p->learning > NAMED_MAX)
