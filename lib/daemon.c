@@ -34,3 +34,12 @@ ds_daemon_fits(const char *pattern, const char *name)
 	       fits_first(pattern, name, ds_daemon_plain_len(name)) ||
 	       fits_first(pattern, name, strcspn(name, "@"));
 }
+
+bool
+ds_daemon_fits_any(char *const *patterns, size_t len, const char *name)
+{
+	for (size_t i = 0; i < len; i++)
+		if (ds_daemon_fits(patterns[i], name))
+			return true;
+	return false;
+}

@@ -13,6 +13,9 @@
  * What people start below a daemon (sshd/session) is another one. */
 bool ds_daemon_fits(const char *pattern, const char *name);
 
+/* Whether one of the patterns means it. */
+bool ds_daemon_fits_any(char *const *patterns, size_t len, const char *name);
+
 /* How many characters of a name are left without a unit's suffix. */
 size_t ds_daemon_plain_len(const char *name);
 

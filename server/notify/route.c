@@ -31,15 +31,6 @@ in_list(const struct ds_conf_list *list, const char *text)
 }
 
 static bool
-about_daemon(const struct ds_conf_list *list, const char *daemon)
-{
-	for (size_t i = 0; i < list->len; i++)
-		if (ds_daemon_fits(list->items[i], daemon))
-			return true;
-	return list->len == 0;
-}
-
-static bool
 any_label(const struct ds_conf_list *list, const char *labels)
 {
 	if (list->len == 0)
@@ -67,7 +58,9 @@ bool
 route_matches(const struct channel_config *cfg, const struct route_alert *a)
 {
 	return cfg->enabled && route_severity(a->severity) >= cfg->min_severity &&
-	       in_list(&cfg->kinds, a->kind) && about_daemon(&cfg->daemons, a->daemon) &&
+	       in_list(&cfg->kinds, a->kind) &&
+	       (cfg->daemons.len == 0 ||
+		   ds_daemon_fits_any(cfg->daemons.items, cfg->daemons.len, a->daemon)) &&
 	       any_label(&cfg->labels, a->labels);
 }
 

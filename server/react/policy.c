@@ -104,15 +104,6 @@ matches(const struct ds_conf_list *patterns, const char *text)
 	return false;
 }
 
-static bool
-means_daemon(const struct ds_conf_list *patterns, const char *daemon)
-{
-	for (size_t i = 0; i < patterns->len; i++)
-		if (ds_daemon_fits(patterns->items[i], daemon))
-			return true;
-	return false;
-}
-
 bool
 policy_label_in(const char *labels, const char *const *list, size_t len)
 {
@@ -135,7 +126,8 @@ static bool
 rule_applies(const struct react_rule *r, const struct policy_subject *s)
 {
 	return r->enabled && rank(s->severity) >= r->min_severity && matches(&r->kinds, s->kind) &&
-	       (r->daemons.len == 0 || means_daemon(&r->daemons, s->daemon)) &&
+	       (r->daemons.len == 0 ||
+		   ds_daemon_fits_any(r->daemons.items, r->daemons.len, s->daemon)) &&
 	       (r->labels.len == 0 ||
 		   policy_label_in(s->labels, (const char *const *)r->labels.items, r->labels.len));
 }
