@@ -139,7 +139,7 @@ run_tool(const struct tool *t, const struct service *s, char *why, size_t size)
 static void
 end(const struct service *s)
 {
-	struct target_process t = { s->pid, s->start_ticks };
+	struct target_process t = { .pid = s->pid, .start_ticks = s->start_ticks };
 	struct pollfd p = { .fd = target_open(&t), .events = POLLIN };
 
 	if (p.fd < 0)

@@ -332,7 +332,7 @@ evidence_process(struct reaction_call *call, pid_t pid)
 	put_container(j, pid);
 	put_cwd(j, pid);
 	put_above(call, &st);
-	put_below(call, &(struct target_process){ pid, st.start_ticks });
+	put_below(call, &(struct target_process){ .pid = pid, .start_ticks = st.start_ticks });
 	put_files(call, pid);
 	if (call->exe_fd >= 0 && takes_no_time(call->exe_fd))
 		evidence_hash(call);

@@ -75,7 +75,8 @@ static void
 let_go_left_over(void)
 {
 	for (size_t i = 0; stopped != NULL && i < QUESTIONS_MAX; i++) {
-		struct target_process p = { stopped[i].pid, stopped[i].start_ticks };
+		struct target_process p = { .pid = stopped[i].pid,
+			.start_ticks = stopped[i].start_ticks };
 
 		if (p.pid > 1 && tree_signal_one(&p, SIGCONT) == 0)
 			ds_log(WARN, "a program that was held goes on", "pid=%d", (int)p.pid);

@@ -357,7 +357,7 @@ target(const struct service *s)
 {
 	static struct target_process t;
 
-	t = (struct target_process){ s->pid, s->start_ticks };
+	t = (struct target_process){ .pid = s->pid, .start_ticks = s->start_ticks };
 	return &t;
 }
 

@@ -34,7 +34,9 @@ target_of(pid_t pid, struct target_process *ret)
 
 	if (process_stat(pid, &st) < 0 || st.zombie)
 		return -ESRCH;
-	*ret = (struct target_process){ pid, st.start_ticks };
+	*ret = (struct target_process){
+		.pid = pid, .start_ticks = st.start_ticks, .threads = st.threads
+	};
 	return 0;
 }
 
@@ -189,12 +191,18 @@ add_children_of_thread(struct tree *t, pid_t pid, const char *tid)
 }
 
 static void
-add_children(struct tree *t, pid_t pid)
+add_children(struct tree *t, pid_t pid, uint32_t threads)
 {
-	int fd = process_open(pid, "task");
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	char tid[16];
+	int fd;
+	DIR *dir;
 	struct dirent *entry;
 
+	(void)snprintf(tid, sizeof(tid), "%d", (int)pid);
+	if (threads == 1 && add_children_of_thread(t, pid, tid) == 0)
+		return;
+	fd = process_open(pid, "task");
+	dir = fd >= 0 ? fdopendir(fd) : NULL;
 	if (dir == NULL) {
 		if (fd >= 0)
 			(void)close(fd);
@@ -230,13 +238,14 @@ size_t
 target_tree(const struct target_process *root, struct target_process *ret, size_t max)
 {
 	struct tree t = { .items = ret, .max = max };
+	struct target_process now;
 	size_t before;
 
-	if (max == 0 || !target_is_there(root))
+	if (max == 0 || target_of(root->pid, &now) < 0 || now.start_ticks != root->start_ticks)
 		return 0;
-	ret[t.len++] = *root;
+	ret[t.len++] = now;
 	for (size_t i = 0; i < t.len && !t.no_children; i++)
-		add_children(&t, ret[i].pid);
+		add_children(&t, ret[i].pid, ret[i].threads);
 	/* A walk over all processes finds a level at least. */
 	do {
 		before = t.len;

@@ -18,6 +18,7 @@
 struct target_process {
 	pid_t pid;
 	uint64_t start_ticks; /* since boot */
+	uint32_t threads;     /* when it was looked at; 0: it was not */
 };
 
 /* The order's process is there and may be touched.  0; -ESRCH it has gone; -EPERM; -EINVAL. */

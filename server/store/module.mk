@@ -20,6 +20,7 @@ SQLITE_SCHEMA += schema/sqlite/022_control.sql
 SQLITE_SCHEMA += schema/sqlite/026_control.sql
 SQLITE_SCHEMA += schema/sqlite/029_control.sql
 SQLITE_SCHEMA += schema/sqlite/036_control.sql
+SQLITE_SCHEMA += schema/sqlite/043_control.sql
 SQLITE_SCHEMA += schema/sqlite/045_control.sql
 SQLITE_SCHEMA += schema/sqlite/001_events.sql
 

@@ -69,7 +69,8 @@ check(struct reaction_call *call)
 static bool
 is_there(const struct service *s)
 {
-	return target_is_there(&(struct target_process){ s->pid, s->start_ticks });
+	return target_is_there(
+	    &(struct target_process){ .pid = s->pid, .start_ticks = s->start_ticks });
 }
 
 /* The main process from before, and its program: enough to know the next one. */
