@@ -56,7 +56,6 @@ struct store {
 	/* retention waits after the clock jumped */
 	uint64_t wall_us, monotonic_ms, hold_until_ms;
 	int wal_pages;          /* of the control plane's WAL, since it was moved */
-	uint64_t room_ms;       /* monotonic: it gets its room then; 0: it has */
 	uint64_t checkpoint_ms; /* monotonic: the current file's WAL is looked at then */
 	uint64_t tidy_ms;       /* likewise: hosts that come and go are looked at */
 	struct compactor compactor;
@@ -115,7 +114,7 @@ enum days_statement {
 };
 
 /* sqlite_wal.c: the control plane's WAL. */
-void wal_watch(struct store *s);
+void wal_watch(struct store *s); /* once it is open */
 void wal_tidy(struct store *s);  /* while nobody waits, between transactions */
 void wal_limit(struct store *s); /* after a transaction: it does not grow without end */
 

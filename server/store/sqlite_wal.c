@@ -6,7 +6,6 @@
  * half the time; that journal is everybody's, so on a busy disk it is a tenth of it.  And the WAL
  * is moved into the file when nobody waits, not by the commit that made it long.
  */
-#include "lib/clock.h"
 #include "server/store/sqlite.h"
 
 #include <fcntl.h>
@@ -16,10 +15,9 @@
 #include <unistd.h>
 
 #define ROOM_BYTES ((off_t)4 << 20)
-#define ROOM_SHARE 32u   /* of what is free on the disk, at most one of so many parts */
-#define ROOM_MS    10000 /* after the start: who lives shorter needs none */
-#define PAGES_CALM 1000  /* as SQLite itself would do it */
-#define PAGES_MAX  4000  /* then it is, whoever waits */
+#define ROOM_SHARE 32u  /* of what is free on the disk, at most one of so many parts */
+#define PAGES_CALM 250  /* in housekeeping: a short move is soon over */
+#define PAGES_MAX  1000 /* as SQLite itself would do it, but after those who wait were told */
 
 static int
 count_pages(void *ctx, sqlite3 *handle, const char *name, int pages)
@@ -30,13 +28,6 @@ count_pages(void *ctx, sqlite3 *handle, const char *name, int pages)
 	(void)name;
 	s->wal_pages = pages;
 	return SQLITE_OK;
-}
-
-void
-wal_watch(struct store *s)
-{
-	s->room_ms = ds_clock_monotonic_ms() + ROOM_MS;
-	(void)sqlite3_wal_hook(s->control.handle, count_pages, s); /* instead of SQLite's own */
 }
 
 /* Nobody is waited for: what a reader still looks at is moved the next time. */
@@ -84,18 +75,17 @@ make_room(const char *dir)
 }
 
 void
+wal_watch(struct store *s)
+{
+	(void)sqlite3_wal_hook(s->control.handle, count_pages, s); /* instead of SQLite's own */
+	make_room(s->dir);
+}
+
+void
 wal_tidy(struct store *s)
 {
 	if (s->wal_pages >= PAGES_CALM)
 		move(s);
-	if (s->room_ms == 0 || ds_clock_monotonic_ms() < s->room_ms)
-		return;
-	s->room_ms = 0;
-	/* Nobody makes it longer meanwhile, not another process either. */
-	if (db_begin(&s->control) < 0)
-		return;
-	make_room(s->dir);
-	db_try(&s->control, "ROLLBACK"); /* nothing was written */
 }
 
 void
