@@ -222,13 +222,25 @@ put_cwd(struct ds_json *j, pid_t pid)
 		ds_json_put_bytes(j, "cwd", cwd, (size_t)n);
 }
 
+/* Who asks for a control group waits for all of the host who make or remove one. */
+static bool
+has_containers(void)
+{
+	bool has = false;
+
+	for (uint32_t i = 1; i <= daemon_count() && !has; i++)
+		has = daemon_get(i) != NULL && daemon_get(i)->container[0] != '\0';
+	return has;
+}
+
 /* Its files are of another root, and its program is nobody's of this host. */
 static void
 put_container(struct ds_json *j, pid_t pid)
 {
 	char path[PROCESS_PATH_MAX];
-	const struct daemon *d =
-	    process_cgroup(pid, path, sizeof(path)) == 0 ? daemon_of_cgroup(path) : NULL;
+	const struct daemon *d = has_containers() && process_cgroup(pid, path, sizeof(path)) == 0
+				     ? daemon_of_cgroup(path)
+				     : NULL;
 
 	if (d == NULL || d->container[0] == '\0')
 		return;
