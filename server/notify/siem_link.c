@@ -25,7 +25,7 @@
 
 #define DATAGRAM_MAX 8192u /* bytes; what is longer is cut (RFC 5426, 3.2) */
 #define VERDICT_MS   500
-#define RESET_MS     200
+#define RESET_MS     2000
 #define POLL_MS      100 /* how often `stop` is looked at */
 
 struct siem_link {

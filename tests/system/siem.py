@@ -13,7 +13,7 @@ import subprocess
 import threading
 
 from forms import keep
-from harness import TOP, Process, Site, done, isolate, need, ok, say, wait
+from harness import TOP, Process, Site, done, isolate, need, ok, pause, say, wait
 from notify_rows import put_alert, put_host
 
 isolate()
@@ -166,7 +166,11 @@ class Unsure(Hasty):
                 c.settimeout(0.1)
                 while not self.ending:
                     try:
-                        text += c.recv(65536, 0 if self.reads else socket.MSG_PEEK)
+                        if self.reads:
+                            text += c.recv(65536)
+                        else:
+                            text = c.recv(65536, socket.MSG_PEEK)
+                            pause(0.1)
                         heard[:] = re.findall(r"alr_\d+", text.decode())
                     except TimeoutError:
                         pass
