@@ -103,7 +103,7 @@ read_config(const char *file, struct server_config *ret, bool strict)
 static struct detect_config
 detect_config_of(const struct server *s, const struct server_config *cfg)
 {
-	return (struct detect_config){
+	struct detect_config d = {
 		.learn_min_us = cfg->learning_min_ms * 1000,
 		.days_min = cfg->learning_cycles == 2 ? 7 : cfg->learning_cycles == 1,
 		.unseen_max = server_config_unseen_max(cfg),
@@ -119,6 +119,9 @@ detect_config_of(const struct server *s, const struct server_config *cfg)
 		.attacks = s->fleet ? fleet_attacks(s->fleet) : NULL,
 		.feedback = s->fleet ? fleet_reviews(s->fleet) : NULL,
 	};
+
+	snprintf(d.plugin_dir, sizeof(d.plugin_dir), "%s", cfg->plugin_dir);
+	return d;
 }
 
 static int

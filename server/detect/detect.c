@@ -245,11 +245,11 @@ tell(struct turn *t, struct sighting *s)
 		s->key.size = s->behaviour->key_size;
 		memcpy(s->key.data, s->behaviour->key, s->key.size);
 	}
-	if (turn_is_expected(t, s))
-		return 0;
 	if (s->event == NULL)
 		r = load_event(t, s);
-	return r < 0 ? r : turn_tell(t, s, by);
+	if (r < 0 || turn_is_expected(t, s))
+		return r;
+	return turn_tell(t, s, by);
 }
 
 /* Also says whether the daemon is learnt. */

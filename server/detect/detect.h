@@ -38,6 +38,7 @@ struct detect_config {
 	struct ds_snapshot *logins;      /* struct login_facts (login_told.h); may be NULL */
 	struct ds_snapshot *attacks;     /* struct attacks (attacks.h); may be NULL */
 	struct ds_mailbox *fleet_mail;   /* takes struct knowledge_news, malloc; may be NULL */
+	char plugin_dir[256];            /* of this server, whose plugins are its own; "": none */
 	const char *left_out; /* a model that says nothing, to measure what it is worth; or NULL */
 };
 

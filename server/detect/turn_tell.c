@@ -93,11 +93,37 @@ tell_fusion(struct turn *t, const struct sighting *s, const char *group)
 	return evidence_add(t->detect->evidence, &e, t->verdict, &p);
 }
 
+/* A plugin that this server starts: what only root can put there was meant.  The kernel gives an
+ * interpreter the script's path as an argument, the first or the second. */
+static bool
+is_own_plugin(const struct turn *t, const struct sighting *s)
+{
+	const char *dir = t->detect->profiles.cfg.plugin_dir;
+	size_t len = strlen(dir);
+	struct ds_str args;
+
+	if (len == 0 || s->kind != DS_EVENT_EXEC || s->event == NULL ||
+	    strcmp(s->daemon->class, "daemonsec-server") != 0)
+		return false;
+	args = DS_EVENT_STR(s->event, DS_STR_ARGS);
+	for (unsigned i = 0; i < 2 && args.len > 0; i++) {
+		size_t n = strnlen(args.ptr, args.len), next = DS_MIN(n + 1, (size_t)args.len);
+
+		if (n > len + 1 && strncmp(args.ptr, dir, len) == 0 && args.ptr[len] == '/' &&
+		    memchr(args.ptr + len + 1, '/', n - len - 1) == NULL)
+			return true;
+		args.ptr += next;
+		args.len -= (uint32_t)next;
+	}
+	return false;
+}
+
 bool
 turn_is_expected(struct turn *t, const struct sighting *s)
 {
-	return allowances_has(turn_allowances(t), s->daemon->class, t->from->host,
-	    key_kind(s->kind), s->key.data, s->key.size, s->time_us);
+	return is_own_plugin(t, s) ||
+	       allowances_has(turn_allowances(t), s->daemon->class, t->from->host,
+		   key_kind(s->kind), s->key.data, s->key.size, s->time_us);
 }
 
 /* This batch has told something else of the same alert: a rule, of a program that is new as well.

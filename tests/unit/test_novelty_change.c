@@ -180,6 +180,30 @@ what_is_expected_is_not_told_until_it_expires(void **state)
 	ds_snapshot_free(s);
 }
 
+static size_t
+starts_python(struct fixture *f, const char *args)
+{
+	struct ds_event ev = fixture_exec(f, "daemonsec-server.service", "/usr/bin/python3.11",
+	    "/usr/sbin/daemonsec-server", args);
+
+	fixture_add(f, &ev);
+	return fixture_send(f);
+}
+
+static void
+a_plugin_that_the_server_starts_is_its_own_doing_and_nothing_else_is(void **state)
+{
+	struct fixture *f = *state;
+
+	ready(f, "daemonsec-server.service", "/usr/sbin/daemonsec-server");
+	(void)snprintf(
+	    f->cfg.plugin_dir, sizeof(f->cfg.plugin_dir), "%s", "/etc/daemonsec/plugins");
+	detect_configure(f->detect, &f->cfg);
+	assert_int_equal(starts_python(f, "/usr/bin/python3 /etc/daemonsec/plugins/telegram"), 0);
+	assert_int_equal(starts_python(f, "/usr/bin/python3 /etc/daemonsec/plugins/ticket"), 0);
+	assert_true(starts_python(f, "/usr/bin/python3 /etc/daemonsec/plugins/../telegram") > 0);
+}
+
 static void
 a_declared_deployment_is_one_notice_but_not_for_what_is_grave(void **state)
 {
@@ -262,6 +286,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_young_daemon_teaches_nobody),
 		TEST(what_is_expected_is_not_told_until_it_expires),
+		TEST(a_plugin_that_the_server_starts_is_its_own_doing_and_nothing_else_is),
 		TEST(a_declared_deployment_is_one_notice_but_not_for_what_is_grave),
 		TEST(many_changed_files_are_one_alert_and_not_many),
 		TEST(the_first_weekly_job_is_no_alert),
