@@ -290,7 +290,7 @@ contents_mode_times_and_attributes_come_back(void **state)
 {
 	struct timespec times[2] = { { .tv_sec = 1000, .tv_nsec = 5 },
 		{ .tv_sec = 2000, .tv_nsec = 7 } };
-	bool has_xattrs;
+	bool has_xattrs, has_label; /* not every file system, and nobody but root */
 	char value[8] = "";
 	struct file_meta *m;
 	struct stat st;
@@ -299,12 +299,15 @@ contents_mode_times_and_attributes_come_back(void **state)
 	make_file("/f", "good");
 	assert_int_equal(chmod(at("/f"), 04751), 0);
 	has_xattrs = setxattr(at("/f"), "user.x", "v", 1, 0) == 0;
+	has_label = setxattr(at("/f"), "security.selinux", "a:b", 4, 0) == 0;
 	assert_int_equal(utimensat(AT_FDCWD, at("/f"), times, 0), 0);
 	m = take("/f", true);
 	make_file("/f", "evil");
 	assert_int_equal(chmod(at("/f"), 0600), 0);
 	if (has_xattrs)
 		assert_int_equal(removexattr(at("/f"), "user.x"), 0);
+	if (has_label)
+		assert_int_equal(setxattr(at("/f"), "security.selinux", "a:c", 4, 0), 0);
 	assert_int_equal(replace_is(at("/f"), m), 0);
 	assert_int_equal(restore("/f", m), 0);
 	assert_int_equal(replace_is(at("/f"), m), 1);
@@ -315,6 +318,10 @@ contents_mode_times_and_attributes_come_back(void **state)
 	assert_int_equal(st.st_mtim.tv_nsec, 7);
 	if (has_xattrs)
 		assert_int_equal(getxattr(at("/f"), "user.x", value, sizeof(value)), 1);
+	if (has_label) {
+		assert_int_equal(getxattr(at("/f"), "security.selinux", value, sizeof(value)), 4);
+		assert_string_equal(value, "a:b");
+	}
 	assert_int_equal(count(""), 2); /* the vault and the file: nothing beside */
 	free(m);
 }

@@ -151,7 +151,7 @@ tell_state(struct ds_json *j, const char *key, const struct file_meta *m)
 {
 	static const char *const types[] = { "unknown", "absent", "file", "link", "directory",
 		"other" };
-	char hex[2 * HASH_SIZE + 1];
+	char hex[2 * HASH_SIZE + 1], mode[8];
 
 	ds_json_key(j, key);
 	ds_json_object(j);
@@ -164,7 +164,8 @@ tell_state(struct ds_json *j, const char *key, const struct file_meta *m)
 		ds_json_put_string(j, "target", m->target);
 	if (m->type != FILE_ABSENT) {
 		ds_json_put_uint(j, "size", m->size);
-		ds_json_put_uint(j, "mode", m->mode);
+		(void)snprintf(mode, sizeof(mode), "%04o", m->mode & 07777);
+		ds_json_put_string(j, "mode", mode);
 		ds_json_put_uint(j, "uid", m->uid);
 		ds_json_put_uint(j, "gid", m->gid);
 		ds_json_put_time(j, "modified", (uint64_t)m->mtime_ns / 1000);
