@@ -14,23 +14,36 @@
 
 #define LIST_MAX 1000u
 
+static void
+append(char *buf, size_t size, const char *word)
+{
+	size_t len = strlen(buf);
+
+	if (word[0] != '\0')
+		snprintf(buf + len, size - len, "%s%s", len > 0 ? " " : "", word);
+}
+
 /* A process is told by its number and program: when exactly it began is for machines; of an answer,
- * which one it was. */
+ * which one it was; of a plugin, which one it is, if that is not its target. */
 static void
 format_what(const json_t *value, const json_t *item, char *buf, size_t size)
 {
-	static const char *const answers[] = { "", " allow", " kill" };
+	static const char *const answers[] = { "", "allow", "kill" };
 	const json_t *said = print_lookup(item, "args.answer");
 	size_t answer = said != NULL ? (size_t)json_integer_value(said) : 0;
-	char kind[32], target[300], exe[256];
+	char text[300], target[300];
 
 	(void)value;
+	buf[0] = '\0';
+	append(buf, size, print_text(item, "kind", text, sizeof(text)));
+	append(buf, size, answers[answer < DS_LEN(answers) ? answer : 0]);
 	(void)print_text(item, "target", target, sizeof(target));
-	(void)print_text(item, "args.exe", exe, sizeof(exe));
 	if (strncmp(target, "process:", strlen("process:")) == 0)
 		target[strcspn(target, "@")] = '\0';
-	snprintf(buf, size, "%s%s %s%s%s", print_text(item, "kind", kind, sizeof(kind)),
-	    answers[answer < DS_LEN(answers) ? answer : 0], target, exe[0] != '\0' ? " " : "", exe);
+	if (strncmp(target, "plugin:", strlen("plugin:")) != 0)
+		append(buf, size, print_text(item, "args.data", text, 60));
+	append(buf, size, target);
+	append(buf, size, print_text(item, "args.exe", text, sizeof(text)));
 }
 
 /* What went wrong, or is waited for, before what it was for. */
