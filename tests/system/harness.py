@@ -50,7 +50,7 @@ def forget_frozen():
     """Cgroups that guards made to freeze something, which died with its test."""
     for d in glob.glob("/sys/fs/cgroup/daemonsec-*") + glob.glob("/sys/fs/cgroup/unified/daemonsec-*"):
         try:
-            if time.time() - os.stat(d).st_mtime > 600:  # not one that somebody is about to use
+            if time.time() - os.stat(d).st_mtime > 10:  # not one that somebody is about to use
                 os.rmdir(d)
         except OSError:
             pass
