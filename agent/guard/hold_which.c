@@ -21,7 +21,7 @@
 
 static const struct agent_config *config;
 static char wanted[DAEMONS_MAX][256]; /* daemons that are held by order; "": free */
-static bool attached, by_perm;
+static bool attached, by_perm, net_wanted;
 
 void
 hold_learn(const char *daemon, const char *exe)
@@ -143,7 +143,11 @@ sync_kernel(void)
 			hold_detach();
 		attached = anybody();
 		by_perm = hold_perm_is_on();
-		if (hold_net_attach(attached && config->hold_connections) < 0)
+	}
+	/* Also after a reload of the configuration. */
+	if ((attached && config->hold_connections) != net_wanted) {
+		net_wanted = !net_wanted;
+		if (hold_net_attach(net_wanted) < 0)
 			ds_log(WARN, "connections cannot be held here", "error=\"%s\"",
 			    strerror(EOPNOTSUPP));
 	}

@@ -122,7 +122,7 @@ def check_default(g):
 def check_death(g):
     made = os.path.join(g.dir, "made")
     path = program(g, "orphan")
-    set_timeout(g, "60s")
+    set_option(g, "hold_timeout", "60s")
     p = begin(g, path, made)
     e, id = question(g, path)
     ok(e and wait(lambda: state(e["PID"]) == "T"), "a program is held")
@@ -146,20 +146,20 @@ def check_death(g):
     os.unlink(made)
 
 
-def set_timeout(g, value):
+def set_option(g, name, value):
+    reloads = lambda: log_text(os.path.join(g.dir, "log")).count("configuration reloaded")
+    before = reloads()
     text = open(g.conf).read()
-    open(g.conf, "w").write(re.sub("hold_timeout = .*", f"hold_timeout = {value}", text))
+    open(g.conf, "w").write(re.sub(f"{name} = .*", f"{name} = {value}", text))
     os.kill(g.process.pid, signal.SIGHUP)
-    wait(lambda: log_text(os.path.join(g.dir, "log")).count("configuration reloaded"))
+    wait(lambda: reloads() > before)
 
 
 def check_many(g, count):
     """Hundreds of new programs, killed by default: none of them makes its file."""
     text = open(g.conf).read()
     open(g.conf, "w").write(text.replace("hold_default = allow", "hold_default = kill"))
-    before = log_text(os.path.join(g.dir, "log")).count("configuration reloaded")
-    set_timeout(g, "50ms")
-    wait(lambda: log_text(os.path.join(g.dir, "log")).count("configuration reloaded") > before)
+    set_option(g, "hold_timeout", "50ms")
     many = os.path.join(g.dir, "many")
     os.makedirs(many)
     source = program(g, "template")
@@ -243,7 +243,7 @@ def check_fanotify(g):
     ok(sh.read() == "0" and os.path.exists(made) and "no answer" in g.result(id)["text"],
        "without an answer in time the default decides")
     os.unlink(made)
-    set_timeout(g, "60s")
+    set_option(g, "hold_timeout", "60s")
     orphan = program(g, "orphan")
     sh.do(f"{orphan} {made}", read=False)
     ok(question(g, orphan)[0], "one is held")
@@ -296,7 +296,9 @@ while True:
     ok(conn(known) == "yes" and wait(lambda: f"connect 198.51.100.1 {known} 6" in open(os.path.join(g.dir, "guard", "known")).read()),
        "where it connects to is learnt")
     r = g.do("hold", daemon=name)
-    ok(r["outcome"] == "done" and "destinations" in r["text"], f"connections are held: {r['text']}")
+    set_option(g, "hold_connections", "true")
+    ok(r["outcome"] == "done" and "destinations" not in r["text"] and
+       wait(lambda: "destinations" in g.do("hold", daemon=name)["text"], every=0.5), "connections are held, from the reload on that says so")
     ok(conn(known) == "yes" and not g.find("HELD_CONNECT"), "a known destination is not refused")
     ok(conn(new) == "no", "a strange one is, at once")
     e = g.wait("HELD_CONNECT", DPORT=new)
@@ -345,7 +347,7 @@ with OrderGuard({"reaction.hold_timeout": "1500ms", "general.sensors": "fallback
     first = Shell(g)
     check_fanotify(g)
     first.stop()
-with OrderGuard({"reaction.hold_timeout": "1500ms", "reaction.hold_connections": "true"}, monitor=shell) as g:
+with OrderGuard({"reaction.hold_timeout": "1500ms", "reaction.hold_connections": "false"}, monitor=shell) as g:
     g.shell = shell
     first = Shell(g)
     check_connections(g)
