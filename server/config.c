@@ -4,11 +4,13 @@
 #include "lib/cidr.h"
 #include "lib/log.h"
 #include "server/api/hook.h"
+#include "server/detect/detect.h"
 #include "server/notify/channel.h"
 #include "server/notify/siem_form.h"
 #include "server/react/policy.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -269,6 +271,16 @@ server_config_alert_budget(const struct server_config *cfg)
 	double v = parse_budget(cfg->alert_budget);
 
 	return v > 0 ? v : 1;
+}
+
+void
+server_config_detect(const struct server_config *cfg, struct detect_config *ret)
+{
+	ret->learn_min_us = cfg->learning_min_ms * 1000;
+	ret->days_min = cfg->learning_cycles == 2 ? 7 : cfg->learning_cycles == 1;
+	ret->unseen_max = server_config_unseen_max(cfg);
+	ret->alert_budget = server_config_alert_budget(cfg);
+	snprintf(ret->plugin_dir, sizeof(ret->plugin_dir), "%s", cfg->plugin_dir);
 }
 
 const char *

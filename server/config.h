@@ -61,6 +61,9 @@ DS_MUST_CHECK int server_config_check(const struct server_config *cfg, char *ret
 double server_config_unseen_max(const struct server_config *cfg);
 /* [detect] alert_budget as false alarms a host and week. */
 double server_config_alert_budget(const struct server_config *cfg);
+struct detect_config;
+/* What of it detection takes. */
+void server_config_detect(const struct server_config *cfg, struct detect_config *ret);
 /* The store backend's name. */
 const char *server_config_engine(const struct server_config *cfg);
 

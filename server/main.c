@@ -104,11 +104,7 @@ static struct detect_config
 detect_config_of(const struct server *s, const struct server_config *cfg)
 {
 	struct detect_config d = {
-		.learn_min_us = cfg->learning_min_ms * 1000,
-		.days_min = cfg->learning_cycles == 2 ? 7 : cfg->learning_cycles == 1,
-		.unseen_max = server_config_unseen_max(cfg),
 		.keys_max = KEYS_MAX,
-		.alert_budget = server_config_alert_budget(cfg),
 		.models = s->train ? train_models(s->train) : NULL,
 		.fleet = s->fleet ? fleet_knowledge(s->fleet) : NULL,
 		.fleet_mail = s->fleet ? fleet_mailbox(s->fleet) : NULL,
@@ -120,7 +116,7 @@ detect_config_of(const struct server *s, const struct server_config *cfg)
 		.feedback = s->fleet ? fleet_reviews(s->fleet) : NULL,
 	};
 
-	snprintf(d.plugin_dir, sizeof(d.plugin_dir), "%s", cfg->plugin_dir);
+	server_config_detect(cfg, &d);
 	return d;
 }
 
