@@ -106,7 +106,9 @@ def main():
                 ev, at = event(body, at)
                 out.write(json.dumps(ev) + "\n")
             out.flush()
-            open(state, "w").write(str(number))
+            with open(state + ".new", "w") as f:  # whole, or not at all: it is killed with its guard
+                f.write(str(number))
+            os.rename(state + ".new", state)
             s.sendall(struct.pack(">IBQ", 9, 2, number))
 
 
