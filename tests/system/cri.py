@@ -66,10 +66,10 @@ def call(path, method, fields):
 
 
 class Pod:
-    """In the host's network, as no plugin for another needs to be there."""
-    def __init__(self, path, name, namespace="shop", parent=""):
+    """In a network of its own, or else the host's, for which no plugin needs to be there."""
+    def __init__(self, path, name, namespace="shop", parent="", own_network=False):
         self.path, self.name = path, name
-        self.config = {1: {1: name, 2: name + "-uid", 3: namespace}, 3: "/tmp", 8: {1: parent, 2: {1: {1: 2}}}}
+        self.config = {1: {1: name, 2: name + "-uid", 3: namespace}, 3: "/tmp", 8: {1: parent, 2: {1: {1: 0 if own_network else 2}}}}
         self.id = call(path, "RunPodSandbox", {1: self.config})
 
     def run(self, name, image, *args):

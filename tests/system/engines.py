@@ -16,6 +16,7 @@ if SANITIZED:
 dir = tempfile.mkdtemp(prefix="daemonsec-engines.", dir="/var/tmp")
 tree = f"{dir}/tree"
 SOCKET = "/run/containerd/containerd.sock"
+PLUGINS = "/usr/lib/cni"  # of pods' networks
 NAME = f"ds{os.getpid()}{os.path.basename(dir)[-8:]}".replace("_", "x")  # of no other test's control group
 BOX = "box" + NAME
 begun = []
@@ -103,7 +104,12 @@ def containerd():
     with open("/etc/containerd/config.toml", "w") as f:
         f.write(f'version = 2\nroot = "{dir}/containerd"\ndisabled_plugins = ["io.containerd.internal.v1.opt"]\n'
                 '[plugins."io.containerd.grpc.v1.cri"]\n  sandbox_image = "localhost/shop:3"\n  restrict_oom_score_adj = true\n'
+                f'[plugins."io.containerd.grpc.v1.cri".cni]\n  bin_dir = "{PLUGINS}"\n'
                 '[plugins."io.containerd.grpc.v1.cri".containerd]\n  snapshotter = "native"\n')
+    os.makedirs("/etc/cni/net.d", exist_ok=True)
+    with open("/etc/cni/net.d/10-shop.conflist", "w") as f:
+        json.dump({"cniVersion": "0.4.0", "name": "shop", "plugins": [
+            {"type": "ptp", "ipam": {"type": "host-local", "subnet": "10.78.0.0/16", "dataDir": "/run/networks"}}]}, f)
     p = Process(["containerd"], f"{dir}/containerd.log")
     begun.append(p.stop)
     if not wait(lambda: subprocess.run(["ctr", "version"], capture_output=True).returncode == 0, 30, 0.1):
@@ -122,7 +128,7 @@ def ctr_run():
 
 
 def pod(name):
-    p = cri.Pod(SOCKET, name + NAME, "shop", f"/pods{NAME}/burstable/{name}")
+    p = cri.Pod(SOCKET, name + NAME, "shop", f"/pods{NAME}/burstable/{name}", os.path.exists(PLUGINS + "/ptp"))
     begun.append(p.remove)
     p.container = p.run("api", "localhost/shop:3", "/bin/sleep", "1000")
     return p
@@ -185,14 +191,19 @@ def frozen(d):
     return False
 
 
-def check_reactions(d):
-    """What is done to a container of containerd's is done to it alone."""
-    r = apply("freeze", *who(d), "--unit", d["name"])
-    ok(r["status"] == "verified" and frozen(d) and undo(r) and not frozen(d), f"frozen by its control group, and goes on: {r['result']['text']}")
-    r = apply("block_ip", "--address", "10.77.9.1", "--daemon", d["name"], "--reach", "daemon_only")
+def check_block(d, reach):
     rules = lambda: subprocess.run(["nsenter", "-t", str(d["pid"]), "-n", "nft", "list", "tables"], capture_output=True, text=True).stdout
+    r = apply("block_ip", "--address", "10.77.9.1", "--daemon", d["name"], "--reach", reach)
     ok(r["status"] == "verified" and "daemonsec" in rules() and undo(r) and "daemonsec" not in rules(),
        f"an address is blocked in its own network, and let in again: {r['result']['text']}")
+
+
+def check_reactions(d, reach):
+    """What is done to a container of containerd's is done to it alone, but that a pod has one network."""
+    r = apply("freeze", *who(d), "--unit", d["name"])
+    ok(r["status"] == "verified" and frozen(d) and undo(r) and not frozen(d), f"frozen by its control group, and goes on: {r['result']['text']}")
+    if os.readlink(f"/proc/{d['pid']}/ns/net") != os.readlink("/proc/self/ns/net"):
+        check_block(d, reach)
     r = apply("kill", *who(d))
     ok(r["status"] == "verified" and wait(lambda: not os.path.exists(f"/proc/{d['pid']}")) and
        r["result"]["evidence"].get("image") == d["image"], f"killed, and its image is told with the evidence: {r['result']['text']}")
@@ -201,7 +212,7 @@ def check_reactions(d):
 def check_ctr(digest):
     d = known(BOX)
     ok(d.get("image") == "localhost/shop:3@" + digest, "containerd: a container of ctr has its image and the image's digest")
-    check_reactions(d)
+    check_reactions(d, "daemon_only")
     ctr_end()
     other = import_image("RUN=another")
     ok(other != digest and ctr_run(), "another image gets the name")
@@ -214,6 +225,7 @@ def check_pod(p, digest):
     d = known(f"shop/{p.name}/api")
     ok(d.get("image") == "localhost/shop:3@" + digest and d.get("container") == p.container,
        "Kubernetes: a container of a pod has namespace, pod and name, image and digest")
+    return d
 
 
 def check_pause(pods):
@@ -241,8 +253,9 @@ try:
         if digest:
             check_pod(pods[0], digest)
             pods.append(pod("new"))
-            check_pod(pods[1], digest)
+            d = check_pod(pods[1], digest)
             check_pause(pods)
+            check_reactions(d, "daemon")
             ok(ctr_run(), "ctr starts a container")
             check_named("containerd", BOX)
             check_ctr(digest)
