@@ -22,12 +22,11 @@
 #define NAMESPACE_MAX  76u /* containerd's own limit */
 #define DIR_SIZE       256u
 #define DETAILS_MAX    65536u
-#define ANNOTATION     2 /* where they are in a bundle's JSON; deeper things may be called like them \
-			  */
-#define DIGEST_SIZE   96u
-#define TRIES         3u
-#define TIME_SIZE     15 /* as Go keeps one: a version, seconds and nanoseconds, a zone */
-#define TIME_COMPARED 13u
+#define ANNOTATION     2 /* how deep they are in a bundle; what is deeper may be called so, too */
+#define DIGEST_SIZE    96u
+#define TRIES          3u
+#define TIME_SIZE      15 /* as Go keeps one: a version, seconds and nanoseconds, a zone */
+#define TIME_COMPARED  13u
 
 static const char kubernetes[] = "k8s.io";
 

@@ -29,6 +29,7 @@
 #define HASH_BUDGET  (2u << 20)
 #define LISTS_BUDGET (2u << 20)
 #define HASH_TRIES   3u
+#define LOOKS_MAX    3u
 #define TOGETHER_MAX 4u /* daemons begun in one slice */
 
 enum identity_state { IDENTITY_IDLE, IDENTITY_WAIT, IDENTITY_HASH, IDENTITY_PACKAGE };
@@ -47,6 +48,7 @@ struct identity {
 	pid_t pid; /* of the main process */
 	uint64_t start_us;
 	uint32_t uid, processes, tries;
+	uint32_t looks; /* in vain, as it ran another program by then */
 	bool initial, announced, gone;
 	char root[32]; /* "" or /proc/PID/root: where its package database is */
 	struct facts now, told;
@@ -389,6 +391,31 @@ hash_slice(void)
 	}
 }
 
+/* A container's first process is runc for a moment, and becomes its program while runc is hashed.
+ */
+static bool
+runs_another(const struct identity *id)
+{
+	char exe[PROCESS_PATH_MAX];
+
+	return id->now.exe != NULL && process_exe(id->pid, exe, sizeof(exe), NULL) == 0 &&
+	       strcmp(exe, id->now.exe) != 0;
+}
+
+/* What was found out, or once more what is to be found out. */
+static void
+tell_found(uint32_t number, struct identity *id)
+{
+	if (id->looks < LOOKS_MAX && runs_another(id)) {
+		id->looks++;
+		id->state = IDENTITY_WAIT;
+		id->due_ms = 0;
+		return;
+	}
+	id->looks = 0;
+	tell(daemon_get(number), id);
+}
+
 /* The first that waits for a package database opens it. */
 static bool
 asking_open(uint32_t number, struct identity *id)
@@ -397,7 +424,7 @@ asking_open(uint32_t number, struct identity *id)
 	if (asking != NULL && package_begin(asking, id->root) == 0)
 		return true;
 	asking_end(); /* no memory, or the process has gone: told without */
-	tell(daemon_get(number), id);
+	tell_found(number, id);
 	return false;
 }
 
@@ -423,7 +450,7 @@ asking_begin(void)
 		if (r >= 0)
 			asking_numbers[r] = i;
 		else
-			tell(daemon_get(i), id);
+			tell_found(i, id);
 	}
 }
 
@@ -438,7 +465,7 @@ asking_slice(void)
 
 		memcpy(id->now.package, q->name, sizeof(id->now.package));
 		memcpy(id->now.version, q->version, sizeof(id->now.version));
-		tell(daemon_get(asking_numbers[i]), id);
+		tell_found(asking_numbers[i], id);
 	}
 	asking_end();
 }

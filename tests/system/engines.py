@@ -146,6 +146,8 @@ def clean():
 
 def known(name):
     found = wait(lambda: [d for d in site.all("daemons") if d["name"] == "container:" + name and d.get("executable") == "/bin/sleep"])
+    if not found:
+        say([(d["name"], d.get("executable"), d.get("pid")) for d in site.all("daemons")])
     return found[0] if found else {}
 
 

@@ -12,6 +12,7 @@
 #include "agent/guard/identity.h"
 #include "agent/guard/process.h"
 #include "agent/guard/program.h"
+#include "lib/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 
 static unsigned gaps;
 static char proc[64];
+static char told[64]; /* the program of the last daemon that was told */
 
 void
 emit_gap(const char *source, uint64_t lost, uint64_t duration_us, const char *message)
@@ -35,7 +37,9 @@ emit_gap(const char *source, uint64_t lost, uint64_t duration_us, const char *me
 void
 emit_event(const struct ds_event *ev)
 {
-	(void)ev;
+	struct ds_str exe = DS_EVENT_STR(ev, DS_STR_EXE);
+
+	(void)snprintf(told, sizeof(told), "%.*s", (int)exe.len, exe.ptr);
 }
 
 /* A process of the fake /proc. */
@@ -440,6 +444,34 @@ what_starts_a_container_each_minute_leaves_room_for_others(void **state)
 	    first);
 }
 
+static void
+a_process_that_becomes_another_program_is_told_as_that(void **state)
+{
+	uint32_t number;
+	char path[80];
+
+	(void)state;
+	told[0] = '\0';
+	add_process(10, 1, "/bin/cat", "init", AT_ROOT);
+	write_file(10, "status", "Name:\tx\nUid:\t0\t0\t0\t0\n", 21);
+	start((char *[]){ (char[]){ "cat" } }, 1);
+	number = daemon_of_process(10)->number;
+	identity_init();
+	identity_seen(number, 10, true);
+	(void)identity_tick(ds_clock_monotonic_ms());
+	assert_string_equal(told, ""); /* it is being looked up */
+	(void)snprintf(path, sizeof(path), "%s/10/exe", proc);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/bin/ls", path), 0);
+	identity_seen(number, 10, false);
+	for (unsigned i = 0; i < 1000 && told[0] == '\0'; i++)
+		(void)identity_tick(ds_clock_monotonic_ms() + i * 1000);
+	assert_string_equal(told, "/bin/ls");
+	identity_done();
+	(void)snprintf(path, sizeof(path), "%s/10/status", proc);
+	assert_int_equal(unlink(path), 0);
+}
+
 int
 main(void)
 {
@@ -457,6 +489,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_user_with_many_containers_leaves_room_for_others, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_only_mounts_is_no_daemon, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    a_process_that_becomes_another_program_is_told_as_that, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    what_starts_a_container_each_minute_leaves_room_for_others, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
