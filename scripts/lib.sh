@@ -22,8 +22,8 @@ debian_test="wrk python3-aiosmtpd binutils curl jq openssl sqlite3 iproute2 proc
  rsyslog rsyslog-openssl prometheus prometheus-alertmanager logrotate debootstrap nftables docker.io
  python3-yaml python3-jinja2 python3-jsonschema php-fpm rpm chromium fonts-dejavu-core"
 # What `check --packages` wants on top.
-debian_packages="dpkg-dev debhelper lintian ansible-core ansible-lint openssh-client rpm rpmlint"
-fedora_packages="rpm-build rpmlint ansible-core ansible-lint openssh-clients"
+debian_packages="dpkg-dev debhelper lintian ansible-core ansible-lint openssh-client rpm rpmlint qemu-system-x86 e2fsprogs"
+fedora_packages="rpm-build rpmlint ansible-core ansible-lint openssh-clients qemu-system-x86-core e2fsprogs"
 fedora_build="gcc make autoconf autoconf-archive automake pkgconf clang llvm bpftool libbpf-devel
  elfutils-libelf-devel libevent-devel openssl-devel sqlite-devel libmicrohttpd-devel gnutls-devel zlib-devel libdeflate-devel
  jansson-devel pcre2-devel libyaml-devel libmaxminddb-devel nettle-devel gmp-devel libnftnl-devel libmnl-devel libcmocka-devel libseccomp-devel libsodium-devel systemd-devel libcurl-devel libxcrypt-devel python3"

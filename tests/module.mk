@@ -15,6 +15,7 @@ include tests/unit/module.mk
 include tests/fuzz/module.mk
 include tests/system/module.mk
 include tests/packages/module.mk
+include tests/guest/module.mk
 include tests/web/module.mk
 include tests/bench/module.mk
 include tests/eval/module.mk

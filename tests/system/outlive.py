@@ -95,16 +95,25 @@ def before(host, g, far):
     return {k: r["order"] for k, r in made.items()}
 
 
-def after(host, g, far, made):
-    nft = wait(lambda: [r for r in [rules(host)] if BANNED in r and "isolate_in" in r], 60)
+def after(host, g, far, made, patient=True):
+    """Not patient: the machine is so slow that the uplink may reach its server more than ten seconds after the guard's start.
+    Then an isolation must have ended, and that is told."""
+    def ended():
+        return not patient and g.result(made["isolate"], 0, outcome="undone")
+
+    nft = wait(lambda: [r for r in [rules(host)] if BANNED in r and ("isolate_in" in r or ended())], 60)
     ok(nft and OTHER not in nft[0], "after the reboot the kernel has the block and the isolation again, and not what was over by then")
-    ok(not far.reaches(BANNED) and not far.reaches(OTHER) and wait(lambda: far.reaches(SERVER)), "only the server gets through")
+    late = ended()
+    if late:
+        ok("not heard" in late["text"], f"the isolation has ended, as this machine is too slow: {late['text']}")
+    ok(not far.reaches(BANNED) and (late or ended() or not far.reaches(OTHER)) and wait(lambda: far.reaches(SERVER)), "only the server gets through")
     gone, short = (g.wait("RESULT", 60, ORDER=made[k].hex(), RESULT=UNDONE) for k in ("freeze", "short"))
     ok(gone and short, f"what is frozen no more, or over, is told: {gone and gone['MESSAGE']}; {short and short['MESSAGE']}")
     victim = host.run("systemctl", "start", "victim")
     ok(victim.returncode == 0 and host.run("systemctl", "is-active", "victim").stdout == "active\n", "and runs when it is started")
-    pause(2.5)  # the guard looks each second whether it does
-    ok(not g.result(made["isolate"], 0, outcome="undone"), "the server is heard, so it stays isolated")
-    undone = [g.do("undo", 60, target=made[k])["outcome"] for k in ("isolate", "port", "block")]
-    ok(undone == ["done"] * 3 and wait(lambda: far.reaches(BANNED)) and far.reaches(OTHER), f"all of it can be taken back: {undone}")
+    if patient:
+        pause(2.5)  # the guard looks each second whether it does
+        ok(not g.result(made["isolate"], 0, outcome="undone"), "the server is heard, so it stays isolated")
+    undone = [g.do("undo", 60, target=made[k])["outcome"] for k in ("isolate", "port", "block") if k != "isolate" or not ended()]
+    ok(set(undone) == {"done"} and wait(lambda: far.reaches(BANNED)) and far.reaches(OTHER), f"all of it can be taken back: {undone}")
     ok("daemonsec" not in rules(host), "and nothing is left behind")
