@@ -22,6 +22,7 @@
 static const struct agent_config *config;
 static char wanted[DAEMONS_MAX][256]; /* daemons that are held by order; "": free */
 static bool attached, by_perm, net_wanted;
+static bool is_on[DAEMON_TABLE_MAX + 1]; /* in the kernel, by daemon number */
 
 void
 hold_learn(const char *daemon, const char *exe)
@@ -57,7 +58,6 @@ learn_running(pid_t pid, void *ctx)
 static void
 switch_on(const struct daemon *d)
 {
-	static bool is_on[DAEMON_TABLE_MAX + 1];
 	struct daemon copy = *d;
 
 	if (d->number > DAEMON_TABLE_MAX || is_on[d->number] == hold_is_on(d->name))
@@ -130,6 +130,31 @@ keep_attached(void)
 	return hold_watch_start(probe_hold_fd());
 }
 
+/* Of those whose programs are held already, after a reload of the configuration. */
+static void
+switch_connections(bool on)
+{
+	for (uint32_t i = 1; i <= daemon_count() && i <= DAEMON_TABLE_MAX; i++)
+		if (is_on[i] && hold_net_daemon(daemon_get(i), on) < 0)
+			ds_log(WARN, "connections of a daemon are not held", "daemon=\"%s\"",
+			    daemon_get(i)->name);
+}
+
+static void
+sync_net(void)
+{
+	if ((attached && config->hold_connections) == net_wanted)
+		return;
+	net_wanted = !net_wanted;
+	if (!net_wanted)
+		switch_connections(false);
+	if (hold_net_attach(net_wanted) < 0)
+		ds_log(
+		    WARN, "connections cannot be held here", "error=\"%s\"", strerror(EOPNOTSUPP));
+	if (net_wanted)
+		switch_connections(true);
+}
+
 static int
 sync_kernel(void)
 {
@@ -144,13 +169,7 @@ sync_kernel(void)
 		attached = anybody();
 		by_perm = hold_perm_is_on();
 	}
-	/* Also after a reload of the configuration. */
-	if ((attached && config->hold_connections) != net_wanted) {
-		net_wanted = !net_wanted;
-		if (hold_net_attach(net_wanted) < 0)
-			ds_log(WARN, "connections cannot be held here", "error=\"%s\"",
-			    strerror(EOPNOTSUPP));
-	}
+	sync_net();
 	for (uint32_t i = 1; i <= daemon_count(); i++)
 		if (daemon_get(i) != NULL)
 			switch_on(daemon_get(i));
