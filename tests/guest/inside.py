@@ -101,11 +101,10 @@ def begin_block(g):
     """A block whose guard is stopped when its ledger has it and nobody has heard of it yet."""
     pid = int(host.run("systemctl", "show", "-P", "MainPID", "guard").stdout)
     for number in range(20):
-        size = os.path.getsize("/kept/ledger")
+        written = os.stat("/kept/ledger").st_mtime_ns  # its size grows in steps
         id, data = g.order("block_ip", address=BANNED, lifetime_ms=3600000)
         g.say(6, data)
-        while os.path.getsize("/kept/ledger") == size:
-            pass
+        wait(lambda: os.stat("/kept/ledger").st_mtime_ns != written, every=0)
         os.kill(pid, signal.SIGSTOP)
         wait(lambda: open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] == "T")
         pause(0.5)  # what it said before it stopped arrives
