@@ -15,6 +15,7 @@
 #include "lib/clock.h"
 #include "tests/unit/order_fixture.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -239,6 +240,25 @@ in_a_cgroup_of_ours_no_signal_lets_anybody_go_on(void **state)
 	assert_false(freezer_has(own, child));
 }
 
+static void
+a_freeze_of_what_is_frozen_may_outlive_the_one_before(void **state)
+{
+	char own[FREEZER_PATH_MAX];
+	struct ds_order first, second;
+
+	(void)state;
+	freezer_allow_own(true);
+	if (freezer_own(child, "daemonsec-test", own, sizeof(own)) < 0)
+		skip(); /* no version 2 here, or not for us */
+	first = freeze();
+	assert_int_equal(freezer_own(child, "daemonsec-test", own, sizeof(own)), -ENOENT);
+	second = freeze();
+	undo(&first);
+	undo(&second);
+	assert_true(goes_on());
+	assert_true(becomes(child, false) && becomes(below, false));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup_tree, teardown)
 
 int
@@ -251,6 +271,7 @@ main(void)
 		T(who_was_stopped_before_and_let_go_on_meanwhile_goes_on_after_the_undo),
 		T(a_freeze_of_an_agent_that_kept_no_marks_is_undone),
 		T(in_a_cgroup_of_ours_no_signal_lets_anybody_go_on),
+		T(a_freeze_of_what_is_frozen_may_outlive_the_one_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

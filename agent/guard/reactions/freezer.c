@@ -9,6 +9,7 @@
  */
 #include "agent/guard/reactions/freezer.h"
 #include "agent/guard/process.h"
+#include "lib/order.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ORDER_LEN    (2u * DS_ORDER_ID_SIZE)
 #define END_TRIES    20u
 #define SETTLE_TRIES 20u
 #define SETTLE_MS    5
@@ -249,6 +251,21 @@ above(const char *dir)
 	return slash != NULL ? (size_t)(slash - dir) : 0;
 }
 
+/* Whether it is, or is below, one that an order made: "daemonsec-" and the order. */
+static bool
+is_ours(const char *path)
+{
+	static const char prefix[] = "/daemonsec-";
+
+	for (const char *at = path; (at = strstr(at, prefix)) != NULL;) {
+		at += sizeof(prefix) - 1;
+		if (strspn(at, "0123456789abcdef") == ORDER_LEN &&
+		    (at[ORDER_LEN] == '\0' || at[ORDER_LEN] == '/'))
+			return true;
+	}
+	return false;
+}
+
 int
 freezer_own(pid_t pid, const char *name, char *ret, size_t size)
 {
@@ -261,6 +278,8 @@ freezer_own(pid_t pid, const char *name, char *ret, size_t size)
 		if (f->prefix[0] != '0' || !cgroup_path(pid, f->prefix, path, sizeof(path)) ||
 		    strstr(path, "/..") != NULL)
 			continue;
+		if (is_ours(path)) /* which could not end before this one */
+			return -ENOENT;
 		n = snprintf(
 		    ret, size, "%s%s/%s", f->mount, strcmp(path, "/") == 0 ? "" : path, name);
 		if (n < 0 || (size_t)n >= size)

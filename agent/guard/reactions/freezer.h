@@ -21,8 +21,8 @@ DS_MUST_CHECK int freezer_is_frozen(const char *dir);
 bool freezer_holds(const char *dir);
 
 /* Cgroups of version 2 of our own, below the one that a process is in, for what is one of many in
- * there.  The name that such a one would have: 0, -ENOENT (no version 2, or nobody may make any),
- * -ENAMETOOLONG. */
+ * there.  The name that such a one would have: 0, -ENOENT (no version 2, nobody may make any, or it is in
+ * one of ours already), -ENAMETOOLONG. */
 DS_MUST_CHECK int freezer_own(pid_t pid, const char *name, char *ret, size_t size);
 /* It is there, and whoever comes into it is frozen.  0 or -errno. */
 DS_MUST_CHECK int freezer_make(const char *dir);
