@@ -94,7 +94,8 @@ def second(g, far, kept):
     ok(sha256(CONF) == kept["good"], "the configuration is as it was restored")
     u = g.do("undo", 60, target=bytes.fromhex(kept["file"]))
     ok(u["outcome"] == "done" and open(CONF).read().endswith("# edited\n"), f"and undo, after the reboot, brings the edited one back: {u['text']}")
-    return {"begun": begin_block(g).hex()}, "CUT"
+    id, data = begin_block(g)
+    return {"begun": id.hex(), "data": data.hex()}, "CUT"
 
 
 def begin_block(g):
@@ -102,7 +103,7 @@ def begin_block(g):
     pid = int(host.run("systemctl", "show", "-P", "MainPID", "guard").stdout)
     for number in range(20):
         written = os.stat("/kept/ledger").st_mtime_ns  # its size grows in steps
-        id, data = g.order("block_ip", address=BANNED, lifetime_ms=3600000)
+        id, data = g.order("block_ip", address=BANNED, lifetime_ms=3600000, expires=time.time_ns() // 1000 + 60 * MINUTE)
         g.say(6, data)
         wait(lambda: os.stat("/kept/ledger").st_mtime_ns != written, every=0)
         os.kill(pid, signal.SIGSTOP)
@@ -110,17 +111,18 @@ def begin_block(g):
         pause(0.5)  # what it said before it stopped arrives
         if not g.result(id, 0):
             ok(True, f"a guard stands between its ledger and its result, at try {number + 1}")
-            return id
+            return id, data
         os.kill(pid, signal.SIGCONT)
         g.do("undo", 60, target=id)
     ok(False, "a guard stands between its ledger and its result")
-    return b""
+    return b"", b""
 
 
 def third(g, far, kept):
     come_up(host, far)
     g.greet()
     id = bytes.fromhex(kept["begun"])
+    g.say(6, bytes.fromhex(kept["data"]))  # as a server does that has heard nothing of it
     r = g.result(id, 60)
     blocked = BANNED in rules(host)
     ok(r and (r["outcome"] == "done") == blocked and far.reaches(BANNED) != blocked,
