@@ -11,7 +11,7 @@ export async function told(page) {
   await page.locator("main tr", { hasText: "A test" }).getByText("Sent", { exact: true }).waitFor();
   ok(await sent() === 1 && readFileSync(process.env.DS_NOTEBOOK, "utf8").includes("test"), "a test is sent by a channel, and arrives");
   await page.getByRole("listitem").filter({ hasText: "nobody" }).getByRole("button", { name: "Send a test" }).click();
-  await page.getByRole("listitem").filter({ hasText: "nobody" }).getByText("Failed").waitFor();
+  await page.getByRole("listitem").filter({ hasText: "nobody" }).getByText("Failed", { exact: true }).waitFor();
   ok(true, "a channel whose test fails is told as failed, with why");
   await shot(page, "channels-light");
   const bad = await axe(page);
