@@ -140,7 +140,8 @@ class OrderGuard(Guard):
         if os.path.exists(path):
             with open(path) as f:
                 lines = f.read().split("\n")[:-1]
-            self.all += [result_of(bytes.fromhex(x)) for x in lines[len(self.all):]]
+            # Zeroes are what a power cut left of one that was not on disk.
+            self.all += [result_of(bytes.fromhex(x.rpartition("\0")[2])) for x in lines[len(self.all):]]
         return self.all
 
     def result(self, id, seconds=5, **fields):
