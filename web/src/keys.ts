@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // keys - single keys do what is done often; never while somebody types.
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 type Handlers = Record<string, (e: KeyboardEvent) => void>;
 const stack: { current: Handlers }[] = [];
@@ -33,7 +33,8 @@ addEventListener("keydown", (e) => {
 export function useKeys(handlers: Handlers) {
   const mine = useRef(handlers);
   mine.current = handlers;
-  useEffect(() => {
+  // As soon as what they act on can be seen: an effect comes a moment later, which is long on a busy machine.
+  useLayoutEffect(() => {
     stack.push(mine);
     return () => { stack.splice(stack.indexOf(mine), 1); };
   }, []);
