@@ -172,7 +172,9 @@ def check_meanwhile(g):
     open(go, "w").close()
     r = g.result(slow, 6, outcome="done")
     ok(r and "at last" in r["text"], f"whose result comes when it is there: {r and r['took']} us")
-    ok(g.result(undo, 6) and g.result(slow, 6, outcome="undone", by=undo), "an undo that came meanwhile waits for it")
+    u = g.result(undo, 6)
+    ok(u and g.result(slow, 6, outcome="undone", by=undo),
+       f"an undo that came meanwhile waits for it: {u and (u['outcome'], u['text'])}")
     ok(len([x for x in g.results() if x["order"] == slow and x["outcome"] == "done"]) == 1, "and the same order again does nothing")
     os.unlink(go)
     slow, data = g.order("plugin", data="slow")
