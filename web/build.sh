@@ -11,6 +11,8 @@ if [ -e $stamp ] && [ -z "$(find "$src/web" -path "$src/web/node_modules" -prune
 	exit 0
 fi
 echo "  WEB      web/dist"
+# As old as what is read below: a source that is saved while it is bundled is newer.
+: >$stamp.begun
 # In a build directory of its own the sources are copied, so that they see what npm installed.
 if [ ! web -ef "$src/web" ]; then
 	rm -rf web/src
@@ -26,4 +28,4 @@ if ! cmp -s web/package-lock.json web/.installed; then
 	cp web/package-lock.json web/.installed
 fi
 (cd web && "$node" build.mjs "$src")
-touch $stamp
+mv $stamp.begun $stamp

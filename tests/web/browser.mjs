@@ -44,6 +44,11 @@ export async function signIn(page, to = "/") {
 
 export const go = (page, to) => page.evaluate((x) => { history.pushState(null, "", x); dispatchEvent(new PopStateEvent("popstate")); }, to);
 export const settle = (page) => page.waitForFunction(() => !document.querySelector(".waiting") && document.querySelector("main h1, main h2"), null, { timeout: 90000 });
+// Words about what was done stay for a minute, for what must be seen while they are there on a loaded machine, too.
+export const linger = (page, on) => page.evaluate((on) => {
+  window.__timeout ??= window.setTimeout;
+  window.setTimeout = on ? (f, ms, ...more) => window.__timeout(f, ms === 7000 ? 60000 : ms, ...more) : window.__timeout;
+}, on);
 export const shot = (page, name) => page.screenshot({ path: path.join(shots, `${name}.png`) });
 // "" when the page fits; else what sticks out, in short.
 export const overflow = (page) => page.evaluate(() => {

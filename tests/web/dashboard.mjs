@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // dashboard - what somebody does with the dashboard, in Chromium, against a real server; dashboard.py starts it.
 import { readFileSync } from "node:fs";
-import { api, axe, base, browser, check, cut, go, ok, open, overflow, please, problems, send, settle, shot, signIn } from "./browser.mjs";
+import { api, axe, base, browser, check, cut, go, ok, open, overflow, please, problems, send, settle, shot, signIn, linger } from "./browser.mjs";
 import { changes, letIn } from "./changes.mjs";
 import { people } from "./people.mjs";
 import { forged, told } from "./told.mjs";
@@ -287,6 +287,15 @@ await check("undoing many", async () => {
   const other = alerts.find((a) => a.id !== alert.id && a.host.id === alert.host.id) ?? alerts.find((a) => a.id !== alert.id);
   const list = [await block(21), await block(22), await block(23), await block(31, other.id), await block(32, other.id)];
   const undone = async (r) => { const now = await api(`reactions/${r.id}`); return now.status === "undone" || now.result?.undo_by !== undefined; };
+  // What was done just before is still told, with its way back, while something else is asked.
+  const assigned = async () => (await api(`alerts/${alert.id}`)).assignee;
+  await send(`alerts/${alert.id}/assign`, { assignee: "admin" });
+  await linger(page, true);
+  await go(page, `/alerts/${alert.id}`);
+  await settle(page);
+  await page.keyboard.press("a");
+  await page.getByRole("dialog", { name: "Assign" }).getByRole("button", { name: "Nobody" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
   await go(page, "/reactions?show=effect");
   await settle(page);
   for (const n of [21, 22]) await page.getByRole("checkbox", { name: `203.0.113.${n},` }).check();
@@ -296,8 +305,15 @@ await check("undoing many", async () => {
   await shot(page, "undo-many-light");
   const bad = await axe(page, undefined, "dialog");
   ok(bad.length === 0, "the question has no serious accessibility fault", bad.join("; "));
+  const before = sure.getByRole("button", { name: "Undo: Nobody looks after it now." });
+  ok(await before.isVisible() && await sure.getByRole("button", { name: "Undo", exact: true }).count() === 1, "the way back from what was done before is there, under another name");
   await sure.getByRole("button", { name: "Undo", exact: true }).click();
   await page.locator(".toast", { hasText: "Undo was ordered for 2 reactions" }).waitFor();
+  ok(await assigned() === null, "the answer is to what was asked");
+  await page.getByRole("button", { name: "Undo: Nobody looks after it now." }).click();
+  await page.locator(".toast", { hasText: /^Done$/ }).waitFor();
+  ok(await assigned() === "admin", "and the other way back leads back still");
+  await linger(page, false);
   const [a, b, c, d, e] = await Promise.all(list.map(undone));
   ok(a && b && !c && !d && !e, "two of five are undone at once, and no other", JSON.stringify([a, b, c, d, e]));
   await page.locator("tr.pick", { hasText: "203.0.113.31" }).getByText("Block address").click();

@@ -62,7 +62,7 @@ export const t = {
   act: {
     close: "Close", cancel: "Cancel", copy: "Copy", copied: "Copied", more: "Show more", clear: "Clear",
     remove: "Remove", save: "Save", apply: "Apply", done: "Done", all: "All", none: "None", yes: "Yes", no: "No", search: "Search",
-    undo: "Undo",
+    undo: "Undo", dismiss: "Dismiss",
   },
   severity: { critical: "Critical", high: "High", medium: "Medium", low: "Low" } as Record<string, string>,
   status: { open: "Open", acknowledged: "Acknowledged", closed: "Closed", all: "All" } as Record<string, string>,

@@ -50,14 +50,15 @@ export function Sure({ title, says, go, kind = "danger", icon, onClose, onSure, 
   );
 }
 
+// They may stay over a dialog that asks about something else: each button says which of the two it is about.
 function Toasts() {
   return (
     <div class="toasts" role="status" aria-live="polite">
       {toasts.value.map((x) => (
         <div key={x.id} class={`toast toast-${x.kind}`}>
           <Icon name={x.kind === "good" ? "ok" : "high"} /><span>{x.text}</span>
-          {x.undo && <Button kind="quiet" icon="undo" onClick={() => { drop(x.id); x.undo!(); }}>{t.act.undo}</Button>}
-          <Button kind="quiet" icon="close" label={t.act.close} onClick={() => drop(x.id)} />
+          {x.undo && <Button kind="quiet" icon="undo" label={`${t.act.undo}: ${x.text}`} onClick={() => { drop(x.id); x.undo!(); }}>{t.act.undo}</Button>}
+          <Button kind="quiet" icon="close" label={t.act.dismiss} onClick={() => drop(x.id)} />
         </div>
       ))}
     </div>
