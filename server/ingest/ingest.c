@@ -69,8 +69,11 @@ ingest_start(const struct ingest_config *cfg, char *ret_why, size_t why_size)
 	    DS_MAX(IDLE_MIN_MS, (uint32_t)DS_MIN(cfg->silent_after_us / 1000, 3600000u));
 	for (unsigned i = 0; i < WORKERS_MAX; i++)
 		in->workers[i].listen_fd = -1;
-	in->pki = open_pki(cfg, ret_why, why_size);
-	if (!in->pki || start_workers(in, ret_why, why_size) < 0) {
+	in->authority = ds_snapshot_new(free);
+	if (in->authority)
+		in->pki = open_pki(cfg, ret_why, why_size);
+	if (!in->pki || trust_publish(in, in->pki) < 0 ||
+	    start_workers(in, ret_why, why_size) < 0) {
 		ingest_stop(in);
 		return NULL;
 	}
@@ -124,6 +127,7 @@ ingest_stop(struct ingest *in)
 	for (unsigned i = 0; i < in->workers_len; i++)
 		worker_end(&in->workers[i]);
 	pki_free(in->pki);
+	ds_snapshot_free(in->authority);
 	free(in);
 }
 
@@ -195,18 +199,13 @@ ingest_send_order(struct ingest *in, uint32_t host, const void *data, size_t siz
 int
 ingest_authority(const struct ingest *in, struct reader *r, struct authority_state *ret)
 {
-	char why[300];
-	struct pki *pki = pki_again(in->pki, why, sizeof(why));
-	struct ds_cert_info info;
-	int result;
+	struct ds_version *v = ds_snapshot_acquire(in->authority);
 
-	if (!pki)
-		return -EIO;
-	result = trust_look(pki, in->cfg.backend, r, ret);
-	if (result == 0 && ds_tls_file_info(pki_ca_file(pki), &info) == 0)
-		ret->expires_us = info.not_after_us;
-	pki_free(pki);
-	return result;
+	if (!v)
+		return -ENOENT;
+	memcpy(ret, ds_version_value(v), sizeof(*ret));
+	ds_version_release(v);
+	return trust_count(in->cfg.backend, r, ret);
 }
 
 int

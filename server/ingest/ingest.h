@@ -99,7 +99,7 @@ void ingest_stop(struct ingest *in);
 void ingest_reconfigure(struct ingest *in, const struct detect_config *detect);
 /* The certificate that agents must trust, PEM; its pin goes into tokens. */
 const char *ingest_ca_file(const struct ingest *in);
-/* Any thread: the state as it is on disk, counted with the caller's reader.  -errno. */
+/* Any thread: as of the last step that was taken, counted with the caller's reader.  -errno. */
 DS_MUST_CHECK int ingest_authority(
     const struct ingest *in, struct reader *r, struct authority_state *ret);
 /* Any thread: asks for the next step of the hand-over to another authority; is_forced: also while

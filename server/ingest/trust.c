@@ -143,22 +143,49 @@ trust_reload(struct worker *w)
 
 /* ---- steps, on the first worker */
 
-int
-trust_look(const struct pki *pki, const struct store_backend *b, struct reader *reader,
-    struct authority_state *ret)
+static void
+describe(const struct pki *pki, struct authority_state *ret)
 {
-	uint64_t unused;
-	int r;
+	struct ds_cert_info info;
 
 	*ret = (struct authority_state){ .phase = pki_phase(pki) };
 	memcpy(ret->current, pki_pin(pki), sizeof(ret->current));
 	if (pki_other_pin(pki))
 		memcpy(ret->other, pki_other_pin(pki), sizeof(ret->other));
-	r = b->identity->count(reader, ret->phase == PKI_SPREADING ? ret->other : ret->current,
-	    &ret->hosts, &ret->trusting, &unused);
-	if (r == 0)
-		r = b->identity->count(reader, ret->current, &ret->hosts, &unused, &ret->issued);
+	if (ds_tls_file_info(pki_ca_file(pki), &info) == 0)
+		ret->expires_us = info.not_after_us;
+}
+
+int
+trust_publish(struct ingest *in, const struct pki *pki)
+{
+	struct authority_state *a = malloc(sizeof(*a));
+	int r;
+
+	if (!a)
+		return -ENOMEM;
+	describe(pki, a);
+	r = ds_snapshot_publish(in->authority, a);
+	if (r < 0)
+		free(a);
 	return r;
+}
+
+int
+trust_count(const struct store_backend *b, struct reader *reader, struct authority_state *a)
+{
+	uint64_t unused;
+	int r = b->identity->count(reader, a->phase == PKI_SPREADING ? a->other : a->current,
+	    &a->hosts, &a->trusting, &unused);
+
+	return r < 0 ? r : b->identity->count(reader, a->current, &a->hosts, &unused, &a->issued);
+}
+
+static int
+look(const struct worker *w, struct authority_state *ret)
+{
+	describe(w->pki, ret);
+	return trust_count(w->ingest->cfg.backend, w->reader, ret);
 }
 
 static bool
@@ -190,6 +217,8 @@ step(struct worker *w)
 	fresh = pki_again(w->ingest->pki, why, sizeof(why));
 	if (!fresh || pki_refresh(fresh, ds_clock_wall_us()) < 0)
 		ds_log(ERROR, "the changed authority cannot be used", "why=\"%s\"", why);
+	else if (trust_publish(w->ingest, fresh) < 0)
+		ds_log(ERROR, "no memory to show the changed authority", "%s", "");
 	else
 		ds_log(INFO, names[pki_phase(fresh)], "%s", "");
 	pki_free(fresh);
@@ -201,7 +230,7 @@ trust_rotate(struct worker *w, bool is_forced)
 {
 	struct authority_state a;
 
-	if (trust_look(w->pki, w->ingest->cfg.backend, w->reader, &a) < 0)
+	if (look(w, &a) < 0)
 		ds_log(ERROR, "who trusts whom cannot be read", "%s", "");
 	else if (a.phase == PKI_STABLE || is_forced || is_due(&a))
 		step(w);
@@ -214,6 +243,6 @@ trust_tick(struct worker *w)
 
 	if (pki_phase(w->pki) == PKI_STABLE || w->ticks % LOOK_TICKS != 0)
 		return;
-	if (trust_look(w->pki, w->ingest->cfg.backend, w->reader, &a) == 0 && is_due(&a))
+	if (look(w, &a) == 0 && is_due(&a))
 		step(w);
 }

@@ -14,9 +14,13 @@ bool trust_is_of_old(const struct pki *pki, const struct host_row *row);
 void trust_greet(struct session *s, const struct ds_hello *hello);
 /* TRUSTS of an agent. */
 int trust_take(struct session *s, const void *payload, size_t size);
-/* Without expires_us.  Any thread, with a pki and a reader of its own. */
-DS_MUST_CHECK int trust_look(const struct pki *pki, const struct store_backend *b,
-    struct reader *reader, struct authority_state *ret);
+/* What ingest_authority() shows from now on: the files are this thread's, and for a moment of a
+ * step they are halves of two.  At the start, then on the first worker.  -ENOMEM. */
+DS_MUST_CHECK int trust_publish(struct ingest *in, const struct pki *pki);
+/* Counts hosts, trusting and issued for the authorities in `a`.  Any thread, with a reader of its
+ * own. */
+DS_MUST_CHECK int trust_count(
+    const struct store_backend *b, struct reader *reader, struct authority_state *a);
 /* MAIL_TLS: the files of the authority changed. */
 void trust_reload(struct worker *w);
 /* MAIL_ROTATE, on the first worker only: the next step, when it is due or forced. */

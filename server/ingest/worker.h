@@ -134,7 +134,8 @@ struct worker {
 
 struct ingest {
 	struct ingest_config cfg;
-	struct pki *pki;
+	struct pki *pki;               /* as of the start: where its files are */
+	struct ds_snapshot *authority; /* struct authority_state without what is counted */
 	struct ds_conn_limits limits;
 	struct worker workers[WORKERS_MAX];
 	unsigned workers_len;
@@ -179,7 +180,6 @@ void session_resume(struct session *s);
 void session_check_host(struct session *s);
 /* Sends w->out, a message, as a frame. */
 int session_send(struct session *s, uint8_t type, uint8_t flags);
-
 /* An order's bytes to the agent, unread. */
 void session_order(struct session *s, const void *data, size_t size);
 
