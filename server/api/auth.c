@@ -154,13 +154,14 @@ auth_read(struct auth *a, const struct store_backend *backend, struct reader *re
 }
 
 bool
-auth_peer_is_admin(int fd)
+auth_peer_is_admin(int fd, pid_t *ret_pid)
 {
 	struct ucred who;
 	socklen_t len = sizeof(who);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 || len != sizeof(who))
 		return false;
+	*ret_pid = who.pid;
 	return who.uid == 0 || who.uid == geteuid();
 }
 

@@ -30,8 +30,8 @@ DS_MUST_CHECK int auth_load(struct auth *a, const char *setting);
 /* Reads the setting and loads it. */
 DS_MUST_CHECK int auth_read(
     struct auth *a, const struct store_backend *backend, struct reader *reader);
-/* Whether the peer of a connected unix socket is root or the server's own user. */
-bool auth_peer_is_admin(int fd);
+/* Whether the peer of a connected unix socket is root or the server's own user, and its pid. */
+bool auth_peer_is_admin(int fd, pid_t *ret_pid);
 /* Whose token the value of an Authorization header is, not expired.  0, or -EACCES: no such token.
  */
 DS_MUST_CHECK int auth_token(

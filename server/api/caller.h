@@ -11,6 +11,8 @@
 
 #include "server/store/access.h"
 
+#include <sys/types.h>
+
 #define CALLER_NAME_MAX   64u
 #define CALLER_LOCAL      ":local" /* no user has such a name */
 #define CALLER_SCOPES_MAX 8u
@@ -27,6 +29,7 @@ enum caller_kind {
 
 struct caller {
 	enum caller_kind kind;
+	pid_t pid;                  /* of a peer; 0: not known */
 	char name[CALLER_NAME_MAX]; /* for the audit log */
 	/* Who is behind it: the user, also by a token that the user made; CALLER_LOCAL for the unix
 	 * socket and tokens made there; "": not known (a token of an older version). */

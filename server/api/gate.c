@@ -57,10 +57,11 @@ is_peer(const struct request *r, struct caller *ret)
 {
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	pid_t pid;
 
-	if (info == NULL || !auth_peer_is_admin(info->connect_fd))
+	if (info == NULL || !auth_peer_is_admin(info->connect_fd, &pid))
 		return false;
-	*ret = (struct caller){ .kind = CALLER_PEER };
+	*ret = (struct caller){ .kind = CALLER_PEER, .pid = pid };
 	snprintf(ret->name, sizeof(ret->name), "local");
 	snprintf(ret->principal, sizeof(ret->principal), "%s", CALLER_LOCAL);
 	caller_take_role(ret, role_find("admin"));

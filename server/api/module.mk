@@ -12,7 +12,7 @@ server_libdsserver_a_SOURCES += server/api/access.c server/api/access.h server/a
 	server/api/caller.h server/api/gate.c server/api/gate.h server/api/password.c server/api/password.h \
 	server/api/cert.c server/api/cert.h server/api/session.c server/api/signin.h server/api/stream.c server/api/stream.h server/api/throttle.c server/api/throttle.h server/api/users.c \
 	server/api/users.h
-server_libdsserver_a_SOURCES += server/api/modes.c server/api/reactions.c server/api/reactions.h server/api/reactions_change.c \
+server_libdsserver_a_SOURCES += server/api/modes.c server/api/asks.c server/api/asks.h server/api/reactions.c server/api/reactions.h server/api/reactions_change.c \
 	server/api/reactions_simulate.c
 server_libdsserver_a_SOURCES += server/api/hook.h server/api/hook_check.c server/api/hook_event.c server/api/hook_secrets.c server/api/hook_secrets.h server/api/hook_sign.c server/api/hooks.c server/api/hooks.h server/api/departures.c server/api/departures.h server/api/departures_show.c
 server_libdsserver_a_SOURCES += server/api/models.c server/api/answer.c server/api/described.c server/api/described.h server/api/pace.c server/api/pace.h server/api/peer.c server/api/peer.h server/api/answer.h server/api/repeat.c server/api/repeat.h

@@ -10,6 +10,7 @@
 #include "lib/cidr.h"
 #include "lib/clock.h"
 #include "lib/tls.h"
+#include "server/api/asks.h"
 #include "server/api/caller.h"
 #include "server/api/daemons.h"
 #include "server/config.h"
@@ -425,6 +426,7 @@ choose_host(const struct host_row *row, void *ctx)
 	*p = *ch->plan;
 	p->host = row->number;
 	memcpy(p->host_id, row->id, sizeof(p->host_id));
+	asks_put(ch->a->c, row, &p->args);
 	return 0;
 }
 

@@ -278,6 +278,8 @@ static const struct {
 	TEXT(question),
 	NUMBER(answer, 1),
 	NUMBER(reach, 1),
+	TEXT(session),
+	NUMBER(session_pid, 4),
 };
 
 static uint64_t

@@ -93,6 +93,8 @@ fill_args(struct ds_order *order, const struct react_args *args)
 	order->port = args->port;
 	order->protocol = args->protocol;
 	order->reach = args->reach;
+	order->session_pid = args->session_pid;
+	snprintf(order->session_address, sizeof(order->session_address), "%s", args->session);
 	snprintf(order->exe, sizeof(order->exe), "%s", args->exe);
 	snprintf(order->path, sizeof(order->path), "%s", args->path);
 	snprintf(order->sha256, sizeof(order->sha256), "%s", args->sha256);

@@ -28,10 +28,12 @@ struct react_args {
 	char sha256[65];
 	char unit[256];
 	char data[512];
-	char list[4096];   /* of a profile: lines "+PROGRAM", "-PROGRAM" */
-	char question[33]; /* of an answer: id, hex */
-	uint8_t answer;    /* enum ds_order_answer */
-	uint8_t reach;     /* enum ds_reach: of a block; then unit is the daemon */
+	char list[4096];      /* of a profile: lines "+PROGRAM", "-PROGRAM" */
+	char question[33];    /* of an answer: id, hex */
+	uint8_t answer;       /* enum ds_order_answer */
+	uint8_t reach;        /* enum ds_reach: of a block; then unit is the daemon */
+	char session[64];     /* address of who asked, "": by no network */
+	uint32_t session_pid; /* of who asked, on the host itself */
 };
 
 enum react_need {

@@ -210,6 +210,12 @@ def check_freeze(site):
     ok(wait(lambda: state() == "S"), "and the process goes on")
     p.kill()
     p.wait()
+    ask = f"{program('daemonsec-ctl')} --server unix:{site.socket} -o json reactions apply kill --host {site.host} --pid $$; echo; read wait"
+    shell = subprocess.Popen(["sh", "-c", ask], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+    own = json.loads("".join(iter(lambda: shell.stdout.readline().decode().strip(), "")))
+    own = wait(lambda: (lambda x: x if x["status"] not in ("pending", "sent") else None)(site.get(f"reactions/{own['id']}")))
+    ok(own and "of the session that asked" in own["result"]["text"] and shell.poll() is None, f"nor is who asked killed: {own and own['result']}")
+    shell.communicate()
     bad = site.ctl("reactions", "apply", "dance", "--host", site.host, check=False)
     ok(bad.returncode == 2 and "dance" in bad.stderr, "an unknown reaction is a usage error")
     bad = site.ctl("reactions", "apply", "block_ip", "--host", site.host, "--address", "198.51.100.7", check=False)

@@ -503,6 +503,11 @@ tests_unit_test_peer_SOURCES = tests/unit/test_peer.c
 tests_unit_test_peer_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_peer_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
+unit_tests_server += tests/unit/test_asks
+tests_unit_test_asks_SOURCES = tests/unit/test_asks.c
+tests_unit_test_asks_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_asks_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
+
 unit_tests_server += tests/unit/test_access
 tests_unit_test_access_SOURCES = tests/unit/test_access.c
 tests_unit_test_access_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)

@@ -274,6 +274,8 @@ put_many(struct world *w, struct store *s, void *ctx)
 			.ttl_factor = 1 };
 
 		snprintf(p.args.address, sizeof(p.args.address), "10.0.%u.%u", i / 256, i % 256);
+		snprintf(p.args.session, sizeof(p.args.session), "203.0.113.9");
+		p.args.session_pid = 4711;
 		assert_int_equal(issue_reaction(w->backend, s, &by, &p, ds_clock_wall_us()), 1);
 	}
 	return 0;
@@ -291,6 +293,8 @@ ten_thousand_orders_at_once_go_out_a_window_at_a_time(void **state)
 	for (unsigned i = 0; i < 64; i++)
 		(void)next_sent(w);
 	assert_int_equal(w->sent_len, 64);
+	assert_string_equal(w->sent[0].order.session_address, "203.0.113.9");
+	assert_int_equal(w->sent[0].order.session_pid, 4711);
 	for (unsigned i = 0; i < 64; i++)
 		answer(w, 1, result_of(&w->sent[i], DS_OUTCOME_DONE));
 	for (unsigned i = 0; i < 64; i++)

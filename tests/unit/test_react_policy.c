@@ -220,7 +220,9 @@ arguments_survive_their_journey_as_json(void **state)
 		.port = 8080,
 		.protocol = 17,
 		.path = "/etc/x",
-		.unit = "nginx.service" };
+		.unit = "nginx.service",
+		.session = "203.0.113.9",
+		.session_pid = 4711 };
 	struct react_args back;
 	char json[REACT_ARGS_JSON_MAX];
 
