@@ -56,5 +56,6 @@ bool
 ds_event_is_of_agent(uint8_t kind)
 {
 	return kind == DS_EVENT_AGENT_START || kind == DS_EVENT_AGENT_STOP ||
-	       kind == DS_EVENT_AGENT_COST || kind == DS_EVENT_GAP || kind == DS_EVENT_DECOY;
+	       kind == DS_EVENT_AGENT_COST || kind == DS_EVENT_GAP || kind == DS_EVENT_DECOY ||
+	       kind == DS_EVENT_RESULT;
 }

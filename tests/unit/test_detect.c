@@ -441,6 +441,18 @@ a_flood_of_daemon_names_is_bounded(void **state)
 }
 
 static void
+what_came_of_an_order_makes_no_daemon_of_a_name_that_was_mistyped(void **state)
+{
+	struct fixture *f = *state;
+	struct ds_event ev = fixture_event(f, DS_EVENT_RESULT, "ngnix");
+
+	ev.flags = DS_FLAG_FIRST;
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 0);
+	assert_null(fixture_row(f, "ngnix"));
+}
+
+static void
 a_daemon_waits_for_the_cycles_that_were_asked_for_and_says_so(void **state)
 {
 	struct fixture *f = *state;
@@ -538,6 +550,7 @@ main(void)
 		TEST(a_hundred_thousand_programs_stay_bounded),
 		TEST(alerts_of_a_daemon_are_bounded),
 		TEST(a_flood_of_daemon_names_is_bounded),
+		TEST(what_came_of_an_order_makes_no_daemon_of_a_name_that_was_mistyped),
 		TEST(a_daemon_waits_for_the_cycles_that_were_asked_for_and_says_so),
 		TEST(what_other_hosts_do_is_not_strange),
 	};
