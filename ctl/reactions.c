@@ -61,15 +61,18 @@ format_why(const json_t *value, const json_t *item, char *buf, size_t size)
 		snprintf(buf, size, "%s", json_is_string(value) ? json_string_value(value) : "");
 }
 
-/* What waits for a second operator lasts from then on. */
+/* What waits for a second operator lasts from then on; of what failed or was taken back there is
+ * nothing that would last. */
 static void
 format_until(const json_t *value, const json_t *item, char *buf, size_t size)
 {
 	char status[32];
 
+	print_text(item, "status", status, sizeof(status));
 	buf[0] = '\0';
-	if (strcmp(print_text(item, "status", status, sizeof(status)), "pending") != 0 ||
-	    !json_is_true(print_lookup(item, "result.needs_approval")))
+	if (strcmp(status, "failed") != 0 && strcmp(status, "undone") != 0 &&
+	    (strcmp(status, "pending") != 0 ||
+		!json_is_true(print_lookup(item, "result.needs_approval"))))
 		format_time(value, item, buf, size);
 }
 

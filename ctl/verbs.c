@@ -73,12 +73,12 @@ const struct verb verb_table[] = {
 	    verb_audit },
 	{ "reactions",
 	    "[--status S] [--host H] [--alert A] [--since T] | show R | undo R... | undo --alert A|--host H|--kind K|--all | "
-	    "approve R... | apply KIND --host H|--label L [--pid N | --address A | --port N | --path F | --unit U] "
-	    "[--ttl 10m] [--reason T] | simulate [--since 30d] | pause | resume",
+	    "approve R... | apply KIND --host H|--label L [--pid N [--start US] | --address A | --port N [--protocol tcp|udp] | "
+	    "--path F | --unit U | --data T] [--daemon D [--reach daemon|daemon_only]] [--alert A] [--ttl 10m] [--reason T] | simulate [--since 30d] | pause | resume",
 	    "what was done about alerts, and doing it by hand",
 	    "show undo approve apply simulate pause resume --status --host --alert --kind --since --all --label --pid "
 	    "--start --address --port --protocol --path --unit --data --ttl --reason --daemon --reach kill freeze "
-	    "block_ip block_port cut restore_file restart isolate",
+	    "block_ip block_port cut restore_file restart isolate plugin server_plugin",
 	    verb_reactions },
 	{ "protect",
 	    "[--mode monitor|active|prevent|inherit] [--daemon D] [--host H | --label L] [--force]",

@@ -291,7 +291,9 @@ call_text(struct call *c, const char *key, const char *fallback, size_t max, con
 	*ret = fallback;
 	if (v == NULL || json_is_null(v))
 		return true;
-	if (!json_is_string(v) || json_string_length(v) > max)
+	if (!json_is_string(v))
+		return wrong(c, key, "a text");
+	if (json_string_length(v) > max)
 		return wrong(c, key, "a shorter text");
 	*ret = json_string_value(v);
 	for (const char *p = *ret; *p; p++)

@@ -161,6 +161,15 @@ read_host(struct call *c, uint32_t *ret)
 	return false;
 }
 
+static bool
+is_kind(struct call *c, const char *name)
+{
+	if (name == NULL || react_kind_find(name) != NULL)
+		return true;
+	call_problem(c, 400, "parameter", "kind: there is no reaction \"%s\"", name);
+	return false;
+}
+
 void
 reactions_list(struct call *c)
 {
@@ -174,6 +183,10 @@ reactions_list(struct call *c)
 		return;
 	f.alert_id = c->get(c->request, "alert");
 	f.kind = c->get(c->request, "kind");
+	if (f.kind != NULL && !f.kind[0])
+		f.kind = NULL;
+	if (!is_kind(c, f.kind))
+		return;
 	if (f.alert_id != NULL && !f.alert_id[0])
 		f.alert_id = NULL;
 	call_begin_items(c);
@@ -209,6 +222,26 @@ reactions_show(struct call *c)
 }
 
 /* ---- doing something */
+
+static int
+see_alert(const struct alert_row *row, void *ctx)
+{
+	(void)row;
+	(void)ctx;
+	return 0;
+}
+
+bool
+reactions_alert(struct call *c, const char *id)
+{
+	int r = c->cfg->backend->alert_get(c->worker->reader, id, see_alert, NULL);
+
+	if (r < 0)
+		call_error(c, r, "cannot read the alert");
+	else if (r == 0)
+		call_problem(c, 404, "not-found", "there is no alert \"%s\"", id);
+	return r > 0;
+}
 
 struct application {
 	struct call *c;
@@ -350,7 +383,7 @@ read_plan(struct call *c, struct issue_plan *p)
 	    !call_text(c, "daemon", "", sizeof(p->daemon) - 1, &daemon) ||
 	    !call_text(c, "alert", "", sizeof(p->alert_id) - 1, &alert) ||
 	    !call_ttl(c, "ttl", TTL_US, &ttl_us) || !read_args(c, &p->args) ||
-	    !daemons_name(c, 0, daemon, p->daemon))
+	    !daemons_name(c, 0, daemon, p->daemon) || (alert[0] && !reactions_alert(c, alert)))
 		return false;
 	p->kind = react_kind_find(kind);
 	if (p->kind == NULL || p->kind->is_ours) {

@@ -14,6 +14,8 @@ void reactions_show_id(struct call *c, const char *id);
 
 /* Whether there is somebody who reacts; false and a problem. */
 bool reactions_possible(struct call *c);
+/* Whether there is the alert; false and a problem. */
+bool reactions_alert(struct call *c, const char *id);
 
 #define REACTIONS_UNDO_MAX 10000u
 

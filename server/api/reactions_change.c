@@ -300,6 +300,10 @@ read_undo(struct call *c, struct undo_list *list)
 	r = undo_collect(c, &f, list); /* the newest first: in reverse order */
 	if (r < 0)
 		call_error(c, r, "cannot read the reactions");
+	/* Who mistypes an alert would think that nothing is in effect; one that retention took away
+	 * has nothing either. */
+	else if (list->len == 0 && f.alert_id != NULL)
+		return reactions_alert(c, f.alert_id);
 	return r >= 0;
 }
 

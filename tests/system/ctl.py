@@ -26,6 +26,8 @@ CASES = [
     (["reactions", "undo", "x", "y"], 3, ""), (["reactions", "--since", "x"], 2, "10m"), (["models", "forget", "--host", "h", "--from", "x", "--to", "now"], 2, "10m"),
     (["audit", "verify", "--head", "x"], 2, "64"), (["rules", "import", "/nonexistent"], 3, "/nonexistent"), (["notify", "messages", "--status", "x"], 2, "dead"),
     (["reactions", "apply", "block_ip", "--host", "nosuch", "--address", "x"], 2, "no address"),
+    (["reactions", "apply", "block_ip", "--host", "nosuch", "--address", "192.0.2.1", "--alert", "alr_nosuch"], 3, "there is no alert"),
+    (["reactions", "undo", "--alert", "alr_nosuch"], 3, "there is no alert"), (["reactions", "undo", "--all"], 0, "nothing to take back"),
     (["support-bundle", "/nonexistent/x"], 3, "/nonexistent/x"), (["--token-file", "/nonexistent", "hosts"], 3, "/nonexistent"),
     (["hosts", "-o", "xml"], 2, "table, json, jsonl or csv"), (["hosts", "show", "nosuch"], 3, "there is no host"),
     (["daemons", "show", "nosuch"], 3, "there is no daemon"), (["alerts", "show", "x"], 3, "there is no alert"),
