@@ -82,7 +82,9 @@ main(int argc, char **argv)
 	ds_conf_print_report(&report, stderr);
 	if (args.check)
 		return r < 0 || report.len > 0 ? 1 : 0;
-	if (r < 0)
+	/* A package is removed once: what could be read of it has to do, or what is frozen stays
+	 * so. */
+	if (r < 0 && !args.release)
 		return 2;
 	ds_log_init("daemonsec-agent", (enum ds_log_level)config.log_level);
 	if (geteuid() != 0) {

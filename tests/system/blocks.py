@@ -366,6 +366,18 @@ def check_without(g):
     g.do("undo", target=r["order"])
 
 
+def check_release(g):
+    """The agent goes for good; since its start somebody has made a mistake in its configuration."""
+    g.do("block_ip", address=OTHER4)
+    g.process.stop()
+    stays = OTHER4 in rules()
+    with open(g.conf, "a") as f:
+        f.write("[nonsense]\nnonsense = 1\n")
+    released = subprocess.run([program("daemonsec-agent"), "-c", g.conf, "--release"], capture_output=True, text=True)
+    ok(stays and released.returncode == 0 and "nonsense" in released.stderr and not rules(),
+       f"an agent that goes for good leaves nothing, also with a mistake in its configuration: {released.returncode}")
+
+
 there = other_host()
 ip("route", "add", "default", "via", "10.7.0.254")
 resolver = tempfile.NamedTemporaryFile("w", prefix="daemonsec-resolver.")
@@ -374,7 +386,7 @@ resolver.flush()
 subprocess.run(["mount", "--bind", resolver.name, os.path.realpath("/etc/resolv.conf")], check=True)
 servers = [listen(80), listen(81)]
 with OrderGuard({"server.address": "198.51.100.7:7443", "reaction.never_block": "192.0.2.0/24"}) as g:
-    for check in (check_block, check_never, check_spare, check_keep, check_clock, check_cut, check_port, check_daemon, check_network, check_without, check_isolate):
+    for check in (check_block, check_never, check_spare, check_keep, check_clock, check_cut, check_port, check_daemon, check_network, check_without, check_isolate, check_release):
         timed(check, g)
 for p in servers + [there]:
     p.kill()
