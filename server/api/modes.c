@@ -139,9 +139,10 @@ look_at_daemon(const struct daemon_row *row, void *ctx)
 		see_name(p, row->name);
 	if (row->gone || !is_within(p, row->host, row->name))
 		return 0;
-	/* What package managers run is new with each package: it is never learnt to the end, and
-	 * nothing is done about what is still being learnt. */
-	if (strcmp(row->role, "package") == 0 && p->row.daemon[0] == '\0')
+	/* What package managers run, and what people do in their sessions, is new each day: it is
+	 * never learnt to the end, and nothing is done about what is still being learnt. */
+	if (p->row.daemon[0] == '\0' &&
+	    (strcmp(row->role, "package") == 0 || strcmp(row->role, "session") == 0))
 		return 0;
 	p->daemons++;
 	if (strcmp(row->state, "ready") == 0)

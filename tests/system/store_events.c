@@ -220,13 +220,13 @@ put_daemons(void)
 		check(backend->profile_put(store, &profile), "profile");
 		put_versions(&row, &profile);
 	}
-	for (unsigned i = 0; i < 2; i++) {
-		struct daemon_row row = { .host = hosts[i].number,
-			.name = i == 0 ? "backup" : "backup.service",
-			.role = i == 0 ? "process" : "service",
+	for (unsigned i = 0; i < 3; i++) {
+		struct daemon_row row = { .host = hosts[i == 1 ? 1 : 0].number,
+			.name = i == 0 ? "backup" : i == 1 ? "backup.service" : "sshd/session",
+			.role = i == 0 ? "process" : i == 1 ? "service" : "session",
 			.first_seen_us = now_us,
 			.last_seen_us = now_us,
-			.state = "ready",
+			.state = i == 2 ? "learning" : "ready",
 			.coverage = 1,
 			.blockers = "[]" };
 
