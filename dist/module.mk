@@ -47,7 +47,7 @@ $(dist_made): Makefile dist-places
 EXTRA_DIST += debian/changelog debian/control debian/copyright debian/rules debian/source/format debian/daemonsec.install debian/daemonsec.lintian-overrides debian/daemonsec-agent.lintian-overrides \
 	debian/daemonsec-ctl.lintian-overrides debian/daemonsec-server.lintian-overrides \
 	debian/daemonsec-agent.dirs debian/daemonsec-agent.install debian/daemonsec-agent.postrm debian/daemonsec-agent.prerm \
-	debian/daemonsec.docs debian/daemonsec-agent.docs debian/daemonsec-server.docs \
+	debian/daemonsec.docs debian/daemonsec-agent.docs debian/daemonsec-server.docs debian/daemonsec-server.examples \
 	debian/daemonsec-ctl.install debian/daemonsec-server.dirs debian/daemonsec-server.install debian/daemonsec-server.postrm
 
 # Roll-out: an Ansible collection and a Salt formula.

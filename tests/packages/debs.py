@@ -63,9 +63,13 @@ def check_install(w):
        "there is a first user with a one-time password in a file")
     ok(w.good("systemd-analyze security --threshold=15 daemonsec-server.service >/dev/null"), "the server's exposure is at most 1.5")
     ok(w.good("systemd-analyze security --threshold=45 daemonsec-agent.service >/dev/null"), "the agent's exposure is at most 4.5")
+    ok(w.good("systemd-analyze security --threshold=15 daemonsec-enrol-local.service >/dev/null"), "the exposure of what enrols it is at most 1.5")
     ok(w.good("test -z \"$(systemctl --failed --no-legend)\""), "no unit has failed")
     ok(w.good("bash -c '. /usr/share/bash-completion/completions/daemonsec-ctl && complete -p daemonsec-ctl' >/dev/null"),
        "bash completes")
+    r = w.sh("cd /usr/share/doc && zgrep -oh '[a-z/]*[.]md' daemonsec*/*.md* | grep -v ^schema/ | sed 's,.*/,,' | sort -u | "
+             "while read -r f; do ls daemonsec*/$f* >/dev/null || echo $f; done")
+    ok(not r.stdout, f"what an installed document names is installed, too: {r.stdout.split()}")
     ok(w.good("systemctl enable --now daemonsec-agent"), "systemctl enable --now daemonsec-agent")
     ok(w.good("daemonsec-ctl train --days=7"), "daemonsec-ctl train --days=7")
     r = w.sh("daemonsec-ctl protect --mode=active")
@@ -234,7 +238,8 @@ def check_remove(w):
 
 def check_purge(w):
     pid = react(w)
-    w.sh("echo [general] >/etc/daemonsec/conf.d/own.conf")
+    # What a guide puts there, and a mistake that the agent has not read yet.
+    w.sh("echo nonsense >/etc/daemonsec/conf.d/own.conf; mkdir /etc/daemonsec/filters; echo secret >/etc/daemonsec/smtp-password")
     ok(w.good("apt-get purge -y 'daemonsec*'"), "purged")
     ok(not is_frozen(w, pid) and w.sh("nft list table inet daemonsec").returncode != 0, "no process is frozen and no rule is left")
     r = w.sh("find / -xdev -path /proc -prune -o -path /sys -prune -o -path /debs -prune -o -path /var/log -prune -o "
