@@ -126,7 +126,7 @@ try_out(const struct gate *g, json_t **ret)
 		host = agent.host;
 	}
 	if (r == EXIT_OK)
-		r = gate_candidate_run(g, host);
+		r = gate_candidate_run(g, host, agent.pid);
 	if (r == EXIT_OK && g->host == NULL)
 		r = gate_agent_end(&agent, g);
 	if (r == EXIT_OK)
@@ -248,6 +248,8 @@ verb_gate(struct ctl *c)
 			   : ask(&g, g.host, &verdict);
 	if (r == EXIT_OK)
 		r = conclude(&g, form, verdict);
+	else if (r == EXIT_CONFLICT && *gate_failure())
+		gate_print_nothing(&g, form, gate_failure());
 	json_decref(verdict);
 	return r;
 }

@@ -48,9 +48,11 @@ int gate_agent_start(struct gate_agent *a, const struct gate *g);
 int gate_agent_end(struct gate_agent *a, const struct gate *g);
 /* Ends it and takes its host out of the fleet; of one that never was, too. */
 void gate_agent_stop(struct gate_agent *a, const struct gate *g);
-/* Runs the candidate, and what exercises it, within the time; the host has it as a daemon then.  An
- * exit code. */
-int gate_candidate_run(const struct gate *g, const char *host);
+/* Runs the candidate, and what exercises it, within the time; the host has it as a daemon then.
+ * Leaves nothing of it behind; agent: ours, or -1.  An exit code. */
+int gate_candidate_run(const struct gate *g, const char *host, pid_t agent);
+/* What was said last of why there is nothing to judge, or "". */
+const char *gate_failure(void);
 
 /* The verdict as text, json, junit or sarif; false: there is no such form. */
 bool gate_has_form(const char *form);

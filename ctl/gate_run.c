@@ -30,9 +30,18 @@
 #define SHELL      "/bin/sh"
 #define CANCELLED  "cancelled"
 
+static char failure[GATE_PATH_MAX + 80];
+
+const char *
+gate_failure(void)
+{
+	return failure;
+}
+
 static int
 fail(const char *what)
 {
+	snprintf(failure, sizeof(failure), "%s", what);
 	fprintf(stderr, "daemonsec-ctl: %s\n", what);
 	return EXIT_CONFLICT;
 }
@@ -272,8 +281,8 @@ gate_agent_start(struct gate_agent *a, const struct gate *g)
 	r = make_place(a, g, json_string_value(json_object_get(token, "token")));
 	json_decref(token);
 	if (r < 0) {
-		fprintf(stderr, "daemonsec-ctl: %s: %s\n", a->dir, strerror(-r));
-		return EXIT_CONFLICT;
+		snprintf(conf, sizeof(conf), "%s: %s", a->dir, strerror(-r));
+		return fail(conf);
 	}
 	snprintf(conf, sizeof(conf), "%s/daemonsec.conf", a->dir);
 	snprintf(log, sizeof(log), "%s/log", a->dir);
@@ -352,54 +361,119 @@ is_known(const struct gate *g, const char *host)
 	return known;
 }
 
-/* Until the exercise has ended, without one the candidate, or the time is over; false: the exercise
- * failed. */
 static bool
-wait_exercise(const struct gate *g, pid_t candidate, uint64_t end_ms)
+is_over(pid_t pid, siginfo_t *ret)
+{
+	*ret = (siginfo_t){ 0 };
+	return waitid(P_PID, (id_t)pid, ret, WEXITED | WNOHANG | WNOWAIT) == 0 && ret->si_pid != 0;
+}
+
+/* To all of our children but the agent, those of the candidate that left it among them (see
+ * gate_candidate_run); 0: to nobody.  Whether there are any. */
+static bool
+signal_others(pid_t agent, int signal)
+{
+	char path[64];
+	siginfo_t info;
+	bool any = false;
+	FILE *f;
+	int pid;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	f = fopen(path, "re");
+	while (f != NULL && fscanf(f, "%d", &pid) == 1) {
+		if (pid == agent || is_over(pid, &info))
+			continue;
+		any = true;
+		(void)kill(pid, signal); /* it may have gone */
+	}
+	if (f != NULL)
+		fclose(f);
+	return any;
+}
+
+/* With all that it started, also what left its group, as daemons do. */
+static void
+end_candidate(pid_t pid, pid_t agent)
+{
+	uint64_t end_ms = gate_now_ms() + END_MS, now_ms = 0;
+
+	end(pid, -pid);
+	while (
+	    now_ms < end_ms + END_MS && signal_others(agent, now_ms < end_ms ? SIGTERM : SIGKILL)) {
+		gate_rest(POLL_MS);
+		now_ms = gate_now_ms();
+	}
+}
+
+/* NULL: the candidate goes on, or ended well. */
+static const char *
+bad_end(pid_t pid)
+{
+	static char text[80];
+	siginfo_t info;
+
+	if (!is_over(pid, &info) || (info.si_code == CLD_EXITED && info.si_status == 0))
+		return NULL;
+	snprintf(text, sizeof(text),
+	    info.si_code == CLD_EXITED ? "the candidate ended with status %d"
+				       : "the candidate was ended by signal %d",
+	    info.si_status);
+	return text;
+}
+
+/* Until the exercise has ended, without one the candidate with all that it started, or the time is
+ * over.  What went wrong, or NULL. */
+static const char *
+try_candidate(const struct gate *g, pid_t candidate, pid_t agent, uint64_t end_ms)
 {
 	const char *const argv[] = { SHELL, "-c", g->exercise, NULL };
 	pid_t pid = g->exercise != NULL ? start(argv, NULL) : 0;
-	siginfo_t info = { 0 };
+	const char *why;
 	bool ended = false;
 	int status = 0;
 
 	while (!ended && gate_now_ms() < end_ms && !gate_is_cancelled()) {
 		gate_rest(POLL_MS);
-		ended = pid > 0 ? has_ended(pid, &status)
-				: waitid(P_PID, (id_t)candidate, &info,
-				      WEXITED | WNOHANG | WNOWAIT) == 0 &&
-				      info.si_pid != 0;
+		ended = pid > 0 ? has_ended(pid, &status) : !signal_others(agent, 0);
 	}
 	if (pid > 0 && !ended)
 		end(pid, -pid);
-	return g->exercise == NULL ||
-	       (pid > 0 && ended && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	why = bad_end(candidate);
+	if (g->exercise == NULL)
+		return why;
+	if (pid > 0 && ended && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return NULL;
+	return why != NULL
+		   ? why
+		   : "the exercise failed, or took too long: what the candidate did without "
+		     "it says little";
 }
 
 int
-gate_candidate_run(const struct gate *g, const char *host)
+gate_candidate_run(const struct gate *g, const char *host, pid_t agent)
 {
-	const char *const argv[] = { SHELL, "-c", g->run, NULL };
+	const char *const argv[] = { SHELL, "-c", g->run, NULL }, *why;
 	uint64_t now_ms = gate_now_ms(), seen_ms = now_ms + SEEN_MS;
-	pid_t pid = start(argv, NULL);
-	bool passed;
+	pid_t pid;
 
+	/* One that forks into the background is ours still: it is waited for, and ended. */
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	pid = start(argv, NULL);
 	if (pid <= 0)
 		return fail("cannot start the candidate");
 	/* Both begin at once: an exercise tries until the candidate answers anyway. */
-	passed = wait_exercise(g, pid, now_ms + g->for_ms);
-	while (!is_known(g, host) && gate_now_ms() < seen_ms && !gate_is_cancelled())
+	why = try_candidate(g, pid, agent, now_ms + g->for_ms);
+	while (why == NULL && !is_known(g, host) && gate_now_ms() < seen_ms && !gate_is_cancelled())
 		gate_rest(POLL_MS);
-	end(pid, -pid);
+	end_candidate(pid, agent);
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 0);
 	if (gate_is_cancelled())
 		return fail(CANCELLED);
-	if (!is_known(g, host))
-		return fail(
-		    "the candidate was not seen as this daemon: --daemon or --as must be the "
-		    "name of its program");
-	return passed
+	if (why != NULL)
+		return fail(why);
+	return is_known(g, host)
 		   ? EXIT_OK
-		   : fail(
-			 "the exercise failed, or took too long: what the candidate did without it "
-			 "says little");
+		   : fail("the candidate was not seen as this daemon: --daemon or --as must be the "
+			  "name of its program, which is not below /tmp");
 }

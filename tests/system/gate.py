@@ -55,10 +55,10 @@ EXERCISE = "for n in $(seq 200); do python3 -c " + shlex.quote(
     "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/ok', timeout=10)") + " 2>/dev/null && exit 0; done; exit 1"
 
 
-def gate(site, command, *args):
+def gate(site, command, *args, exercise=("--exercise", EXERCISE)):
     env = dict(os.environ, DAEMONSEC_GENERAL_UPLINK=program("daemonsec-uplink"), DAEMONSEC_GENERAL_USER="root")
     return subprocess.run([program("daemonsec-ctl"), "--server", "unix:" + site.socket, "gate", "--daemon", "nginx", "--run", command,
-                           "--exercise", EXERCISE, "--for", "60s", "--agent", program("daemonsec-agent"),
+                           *exercise, "--for", "60s", "--agent", program("daemonsec-agent"),
                            "--address", f"127.0.0.1:{site.port}", *args], env=env, capture_output=True, text=True, timeout=240)
 
 
@@ -119,8 +119,15 @@ with Site({"detect.learning_min": "5s"}) as site:
     nginx.wait()
     agent.stop()
 
-    r = gate(site, good)
+    r = gate(site, "setsid --fork " + good)
     if not ok(r.returncode == 0 and "passed: nginx, 0 departures from 1 host" in r.stdout, "the same nginx passes"):
+        told(r)
+    ok(not answers(), "and is gone then, although it left the process that was started")
+    r = gate(site, "exit 3", "--format", "junit", exercise=())
+    junit = xml.etree.ElementTree.fromstring(r.stdout or "<nothing/>")
+    error = junit.find("testsuite/testcase/error")
+    if not ok(r.returncode == 6 and error is not None and "ended with status 3" in error.get("message") and not junit_flaws(junit),
+              "one that dies is no pass, which JUnit's readers are told as well"):
         told(r)
     r = gate(site, bad, "--format", "sarif", "--location", "Docker file")
     doc = json.loads(r.stdout) if r.returncode == 1 else {}
@@ -133,7 +140,7 @@ with Site({"detect.learning_min": "5s"}) as site:
               results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "Docker%20file", "one that connects elsewhere fails, in SARIF"):
         told(r)
     hosts = site.all("hosts", q="status:revoked")
-    ok(len(site.all("hosts")) == 1 and len(hosts) == 2 and all(h["ephemeral"] and "gate" in h["labels"] for h in hosts) and
+    ok(len(site.all("hosts")) == 1 and len(hosts) == 3 and all(h["ephemeral"] and "gate" in h["labels"] for h in hosts) and
        not site.connected(), "the hosts of the gate are out of the fleet again")
     mine = {h["id"] for h in hosts}
     ok(not [a for a in site.alerts() if a["host"]["id"] in mine and (a["status"] != "closed" or a["kind"] == "agent_silent")],
