@@ -10,6 +10,7 @@
 #include "server/detect/explain.h"
 #include "server/detect/explain_agent.h"
 #include "server/detect/turn.h"
+#include "server/store/model_state.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -97,16 +98,16 @@ tell_gap(struct turn *t, const struct sighting *s)
 
 /* Whatever was said about a stopped or silent agent is over. */
 static int
-tell_back(struct turn *t, const struct sighting *s)
+tell_back(struct turn *t, const struct sighting *s, const char *reason)
 {
-	const struct told told = { .kind = "agent_silent",
+	struct told told = { .kind = "agent_silent",
 		.source = "agent",
 		.severity = "low",
 		.closes = true,
 		.baseline = "an agent runs",
-		.title = "the agent started",
-		.reason = "the agent started again" };
+		.title = "the agent was heard again" };
 
+	snprintf(told.reason, sizeof(told.reason), "%s", reason);
 	return say(t, s, &told);
 }
 
@@ -121,7 +122,7 @@ keep_stopped(struct turn *t, bool stopped)
 		return 0;
 	t->host->stopped = stopped;
 	ds_buf_view(&b, &data, sizeof(data));
-	return verdict_put_state(t->verdict, t->from->host, BLIND_STATE, &b);
+	return verdict_put_state(t->verdict, t->from->host, MODEL_STATE_STOPPED, &b);
 }
 
 static int
@@ -142,7 +143,7 @@ tell_start(struct turn *t, const struct sighting *s)
 	/* Also when its clock went back: what processes did before is cut off here. */
 	add_blind(t, DS_MAX(away, 1u));
 	if (stopped)
-		return tell_back(t, s);
+		return tell_back(t, s, "the agent started again");
 	explain_duration(away, age, sizeof(age));
 	snprintf(told.title, sizeof(told.title), "the agent on %.80s started again", host_name(t));
 	snprintf(told.reason, sizeof(told.reason),
@@ -150,7 +151,7 @@ tell_start(struct turn *t, const struct sighting *s)
 	    "crash, a kill or a reboot",
 	    host_name(t), age);
 	r = say(t, s, &told);
-	return r < 0 ? r : tell_back(t, s);
+	return r < 0 ? r : tell_back(t, s, "the agent started again");
 }
 
 static int
@@ -161,9 +162,13 @@ tell_stop(struct turn *t, const struct sighting *s)
 		.severity = "low",
 		.score = 10,
 		.baseline = "an agent runs" };
+	bool again = t->host->stopped;
 	char why[200];
 	int r = keep_stopped(t, true);
 
+	/* It was silent and stops: that is another alert, and a calm one. */
+	if (r == 0 && !again)
+		r = tell_back(t, s, "the agent was heard again");
 	if (r < 0)
 		return r;
 	/* Before it was enrolled it was being set up: with its token it is started anew. */

@@ -221,7 +221,7 @@ detect_restore_state(struct detect *d, const struct model_state_row *row)
 	struct host_profile *h = NULL;
 	int r;
 
-	if (row->host != 0 && strcmp(row->name, BLIND_STATE) == 0) {
+	if (row->host != 0 && strcmp(row->name, MODEL_STATE_STOPPED) == 0) {
 		h = profiles_host(&d->profiles, row->host);
 		if (h != NULL)
 			h->stopped = row->size == 1 && *(const uint8_t *)row->data != 0;

@@ -76,8 +76,6 @@ struct detector {
 	int (*tell)(struct turn *t, const struct sighting *s);
 };
 
-#define BLIND_STATE "stopped" /* of a host: whether its agent said that it stops, a byte */
-
 extern const struct detector detect_new_child, detect_blind, detect_new_file,
     detect_new_destination, detect_new_listener, detect_privilege, detect_integrity, detect_login;
 

@@ -6,6 +6,7 @@
 #include "lib/map.h"
 #include "server/detect/alerts.h"
 #include "server/detect/explain_agent.h"
+#include "server/store/model_state.h"
 #include "server/store/writer.h"
 
 #include <errno.h>
@@ -129,12 +130,24 @@ silence_load(struct silence *s, uint64_t now_ms)
 /* ---- alerts */
 
 static int
+read_stopped(const struct model_state_row *row, void *ctx)
+{
+	*(bool *)ctx = row->size == 1 && *(const uint8_t *)row->data != 0;
+	return 0;
+}
+
+static int
 run(struct write_request *request, const struct store_backend *backend, struct store *store)
 {
 	struct order_of_silence *o = DS_CONTAINER(request, struct order_of_silence, request);
 	uint64_t now_us = ds_clock_wall_us();
-	int r;
+	bool stopped = false;
+	int r = backend->model_state->get(
+	    store, o->host, 0, MODEL_STATE_STOPPED, read_stopped, &stopped);
 
+	/* What it said last, which is no silence, stands until it starts. */
+	if (r < 0 || stopped)
+		return r;
 	if (o->close)
 		r = alerts_close_group(
 		    backend, store, o->host, o->finding.group, "the agent was heard again", now_us);

@@ -3,8 +3,8 @@
  * silence - which agents say nothing, told once each time and taken back when they speak.
  *
  * On the fleet thread.  Time is monotonic: a host has been heard when its newest frame's stamp
- * changed, whatever the wall clock does.  An agent that said that it stops has an alert of that
- * group already (detect/blind.c), and gets no second one.
+ * changed, whatever the wall clock does.  An agent that said that it stops is detect/blind.c's until
+ * it says that it starts.
  */
 #ifndef SERVER_FLEET_SILENCE_H
 #define SERVER_FLEET_SILENCE_H

@@ -146,6 +146,14 @@ state_put(UNUSED struct store *s, UNUSED const struct model_state_row *row)
 }
 
 static int
+state_get(UNUSED struct store *s, UNUSED uint32_t host, UNUSED uint32_t shard,
+    UNUSED const char *name, UNUSED int (*call)(const struct model_state_row *row, void *ctx),
+    UNUSED void *ctx)
+{
+	return 0;
+}
+
+static int
 each_state(UNUSED struct reader *r, UNUSED uint32_t host, UNUSED uint32_t shard,
     UNUSED int (*call)(const struct model_state_row *row, void *ctx), UNUSED void *ctx)
 {
@@ -154,5 +162,6 @@ each_state(UNUSED struct reader *r, UNUSED uint32_t host, UNUSED uint32_t shard,
 
 const struct store_model_state store_null_model_state = {
 	.put = state_put,
+	.get = state_get,
 	.each = each_state,
 };

@@ -47,6 +47,15 @@ assert_listed(struct fixture *f, uint32_t host, uint32_t shard, const char *expe
 }
 
 static void
+assert_one(struct fixture *f, uint32_t host, const char *name, const char *expected)
+{
+	char text[200] = "";
+
+	assert_int_equal(f->backend->model_state->get(f->store, host, 0, name, list, text), 0);
+	assert_string_equal(text, f->keeps ? expected : "");
+}
+
+static void
 what_models_learnt_is_kept_by_host_shard_and_name(void **state)
 {
 	struct fixture *f = *state;
@@ -61,6 +70,8 @@ what_models_learnt_is_kept_by_host_shard_and_name(void **state)
 	assert_listed(f, 8, 0, "");
 	put(f, 0, 0, "grams", "new");
 	assert_listed(f, 0, 0, "class\tnginx=four grams=new ");
+	assert_one(f, 0, "grams", "grams=new ");
+	assert_one(f, 7, "grams", "");
 }
 
 int

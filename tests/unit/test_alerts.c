@@ -85,14 +85,20 @@ finding(const char *id, const char *group, double score, uint64_t count)
 }
 
 static int
-apply(struct fixture *f, struct finding one)
+apply_of(struct fixture *f, uint32_t host, struct finding one)
 {
 	int r;
 
 	fixture_begin(f);
-	r = alerts_apply(f->backend, f->store, 7, &one, 1, NOW_US + 5);
+	r = alerts_apply(f->backend, f->store, host, &one, 1, NOW_US + 5);
 	fixture_commit(f);
 	return r;
+}
+
+static int
+apply(struct fixture *f, struct finding one)
+{
+	return apply_of(f, 7, one);
 }
 
 static void
@@ -335,6 +341,63 @@ a_silent_agent_is_told_once_and_taken_back(void **state)
 	silence_free(s);
 }
 
+static void
+say_stopped(struct fixture *f, uint32_t host, uint8_t stopped)
+{
+	const struct model_state_row row = {
+		.host = host, .name = MODEL_STATE_STOPPED, .data = &stopped, .size = 1
+	};
+
+	fixture_begin(f);
+	assert_int_equal(f->backend->model_state->put(f->store, &row), 0);
+	fixture_commit(f);
+}
+
+static void
+an_agent_that_said_that_it_stops_is_not_told_as_silent(void **state)
+{
+	struct fixture *f = *state;
+	struct fleet_config cfg = { .backend = f->backend, .store = &f->cfg };
+	struct host_row host = fixture_host(1);
+	char group[40];
+	struct silence *s;
+	struct seen seen;
+
+	writing = f;
+	fixture_begin(f);
+	assert_int_equal(f->backend->host_put(f->store, &host), 0);
+	fixture_commit(f);
+	s = silence_new(&cfg);
+	assert_int_equal(silence_load(s, 1000), 0);
+	snprintf(group, sizeof(group), "agent_silent:%u", host.number);
+	say_stopped(f, host.number, 1);
+	/* It is heard for the first time, and what was heard was this. */
+	assert_int_equal(apply_of(f, host.number, finding("stop", group, 10, 1)), 1);
+	silence_begin(s, 2000);
+	assert_int_equal(silence_heard(host.number, NOW_US, s), 0);
+	seen = look(f);
+	assert_string_equal(seen.status, "open");
+	/* Somebody has seen that; it stays away. */
+	assert_int_equal(change(f, &seen, "closed", NULL), 0);
+	json_decref(seen.doc);
+	silence_begin(s, 100000);
+	silence_judge(s, 90000);
+	seen = look(f);
+	assert_int_equal(seen.alerts, 1);
+	assert_string_equal(seen.status, "closed");
+	json_decref(seen.doc);
+	/* It was back meanwhile. */
+	say_stopped(f, host.number, 0);
+	silence_begin(s, 101000);
+	assert_int_equal(silence_heard(host.number, NOW_US + 1, s), 0);
+	silence_begin(s, 200000);
+	silence_judge(s, 90000);
+	seen = look(f);
+	assert_int_equal(seen.alerts, 2);
+	json_decref(seen.doc);
+	silence_free(s);
+}
+
 static int
 setup(void **state)
 {
@@ -360,6 +423,7 @@ main(void)
 		TEST(a_closed_alert_does_not_grow_and_an_acknowledged_one_does),
 		TEST(a_change_that_means_nothing_is_refused),
 		TEST(a_silent_agent_is_told_once_and_taken_back),
+		TEST(an_agent_that_said_that_it_stops_is_not_told_as_silent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
