@@ -13,7 +13,9 @@ function codeOf(secret, step) {
   const mac = createHmac("sha1", Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)))).update(counter).digest(), at = mac[19] & 15;
   return String((mac.readUInt32BE(at) & 0x7fffffff) % 1e6).padStart(6, "0");
 }
-const now = () => Math.floor(Date.now() / 30000);
+// The earliest code that is good now and was not used: there are then two more for what follows at once.
+let used = 0;
+const next = (secret) => codeOf(secret, used = Math.max(used + 1, Math.floor(Date.now() / 30000) - 1));
 
 async function choose(page, old, next, code) {
   await page.getByRole("button", { name: "Change the password" }).click();
@@ -25,7 +27,7 @@ async function choose(page, old, next, code) {
   await dialog.getByRole("button", { name: "Save" }).click();
   return dialog;
 }
-const chosen = (page) => page.locator(".toast", { hasText: "It is changed" }).waitFor();
+const chosen = (page) => page.getByRole("dialog").waitFor({ state: "detached" });
 
 async function beginNote(page, alert, words) {
   await page.locator(".panel").getByRole("button", { name: "Note" }).click();
@@ -56,19 +58,33 @@ async function firstTime() {
   return page;
 }
 
+// What is done to several hosts is asked for once, and done to each.
 async function reachesFar(page) {
+  const hosts = ["sim-00000", "sim-00001"];
+  const said = async () => (await api("modes")).items.filter((m) => hosts.includes(m.host?.name) && m.mode === "monitor");
   await please("forget the password");
-  await page.goto(base + "/");
-  await page.getByRole("button", { name: "Pause all reactions" }).click();
+  await page.goto(base + "/fleet?q=" + encodeURIComponent("host.name:sim-0000*"));
+  for (const host of hosts) await page.getByRole("checkbox", { name: host, exact: true }).check();
+  await page.locator(".bulk").getByRole("button", { name: "Revoke" }).click();
+  await page.getByRole("dialog", { name: "Revoke" }).getByRole("button", { name: "Cancel" }).click();
+  await page.locator(".bulk").getByText("2 hosts selected").waitFor();
+  ok(true, "what was not meant leaves chosen what was chosen");
+  await page.locator(".bulk").getByRole("button", { name: "Set mode" }).click();
+  await page.getByRole("dialog", { name: "How much may DaemonSec do?" }).getByRole("button", { name: "Apply" }).click();
   const again = page.getByRole("dialog", { name: "Your password again" });
   await again.waitFor();
   await again.getByLabel("Password").fill("wrong password");
   await again.getByRole("button", { name: "Yes" }).click();
   await again.getByText("wrong").waitFor();
-  ok(await page.locator(".posture h1").isVisible(), "what reaches far asks for the password again, and a wrong one ends no session");
+  ok(await page.locator(".bulk").isVisible(), "what reaches far asks for the password again, and a wrong one ends no session");
   await shot(page, "confirm-light");
   await again.getByLabel("Password").fill(FIRST);
   await again.getByRole("button", { name: "Yes" }).click();
+  await page.getByRole("dialog").first().waitFor({ state: "detached" });
+  ok((await said()).length === 2, "asked once, it is done to each of several hosts", JSON.stringify(await said()));
+  for (const m of await said()) await send("modes", { mode: "inherit", host: m.host.id });
+  await go(page, "/");
+  await page.getByRole("button", { name: "Pause all reactions" }).click();
   await page.getByRole("button", { name: "Resume reactions" }).click();
   await page.getByRole("button", { name: "Pause all reactions" }).waitFor();
   ok(await page.getByRole("dialog").count() === 0, "with the right one it is done, and not asked again for a while");
@@ -112,11 +128,9 @@ async function secondFactor(page) {
   const has = async () => (await api("users")).items.find((u) => u.name === "admin").totp;
   await page.getByRole("button", { name: "Add a second factor" }).click();
   const secret = await page.locator(".code code").first().innerText();
-  // The earliest code that is good now, so that there are two more for what follows; should a half minute end here, the next.
-  let step;
+  // Should a half minute end here, the next.
   for (let i = 0; i < 5 && !await page.getByRole("button", { name: "Remove the second factor" }).isVisible(); i++) {
-    step = now() - 1;
-    await page.getByLabel("Code of your authenticator").fill(codeOf(secret, step));
+    await page.getByLabel("Code of your authenticator").fill(next(secret));
     await Promise.all([page.waitForResponse((r) => r.url().endsWith("/session/totp")), page.getByRole("button", { name: "Save" }).click()]);
     if (await has()) await page.getByRole("button", { name: "Remove the second factor" }).waitFor();
   }
@@ -125,12 +139,12 @@ async function secondFactor(page) {
   await byPassword(page, "admin", SECOND);
   await page.getByRole("alert").waitFor();
   ok(true, "the password alone is not enough then");
-  await byPassword(page, "admin", SECOND, codeOf(secret, step + 1));
+  await byPassword(page, "admin", SECOND, next(secret));
   await page.getByRole("button", { name: "Change the password" }).waitFor();
-  const dialog = await choose(page, SECOND, THIRD, codeOf(secret, step + 1));
+  const dialog = await choose(page, SECOND, THIRD, codeOf(secret, used));
   await dialog.getByRole("alert").waitFor();
   ok(await dialog.getByLabel("New password", { exact: true }).inputValue() === THIRD, "a code counts once, also for choosing a password; nothing that was typed is lost");
-  await dialog.getByLabel("Code of your authenticator").fill(codeOf(secret, step + 2));
+  await dialog.getByLabel("Code of your authenticator").fill(next(secret));
   await dialog.getByRole("button", { name: "Save" }).click();
   await chosen(page);
   await page.getByRole("button", { name: "Remove the second factor" }).click();
@@ -152,6 +166,13 @@ async function onlyLooks(alert, screens) {
     const writes = /^(Acknowledge|Undo|Mark as normal|Note|Assign|React|Close|It is real|Approve|Revoke|Train|Roll back|Make a token|Add a user|Send a test|Pause all|Declare a change)\b|^Change$/;
     for (const b of await page.locator("main").getByRole("button").allInnerTexts()) if (writes.test(b.trim())) offered.push(`${name}: ${b}`);
   }
+  await go(page, "/rollout");
+  await settle(page);
+  const when = page.locator("main td time").first(), then = await when.innerText();
+  await page.clock.setFixedTime(Date.now() + 9 * 3600e3);
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await page.waitForFunction((was) => document.querySelector("main td time").innerText !== was, then);
+  ok(/\b[89] h\b/.test(await when.innerText()), "how long ago something was does not stand still", await when.innerText());
   await shot(page, "looker-light");
   ok(refused.length === 0 && offered.length === 0, "who may only look sees every screen and is offered nothing else", [...refused, ...offered].join(", "));
   await page.context().close();
@@ -163,9 +184,15 @@ export async function people(alert, screens) {
     await reachesFar(page);
     await otherTabs(page, alert);
     await secondFactor(page);
+    const away = (r) => (r.request().method() === "DELETE" ? r.abort() : r.continue());
+    await page.route("**/api/v1/session", away);
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.locator(".toast-bad").waitFor();
+    ok(await page.getByRole("button", { name: "Sign out" }).isVisible(), "who cannot be signed out is told, and is in still");
+    await page.unroute("**/api/v1/session", away);
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.getByLabel("User").waitFor();
-    ok(true, "signing out ends it");
+    ok(await page.title() === "DaemonSec", "signing out ends it");
     await page.context().close();
   });
   await check("who may only look", () => onlyLooks(alert, screens));

@@ -15,7 +15,7 @@ export const session = signal<Session | null>(null);
 export const online = signal(true);
 
 export class ApiError extends Error {
-  constructor(readonly status: number, message: string, readonly problem: Partial<Problem> = {}) {
+  constructor(readonly status: number, message: string, readonly problem: Partial<Problem> = {}, readonly waitSeconds = 0) {
     super(message);
   }
   // A query that is not understood is told where it was typed.
@@ -46,14 +46,18 @@ function headersOf({ method = "GET", body, accept = "application/json", last }: 
 async function problemOf(r: Response): Promise<ApiError> {
   let p: Partial<Problem> = {};
   try { p = await r.json() as Problem; } catch { /* not ours: the status says enough */ }
-  return new ApiError(r.status, p.detail ?? t.error.status(r.status), p);
+  return new ApiError(r.status, p.detail ?? t.error.status(r.status), p, Number(r.headers.get("Retry-After")));
 }
+
+// An answer that has not come by then does not come; a stream is watched by who reads it.
+const LATE_MS = 120000;
+const hurried = (o: Request) => (o.accept || !AbortSignal.any ? o.signal : AbortSignal.any([AbortSignal.timeout(LATE_MS), ...(o.signal ? [o.signal] : [])]));
 
 async function attempt(path: string, o: Request): Promise<Response> {
   let r: Response;
   try {
     r = await fetch(prefix + path, {
-      method: o.method, headers: headersOf(o), body: o.body === undefined ? undefined : JSON.stringify(o.body), signal: o.signal, credentials: "same-origin", cache: "no-store",
+      method: o.method, headers: headersOf(o), body: o.body === undefined ? undefined : JSON.stringify(o.body), signal: hurried(o), credentials: "same-origin", cache: "no-store",
     });
   } catch (e) {
     if ((e as Error).name === "AbortError") throw e;
@@ -77,21 +81,44 @@ async function raw(path: string, o: Request): Promise<Response> {
 }
 
 // Far-reaching changes want the password again: whoever shows the question resolves this with whether it was given.
+// Several at once are one question.
 export const confirming = signal<((given: boolean) => void) | null>(null);
+let question: Promise<boolean> | null = null;
+const isGiven = () => (question ??= new Promise<boolean>((resolve) => { confirming.value = resolve; }).finally(() => { confirming.value = question = null; }));
+const wantsPassword = (e: unknown) => e instanceof ApiError && e.status === 403 && e.is("confirm");
 
-const json = async <T>(r: Response) => (r.status === 204 ? undefined : await r.json()) as T;
+// An answer that breaks off is none.
+async function json<T>(r: Response): Promise<T> {
+  if (r.status === 204) return undefined as T;
+  try {
+    return await r.json() as T;
+  } catch (e) {
+    if ((e as Error).name === "AbortError") throw e;
+    throw new ApiError(0, t.error.offline);
+  }
+}
+
+// Whoever asks for too much at once is told to wait a moment, and does; whoever guesses at passwords waits for longer.
+const TRIES = 30, MOMENT_S = 2;
+async function inTurn<T>(path: string, o: Request): Promise<T> {
+  for (let i = 1; ; i++) {
+    try {
+      return await json<T>(await raw(path, o));
+    } catch (e) {
+      const wait = e instanceof ApiError && e.status === 429 && !path.startsWith("session") ? e.waitSeconds : 0;
+      if (!wait || wait > MOMENT_S || i === TRIES) throw e;
+      await new Promise((r) => setTimeout(r, wait * 1000));
+    }
+  }
+}
 
 async function send<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const o = { method, body, signal };
   try {
-    return await json<T>(await raw(path, o));
+    return await inTurn<T>(path, o);
   } catch (e) {
-    if (!(e instanceof ApiError && e.status === 403 && e.is("confirm"))) throw e;
-    confirming.peek()?.(false);
-    const given = await new Promise<boolean>((resolve) => { confirming.value = resolve; });
-    confirming.value = null;
-    if (!given) throw e;
-    return json<T>(await raw(path, o));
+    if (!wantsPassword(e) || !await isGiven()) throw e;
+    return inTurn<T>(path, o);
   }
 }
 
@@ -99,6 +126,27 @@ export const get = <T>(path: Path, params?: Params, signal?: AbortSignal) => sen
 export const post = <T>(path: Path, body?: unknown) => send<T>("POST", path, body ?? {});
 export const patch = <T>(path: Path, body: unknown) => send<T>("PATCH", path, body);
 export const del = <T>(path: Path) => send<T>("DELETE", path);
+
+// The same for each of many, a few at a time. All are tried, unless somebody would not give the password for it; then it
+// is told how many failed.
+const AT_ONCE = 6;
+export async function each<T>(list: T[], what: (x: T) => Promise<unknown>): Promise<void> {
+  const rest = list.values(), failed: unknown[] = [];
+  const work = async () => {
+    for (const x of rest) {
+      try {
+        await what(x);
+      } catch (e) {
+        failed.push(e);
+        if (wantsPassword(e)) failed.push(...[...rest].map(() => e));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  if (failed.length === 0) return;
+  const why = failed[0];
+  throw failed.length === list.length || !(why instanceof ApiError) ? why : new ApiError(why.status, t.error.some(failed.length, list.length, why.message), why.problem);
+}
 
 export type PageOf<T> = { items: T[]; next_cursor: string | null };
 
@@ -192,8 +240,9 @@ export async function resume(): Promise<void> {
     // Whoever was not here before is not asked for.
     if (!remembered()) throw new ApiError(401, "");
     take(await whoAmI());
-  } catch {
-    remember(false);
+  } catch (e) {
+    // A server that is away has ended no session.
+    if (e instanceof ApiError && (e.status === 401 || e.status === 403)) remember(false);
     signedIn.value = "no";
   }
 }
@@ -218,8 +267,9 @@ const proof = async (path: Path, body: object) => take(await json<Session>(await
 export const choosePassword = (current: string, next: string, totp: string) => proof("session/password", withCode({ current, new: next }, totp));
 export const confirm = (password: string, totp: string) => proof("session/confirm", withCode({ password }, totp));
 
+// A session that the server did not end is still good: then nobody is told that they are out.
 export async function signOut(): Promise<void> {
-  if (signedIn.peek() === "session") await send("DELETE", "session").catch(() => undefined);
+  if (signedIn.peek() === "session") await send("DELETE", "session").catch((e: unknown) => { if (!(e instanceof ApiError && e.status === 401)) throw e; });
   signOutHere();
 }
 
@@ -231,15 +281,22 @@ export function may(scope: string): boolean {
 
 // ---- streams
 
-// Lines of a response as they come; ends when the server or the signal ends it.
+// The server says something each 15 s, if only an empty line: a connection that is silent for longer is dead.
+const SILENT_MS = 60000;
+
+// Lines of a response as they come; ends when the server, the signal or silence ends it.
 export async function* lines(path: string, o: Request, opened = () => {}): AsyncGenerator<string> {
   const r = await raw(path, o);
   opened();
   const reader = r.body!.pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>).getReader();
   let rest = "";
+  const read = async () => {
+    const watch = setTimeout(() => void reader.cancel().catch(() => undefined), SILENT_MS);
+    try { return await reader.read(); } finally { clearTimeout(watch); }
+  };
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await read();
       if (done) return;
       const parts = (rest + value).split("\n");
       rest = parts.pop() ?? "";

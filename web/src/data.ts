@@ -61,7 +61,7 @@ export function useData<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
   const skip = o.skip ?? false;
   useEffect(() => {
     if (skip) return;
-    let ended = false, running = false, dirty = false;
+    let ended = false, running = false, dirty = false, missed = false;
     let timer = 0;
     const abort = new AbortController();
     if (state.peek().key !== key) state.value = { key, data: undefined, error: "", why: undefined, loading: true, at: 0 };
@@ -78,6 +78,7 @@ export function useData<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
     // What changes while the answer is under way is asked for after it: a flood of changes must not keep it from coming.
     const run = async () => {
       clearTimeout(timer);
+      missed = false;
       if (running) { dirty = true; return; }
       running = true;
       do {
@@ -88,8 +89,8 @@ export function useData<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
       if (!ended && o.every) timer = window.setTimeout(tick, o.every * 1000);
     };
     const tick = () => { if (document.visibilityState === "visible") void run(); };
-    const seenAgain = () => { if (document.visibilityState === "visible" && o.every && Date.now() - state.peek().at > o.every * 1000) void run(); };
-    kick.current = () => void run();
+    const seenAgain = () => { if (document.visibilityState === "visible" && (missed || (o.every && Date.now() - state.peek().at >= o.every * 1000))) void run(); };
+    kick.current = () => { if (document.visibilityState === "visible") void run(); else missed = true; };
     void run();
     document.addEventListener("visibilitychange", seenAgain);
     return () => {
@@ -124,6 +125,11 @@ export function kept<T>(name: string, fallback: T): Signal<T> {
   s.subscribe((v) => {
     if (first) { first = false; return; }
     try { localStorage.setItem(key, JSON.stringify(v)); } catch { /* it is for convenience only */ }
+  });
+  // What another tab keeps is kept here too, or the next change here would take it away.
+  addEventListener("storage", (e) => {
+    if (e.key !== key || e.newValue === null) return;
+    try { s.value = JSON.parse(e.newValue) as T; } catch { /* something else wrote it */ }
   });
   return s;
 }

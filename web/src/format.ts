@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // format - times, counts and names as people read them; text from outside made safe to look at.
+import { signal } from "@preact/signals";
 import { kept } from "./data";
 import { t } from "./text";
 
@@ -26,9 +27,16 @@ export const clock = (v: number, seconds = true) =>
   formatter(seconds ? "c" : "cm", { hour: "2-digit", minute: "2-digit", ...(seconds ? { second: "2-digit" as const } : {}) }).format(v);
 export const dayClock = (v: number) => formatter("dc", { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" }).format(v);
 
+// Time goes on where nothing else changes: whoever says how long ago something was says it anew.
+const beat = signal(0);
+const tick = () => { if (document.visibilityState === "visible") beat.value++; };
+setInterval(tick, 5000);
+document.addEventListener("visibilitychange", tick);
+
 // "3 min ago", "in 9 min".
 export function ago(at: string | number | undefined | null, now = Date.now()): string {
   const v = typeof at === "number" ? at : ms(at);
+  void beat.value;
   if (!Number.isFinite(v) || v <= 0) return "–";
   const s = Math.round((now - v) / 1000);
   const text = span(Math.abs(s));

@@ -5,7 +5,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 type Handlers = Record<string, (e: KeyboardEvent) => void>;
 const stack: { current: Handlers }[] = [];
 
-let begun = 0;
+let begun = -Infinity;
 
 const isTyping = (e: Event) => {
   const el = e.target as HTMLElement;
@@ -18,8 +18,9 @@ addEventListener("keydown", (e) => {
   // Enter and space on what has the focus are its own.
   if ((e.key === "Enter" || e.key === " ") && (e.target as HTMLElement).closest?.("a,button,summary,[role=option]")) return;
   // "g" begins a way to another screen: the key after it belongs to no list and no panel.
-  const chord = Date.now() - begun < 1500;
-  begun = e.key === "g" ? Date.now() : 0;
+  // When they were pressed counts, not when a busy page came to it.
+  const chord = e.timeStamp - begun < 1500;
+  begun = e.key === "g" ? e.timeStamp : -Infinity;
   for (let i = stack.length - 1; i >= 0; i--) {
     const f = stack[i]!.current[chord ? `g ${e.key}` : e.key];
     if (!f) continue;

@@ -10,6 +10,7 @@ import { t } from "./text";
 import "./theme";
 import { parts } from "./url";
 import { Button, Note } from "./ui/basic";
+import { PageToasts } from "./ui/dialog";
 import { Shell } from "./ui/shell";
 import { ChoosePassword, Login, LoginAgain } from "./screens/login";
 import { Overview, summary } from "./screens/overview";
@@ -22,7 +23,8 @@ const later = (load: () => Promise<Screen>): Screen => {
   return ({ id }) => {
     useEffect(() => { load().then((s) => { loaded.value = s; }, (e: Error) => { failed.value = e.message; }); }, []);
     const Loaded = loaded.value;
-    if (failed.value) return <Note kind="bad">{t.error.offline}</Note>;
+    // After an update of the server it has another name, which a reload finds out.
+    if (failed.value) return <Note kind="bad"><p>{t.error.offline}</p><Button onClick={() => location.reload()}>{t.error.reload}</Button></Note>;
     return Loaded ? <Loaded id={id} /> : <div class="waiting" role="status" />;
   };
 };
@@ -80,4 +82,4 @@ if (remembered()) {
 // Where one goes next is there by then.
 window.setTimeout(() => void alerts().catch(() => undefined), 3000);
 
-render(<App />, document.getElementById("app")!);
+render(<><App /><PageToasts /></>, document.getElementById("app")!);

@@ -31,13 +31,16 @@ export async function copy(text: string, done: string = t.act.copied) {
     await navigator.clipboard.writeText(text);
   } catch {
     // Without TLS, away from loopback, there is no clipboard: a selection does.
-    const area = document.createElement("textarea");
+    const area = document.createElement("textarea"), before = document.activeElement as HTMLElement | null;
     area.value = text;
     area.className = "unseen";
-    document.body.append(area);
+    // Outside of an open dialog nothing can be selected.
+    ([...document.querySelectorAll("dialog[open]")].pop() ?? document.body).append(area);
     area.select();
-    document.execCommand("copy");
+    const copied = document.execCommand("copy");
     area.remove();
+    before?.focus();
+    if (!copied) { say(t.act.notCopied, "bad"); return; }
   }
   say(done);
 }

@@ -16,7 +16,7 @@ export const t = {
     offline: "The server does not answer.",
     offlineLong: "The server does not answer. What you see is what it said last; this page goes on asking.",
     failed: (what: string, why: string) => `${what} could not be read: ${why.replace(/\.$/, "")}.`,
-    again: "Try again",
+    again: "Try again", reload: "Load this page anew", some: (k: number, of: number, why: string) => `${k.toLocaleString()} of ${of.toLocaleString()} failed: ${why}`,
     crash: "This screen met an error of its own.",
     nothing: "There is no such page.",
     home: "Go to the overview",
@@ -62,7 +62,7 @@ export const t = {
   act: {
     close: "Close", cancel: "Cancel", copy: "Copy", copied: "Copied", more: "Show more", clear: "Clear",
     remove: "Remove", save: "Save", apply: "Apply", done: "Done", all: "All", none: "None", yes: "Yes", no: "No", search: "Search",
-    undo: "Undo", dismiss: "Dismiss",
+    undo: "Undo", dismiss: "Dismiss", notCopied: "This browser does not let it be copied: select it and copy it by hand.",
   },
   severity: { critical: "Critical", high: "High", medium: "Medium", low: "Low" } as Record<string, string>,
   status: { open: "Open", acknowledged: "Acknowledged", closed: "Closed", all: "All" } as Record<string, string>,
@@ -195,6 +195,7 @@ export const t = {
   },
   models: {
     title: "Models", none: "No model has been trained yet.", noneOf: "No model of it has been trained yet: Models trains one from stored events.", look: "Look", against: "Compared with", first: "It is the first version: there is none to compare it with.", was: "There", isNew: "new",
+    idle: "None of what is counted happens in an ordinary minute of it.",
     differ: (k: number) => (k === 0 ? "nothing differs" : `${n(k, "feature differs", "features differ")}`), sureUse: (d: string, v: number) => `Go back to version ${v} of ${d}? Every host uses it within moments. The version in use now is kept, and you can go back to it.`, profile: "What is learnt without training", profileText: "Profiles of what each daemon does are learnt from the first event on and need no training. Models of how much and how often are trained from stored events.",
     ready: "learnt", coverage: "Data", train: "Train", days: "Train models on the events of the last", trained: "Training was started.", jobs: "Training", noJobs: "No training has run yet.", daemon: "Daemon", version: "Version", made: "Made",
     activate: "Use this version", activated: "The version is in use.", progress: "Progress", state: "State", budgetText: (b: string) => `You accept ${b.replace(/^(\d+)\/host\/(\w+)$/, (_, k: string, per: string) => `${n(Number(k), "false alarm", "false alarms")} a host and ${per}`)}; thresholds follow from it.`,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // alert - one alert: why it was raised, what was done, and what to do now.
 import { useSignal } from "@preact/signals";
-import { get, may, post, type PageOf } from "../api";
+import { each, get, may, post, type PageOf } from "../api";
 import { useData } from "../data";
 import { byWhom, dateTime, ms, plain, quoted } from "../format";
 import { useKeys } from "../keys";
@@ -23,8 +23,8 @@ const hasPeers = /^(new_|privilege)/;
 
 const iso = (v: number) => new Date(v).toISOString();
 
-export const acknowledge = (list: Alert[]) => doing(() => Promise.all(list.map((a) => post(path(a, "ack")))), t.alerts.acked).then(after);
-export const close = (list: Alert[]) => doing(() => Promise.all(list.map((a) => post(path(a, "close")))), t.alerts.closed).then(after);
+export const acknowledge = (list: Alert[]) => doing(() => each(list, (a) => post(path(a, "ack"))), t.alerts.acked).then(after);
+export const close = (list: Alert[]) => doing(() => each(list, (a) => post(path(a, "close"))), t.alerts.closed).then(after);
 const share = (a: Alert) => copy(location.origin + link.alert(a.id), t.alerts.linked);
 
 export function AlertPanel({ id, all, onClose }: { id: string; all: Alert[]; onClose: () => void }) {

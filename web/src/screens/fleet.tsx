@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // fleet - the hosts: who reports, who does not, and what many of them get at once.
 import { useSignal } from "@preact/signals";
-import { all, get, may, post } from "../api";
+import { all, each, get, may, post } from "../api";
 import type { AlertSummary, Mode as Said, ModePage } from "../api.gen";
 import { changed, useData } from "../data";
 import { count, ms, plain, quoted, span } from "../format";
@@ -27,7 +27,7 @@ export function HostState({ h }: { h: Host }) {
 }
 
 export const decide = (hosts: Host[], verb: "approve" | "revoke") =>
-  doing(() => Promise.all(hosts.map((h) => post(`hosts/${h.id}/${verb}`))), verb === "approve" ? t.fleet.approved(hosts.length) : t.fleet.revoked(hosts.length))
+  doing(() => each(hosts, (h) => post(`hosts/${h.id}/${verb}`)), verb === "approve" ? t.fleet.approved(hosts.length) : t.fleet.revoked(hosts.length))
     .then((ok) => { changed("hosts", "status"); return ok; });
 
 export function Fleet() {
@@ -53,7 +53,8 @@ export function Fleet() {
     { id: "expires", title: t.fleet.expires, width: "88px", sort: (h) => h.certificate?.expires ?? "", cell: (h) => <Time at={h.certificate?.expires} /> },
   ];
   const hosts = (list.data ?? []).filter((h) => picked.value.has(h.id));
-  const done = () => { picked.value = new Set(); dialog.value = ""; };
+  const close = () => { dialog.value = ""; };
+  const done = () => { picked.value = new Set(); close(); };
   return (
     <div class="screen">
       <div class="screen-head"><h1>{t.fleet.title}</h1>{list.data && <span class="muted">{t.fleet.total(list.data.length)}{list.data.length >= MAX && `, ${t.fleet.first(MAX)}`}</span>}<Views of="fleet" here={withParams({ q }, "/fleet")} /></div>
@@ -64,7 +65,7 @@ export function Fleet() {
           {may("hosts:write") && <>
             <Button icon="tag" onClick={() => { dialog.value = "label"; }}>{t.fleet.label}</Button>
             <Button onClick={() => { dialog.value = "mode"; }}>{t.fleet.mode}</Button>
-            {hosts.some((h) => h.status !== "approved") && <Button icon="check" onClick={() => void decide(hosts, "approve").then(done)}>{t.fleet.approve}</Button>}
+            {hosts.some((h) => h.status !== "approved") && <Button icon="check" onClick={() => void decide(hosts, "approve").then((ok) => { if (ok) done(); })}>{t.fleet.approve}</Button>}
             <Button kind="danger" onClick={() => { dialog.value = "revoke"; }}>{t.fleet.revoke}</Button></>}
           <Button kind="quiet" onClick={done}>{t.act.clear}</Button>
         </div>
@@ -75,13 +76,13 @@ export function Fleet() {
             onOpen={(h) => go(link.host(h.id))} canPick={() => may("hosts:write")} picked={picked.value} onPicked={(s) => { picked.value = s; }} initialSort={["risk", 1]} />
         </section>
       )}</Show>
-      {dialog.value === "label" && <Labels hosts={hosts} onClose={() => { dialog.value = ""; }} onDone={done} />}
+      {dialog.value === "label" && <Labels hosts={hosts} onClose={close} onDone={done} />}
       {dialog.value === "revoke" && (
-        <Sure title={t.fleet.revoke} says={t.fleet.sureRevoke(hosts.length)} go={t.fleet.revoke} onClose={done} onSure={() => decide(hosts, "revoke")}>
+        <Sure title={t.fleet.revoke} says={t.fleet.sureRevoke(hosts.length)} go={t.fleet.revoke} onClose={close} onSure={() => decide(hosts, "revoke").then((ok) => { if (ok) done(); })}>
           <p class="muted">{hosts.slice(0, 12).map((h) => plain(h.name)).join(", ")}{hosts.length > 12 && " …"}</p>
         </Sure>
       )}
-      {dialog.value === "mode" && <SetMode targets={hosts.map((h) => ({ host: h.id }))} onClose={done} />}
+      {dialog.value === "mode" && <SetMode targets={hosts.map((h) => ({ host: h.id }))} onClose={close} />}
     </div>
   );
 }
@@ -100,7 +101,7 @@ function Labels({ hosts, onClose, onDone }: { hosts: Host[]; onClose: () => void
   const submit = async (e: Event) => {
     e.preventDefault();
     const labels = String(new FormData(e.currentTarget as HTMLFormElement).get("labels") ?? "");
-    if (await doing(() => Promise.all(hosts.map((h) => post(`hosts/${h.id}/label`, { labels }))), t.fleet.labelled(hosts.length))) onDone();
+    if (await doing(() => each(hosts, (h) => post(`hosts/${h.id}/label`, { labels })), t.fleet.labelled(hosts.length))) onDone();
     changed("hosts");
   };
   const common = hosts.length === 1 ? (hosts[0]!.labels ?? []).join(",") : "";

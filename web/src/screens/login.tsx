@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useSignal } from "@preact/signals";
 import { ApiError, choosePassword, session, signedIn, signIn, signInWithToken, signOut } from "../api";
+import { doing } from "../say";
 import { t } from "../text";
 import { Button, Code, Field, Note } from "../ui/basic";
 import { Dialog } from "../ui/dialog";
@@ -92,7 +93,7 @@ export function ChoosePassword() {
   return (
     <main class="login"><div class="login-card">
       <Brand /><h1>{t.login.choose}</h1><p class="muted">{t.login.chooseWhy}</p>
-      <PasswordForm more={<Button kind="quiet" onClick={() => void signOut()}>{t.login.out}</Button>} />
+      <PasswordForm more={<Button kind="quiet" onClick={() => void doing(signOut)}>{t.login.out}</Button>} />
     </div></main>
   );
 }

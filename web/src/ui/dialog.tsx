@@ -8,12 +8,14 @@ import { t } from "../text";
 import { Button } from "./basic";
 import { Icon } from "./icon";
 
-// How many are open, one above the other: outside of the last one nothing can be clicked or heard.
+// How many are open, one above the other: outside of the last one nothing can be clicked or heard. A click beside it
+// closes it; one that only ends there, as when text is selected, does not.
 const depth = signal(0);
 
 export function Dialog({ title, onClose, children, wide, alone }: { title: string; onClose: () => void; children: ComponentChildren; wide?: boolean; alone?: boolean }) {
   const ref = useRef<HTMLDialogElement>(null);
   const mine = useSignal(0);
+  const outside = useRef(false);
   useEffect(() => {
     const d = ref.current!;
     const before = document.activeElement as HTMLElement | null;
@@ -23,10 +25,11 @@ export function Dialog({ title, onClose, children, wide, alone }: { title: strin
   }, []);
   return (
     <dialog ref={ref} class={wide ? "wide" : alone ? "alone" : ""} aria-label={title} onCancel={(e) => { e.preventDefault(); onClose(); }}
-      onClick={(e) => { if (e.target === ref.current && !alone) onClose(); }}>
+      onPointerDown={(e) => { outside.current = e.target === ref.current; }}
+      onClick={(e) => { if (outside.current && e.target === ref.current && !alone) onClose(); }}>
       <header><h2>{title}</h2><Button icon="close" kind="quiet" label={t.act.close} onClick={onClose} /></header>
       <div class="dialog-body">{children}</div>
-      {mine.value === depth.value && <Toasts />}
+      <Toasts here={mine.value === depth.value} />
     </dialog>
   );
 }
@@ -50,11 +53,12 @@ export function Sure({ title, says, go, kind = "danger", icon, onClose, onSure, 
   );
 }
 
-// They may stay over a dialog that asks about something else: each button says which of the two it is about.
-function Toasts() {
+// They may stay over a dialog that asks about something else: each button says which of the two it is about. What they
+// come into is there before them, empty, or it is not read out.
+function Toasts({ here }: { here: boolean }) {
   return (
-    <div class="toasts" role="status" aria-live="polite">
-      {toasts.value.map((x) => (
+    <div class="toasts" role="status" aria-live="polite" aria-atomic="false">
+      {here && toasts.value.map((x) => (
         <div key={x.id} class={`toast toast-${x.kind}`}>
           <Icon name={x.kind === "good" ? "ok" : "high"} /><span>{x.text}</span>
           {x.undo && <Button kind="quiet" icon="undo" label={`${t.act.undo}: ${x.text}`} onClick={() => { drop(x.id); x.undo!(); }}>{t.act.undo}</Button>}
@@ -65,4 +69,4 @@ function Toasts() {
   );
 }
 
-export const PageToasts = () => (depth.value === 0 ? <Toasts /> : null);
+export const PageToasts = () => <Toasts here={depth.value === 0} />;

@@ -2,7 +2,7 @@
 // expect - what people said is normal, and the changes that they declared; each can be taken back.
 import { useSignal } from "@preact/signals";
 import type { Deployment, DeploymentPage, Expectation, ExpectationPage } from "../api.gen";
-import { get, may, post } from "../api";
+import { each, get, may, post } from "../api";
 import { changed, useData } from "../data";
 import { byWhom } from "../format";
 import { doing } from "../say";
@@ -11,7 +11,8 @@ import { link } from "../url";
 import { Button, Chip, Empty, Field, Section, Show, Time, Told } from "./basic";
 import { Dialog } from "./dialog";
 
-const undo = (list: Expectation[]) => doing(() => Promise.all(list.map((x) => post(`expectations/${encodeURIComponent(x.id)}/undo`))), t.expect.undone).then(() => changed("expectations", "alerts", "profile"));
+const back = (list: Expectation[]) => each(list, (x) => post(`expectations/${encodeURIComponent(x.id)}/undo`));
+const undo = (list: Expectation[]) => doing(() => back(list), t.expect.undone).then(() => changed("expectations", "alerts", "profile"));
 
 // Takes back what the verdict on an alert made expected.
 export async function undoVerdict(alertId: string) {
@@ -19,7 +20,7 @@ export async function undoVerdict(alertId: string) {
     const p = await get<ExpectationPage>("expectations", { limit: 1000 });
     const mine = p.items.filter((x) => x.alert_id === alertId && x.status === "holds");
     if (mine.length === 0) throw new Error(t.expect.nothing);
-    await Promise.all(mine.map((x) => post(`expectations/${encodeURIComponent(x.id)}/undo`)));
+    await back(mine);
   }, t.expect.undone);
   changed("expectations", "alerts", "profile");
 }

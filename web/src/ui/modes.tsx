@@ -2,7 +2,7 @@
 // modes - how much automation may do, and where: the fleet, a label, a host, a daemon.
 import { useSignal } from "@preact/signals";
 import type { Mode as Said, ModePage } from "../api.gen";
-import { ApiError, get, may, post } from "../api";
+import { ApiError, each, get, may, post } from "../api";
 import { changed, useData } from "../data";
 import { byWhom } from "../format";
 import { doing, say } from "../say";
@@ -25,7 +25,7 @@ export function SetMode({ targets, onClose, ask }: { targets: Target[]; onClose:
     const to = ask ? [where.value === "fleet" ? {} : { [where.value]: name }] : targets;
     busy.value = true;
     try {
-      await Promise.all(to.map((x) => post("modes", { ...x, mode: mode.value, ...(against.value.length ? { force: true } : {}) })));
+      await each(to, (x) => post("modes", { ...x, mode: mode.value, ...(against.value.length ? { force: true } : {}) }));
       say(t.fleet.modeSet);
       onClose();
     } catch (x) {

@@ -8,11 +8,12 @@ import { confirm, confirming, online, session, signOut, signedIn } from "../api"
 import { announced, live } from "../data";
 import { utc } from "../format";
 import { useKeys } from "../keys";
+import { doing } from "../say";
 import { status } from "../state";
 import { theme, type Theme } from "../theme";
 import { go, parts, path } from "../url";
 import { Button, Chip, Field, Note } from "./basic";
-import { Dialog, PageToasts } from "./dialog";
+import { Dialog } from "./dialog";
 import { Icon } from "./icon";
 
 export const screens: [string, string][] = [
@@ -101,7 +102,7 @@ function Rail({ open, onClose }: { open: boolean; onClose: () => void }) {
           </select></label>
         <Button kind="quiet" icon="clock" onClick={() => { utc.value = !utc.value; }}>{utc.value ? t.zone.utc : t.zone.local}</Button>
         <small>{who()}</small>
-        <Button kind="quiet" icon="off" onClick={() => void signOut()}>{t.login.out}</Button>
+        <Button kind="quiet" icon="off" onClick={() => void doing(signOut)}>{t.login.out}</Button>
       </div>
     </div>
   );
@@ -125,7 +126,11 @@ export function Shell({ children }: { children: ComponentChildren }) {
     ...Object.fromEntries(Object.entries(goKeys).map(([k, to]) => [`g ${k}`, () => go(to)])),
   });
   // A new screen begins at its top, for those who hear it too.
-  useEffect(() => { main.current?.focus({ preventScroll: true }); }, [current()]);
+  useEffect(() => {
+    main.current?.focus({ preventScroll: true });
+    document.title = `${words[current()] ?? t.error.nothing} – ${t.name}`;
+    return () => { document.title = t.name; };
+  }, [current()]);
   return (
     <div class="shell">
       <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); main.current?.focus(); }}>{t.skip}</a>
@@ -143,7 +148,6 @@ export function Shell({ children }: { children: ComponentChildren }) {
       <div class="unseen" aria-live="assertive">{announced.value}</div>
       {confirming.value && <Confirm />}
       {help.value && <Keys onClose={() => { help.value = false; }} />}
-      <PageToasts />
     </div>
   );
 }

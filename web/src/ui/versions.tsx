@@ -101,6 +101,7 @@ function change(f: Feature, before?: Feature[]) {
 function Bands({ features, before }: { features: Feature[]; before?: Feature[] }) {
   // A band from nothing to less than one is a feature that does not happen.
   const seen = features.filter((f) => f.middle > 0 || f.high >= 0.5 || change(f, before) > FEW).sort((a, b) => change(b, before) - change(a, before));
+  if (seen.length === 0) return <p class="muted">{t.models.idle}</p>;
   const other = (f: Feature) => before?.find((b) => b.name === f.name);
   const top = (f: Feature) => Math.log1p(Math.max(f.high, other(f)?.high ?? 0, 1e-9));
   const at = (f: Feature, v: number) => `${(Math.log1p(Math.max(0, v)) / (top(f) * 1.05)) * 100}%`;
