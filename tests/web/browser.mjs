@@ -44,6 +44,15 @@ export async function signIn(page, to = "/") {
 
 export const go = (page, to) => page.evaluate((x) => { history.pushState(null, "", x); dispatchEvent(new PopStateEvent("popstate")); }, to);
 export const settle = (page) => page.waitForFunction(() => !document.querySelector(".waiting") && document.querySelector("main h1, main h2"), null, { timeout: 90000 });
+// What the server says, once it is so: the page was told to do something, and the server has it a moment later.
+export async function until(ask, patience = 90000) {
+  for (const end = Date.now() + patience; ; await new Promise((r) => setTimeout(r, 50))) {
+    const answer = await ask();
+    if (answer || Date.now() > end) return answer;
+  }
+}
+// Two keys in one go, as fingers do it: what is between them is the page's time, not ours.
+export const chord = (page, ...keys) => Promise.all(keys.map((k) => page.keyboard.press(k)));
 // Words about what was done stay for a minute, for what must be seen while they are there on a loaded machine, too.
 export const linger = (page, on) => page.evaluate((on) => {
   window.__timeout ??= window.setTimeout;
@@ -51,7 +60,9 @@ export const linger = (page, on) => page.evaluate((on) => {
 }, on);
 export const shot = (page, name) => page.screenshot({ path: path.join(shots, `${name}.png`) });
 // "" when the page fits; else what sticks out, in short.
-export const overflow = (page) => page.evaluate(() => {
+export const overflow = (page) => page.evaluate(async () => {
+  // What is drawn to fit does so in the frame after it is there.
+  for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
   const width = document.documentElement.clientWidth;
   const away = [...document.querySelectorAll(".tabs button")].filter((e) => e.getBoundingClientRect().right > width);
   if (away.length > 0) return `out of reach: ${away.map((e) => e.textContent).join(", ")}`;

@@ -60,7 +60,9 @@ def main():
         ok(wait(lambda: len(site.connected()) == 40, 30), "the fleet is there")
         ok(wait(lambda: attacked(site), 40), "it is attacked, and alerts tell")
         daemon = next(d for d in site.all("daemons") if d["name"] == "nginx" and d["host"]["name"].startswith("sim-"))
-        w = site.get(f"daemons/{daemon['id']}/windows")
+        windows = lambda: site.get(f"daemons/{daemon['id']}/windows")
+        wait(lambda: windows()["minutes"] >= 20, 60)
+        w = windows()
         times = [p["time"] for p in w["points"]]
         ok(w["minutes"] == len(times) == len(set(times)) >= 20 and w["features"],
            f"a daemon's minutes of half an hour are counted once each: {w['minutes']}, {w.get('clusters')} clusters")
@@ -77,7 +79,7 @@ def main():
         errors = open(site.dir + "/node.log", "w+")
         browser = subprocess.Popen(["node", os.path.join(TOP, "tests", "web", "dashboard.mjs")], env=env, text=True,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
-        timer = threading.Timer(600, browser.kill)
+        timer = threading.Timer(1500, browser.kill)
         timer.start()
         last = ""
         for line in browser.stdout:
