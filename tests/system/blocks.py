@@ -118,6 +118,9 @@ def check_keep(g):
     ok(wait(lambda: not reaches(seconds=0.2), 5), "and the block is there again")
     told = wait(lambda: [e for e in g.find("RESULT") if "took away" in e.get("MESSAGE", "")])
     ok(told, f"which is told: {told and told[0]['MESSAGE']}")
+    for what in (("table",), ("chain", "input")):
+        subprocess.run(["nft", "flush", what[0], "inet", "daemonsec", *what[1:]], check=True)
+        ok(wait(lambda: not reaches(seconds=0.2), 5), f"also when the {what[0]} is there and empty")
     g.kill()
     ok(not reaches(), "a guard that is killed leaves the block")
     subprocess.run(["nft", "flush", "ruleset"], check=True)

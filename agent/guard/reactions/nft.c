@@ -216,18 +216,36 @@ nft_batch_send(struct nft_batch *b)
 
 /* ---- the table */
 
+static int
+take_use_of(const struct nlattr *attr, void *ctx)
+{
+	if (mnl_attr_get_type(attr) == NFTA_CHAIN_USE)
+		*(uint32_t *)ctx = ntohl(mnl_attr_get_u32(attr));
+	return MNL_CB_OK;
+}
+
+static int
+take_use(const struct nlmsghdr *h, void *ctx)
+{
+	return mnl_attr_parse(h, sizeof(struct nfgenmsg), take_use_of, ctx);
+}
+
 int
-nft_chain_is_there(const char *name)
+nft_chain_has(const char *name, uint32_t rules)
 {
 	uint8_t data[512] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct nftnl_chain *c = nftnl_chain_alloc();
 	struct nlmsghdr *h = nft_question(data, NFT_MSG_GETCHAIN, 0, NFPROTO_INET);
+	uint32_t use = 0;
+	int r;
 
 	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, NFT_TABLE);
 	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, name);
 	nftnl_chain_nlmsg_build_payload(h, c);
 	nftnl_chain_free(c);
-	return nft_ask(h, NULL, NULL);
+	/* The kernel counts the rules in a chain, and those that jump to it. */
+	r = nft_ask(h, take_use, &use);
+	return r == 1 ? use >= rules : r;
 }
 
 static int
@@ -237,19 +255,22 @@ level_is_there(unsigned level)
 	int r;
 
 	nft_level_chain(level, false, name);
-	r = nft_chain_is_there(name);
+	r = nft_chain_has(name, NFT_RULES_OWN_IN);
 	nft_level_chain(level, true, name);
-	return r == 1 ? nft_chain_is_there(name) : r;
+	return r == 1 ? nft_chain_has(name, NFT_RULES_OWN_OUT) : r;
 }
 
 int
 nft_is_there(void)
 {
-	static const char *const chains[] = { "input", "output", "forward", "ports" };
+	static const struct {
+		const char *name;
+		uint32_t rules; /* of `ports`, with those that jump there */
+	} chains[] = { { "input", 8 }, { "output", 4 }, { "forward", 8 }, { "ports", 5 } };
 	int r = 1;
 
 	for (size_t i = 0; i < DS_LEN(chains) && r == 1; i++)
-		r = nft_chain_is_there(chains[i]);
+		r = nft_chain_has(chains[i].name, chains[i].rules);
 	for (unsigned i = 0; i < 32 && r == 1; i++)
 		if ((in->levels & UINT32_C(1) << i) != 0)
 			r = level_is_there(i);

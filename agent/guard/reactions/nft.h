@@ -61,7 +61,7 @@ DS_MUST_CHECK int nft_isolate(bool on);
 DS_MUST_CHECK int nft_is_isolated(void);
 /* Whether rules were changed by somebody else since the last call: 1, 0, -errno. */
 DS_MUST_CHECK int nft_is_changed(void);
-/* 1: our table and its chains are there. */
+/* 1: our table and its chains are there, with their rules. */
 DS_MUST_CHECK int nft_is_there(void);
 /* The table with all in it. */
 DS_MUST_CHECK int nft_destroy(void);

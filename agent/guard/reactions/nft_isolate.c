@@ -11,7 +11,9 @@
 int
 nft_is_isolated(void)
 {
-	return nft_chain_is_there("isolate_in");
+	int r = nft_chain_has("isolate_in", NFT_RULES_ISOLATE);
+
+	return r == 1 ? nft_chain_has("isolate_out", NFT_RULES_ISOLATE) : r;
 }
 
 static void
@@ -41,7 +43,7 @@ nft_isolate(bool on)
 
 	if (r < 0)
 		return r;
-	r = nft_is_isolated();
+	r = on ? nft_is_isolated() : nft_chain_has("isolate_in", 0);
 	if (r < 0 || (r == 1) == on)
 		return r < 0 ? r : 0;
 	nft_batch_begin(&b);

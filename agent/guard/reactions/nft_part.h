@@ -14,6 +14,11 @@
 
 #define NFT_BATCH_SIZE (64u << 10)
 
+/* How many rules nft_rules.c puts into a chain. */
+#define NFT_RULES_OWN_IN  4u
+#define NFT_RULES_OWN_OUT 2u
+#define NFT_RULES_ISOLATE 10u
+
 /* What is sent together happens together, or not at all. */
 struct nft_batch {
 	uint8_t data[NFT_BATCH_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -35,7 +40,8 @@ void nft_batch_next(struct nft_batch *b, const struct nlmsghdr *header);
 DS_MUST_CHECK int nft_batch_send(struct nft_batch *b);
 /* One question: 1 there is an answer, 0 -ENOENT, -errno.  call may be NULL. */
 DS_MUST_CHECK int nft_ask(struct nlmsghdr *header, mnl_cb_t call, void *ctx);
-DS_MUST_CHECK int nft_chain_is_there(const char *name);
+/* 1: our chain is there, with so many rules at least: `nft flush table` leaves empty ones. */
+DS_MUST_CHECK int nft_chain_has(const char *name, uint32_t rules);
 /* Until nft_leave(), everything is about the network of the group, where it has one of its own.
  * -ESRCH: nothing of it runs. */
 DS_MUST_CHECK int nft_enter(unsigned group);
