@@ -125,6 +125,25 @@ read_answer(char *out)
 	return last;
 }
 
+static enum plugin_outcome
+outcome_of(const char *said)
+{
+	if (strcmp(said, "done") == 0 || strcmp(said, "active") == 0)
+		return PLUGIN_DONE;
+	return strcmp(said, "nothing") == 0 ? PLUGIN_NOTHING : PLUGIN_FAILED;
+}
+
+/* That it failed, it may say itself. */
+static void
+fail_with(struct plugin_job *job, int status, const char *said)
+{
+	char how[48];
+
+	snprintf(how, sizeof(how),
+	    said != NULL ? "ended with %d, but said " : "ended with %d, without an answer", status);
+	fail(job, how, said != NULL ? said : "");
+}
+
 static void
 take_answer(struct plugin_job *job, int status, char *out)
 {
@@ -136,14 +155,10 @@ take_answer(struct plugin_job *job, int status, char *out)
 		fail(job, "was ended: its time was over", "");
 	else if (status < 0 || status == 127)
 		fail(job, "could not be run", "");
-	else if (outcome == NULL)
-		fail(job, "ended without an answer", "");
-	else if (status == 0 && (strcmp(outcome, "done") == 0 || strcmp(outcome, "active") == 0))
-		job->outcome = PLUGIN_DONE;
-	else if (status == 0 && strcmp(outcome, "nothing") == 0)
-		job->outcome = PLUGIN_NOTHING;
+	else if (outcome == NULL || (status != 0 && outcome_of(outcome) != PLUGIN_FAILED))
+		fail_with(job, status, outcome);
 	else
-		job->outcome = PLUGIN_FAILED;
+		job->outcome = outcome_of(outcome);
 	if (job->text[0] == '\0')
 		snprintf(job->text, sizeof(job->text), "plugin %s: %.16s%s%.200s", job->name,
 		    outcome, text != NULL && *text ? ": " : "", text != NULL ? text : "");

@@ -76,6 +76,7 @@ def check_bad(g):
     for name, code, why in (
             ("hangs", "    time.sleep(60)", "its time was over"),
             ("eats", "    x = bytearray(1 << 30)\n    return len(x)", "MemoryError"),
+            ("lies", "    import atexit\n    atexit.register(os._exit, 3)", "said done, but ended with 3"),
             ("crashes", "    os.kill(os.getpid(), 11)", "without an answer"),
             ("raises", "    raise plugin.Failed('the printer is out of paper')", "out of paper"),
             ("becomes-root", "    os.setuid(0)", "PermissionError")):

@@ -104,7 +104,8 @@ what_it_says_is_told(void **state)
 	expect("echo '{\"outcome\":\"nothing\"}'", PLUGIN_NOTHING, "nothing");
 	expect("echo '{\"outcome\":\"failed\",\"text\":\"no paper\"}'; exit 1", PLUGIN_FAILED,
 	    "no paper");
-	expect("echo '{\"outcome\":\"done\"}'; exit 1", PLUGIN_FAILED, "done");
+	expect(
+	    "echo '{\"outcome\":\"done\"}'; exit 1", PLUGIN_FAILED, "ended with 1, but said done");
 }
 
 static void
@@ -112,7 +113,7 @@ one_that_hangs_is_ended_and_one_that_says_nothing_failed(void **state)
 {
 	(void)state;
 	expect("exec sleep 60", PLUGIN_FAILED, "its time was over");
-	expect("exit 0", PLUGIN_FAILED, "without an answer");
+	expect("exit 3", PLUGIN_FAILED, "ended with 3, without an answer");
 	expect("echo '{\"outcome\":7}'", PLUGIN_FAILED, "without an answer");
 }
 

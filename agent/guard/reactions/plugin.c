@@ -152,6 +152,7 @@ static int
 outcome_of(struct reaction_call *call, const struct plugin *p, int status, char *out)
 {
 	char outcome[16], text[256];
+	bool is_done, is_nothing;
 
 	if (status == -ETIME)
 		return reaction_fail(
@@ -162,11 +163,14 @@ outcome_of(struct reaction_call *call, const struct plugin *p, int status, char 
 	if (!read_answer(out, outcome, text, sizeof(text)))
 		return reaction_fail(
 		    call, -EPROTO, "plugin %s ended with %d, without an answer", p->name, status);
+	is_done = strcmp(outcome, "done") == 0 || strcmp(outcome, "active") == 0;
+	is_nothing = strcmp(outcome, "nothing") == 0;
+	if (status != 0 && (is_done || is_nothing))
+		return reaction_fail(
+		    call, -EIO, "plugin %s said %s, but ended with %d", p->name, outcome, status);
 	(void)reaction_fail(
 	    call, 0, "plugin %s: %s%s%s", p->name, outcome, text[0] != '\0' ? ": " : "", text);
-	if (strcmp(outcome, "done") == 0 || strcmp(outcome, "active") == 0)
-		return status == 0 ? 1 : -EIO;
-	return strcmp(outcome, "nothing") == 0 ? 0 : -EIO;
+	return is_done ? 1 : is_nothing ? 0 : -EIO;
 }
 
 static uint8_t undone[DS_ORDER_ID_SIZE]; /* the order that was undone last: a plugin without a check
