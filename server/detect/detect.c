@@ -452,6 +452,8 @@ behave(struct turn *t, struct sighting *s, struct kind_columns *k, uint32_t daem
 		return r;
 	if (s->event == NULL)
 		r = load_event(t, s);
+	if (r == 0 && starts)
+		turn_note_plugin(t, s);
 	if (r == 0 && starts && s->behaviour != NULL && s->behaviour->learnt)
 		r = arguments_see(t, s);
 	if (r < 0 || (s->flags & DS_FLAG_INITIAL) || !rule_floor_has(t, s->kind))

@@ -13,6 +13,8 @@
 #include "server/detect/knowledge.h"
 #include "server/detect/profile.h"
 
+#define PLUGINS_MAX 64u
+
 struct detect {
 	struct profiles profiles;
 	uint64_t turn; /* batches so far */
@@ -24,6 +26,12 @@ struct detect {
 	uint64_t saved_us; /* when the worker's models were last given out for storing */
 	struct watch *watch;
 	uint64_t logins_seen; /* number of the newest fact that was taken */
+	/* Processes of this server's plugins, the oldest makes room. */
+	struct of_plugin {
+		uint32_t host;
+		uint64_t pid, time_us;
+	} plugins[PLUGINS_MAX];
+	unsigned plugins_len;
 };
 
 /* A behaviour, or an event that is none, seen in the batch. */
@@ -103,7 +111,9 @@ struct fleet_cover turn_cover(struct turn *t, const struct daemon_profile *d);
 uint32_t turn_peers_of(struct turn *t, const struct daemon_profile *d);
 /* Whether enough other hosts are known to do it: normal here as well. */
 bool turn_is_common(struct turn *t, const struct sighting *s);
-/* Somebody said that it is in order. */
+/* The start of a program: whether it is of a plugin of this server is remembered. */
+void turn_note_plugin(struct turn *t, const struct sighting *s);
+/* Somebody said that it is in order, or it is of a plugin. */
 bool turn_is_expected(struct turn *t, const struct sighting *s);
 /* What decoys know of it: its destination, or the same on a honeypot; NULL: nothing. */
 const struct attack *turn_attack(

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOLD_P 1e-6 /* of a fact that is told by itself */
+#define TOLD_P    1e-6                      /* of a fact that is told by itself */
+#define PLUGIN_US (UINT64_C(120) * 1000000) /* longer than [plugins] timeout can be */
 
 const struct allowances *
 turn_allowances(struct turn *t)
@@ -118,10 +119,35 @@ is_own_plugin(const struct turn *t, const struct sighting *s)
 	return false;
 }
 
+/* Of a process that a plugin started, or is: what such a one does is the plugin's doing. */
+static bool
+is_of_plugin(const struct turn *t, const struct sighting *s)
+{
+	if (s->event == NULL || strcmp(s->daemon->class, "daemonsec-server") != 0)
+		return false;
+	for (size_t i = 0; i < PLUGINS_MAX; i++) {
+		const struct of_plugin *p = &t->detect->plugins[i];
+
+		if (p->pid != 0 && p->host == t->from->host &&
+		    (p->pid == s->event->num[DS_NUM_PID] || p->pid == s->event->num[DS_NUM_PPID]) &&
+		    s->time_us < p->time_us + PLUGIN_US)
+			return true;
+	}
+	return false;
+}
+
+void
+turn_note_plugin(struct turn *t, const struct sighting *s)
+{
+	if (is_own_plugin(t, s) || is_of_plugin(t, s))
+		t->detect->plugins[t->detect->plugins_len++ % PLUGINS_MAX] =
+		    (struct of_plugin){ t->from->host, s->event->num[DS_NUM_PID], s->time_us };
+}
+
 bool
 turn_is_expected(struct turn *t, const struct sighting *s)
 {
-	return is_own_plugin(t, s) ||
+	return is_own_plugin(t, s) || is_of_plugin(t, s) ||
 	       allowances_has(turn_allowances(t), s->daemon->class, t->from->host,
 		   key_kind(s->kind), s->key.data, s->key.size, s->time_us);
 }

@@ -185,7 +185,9 @@ starts_python(struct fixture *f, const char *args)
 {
 	struct ds_event ev = fixture_exec(f, "daemonsec-server.service", "/usr/bin/python3.11",
 	    "/usr/sbin/daemonsec-server", args);
+	static uint64_t pid = 900;
 
+	ev.num[DS_NUM_PID] = pid++;
 	fixture_add(f, &ev);
 	return fixture_send(f);
 }
@@ -202,6 +204,38 @@ a_plugin_that_the_server_starts_is_its_own_doing_and_nothing_else_is(void **stat
 	assert_int_equal(starts_python(f, "/usr/bin/python3 /etc/daemonsec/plugins/telegram"), 0);
 	assert_int_equal(starts_python(f, "/usr/bin/python3 /etc/daemonsec/plugins/ticket"), 0);
 	assert_true(starts_python(f, "/usr/bin/python3 /etc/daemonsec/plugins/../telegram") > 0);
+}
+
+static size_t
+server_starts(struct fixture *f, uint64_t pid, uint64_t ppid, const char *exe, const char *args)
+{
+	struct ds_event ev =
+	    fixture_exec(f, "daemonsec-server.service", exe, "/usr/bin/dash", args);
+
+	ev.num[DS_NUM_PID] = pid;
+	ev.num[DS_NUM_PPID] = ppid;
+	fixture_add(f, &ev);
+	return fixture_send(f);
+}
+
+static void
+what_a_plugin_starts_is_its_own_doing_for_as_long_as_it_can_run(void **state)
+{
+	struct fixture *f = *state;
+
+	ready(f, "daemonsec-server.service", "/usr/sbin/daemonsec-server");
+	(void)snprintf(
+	    f->cfg.plugin_dir, sizeof(f->cfg.plugin_dir), "%s", "/etc/daemonsec/plugins");
+	detect_configure(f->detect, &f->cfg);
+	assert_int_equal(
+	    server_starts(f, 5000, 4000, "/usr/bin/dash", "/bin/sh /etc/daemonsec/plugins/tell"),
+	    0);
+	assert_int_equal(
+	    server_starts(f, 5001, 5000, "/usr/bin/curl", "curl https://example.org"), 0);
+	assert_int_equal(server_starts(f, 5002, 5001, "/usr/bin/gzip", "gzip"), 0);
+	assert_true(server_starts(f, 6001, 6000, "/usr/bin/wget", "wget") > 0);
+	f->now_us += 300 * S;
+	assert_true(server_starts(f, 5003, 5000, "/usr/bin/nc.openbsd", "nc") > 0);
 }
 
 static void
@@ -287,6 +321,7 @@ main(void)
 		TEST(a_young_daemon_teaches_nobody),
 		TEST(what_is_expected_is_not_told_until_it_expires),
 		TEST(a_plugin_that_the_server_starts_is_its_own_doing_and_nothing_else_is),
+		TEST(what_a_plugin_starts_is_its_own_doing_for_as_long_as_it_can_run),
 		TEST(a_declared_deployment_is_one_notice_but_not_for_what_is_grave),
 		TEST(many_changed_files_are_one_alert_and_not_many),
 		TEST(the_first_weekly_job_is_no_alert),
