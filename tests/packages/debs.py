@@ -167,6 +167,15 @@ def check_other_network(w):
     w.sh("systemctl stop inner")
 
 
+def check_plugin(w):
+    """As doc/promises.md has it."""
+    with open(os.path.join(TOP, "doc/promises.md")) as f:
+        typed = re.search(r"(?s)## 7[.].*?\n\n(.*?)\n\n", f.read())[1]
+    ok(w.good(f"set -e; {typed}"), "an example of a plugin is put where the server looks")
+    ok(w.good(f"daemonsec-ctl reactions apply server_plugin --host {w.hosts()[0]['id']} --data ticket --reason test") and
+       wait(lambda: w.sh("ls /var/lib/daemonsec/server/tickets").stdout.endswith(".json\n"), 20, 0.3), "and the server runs it")
+
+
 def check_upgrade(w, pid):
     before = w.hosts()[0]["id"]
     events = w.json("events 'event.action:exec' --limit 1")
@@ -273,6 +282,7 @@ def main():
     check_service(w)
     check_reactions(w)
     check_other_network(w)
+    check_plugin(w)
     check_upgrade(w, react(w))
     check_interrupted(w)
     check_remove(w)
