@@ -141,7 +141,7 @@ grow_alert(const struct store_backend *backend, struct store *store, struct aler
 	r = grow_document(
 	    row->json != NULL ? row->json : "{}", f->json != NULL ? f->json : "{}", &json);
 	if (r == -ENOMEM)
-		return r;
+		goto done;
 	if (r > 0)
 		grown.json = (const char *)json.data; /* else it stays as it is */
 	grown.count += f->count;
@@ -153,6 +153,7 @@ grow_alert(const struct store_backend *backend, struct store *store, struct aler
 	if (f->time_us > grown.last_us)
 		grown.last_us = f->time_us;
 	r = backend->alert_put(store, &grown);
+done:
 	ds_buf_done(&json);
 	return r;
 }
