@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ctl/client.h"
 #include "ctl/print.h"
+#include "lib/utf8.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -159,10 +160,14 @@ explain_problem(long status, const json_t *doc)
 	const char *detail = json_string_value(json_object_get(doc, "detail"));
 	const json_t *column = json_object_get(doc, "column");
 	const char *query = json_string_value(json_object_get(doc, "query"));
-	fprintf(stderr, "daemonsec-ctl: %s\n",
-	    detail  ? detail
-	    : title ? title
-		    : "what answered is not DaemonSec's server");
+	const char *said = detail  ? detail
+			   : title ? title
+				   : "what answered is not DaemonSec's server";
+	char text[2048];
+
+	/* It may name what hosts told. */
+	(void)ds_utf8_escape(said, strlen(said), text, sizeof(text));
+	fprintf(stderr, "daemonsec-ctl: %s\n", text);
 	print_strings(stderr, "  - ", json_object_get(doc, "blockers"));
 	if (query != NULL && json_is_integer(column))
 		fprintf(stderr, "  %s\n  %*s^\n", query, (int)json_integer_value(column) - 1, "");
@@ -184,7 +189,11 @@ perform(struct ctl *c, const char *method, const char *path, const char *body, s
 	char url[8192];
 	CURLcode r;
 
-	snprintf(url, sizeof(url), "%s%s%s", client->base, *path == '/' ? "" : PREFIX, path);
+	if ((size_t)snprintf(url, sizeof(url), "%s%s%s", client->base, *path == '/' ? "" : PREFIX,
+		path) >= sizeof(url)) {
+		fprintf(stderr, "daemonsec-ctl: that is too long to be asked\n");
+		return EXIT_USAGE;
+	}
 	curl_easy_reset(client->curl);
 	curl_easy_setopt(client->curl, CURLOPT_URL, url);
 	curl_easy_setopt(client->curl, CURLOPT_CUSTOMREQUEST, method);

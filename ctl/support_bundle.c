@@ -98,16 +98,16 @@ redact(json_t *doc)
 	}
 }
 
-/* A line of a configuration file as it may be shown. */
+/* A line of a configuration file as it may be shown.  What was made a comment may still hold. */
 static void
 put_line(FILE *out, const char *line)
 {
-	size_t lead = strspn(line, " \t"), len = strcspn(line + lead, " \t=");
+	size_t lead = strspn(line, " \t;#"), len = strcspn(line + lead, " \t=");
 	const char *equals = strchr(line, '=');
 	char key[80];
 
 	snprintf(key, sizeof(key), "%.*s", (int)len, line + lead);
-	if (equals != NULL && line[lead] != ';' && line[lead] != '#' && is_secret(key))
+	if (equals != NULL && is_secret(key))
 		fprintf(out, "%.*s= " LEFT_OUT "\n", (int)(equals - line), line);
 	else
 		fputs(line, out);
