@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "agent/config.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #define AT(member) offsetof(struct agent_config, member)
 
 const struct ds_conf_option agent_options[] = {
@@ -9,7 +12,7 @@ const struct ds_conf_option agent_options[] = {
 	{ "general", "alert_email", DS_CONF_STRING, AT(alert_email), "", 0, 0, NULL, true,
 	    "this host's alerts also go to this address" },
 	{ "general", "labels", DS_CONF_STRING, AT(labels), "", 0, 0, NULL, true,
-	    "labels of this host, separated by commas" },
+	    "labels of this host, separated by commas; the server takes them while it knows none of this host" },
 	{ "general", "scope", DS_CONF_ENUM, AT(scope), "auto", 0, 0, "auto|machine|namespace",
 	    false,
 	    "what belongs to this host: the machine, or the agent's pid namespace and those below it; auto: machine "
@@ -36,9 +39,9 @@ const struct ds_conf_option agent_options[] = {
 	{ "server", "ca_file", DS_CONF_STRING, AT(ca_file), "", 0, 0, NULL, false,
 	    "certificate that the server's must be signed by; empty: ca.crt in state_dir, written at enrolment" },
 	{ "ml", "enabled", DS_CONF_BOOL, AT(ml_enabled), "true", 0, 0, NULL, true,
-	    "take the server's models for use while it is away" },
+	    "accepted, and of no effect: the server judges, and while it is away events wait in the spool" },
 	{ "ml", "model_path", DS_CONF_STRING, AT(model_path), DS_STATEDIR "/models/default.ml", 0,
-	    0, NULL, true, "where they are kept" },
+	    0, NULL, true, "accepted, and of no effect: the server keeps the models" },
 	{ "reaction", "ceiling", DS_CONF_LIST, AT(ceiling),
 	    "freeze,kill,block_ip,block_port,restore_file,restart", 0, 0, NULL, true,
 	    "what the server may ever order on this host; empty: nothing" },
@@ -117,3 +120,16 @@ const struct ds_conf_option agent_options[] = {
 	    "more files of daemons, DAEMON=/PATH; a directory with all that is in it ends with a slash" },
 	{ NULL, NULL, DS_CONF_STRING, 0, NULL, 0, 0, NULL, false, NULL },
 };
+
+int
+agent_config_read(const char *file, struct agent_config *ret, struct ds_conf_report *report)
+{
+	char dir[4096];
+	const char *slash = strrchr(file, '/');
+	int r;
+
+	(void)snprintf(dir, sizeof(dir), "%.*s/conf.d", slash != NULL ? (int)(slash - file) : 1,
+	    slash != NULL ? file : ".");
+	r = ds_conf_load(agent_options, ret, file, dir, false, report, NULL);
+	return ds_conf_is_usable(r, report) ? 0 : r;
+}

@@ -68,4 +68,9 @@ struct agent_config {
 
 extern const struct ds_conf_option agent_options[];
 
+/* The file and conf.d beside it.  0 also with unknown keys in the report, which a program that runs
+ * goes on without; -errno otherwise.  ret is to be freed in any case. */
+DS_MUST_CHECK int agent_config_read(
+    const char *file, struct agent_config *ret, struct ds_conf_report *report);
+
 #endif

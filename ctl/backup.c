@@ -222,7 +222,7 @@ find_state(struct backup *b, const char *file, const char *dir)
 	char control[PATH_MAX + sizeof("/" CONTROL_DB)];
 	int r = ds_conf_load(server_options, &cfg, file, dir, true, &report, NULL);
 
-	if (r < 0 && !(report.len > 0 && report.unknown == report.len)) {
+	if (!ds_conf_is_usable(r, &report)) {
 		ds_conf_print_report(&report, stderr);
 		ds_conf_free(server_options, &cfg);
 		return failed(r, file, "--server-file FILE names the server's configuration");

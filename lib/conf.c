@@ -38,6 +38,7 @@ static void DS_PRINTF(3, 4)
 	struct ds_conf_error *e;
 	va_list args;
 
+	at->report->total++;
 	if (at->report->len >= DS_CONF_ERRORS_MAX)
 		return;
 	e = &at->report->errors[at->report->len++];
@@ -464,6 +465,12 @@ ds_conf_load(const struct ds_conf_option *table, void *target, const char *file,
 	if (r < 0)
 		return r;
 	return report->len > 0 ? -EINVAL : 0;
+}
+
+bool
+ds_conf_is_usable(int r, const struct ds_conf_report *report)
+{
+	return r == 0 || (r == -EINVAL && report->total > 0 && report->total == report->unknown);
 }
 
 void

@@ -74,7 +74,8 @@ struct ds_conf_report {
 	struct ds_conf_error
 	    errors[DS_CONF_ERRORS_MAX]; /* wrong values and syntax: the configuration is refused */
 	size_t len;
-	size_t unknown; /* how many of them are unknown keys: an error in a check, a warning at run
+	size_t total;   /* with those for which there was no room */
+	size_t unknown; /* how many of all are unknown keys: an error in a check, a warning at run
 			   time */
 };
 
@@ -92,6 +93,8 @@ DS_MUST_CHECK int ds_conf_load(const struct ds_conf_option *table, void *target,
 /* The same from memory, for tests and the fuzzer. */
 DS_MUST_CHECK int ds_conf_parse(const struct ds_conf_option *table, void *target, const char *name,
     const char *text, size_t len, struct ds_conf_report *report, struct ds_conf_origin *origins);
+/* Whether a program may run with what load returned r for: nothing but unknown keys was wrong. */
+bool ds_conf_is_usable(int r, const struct ds_conf_report *report);
 /* Frees what load put into target. */
 void ds_conf_free(const struct ds_conf_option *table, void *target);
 void ds_conf_print_report(const struct ds_conf_report *report, FILE *out);
@@ -105,6 +108,9 @@ void ds_conf_format(
  * sections that are new or gone, "notify.ops". */
 void ds_conf_waits(const struct ds_conf_option *table, const void *running, const void *read,
     void (*call)(const char *name, void *ctx), void *ctx);
+/* Options that are not reloadable change sides, so that who goes on with what was read again still
+ * has them as they run, at the same addresses. */
+void ds_conf_keep(const struct ds_conf_option *table, void *running, void *read);
 /* "1h", "30d", "250ms" -> ms; "256M" -> bytes; for command lines.  0 or -EINVAL. */
 DS_MUST_CHECK int ds_conf_duration(const char *text, uint64_t *ret_ms);
 DS_MUST_CHECK int ds_conf_size(const char *text, uint64_t *ret_bytes);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* conf_waits - what of a configuration that was read again waits for the next start. */
+/* conf_waits - what of a configuration that was read again waits for the next start, and stays
+ * until then as it runs. */
 #include "lib/conf_value.h"
 
 #include <stdio.h>
@@ -77,5 +78,42 @@ ds_conf_waits(const struct ds_conf_option *table, const void *running, const voi
 		} else if (!conf_is_named(o) && differs(o, running, read)) {
 			say(&w, o->section, "", o->key);
 		}
+	}
+}
+
+static size_t
+value_size(enum ds_conf_type type)
+{
+	switch (type) {
+	case DS_CONF_STRING:
+		return sizeof(char *);
+	case DS_CONF_LIST:
+		return sizeof(struct ds_conf_list);
+	case DS_CONF_NAMED:
+		return sizeof(struct ds_conf_named);
+	case DS_CONF_BOOL:
+		return sizeof(bool);
+	case DS_CONF_INT:
+	case DS_CONF_ENUM:
+	case DS_CONF_SIZE:
+	case DS_CONF_DURATION:
+		break;
+	}
+	return sizeof(uint64_t);
+}
+
+void
+ds_conf_keep(const struct ds_conf_option *table, void *running, void *read)
+{
+	for (const struct ds_conf_option *o = table; o->section != NULL; o++) {
+		char *was = (char *)running + o->offset, *is = (char *)read + o->offset;
+		char value[DS_MAX(sizeof(struct ds_conf_named), sizeof(struct ds_conf_list))];
+		size_t size = value_size(o->type);
+
+		if (o->reloadable || (o->type != DS_CONF_NAMED && conf_is_named(o)))
+			continue;
+		memcpy(value, was, size);
+		memcpy(was, is, size);
+		memcpy(is, value, size);
 	}
 }

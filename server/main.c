@@ -84,11 +84,10 @@ read_config(const char *file, struct server_config *ret, bool strict)
 	static struct ds_conf_report report;
 	char why[WHY_SIZE];
 	int r = load_config(file, ret, &report);
-	bool only_unknown = report.len > 0 && report.unknown == report.len;
 
 	if (report.len > 0)
 		ds_conf_print_report(&report, stderr);
-	if (r < 0 && !(only_unknown && !strict)) {
+	if (r < 0 && (strict || !ds_conf_is_usable(r, &report))) {
 		if (report.len == 0)
 			fprintf(stderr, "%s: %s\n", file, strerror(-r));
 		return -EINVAL;

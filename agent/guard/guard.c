@@ -51,17 +51,6 @@ struct guard {
 
 static struct guard guard;
 
-int
-guard_read_config(const char *file, struct agent_config *ret, struct ds_conf_report *report)
-{
-	char dir[4096];
-	const char *slash = strrchr(file, '/');
-
-	(void)snprintf(dir, sizeof(dir), "%.*s/conf.d", slash != NULL ? (int)(slash - file) : 1,
-	    slash != NULL ? file : ".");
-	return ds_conf_load(agent_options, ret, file, dir, false, report, NULL);
-}
-
 /* The uplink: configured, or installed, or beside us in a build tree. */
 static void
 find_uplink(void)
@@ -179,14 +168,21 @@ start_uplink(void)
 }
 
 static void
+say_waits(const char *name, void *ctx)
+{
+	(void)ctx;
+	ds_log(
+	    WARN, "this option was changed, it is taken over at the next start", "option=%s", name);
+}
+
+static void
 reload(void)
 {
 	struct agent_config fresh = { 0 };
 	static struct ds_conf_report report;
 	int r;
 
-	report.len = 0;
-	r = guard_read_config(guard.file, &fresh, &report);
+	r = agent_config_read(guard.file, &fresh, &report);
 	if (r < 0) {
 		ds_log(ERROR, "the new configuration is refused, keeping the old one",
 		    "errors=%zu first=\"%s\"", report.len,
@@ -194,6 +190,11 @@ reload(void)
 		ds_conf_free(agent_options, &fresh);
 		return;
 	}
+	if (report.unknown > 0)
+		ds_log(WARN, "unknown options are left out", "unknown=%zu first=\"%s\"",
+		    report.unknown, report.errors[0].text);
+	ds_conf_waits(agent_options, guard.config, &fresh, say_waits, NULL);
+	ds_conf_keep(agent_options, guard.config, &fresh);
 	ds_conf_free(agent_options, guard.config);
 	*guard.config = fresh;
 	ds_log_set_level((enum ds_log_level)guard.config->log_level);

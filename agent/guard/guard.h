@@ -7,10 +7,6 @@
 
 #include "agent/config.h"
 
-/* Reads the file and conf.d beside it into a zeroed config.  0, or -errno with the report filled;
- * unknown keys are in the report of a success, too. */
-DS_MUST_CHECK int guard_read_config(
-    const char *file, struct agent_config *ret, struct ds_conf_report *report);
 /* Runs until SIGTERM or SIGINT.  Takes what is in config on a reload.  0 or -errno. */
 DS_MUST_CHECK int guard_run(const char *file, struct agent_config *config);
 /* The agent is being removed and does not run: ends every effect of its orders that would last.  0;

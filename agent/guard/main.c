@@ -78,7 +78,7 @@ main(int argc, char **argv)
 		(void)fputs(usage, stderr);
 		return 2;
 	}
-	r = guard_read_config(args.conf, &config, &report);
+	r = agent_config_read(args.conf, &config, &report);
 	ds_conf_print_report(&report, stderr);
 	if (args.check)
 		return r < 0 || report.len > 0 ? 1 : 0;

@@ -31,7 +31,8 @@ modules_init(const struct agent_config *config)
 	int r = watched_configure(config);
 
 	if (r == 0)
-		r = resource_init(config->resource_interval_ms);
+		r = resource_init();
+	resource_set_interval(config->resource_interval_ms);
 	if (r == 0)
 		r = repeat_init(&counts, REPEATS_MAX, REPEATS_BYTES);
 	if (r == 0)
@@ -62,6 +63,7 @@ modules_reload(const struct agent_config *config)
 {
 	if (watched_configure(config) < 0)
 		ds_log(ERROR, "cannot take over the list of daemons", "error=\"no memory\"");
+	resource_set_interval(config->resource_interval_ms);
 	fold_init(config->repeat_interval_ms);
 	integrity_configure(config);
 	(void)listeners_adopt();

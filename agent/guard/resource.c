@@ -137,10 +137,15 @@ usage_of(uint32_t number)
 	return &usages[number];
 }
 
-int
-resource_init(uint64_t interval_ms)
+void
+resource_set_interval(uint64_t interval_ms)
 {
 	interval = interval_ms;
+}
+
+int
+resource_init(void)
+{
 	if (slots != NULL)
 		return 0;
 	told_ms = ds_clock_monotonic_ms();

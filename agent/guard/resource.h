@@ -14,7 +14,9 @@
 #include <sys/types.h>
 
 /* 0 or -ENOMEM. */
-DS_MUST_CHECK int resource_init(uint64_t interval_ms);
+DS_MUST_CHECK int resource_init(void);
+/* How long a sweep takes. */
+void resource_set_interval(uint64_t interval_ms);
 void resource_done(void);
 /* A process was given a daemon (0: none) by a sensor that knows better than /proc does: sweeps
  * believe it.  Optional. */

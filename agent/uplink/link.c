@@ -273,18 +273,32 @@ link_wake(struct link *l)
 	link_session_pump(l);
 }
 
-void
-link_set_address(struct link *l, const char *address)
+/* A new session, or attempt, at once. */
+static void
+begin_again(struct link *l)
 {
-	if (strcmp(l->address, address) == 0)
-		return;
-	snprintf(l->address, sizeof(l->address), "%s", address);
 	enrol_free(l->enrol);
 	l->enrol = NULL;
 	end_session(l);
 	backoff_reset(&l->backoff);
 	l->state = LINK_WAITING;
 	link_set_timer(l, 0);
+}
+
+void
+link_set_address(struct link *l, const char *address)
+{
+	if (strcmp(l->address, address) == 0)
+		return;
+	snprintf(l->address, sizeof(l->address), "%s", address);
+	begin_again(l);
+}
+
+void
+link_greet_again(struct link *l)
+{
+	if (l->state == LINK_UP || l->state == LINK_GREETING)
+		begin_again(l);
 }
 
 int

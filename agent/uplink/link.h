@@ -54,6 +54,8 @@ void link_free(struct link *l);
 void link_wake(struct link *l);
 /* SIGHUP: another address.  Connects again when it differs. */
 void link_set_address(struct link *l, const char *address);
+/* SIGHUP: HELLO says something else by now; a session that is up begins anew. */
+void link_greet_again(struct link *l);
 /* A result of the guard: 0, or -EAGAIN or -ENOTCONN and the caller keeps it. */
 DS_MUST_CHECK int link_send_result(struct link *l, const void *data, size_t size);
 

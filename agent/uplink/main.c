@@ -55,17 +55,6 @@ struct uplink {
 	bool failed;
 };
 
-static int
-load_config(const char *file, struct agent_config *cfg, struct ds_conf_report *report)
-{
-	char dir[PATH_MAX];
-	const char *slash = strrchr(file, '/');
-
-	snprintf(
-	    dir, sizeof(dir), "%.*s/conf.d", slash ? (int)(slash - file) : 1, slash ? file : ".");
-	return ds_conf_load(agent_options, cfg, file, dir, false, report, NULL);
-}
-
 /* ---- what the parts ask of each other */
 
 static void
@@ -193,19 +182,27 @@ reload(void *ctx)
 	struct uplink *u = ctx;
 	static struct ds_conf_report report;
 	struct agent_config fresh = { 0 };
+	bool greets;
 
-	if (load_config(u->config_file, &fresh, &report) < 0 && report.len > report.unknown) {
+	if (agent_config_read(u->config_file, &fresh, &report) < 0) {
 		ds_log(ERROR, "configuration refused, keeping the old one", "file=%s why=\"%s\"",
 		    u->config_file, report.len > 0 ? report.errors[0].text : "");
 		ds_conf_free(agent_options, &fresh);
 		return;
 	}
-	ds_log_set_level((enum ds_log_level)fresh.log_level);
-	spool_set_max_size(u->spool, fresh.spool_max_size);
-	batcher_set_bulk_ms(u->batcher, (uint32_t)fresh.bulk_interval_ms);
-	link_set_address(u->link, fresh.address);
+	greets = strcmp(fresh.labels, u->cfg.labels) != 0 ||
+		 strcmp(fresh.alert_email, u->cfg.alert_email) != 0;
+	/* What waits for the next start the guard has said. */
+	ds_conf_keep(agent_options, &u->cfg, &fresh);
+	ds_conf_free(agent_options, &u->cfg);
+	u->cfg = fresh;
+	ds_log_set_level((enum ds_log_level)u->cfg.log_level);
+	spool_set_max_size(u->spool, u->cfg.spool_max_size);
+	batcher_set_bulk_ms(u->batcher, (uint32_t)u->cfg.bulk_interval_ms);
+	link_set_address(u->link, u->cfg.address);
+	if (greets)
+		link_greet_again(u->link);
 	logs_look_again(u->logs);
-	ds_conf_free(agent_options, &fresh);
 	ds_log(INFO, "configuration read again", "file=%s", u->config_file);
 }
 
@@ -547,11 +544,11 @@ main(int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage(2);
-	r = load_config(u.config_file, &u.cfg, &report);
+	r = agent_config_read(u.config_file, &u.cfg, &report);
 	ds_conf_print_report(&report, stderr);
-	if (check || (r < 0 && report.len > report.unknown)) {
+	if (check || r < 0) {
 		ds_conf_free(agent_options, &u.cfg);
-		return r < 0 ? 1 : 0;
+		return r < 0 || report.len > 0 ? 1 : 0;
 	}
 	if (fd < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 		return usage(2);

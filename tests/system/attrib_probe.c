@@ -131,7 +131,8 @@ ask_engines(uint64_t interval_ms)
 	if (!identity_take_name())
 		return;
 	resource_done();
-	if (resource_init(interval_ms) < 0)
+	resource_set_interval(interval_ms);
+	if (resource_init() < 0)
 		exit(1);
 }
 
@@ -190,7 +191,7 @@ main(int argc, char **argv)
 			return 2;
 	}
 	monitor.items = items;
-	if (daemon_init(monitor.len > 0 ? &monitor : NULL) < 0 || resource_init(interval_ms) < 0)
+	if (daemon_init(monitor.len > 0 ? &monitor : NULL) < 0 || resource_init() < 0)
 		return 1;
 	(void)listeners_adopt();
 	if (print)

@@ -136,6 +136,13 @@ def check_keep(g):
     open(g.conf, "w").write(conf.replace("never_block = ", f"never_block = {THERE4},"))
     os.kill(g.process.pid, signal.SIGHUP)
     ok(g.result(r["order"], outcome="undone") and reaches(), "an address that becomes allowed is let in at once")
+    open(g.conf, "w").write(conf + "\n[sensors]\nlog_files = /var/log/other.log\nof_a_later_version = 1\n")
+    os.kill(g.process.pid, signal.SIGHUP)
+    said = wait(lambda: [line for line in g.process.text().splitlines() if "option=sensors.log_files" in line], 60)
+    ok(said and "next start" in said[0], f"an option that waits for the next start is named: {said and said[0]}")
+    g.kill()
+    g.start()
+    ok(g.process.alive(), "and an option that nobody knows keeps no guard from starting")
     open(g.conf, "w").write(conf)
     os.kill(g.process.pid, signal.SIGHUP)
 

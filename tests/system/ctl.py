@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import tarfile
 
@@ -32,7 +33,7 @@ CASES = [
     (["hosts", "-o", "xml"], 2, "table, json, jsonl or csv"), (["hosts", "show", "nosuch"], 3, "there is no host"),
     (["daemons", "show", "nosuch"], 3, "there is no daemon"), (["alerts", "show", "x"], 3, "there is no alert"),
     (["alerts", "--status", "bogus"], 2, "acknowledged, closed"), (["alerts", "verdict", "x", "maybe"], 2, "true_positive"),
-    (["events", "bogus:1"], 2, "no field"), (["events", "(("], 2, "expected a term"),
+    (["events", "bogus:1"], 2, "no field"), (["events", "(("], 2, "expected a term"), (["events", "a" * 9000], 2, "too long"),
     (["events", "exec", "--since", "1h", "--until", "now", "--limit", "1"], 0, ""),
     (["protect", "--mode=active"], 6, "--force"), (["protect", "--mode=bogus"], 2, "monitor, active, prevent"),
     (["train", "--daemon", "nosuch"], 3, "there is no daemon"), (["deploy", "begin", "--daemon", "x", "--host", "nosuch"], 3, "there is no host"),
@@ -150,11 +151,17 @@ def main():
     with Site({"notify.hook.type": "slack", "notify.hook.url": "https://" + SECRET}) as site:
         agent = site.agent(monitor="nosuch", options={"general.alert_email": "team@example.org"})
         ok(wait(lambda: site.get("hosts")["items"][0]["alert_email"] == "team@example.org", 60), "an agent says who else is told")
+        text = open(agent.conf).read()
+        open(agent.conf, "w").write(text.replace("team@example.org", "night@example.org"))
+        os.kill(agent.process.pid, signal.SIGHUP)
+        ok(wait(lambda: site.get("hosts")["items"][0]["alert_email"] == "night@example.org", 60), "and says so again once it is somebody else")
         exports(site, "unix:" + site.socket)
         verbs(site)
         configuration(site)
         site.ctl("hosts", "label", site.get("hosts")["items"][0]["name"], "kept")
         backup(site, agent)
+        with open(site.conf, "a") as f:
+            f.write("; url = https://" + SECRET + "/the-one-before\n")
         bundle(site)
     done()
 

@@ -315,6 +315,56 @@ what_waits_for_the_next_start_is_named(void **state)
 	ds_conf_free(table, &read);
 }
 
+static void
+what_waits_stays_as_it_runs(void **state)
+{
+	struct ds_conf_option fixed[DS_LEN(table)];
+	struct config running, read;
+	const char *address;
+
+	(void)state;
+	memcpy(fixed, table, sizeof(fixed));
+	for (size_t i = 0; i < DS_LEN(fixed) - 1; i++)
+		fixed[i].reloadable = strcmp(fixed[i].key, "port") == 0;
+	assert_int_equal(parse(&running, "[colour.old]\n[server]\nport = 1\naddress = x\n"), 0);
+	assert_int_equal(parse(&read, "[colour.new]\n[server]\nport = 2\naddress = y\n"), 0);
+	address = running.address;
+	ds_conf_keep(fixed, &running, &read);
+	assert_ptr_equal(read.address, address); /* whoever borrowed it may keep it */
+	assert_string_equal(running.address, "y");
+	assert_int_equal(read.port, 2);
+	assert_string_equal(read.colours.items[1].name, "old");
+	ds_conf_free(table, &running);
+	ds_conf_free(table, &read);
+}
+
+static void
+nothing_but_unknown_keys_is_no_reason_not_to_run(void **state)
+{
+	static char text[4096];
+	struct config c;
+	size_t n = 0;
+
+	(void)state;
+	assert_true(ds_conf_is_usable(parse(&c, "[server]\nport = 1\n"), &report));
+	ds_conf_free(table, &c);
+	assert_true(ds_conf_is_usable(parse(&c, "[server]\nnew = 1\n[newer]\na = b\n"), &report));
+	ds_conf_free(table, &c);
+	assert_false(ds_conf_is_usable(parse(&c, "[server]\nnew = 1\nport = x\n"), &report));
+	ds_conf_free(table, &c);
+	/* Also behind so many of them that there is no room to tell it. */
+	n += (size_t)snprintf(text, sizeof(text), "[server]\n");
+	for (size_t i = 0; i < DS_CONF_ERRORS_MAX + 8; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "new%zu = 1\n", i);
+	assert_true(ds_conf_is_usable(parse(&c, text), &report));
+	ds_conf_free(table, &c);
+	(void)snprintf(text + n, sizeof(text) - n, "port = x\n");
+	assert_false(ds_conf_is_usable(parse(&c, text), &report));
+	ds_conf_free(table, &c);
+	/* A directory that cannot be read has what nobody knows. */
+	assert_false(ds_conf_is_usable(-EACCES, &(struct ds_conf_report){ 0 }));
+}
+
 int
 main(void)
 {
@@ -329,6 +379,8 @@ main(void)
 		cmocka_unit_test(what_is_shown_can_be_read_back),
 		cmocka_unit_test(drop_ins_and_the_environment_win_in_order),
 		cmocka_unit_test(what_waits_for_the_next_start_is_named),
+		cmocka_unit_test(what_waits_stays_as_it_runs),
+		cmocka_unit_test(nothing_but_unknown_keys_is_no_reason_not_to_run),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
