@@ -322,6 +322,7 @@ take_reset(struct react *r, struct react_mail *m)
 {
 	(void)m;
 	breaker_reset(r->breaker);
+	rest_end(r);
 }
 
 static void
@@ -407,6 +408,7 @@ react_main(void *arg)
 		react_write_retry(r);
 		spare_round(r, now_ms);
 		outbox_sweep(r, now_ms);
+		rest_round(r, now_ms);
 		r->resting = breaker_resting(r->breaker, now_ms);
 	}
 	return NULL;
@@ -452,6 +454,8 @@ make_parts(struct react *r, struct react_settings *settings)
 	q = here_init(r, plugin_ended);
 	if (q == 0)
 		q = spare_init(r);
+	if (q == 0)
+		q = rest_init(r);
 	return q < 0 ? q : load(r);
 }
 
@@ -533,6 +537,7 @@ react_free(struct react *r)
 	hosts_free(r->hosts);
 	modes_free(r->modes);
 	breaker_free(r->breaker);
+	rest_done(r);
 	ds_map_free(r->sent, NULL);
 	ds_map_free(r->kicked, NULL);
 	ds_map_free(r->here_busy, NULL);

@@ -78,6 +78,7 @@ struct react {
 	struct hosts *hosts;
 	struct modes *modes;
 	struct breaker *breaker;
+	struct ds_map *rests; /* rest.c */
 	enum react_held held;
 	bool is_paused;
 	struct react_sessions sessions;
@@ -153,6 +154,13 @@ void away_send(struct react *r, const struct react_host *host, const char *daemo
 /* rebind.c: a guard that asks who it is. */
 bool rebind_is_asked(const struct ds_result *result);
 void rebind_answer(struct react *r, uint32_t host, const struct ds_result *result);
+/* rest.c: automation stopped itself, and goes on. */
+DS_MUST_CHECK int rest_init(struct react *r);
+void rest_done(struct react *r);
+void rest_tell(struct react *r, const struct react_host *host, const char *daemon,
+    enum react_mode mode, enum breaker_answer why);
+void rest_round(struct react *r, uint64_t now_ms);
+void rest_end(struct react *r); /* of all, before their time */
 /* spare.c: who is never blocked by a label of his, and that each host knows. */
 DS_MUST_CHECK int spare_init(struct react *r);
 void spare_round(struct react *r, uint64_t now_ms);

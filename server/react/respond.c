@@ -3,7 +3,6 @@
  * breaker. */
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "server/detect/alerts.h"
 #include "server/react/react_impl.h"
 
 #include <errno.h>
@@ -129,89 +128,6 @@ count_hosts(void *ctx, const char *daemon)
 	return hosts_with(r->hosts, daemon, ds_clock_monotonic_ms());
 }
 
-static int
-run_alert(struct react_write *w, const struct store_backend *b, struct store *store)
-{
-	int r = alerts_raise_once(b, store, w->host, &w->finding, ds_clock_wall_us());
-
-	return r < 0 ? r : 0;
-}
-
-/* What was too much, and where nothing is done now. */
-static void
-say_stopped(const struct response *s, enum breaker_answer why, struct finding *f)
-{
-	const struct breaker_limits *l = breaker_limits(s->react->breaker);
-	const char *daemon = s->finding->daemon, *host = s->host->name;
-	char rest[32], where[260], limit[160];
-
-	switch (why) {
-	case BREAKER_OK:
-	case BREAKER_FULL:
-		snprintf(where, sizeof(where), "everywhere");
-		snprintf(limit, sizeof(limit), "there was no room to count how many");
-		break;
-	case BREAKER_DAEMON:
-		snprintf(where, sizeof(where), "on %.100s of %.100s", daemon, host);
-		snprintf(limit, sizeof(limit), "more than %u a minute ([react] daemon_max)",
-		    l->daemon_max);
-		break;
-	case BREAKER_HOST:
-		snprintf(where, sizeof(where), "on %.100s", host);
-		snprintf(
-		    limit, sizeof(limit), "more than %u a minute ([react] host_max)", l->host_max);
-		break;
-	case BREAKER_FLEET:
-		snprintf(where, sizeof(where), "on %.100s in the whole fleet", daemon);
-		snprintf(limit, sizeof(limit),
-		    "on more than %u %% of the hosts that have it, within ten minutes ([react] "
-		    "share_max)",
-		    l->share_max);
-		break;
-	}
-	ds_clock_format(f->time_us + l->rest_ms * 1000, rest, sizeof(rest));
-	snprintf(f->title, sizeof(f->title), "automatic reactions %s %.160s",
-	    s->mode == REACT_MONITOR ? "would have stopped" : "stopped", where);
-	snprintf(f->reason, sizeof(f->reason),
-	    "Too many reactions were due: %s. Automation rests %s until %.8s UTC: what is found is told, and "
-	    "nothing is done%s. That is an attack that goes on, or a rule that is wrong. "
-	    "`daemonsec-ctl reactions resume` ends the rest before its time.",
-	    limit, where, rest + 11, s->mode == REACT_MONITOR ? " or recorded" : "");
-}
-
-/* Automation that stopped itself is told like any other blindness. */
-static void
-tell_stopped(struct response *s, enum breaker_answer why)
-{
-	struct react_write *w = react_write_new(s->react, run_alert, 0);
-	bool is_dry = s->mode == REACT_MONITOR;
-	struct finding *f;
-
-	if (w == NULL) {
-		ds_log(ERROR, "no memory to tell that automation stopped itself", "host=\"%s\"",
-		    s->host->name);
-		return;
-	}
-	w->host = s->host->number;
-	f = &w->finding;
-	*f = (struct finding){ .kind = "blind",
-		.severity = is_dry ? "low" : "high",
-		.score = is_dry ? 20 : 85,
-		.count = 1,
-		.time_us = ds_clock_wall_us() };
-	snprintf(f->id, sizeof(f->id), "fnd_breaker_%u_%llu", s->host->number,
-	    (unsigned long long)f->time_us);
-	snprintf(f->group, sizeof(f->group), "breaker:%d:%d:%u:%.100s", (int)why, is_dry,
-	    why == BREAKER_FLEET ? 0 : s->host->number,
-	    why == BREAKER_HOST ? "" : s->finding->daemon);
-	snprintf(f->daemon, sizeof(f->daemon), "%s", s->finding->daemon);
-	say_stopped(s, why, f);
-	ds_log(WARN, "automation stopped itself", "title=\"%s\"", f->title);
-	f->json = strdup("{\"explanation\":[{\"feature\":\"reactions a minute\",\"baseline\":"
-			 "\"the limits of [react]\",\"observed\":\"more\",\"weight\":1}]}");
-	react_write_post(w);
-}
-
 static bool
 breaker_lets(struct response *s, const struct policy_answer *a)
 {
@@ -232,7 +148,7 @@ breaker_lets(struct response *s, const struct policy_answer *a)
 		return true;
 	r->stopped++;
 	if (first)
-		tell_stopped(s, answer);
+		rest_tell(r, s->host, s->finding->daemon, s->mode, answer);
 	return false;
 }
 

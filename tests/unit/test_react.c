@@ -221,37 +221,76 @@ a_ban_reaches_the_group_or_the_fleet_when_the_policy_says_so(void **state)
 		assert_string_equal(next_sent(w)->order.address, "192.0.2.67");
 }
 
+struct told {
+	char title[64], status[16], json[4096];
+};
+
 static int
 see_alert(const struct alert_row *row, void *ctx)
 {
-	snprintf(ctx, 64, "%s", row->title);
+	struct told *told = ctx;
+
+	snprintf(told->title, sizeof(told->title), "%s", row->title);
+	snprintf(told->status, sizeof(told->status), "%s", row->status);
+	snprintf(told->json, sizeof(told->json), "%s", row->json);
 	return 0;
 }
 
-static void
-too_many_reactions_stop_automation_and_are_told(void **state)
+/* The only alert, once it has that status. */
+static struct told
+wait_for_alert(struct world *w, const char *status)
 {
 	const struct timespec moment = { .tv_nsec = 1000000 };
-	struct world *w = *state;
-	char title[64] = "";
+	struct told told = { .status = "" };
 
-	stop(w);
+	for (unsigned i = 0; i < 20000 && strcmp(told.status, status) != 0; i++) {
+		assert_int_equal(
+		    w->backend->each_alert(w->reader, NULL, NULL, 0, see_alert, &told), 0);
+		nanosleep(&moment, NULL);
+	}
+	assert_string_equal(told.status, status);
+	return told;
+}
+
+/* Three are done, and more than that are due. */
+static void
+trip(struct world *w)
+{
 	start(w, "[react]\ndaemon_max = 3\n");
 	set_mode(w, "active");
 	for (unsigned pid = 10; pid < 20; pid++)
 		find_shell(w, 1, pid);
 	for (unsigned i = 0; i < 3; i++)
 		(void)next_sent(w);
-	for (unsigned i = 0; i < 20000 && !title[0]; i++) {
-		assert_int_equal(
-		    w->backend->each_alert(w->reader, NULL, NULL, 0, see_alert, title), 0);
-		nanosleep(&moment, NULL);
-	}
-	assert_string_equal(title, "automatic reactions stopped on nginx.service of host-1");
+}
+
+static void
+too_many_reactions_stop_automation_and_are_told(void **state)
+{
+	struct world *w = *state;
+
+	stop(w);
+	trip(w);
+	assert_string_equal(wait_for_alert(w, "open").title,
+	    "automatic reactions stopped on nginx.service of host-1");
 	react_reset_breaker(w->react);
 	find_shell(w, 1, 30);
 	assert_int_equal(next_sent(w)->order.pid, 30);
 	assert_int_equal(look(w).n, 4);
+	assert_non_null(strstr(wait_for_alert(w, "closed").json, "a person ended its rest"));
+}
+
+static void
+a_stop_that_a_server_before_told_is_over(void **state)
+{
+	struct world *w = *state;
+
+	stop(w);
+	trip(w);
+	(void)wait_for_alert(w, "open");
+	stop(w);
+	start(w, "");
+	assert_non_null(strstr(wait_for_alert(w, "closed").json, "its rest is over"));
 }
 
 struct many {
@@ -351,6 +390,7 @@ main(void)
 		T(a_pause_stops_all_automation_at_once),
 		T(a_ban_reaches_the_group_or_the_fleet_when_the_policy_says_so),
 		T(too_many_reactions_stop_automation_and_are_told),
+		T(a_stop_that_a_server_before_told_is_over),
 		T(ten_thousand_orders_at_once_go_out_a_window_at_a_time),
 		T(nothing_is_done_about_what_could_not_be_stored),
 	};
