@@ -62,4 +62,17 @@ DS_MUST_CHECK int ds_buf_get(struct ds_buf *b, size_t len, const uint8_t **ret);
 DS_MUST_CHECK int ds_buf_get_bytes(
     struct ds_buf *b, size_t max, const uint8_t **ret, size_t *ret_len);
 
+/* A big-endian number where it stands. */
+static inline uint32_t
+ds_u32_at(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static inline uint64_t
+ds_u64_at(const uint8_t *p)
+{
+	return (uint64_t)ds_u32_at(p) << 32 | ds_u32_at(p + 4);
+}
+
 #endif

@@ -55,7 +55,7 @@ ds_frame_get(struct ds_buf *b, struct ds_frame *ret, size_t *ret_need)
 		return r;
 	if (left < DS_FRAME_HEADER)
 		return 0;
-	size = (size_t)p[8] << 24 | (size_t)p[9] << 16 | (size_t)p[10] << 8 | p[11];
+	size = ds_u32_at(p + 8);
 	if (size > DS_FRAME_PAYLOAD_MAX)
 		return -EFBIG;
 	if (left - DS_FRAME_HEADER < size) {

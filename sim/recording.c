@@ -118,12 +118,6 @@ store_next(struct recording *r)
 	return r->backend->each_segment(r->reader, &filter, on_segment, r, &stats);
 }
 
-static uint32_t
-be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 /* Whether a whole batch begins at p: a database scatters its larger values over the file. */
 static bool
 batch_is_whole(const uint8_t *p, size_t left, struct recorded *ret)
@@ -132,12 +126,12 @@ batch_is_whole(const uint8_t *p, size_t left, struct recorded *ret)
 
 	if (left < BATCH_HEADER)
 		return false;
-	dict = be32(p + 44); /* see schema/wire.md */
-	columns = be32(p + 52);
+	dict = ds_u32_at(p + 44); /* see schema/wire.md */
+	columns = ds_u32_at(p + 52);
 	if (dict + columns > left - BATCH_HEADER ||
 	    ds_batch_peek(p, BATCH_HEADER + dict + columns, &ret->header) < 0 ||
-	    be32(p + 56) != ds_crc32(p + BATCH_HEADER, dict) ||
-	    be32(p + 60) != ds_crc32(p + BATCH_HEADER + dict, columns))
+	    ds_u32_at(p + 56) != ds_crc32(p + BATCH_HEADER, dict) ||
+	    ds_u32_at(p + 60) != ds_crc32(p + BATCH_HEADER + dict, columns))
 		return false;
 	*ret = (struct recorded){ 0, DS_LANE_BULK, p, BATCH_HEADER + dict + columns, ret->header };
 	return true;

@@ -377,7 +377,7 @@ ssh_crypt_open(struct ssh_crypt *c, uint8_t *in, size_t len, size_t max,
 	r = open_up_to(c, in, block);
 	if (r < 0)
 		return r;
-	size = (size_t)in[0] << 24 | (size_t)in[1] << 16 | (size_t)in[2] << 8 | in[3];
+	size = ds_u32_at(in);
 	if (size < 5 || size > max - 4 || (size + 4) % block != 0 || in[4] < 4 || in[4] > size - 2)
 		return -EBADMSG;
 	whole = size + 4 + (c->in.cipher != NULL ? MAC_SIZE : 0);

@@ -409,9 +409,7 @@ refuse_user(const char *user, struct ds_buf *out)
 static size_t
 turn_postgresql(struct decoy_talk *t, struct ds_buf *out, int *r)
 {
-	size_t size = t->len >= 8 ? (size_t)t->in[0] << 24 | (size_t)t->in[1] << 16 |
-					(size_t)t->in[2] << 8 | t->in[3]
-				  : 0;
+	size_t size = t->len >= 8 ? ds_u32_at(t->in) : 0;
 
 	if (t->len < 8)
 		return 0;

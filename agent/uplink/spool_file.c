@@ -34,18 +34,6 @@ put_u64(uint8_t *p, uint64_t v)
 	put_u32(p + 4, (uint32_t)v);
 }
 
-static uint32_t
-get_u32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static uint64_t
-get_u64(const uint8_t *p)
-{
-	return (uint64_t)get_u32(p) << 32 | get_u32(p + 4);
-}
-
 void
 spool_header_put(const struct spool_header *h, uint8_t ret[SPOOL_HEADER])
 {
@@ -69,20 +57,20 @@ int
 spool_header_get(const uint8_t data[SPOOL_HEADER], struct spool_header *ret)
 {
 	struct spool_header h = {
-		.crc = get_u32(data + 8),
-		.size = get_u32(data + 12),
-		.notes_size = get_u32(data + 16),
-		.events = get_u32(data + 20),
-		.epoch = get_u64(data + 24),
-		.seq = get_u64(data + 32),
-		.marks = { { get_u64(data + 40), get_u32(data + 48) },
-		    { get_u64(data + 52), get_u32(data + 60) } },
-		.time_us = get_u64(data + 64),
+		.crc = ds_u32_at(data + 8),
+		.size = ds_u32_at(data + 12),
+		.notes_size = ds_u32_at(data + 16),
+		.events = ds_u32_at(data + 20),
+		.epoch = ds_u64_at(data + 24),
+		.seq = ds_u64_at(data + 32),
+		.marks = { { ds_u64_at(data + 40), ds_u32_at(data + 48) },
+		    { ds_u64_at(data + 52), ds_u32_at(data + 60) } },
+		.time_us = ds_u64_at(data + 64),
 	};
-	uint64_t lane = get_u64(data + 72);
+	uint64_t lane = ds_u64_at(data + 72);
 
-	if (get_u32(data) != MAGIC ||
-	    get_u32(data + CRC_AT) != ds_crc32(data + CRC_FROM, SPOOL_HEADER - CRC_FROM))
+	if (ds_u32_at(data) != MAGIC ||
+	    ds_u32_at(data + CRC_AT) != ds_crc32(data + CRC_FROM, SPOOL_HEADER - CRC_FROM))
 		return -EBADMSG;
 	if (lane >= DS_LANES || h.size == 0 || h.size > DS_BATCH_PACKED_MAX ||
 	    h.notes_size > SPOOL_NOTES_MAX || h.seq == 0 || h.epoch == 0)

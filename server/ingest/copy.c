@@ -29,16 +29,6 @@
 #define RETRY_COPY_S 1
 #define RETRY_BUSY_S 5
 
-static uint64_t
-number_at(const uint8_t *p)
-{
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return v;
-}
-
 bool
 copy_descends(uint64_t left, const struct ds_hello *hello)
 {
@@ -47,7 +37,7 @@ copy_descends(uint64_t left, const struct ds_hello *hello)
 	if (left == 0 || left == hello->generation)
 		return true;
 	for (unsigned i = 0; i < DS_GENERATIONS; i++) {
-		uint64_t before = number_at(hello->before + 8 * i);
+		uint64_t before = ds_u64_at(hello->before + 8 * i);
 
 		if (before == left)
 			return true;

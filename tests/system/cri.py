@@ -4,13 +4,7 @@
 connection, for there is no client of it in Debian; and images made by hand."""
 import gzip, hashlib, io, json, socket, struct, tarfile
 
-
-def _varint(n):
-    out = b""
-    while n > 127:
-        out += bytes([n & 127 | 128])
-        n >>= 7
-    return out + bytes([n])
+from orders import varint
 
 
 def message(fields):
@@ -19,10 +13,10 @@ def message(fields):
     for number, values in fields.items():
         for v in values if isinstance(values, list) else [values]:
             if isinstance(v, int):
-                out += _varint(number << 3) + _varint(v)
+                out += varint(number << 3) + varint(v)
                 continue
             v = v.encode() if isinstance(v, str) else message(v) if isinstance(v, dict) else v
-            out += _varint(number << 3 | 2) + _varint(len(v)) + v
+            out += varint(number << 3 | 2) + varint(len(v)) + v
     return out
 
 

@@ -116,66 +116,75 @@ class Middle:
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-class Hasty:
-    """A receiver over TLS that reads, and goes when it is told to: with a word of TLS's, or without."""
+class Leaver:
+    """A receiver over TCP that reads, and goes when it is told to."""
 
-    def __init__(self, d, port):
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(f"{d}/receiver.pem", f"{d}/receiver.key")
+    def __init__(self, port):
         self.heard, self.ending = [], ""
         self.listener = socket.create_server(("127.0.0.1", port))
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self):
         while True:
-            heard, text = [], b""
-            self.heard.append(heard)
+            self.heard.append([])
             try:
-                with self.context.wrap_socket(self.listener.accept()[0], server_side=True) as c:
-                    c.settimeout(0.1)
-                    while not self.ending:
-                        try:
-                            text += c.recv(65536)
-                            heard[:] = re.findall(r"alr_\d+", text.decode())
-                        except TimeoutError:
-                            pass
-                    if self.ending == "good-bye":
-                        c.unwrap()
+                with self.meet(self.listener.accept()[0]) as c:
+                    self.hear(c, self.heard[-1])
+                    self.part(c)
             except OSError:
                 pass  # a sender that came too slowly, or does not answer a good-bye
             self.ending = ""
+
+    def hear(self, c, heard):
+        text = b""
+        c.settimeout(0.1)
+        while not self.ending:
+            try:
+                text = self.read(c, text)
+                heard[:] = re.findall(r"alr_\d+", text.decode())
+            except TimeoutError:
+                pass
+
+    def read(self, c, text):
+        return text + c.recv(65536)
 
     def go(self, how="end"):
         self.ending = how
         wait(lambda: not self.ending, 20)
 
 
-class Unsure(Hasty):
-    """Over TCP: says that it is done, and closes; having read what it got, or not."""
+class Hasty(Leaver):
+    """Over TLS: goes with a word of TLS's, or without."""
 
-    def __init__(self, port):
-        self.heard, self.ending, self.reads = [], "", True
-        self.listener = socket.create_server(("127.0.0.1", port))
-        threading.Thread(target=self.run, daemon=True).start()
+    def __init__(self, d, port):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(f"{d}/receiver.pem", f"{d}/receiver.key")
+        super().__init__(port)
 
-    def run(self):
-        while True:
-            heard, text = [], b""
-            self.heard.append(heard)
-            with self.listener.accept()[0] as c:
-                c.settimeout(0.1)
-                while not self.ending:
-                    try:
-                        if self.reads:
-                            text += c.recv(65536)
-                        else:
-                            text = c.recv(65536, socket.MSG_PEEK)
-                            pause(0.1)
-                        heard[:] = re.findall(r"alr_\d+", text.decode())
-                    except TimeoutError:
-                        pass
-                c.shutdown(socket.SHUT_WR)
-            self.ending = ""
+    def meet(self, c):
+        return self.context.wrap_socket(c, server_side=True)
+
+    def part(self, c):
+        if self.ending == "good-bye":
+            c.unwrap()
+
+
+class Unsure(Leaver):
+    """Says that it is done, and closes; having read what it got, or not."""
+
+    reads = True
+
+    def meet(self, c):
+        return c
+
+    def read(self, c, text):
+        if self.reads:
+            return super().read(c, text)
+        pause(0.1)
+        return c.recv(65536, socket.MSG_PEEK)
+
+    def part(self, c):
+        c.shutdown(socket.SHUT_WR)
 
 
 def parameters(message):
