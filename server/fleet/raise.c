@@ -13,7 +13,10 @@
 
 struct raised {
 	struct write_request request;
-	const struct fleet_config *cfg;
+	/* of a fleet that may be gone when this is committed */
+	void (*on_committed)(uint32_t host, const char *host_name, const struct finding *finding,
+	    uint64_t now_us, void *ctx);
+	void *committed_ctx;
 	uint32_t host;
 	char host_name[64];
 	struct finding finding;
@@ -51,9 +54,8 @@ done_raised(struct write_request *request, int result)
 	if (result < 0)
 		ds_log(WARN, "an alert of the fleet was not stored", "host=%u kind=%s why=\"%s\"",
 		    o->host, o->finding.kind, strerror(-result));
-	else if (o->cfg->on_committed != NULL)
-		o->cfg->on_committed(
-		    o->host, o->host_name, &o->finding, o->now_us, o->cfg->committed_ctx);
+	else if (o->on_committed != NULL)
+		o->on_committed(o->host, o->host_name, &o->finding, o->now_us, o->committed_ctx);
 	free(o->finding.json);
 	free(o);
 }
@@ -69,7 +71,8 @@ raise_finding(const struct fleet_config *cfg, uint32_t host, const char *host_na
 		return;
 	}
 	o->request = (struct write_request){ .run = run_raised, .done = done_raised };
-	o->cfg = cfg;
+	o->on_committed = cfg->on_committed;
+	o->committed_ctx = cfg->committed_ctx;
 	o->host = host;
 	o->finding = *finding;
 	o->now_us = ds_clock_wall_us();

@@ -4,6 +4,7 @@
 #include "server/detect/knowledge.h"
 #include "server/fleet/fleet.h"
 #include "server/fleet/influence.h"
+#include "server/store/writer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 
 #include <cmocka.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,12 +112,75 @@ two_hosts_make_no_more_than_a_share_common(void **state)
 	fleet_free(f);
 }
 
+struct gate {
+	struct write_request request;
+	sem_t open;
+};
+
+static int
+wait_at_gate(struct write_request *request, const struct store_backend *b, struct store *s)
+{
+	(void)b;
+	(void)s;
+	while (sem_wait(&DS_CONTAINER(request, struct gate, request)->open) < 0)
+		;
+	return 0;
+}
+
+static void
+pass_gate(struct write_request *request, int result)
+{
+	(void)request;
+	(void)result;
+}
+
+static void
+count_told(
+    uint32_t host, const char *host_name, const struct finding *finding, uint64_t now_us, void *ctx)
+{
+	(void)host;
+	(void)host_name;
+	(void)finding;
+	(void)now_us;
+	++*(unsigned *)ctx;
+}
+
+static void
+what_is_committed_after_the_fleet_has_gone_is_told(void **state)
+{
+	const struct store_config store = { .dir = "/nowhere" };
+	struct fleet_config cfg = { .backend = store_lookup("null"),
+		.store = &store,
+		.silent_after_us = 3600 * DS_US_PER_S,
+		.on_committed = count_told };
+	struct gate gate = { .request = { .run = wait_at_gate, .done = pass_gate } };
+	unsigned told = 0;
+	char why[200];
+	struct fleet *f;
+
+	(void)state;
+	(void)sem_init(&gate.open, 0, 0);
+	cfg.committed_ctx = &told;
+	cfg.writer = writer_start(cfg.backend, &store, why, sizeof(why));
+	assert_non_null(cfg.writer);
+	f = fleet_new(&cfg, why, sizeof(why));
+	assert_non_null(f);
+	assert_int_equal(writer_post(cfg.writer, &gate.request), 0);
+	fleet_copied(f, 1, "web1", "192.0.2.1:4711");
+	fleet_free(f);
+	sem_post(&gate.open);
+	writer_stop(cfg.writer);
+	assert_int_equal(told, 1);
+	sem_destroy(&gate.open);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_share_is_used_up_once_for_each_host_and_class),
 		cmocka_unit_test(two_hosts_make_no_more_than_a_share_common),
+		cmocka_unit_test(what_is_committed_after_the_fleet_has_gone_is_told),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
