@@ -87,16 +87,6 @@ attacks_copy(const struct attacks *a)
 
 /* ---- what they are known by */
 
-static uint64_t
-read_u64(const uint8_t *p)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return v;
-}
-
 /* What each host has for itself, or on its link, or nobody: no machine that others could know. */
 static bool
 is_nobodys(const uint8_t address[16], bool is_v4)
@@ -123,7 +113,7 @@ attack_source(const uint8_t *address, unsigned size, uint8_t ret[16])
 	is_v4 = memcmp(ret, mapped, sizeof(mapped)) == 0;
 	if (is_nobodys(ret, is_v4))
 		return 0;
-	return read_u64(is_v4 ? ret + 8 : ret);
+	return ds_u64_at(is_v4 ? ret + 8 : ret);
 }
 
 uint64_t
@@ -175,7 +165,7 @@ uint64_t
 attack_request(const char *text, size_t len)
 {
 	static const char *const ordinary[] = { "/", "/favicon.ico", "/robots.txt", "/index.html" };
-	const char *path = find_path(text, len);
+	const char *path = len > 0 ? find_path(text, len) : NULL;
 	size_t left = path != NULL ? len - (size_t)(path - text) : 0, n = 0;
 	uint64_t id;
 

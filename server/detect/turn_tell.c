@@ -94,24 +94,27 @@ tell_fusion(struct turn *t, const struct sighting *s, const char *group)
 	return evidence_add(t->detect->evidence, &e, t->verdict, &p);
 }
 
-/* A plugin that this server starts: what only root can put there was meant.  The kernel gives an
- * interpreter the script's path as an argument, the first or the second. */
+/* A plugin that this server starts: what only root can put there was meant.  It is the program,
+ * which alone says nothing as the name that it was given by who started it; or a script, whose path
+ * the kernel gives the interpreter behind its own. */
 static bool
 is_own_plugin(const struct turn *t, const struct sighting *s)
 {
 	const char *dir = t->detect->profiles.cfg.plugin_dir;
 	size_t len = strlen(dir);
-	struct ds_str args;
+	struct ds_str args, exe;
 
 	if (len == 0 || s->kind != DS_EVENT_EXEC || s->event == NULL ||
 	    strcmp(s->daemon->class, "daemonsec-server") != 0)
 		return false;
 	args = DS_EVENT_STR(s->event, DS_STR_ARGS);
+	exe = DS_EVENT_STR(s->event, DS_STR_EXE);
 	for (unsigned i = 0; i < 2 && args.len > 0; i++) {
 		size_t n = strnlen(args.ptr, args.len), next = DS_MIN(n + 1, (size_t)args.len);
 
 		if (n > len + 1 && strncmp(args.ptr, dir, len) == 0 && args.ptr[len] == '/' &&
-		    memchr(args.ptr + len + 1, '/', n - len - 1) == NULL)
+		    memchr(args.ptr + len + 1, '/', n - len - 1) == NULL &&
+		    (i > 0 || (exe.len == n && memcmp(exe.ptr, args.ptr, n) == 0)))
 			return true;
 		args.ptr += next;
 		args.len -= (uint32_t)next;

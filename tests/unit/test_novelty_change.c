@@ -180,11 +180,14 @@ what_is_expected_is_not_told_until_it_expires(void **state)
 	ds_snapshot_free(s);
 }
 
+#define OWN    "/etc/daemonsec/plugins/"
+#define PYTHON "/usr/bin/python3.11"
+
 static size_t
-starts_python(struct fixture *f, const char *args)
+server_runs(struct fixture *f, const char *exe, const char *args)
 {
-	struct ds_event ev = fixture_exec(f, "daemonsec-server.service", "/usr/bin/python3.11",
-	    "/usr/sbin/daemonsec-server", args);
+	struct ds_event ev =
+	    fixture_exec(f, "daemonsec-server.service", exe, "/usr/sbin/daemonsec-server", args);
 	static uint64_t pid = 900;
 
 	ev.num[DS_NUM_PID] = pid++;
@@ -201,9 +204,12 @@ a_plugin_that_the_server_starts_is_its_own_doing_and_nothing_else_is(void **stat
 	(void)snprintf(
 	    f->cfg.plugin_dir, sizeof(f->cfg.plugin_dir), "%s", "/etc/daemonsec/plugins");
 	detect_configure(f->detect, &f->cfg);
-	assert_int_equal(starts_python(f, "/usr/bin/python3 /etc/daemonsec/plugins/telegram"), 0);
-	assert_int_equal(starts_python(f, "/usr/bin/python3 /etc/daemonsec/plugins/ticket"), 0);
-	assert_true(starts_python(f, "/usr/bin/python3 /etc/daemonsec/plugins/../telegram") > 0);
+	assert_int_equal(server_runs(f, PYTHON, "/usr/bin/python3 " OWN "telegram"), 0);
+	assert_int_equal(server_runs(f, PYTHON, "/usr/bin/python3 " OWN "ticket"), 0);
+	assert_int_equal(server_runs(f, OWN "native", OWN "native now"), 0);
+	assert_true(server_runs(f, PYTHON, "/usr/bin/python3 " OWN "../telegram") > 0);
+	/* Who starts something chooses its first argument. */
+	assert_true(server_runs(f, "/usr/bin/dash", OWN "telegram -c id") > 0);
 }
 
 static size_t
