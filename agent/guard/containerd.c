@@ -212,6 +212,19 @@ read_database(const struct task *t, struct container_info *info)
 
 /* ---- */
 
+/* NAMESPACE/NAME: each namespace may have one that is called so.  Who says none is in "default". */
+static void
+add_namespace(const struct task *t, bool is_chosen, struct container_info *info)
+{
+	char own[sizeof(info->name)];
+	const char *name = info->name[0] != '\0' ? info->name : is_chosen ? t->id : "";
+
+	if (info->engine == CONTAINER_CONTAINERD && name[0] != '\0' &&
+	    strcmp(t->space, "default") != 0 &&
+	    (size_t)snprintf(own, sizeof(own), "%s/%s", t->space, name) < sizeof(own))
+		memcpy(info->name, own, sizeof(own));
+}
+
 /* Of its namespaces, Kubernetes, nerdctl and ctr have one each; docker's says less than docker. */
 static int
 find_at(struct task *t, const char *cgroup, struct container_info *ret)
@@ -231,8 +244,10 @@ find_at(struct task *t, const char *cgroup, struct container_info *ret)
 		seen++;
 		t->space = entry->d_name;
 		r = read_bundle(t, cgroup, ret);
-		if (r == 0)
-			read_database(t, ret);
+		if (r < 0)
+			continue;
+		read_database(t, ret);
+		add_namespace(t, cgroup != NULL, ret);
 	}
 	if (dir != NULL)
 		(void)closedir(dir);

@@ -161,7 +161,7 @@ known_container(const char *id, uint32_t uid)
 	return NULL;
 }
 
-/* Of all pods together: each has one, which starts and waits.  No engine's name has one '/'. */
+/* Of all pods together: each has one, which starts and waits. */
 static const struct daemon *
 make_pause(void)
 {

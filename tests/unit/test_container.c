@@ -25,6 +25,8 @@
 
 #define ID    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define ID2   "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
+#define ID3   "3333333333333333333333333333333333333333333333333333333333333333"
+#define ID4   "4444444444444444444444444444444444444444444444444444444444444444"
 #define TASKS "/run/containerd/io.containerd.runtime.v2.task"
 
 static char root[64];
@@ -190,6 +192,28 @@ containerd_has_namespaces(void **state)
 	make_file(
 	    TASKS "/default/" ID2 "/config.json", "{\"annotations\":{\"nerdctl/name\":\"box\"}}");
 	check(ID2, CONTAINER_CONTAINERD, "box", "");
+}
+
+static void
+the_same_name_in_two_namespaces_is_two_containers(void **state)
+{
+	struct container_info info;
+
+	(void)state;
+	make_file(
+	    TASKS "/default/web/config.json", "{\"linux\":{\"cgroupsPath\":\"/default/web\"}}");
+	make_file(
+	    TASKS "/staging/web/config.json", "{\"linux\":{\"cgroupsPath\":\"/staging/web\"}}");
+	assert_int_equal(container_find_named(root, "web", "/default/web", &info), 0);
+	assert_string_equal(info.name, "web");
+	assert_int_equal(container_find_named(root, "web", "/staging/web", &info), 0);
+	assert_string_equal(info.name, "staging/web");
+	/* By what nerdctl calls it; an id alone is one of a kind anyway. */
+	make_file(
+	    TASKS "/staging/" ID3 "/config.json", "{\"annotations\":{\"nerdctl/name\":\"box\"}}");
+	check(ID3, CONTAINER_CONTAINERD, "staging/box", "");
+	make_file(TASKS "/staging/" ID4 "/config.json", "{\"annotations\":{}}");
+	check(ID4, CONTAINER_CONTAINERD, "", "");
 }
 
 static void
@@ -517,6 +541,7 @@ main(void)
 		cmocka_unit_test(podman_has_another_list_of_what_goes_with_its_end),
 		cmocka_unit_test(podman_of_a_user_has_its_lists_in_his_home),
 		cmocka_unit_test(containerd_has_namespaces),
+		cmocka_unit_test(the_same_name_in_two_namespaces_is_two_containers),
 		cmocka_unit_test(dockers_own_namespace_is_left_to_docker),
 		cmocka_unit_test(
 		    a_pods_container_is_named_by_all_three_and_has_the_digest_of_what_it_was_made_of),
