@@ -205,26 +205,32 @@ static void
 check_hosts(struct doctor *d)
 {
 	json_t *items, *item;
-	size_t i, connected = 0;
+	size_t i, connected = 0, all = 0, away = 0;
 
 	if (d->status == NULL || list_all(d->ctl, "hosts", NULL, 100000, &items) != 0)
 		return;
 	json_array_foreach(items, i, item)
 	{
-		char name[256];
+		char name[256], status[32];
 
+		/* Who was revoked is meant to be away. */
+		if (strcmp(print_text(item, "status", status, sizeof(status)), "revoked") == 0)
+			continue;
+		all++;
 		if (json_is_true(json_object_get(item, "connected"))) {
 			if (connected++ < 20)
 				check_abilities(d, item);
 			continue;
 		}
-		if (i < 20)
+		if (away++ < 20)
 			report(d, WARN, "host",
-			    "is daemonsec-agent running there, and can it reach the server?",
+			    strcmp(status, "pending") == 0
+				? "daemonsec-ctl hosts approve lets it in"
+				: "is daemonsec-agent running there, and can it reach the server?",
 			    "%s is not connected", print_text(item, "name", name, sizeof(name)));
 	}
 	report(d, connected > 0 ? OK : WARN, "hosts", "daemonsec-ctl tokens create lets a host in",
-	    "%zu of %zu connected", connected, json_array_size(items));
+	    "%zu of %zu connected", connected, all);
 	json_decref(items);
 }
 
