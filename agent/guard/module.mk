@@ -84,7 +84,7 @@ agent_guard_libguard_a_SOURCES = agent/config.c agent/config.h agent/guard/guard
 	agent/guard/cgroup_path.c agent/guard/cgroup_path.h agent/guard/decide.c agent/guard/decide.h \
 	agent/guard/program_table.c agent/guard/program_table.h agent/guard/path.c agent/guard/path.h \
 	agent/guard/heartbeat.c agent/guard/heartbeat.h \
-	agent/guard/order.c agent/guard/order.h agent/guard/order_job.h agent/guard/order_check.c agent/guard/order_kind.c agent/guard/rebind.c agent/guard/rebind.h agent/guard/order_settle.c \
+	agent/guard/order.c agent/guard/order.h agent/guard/order_do.c agent/guard/order_job.h agent/guard/order_check.c agent/guard/order_kind.c agent/guard/rebind.c agent/guard/rebind.h agent/guard/order_settle.c \
 	agent/guard/order_life.c agent/guard/order_recover.c agent/guard/order_tell.c agent/guard/binding.c agent/guard/binding.h \
 	agent/guard/ledger.c agent/guard/ledger.h agent/guard/ledger_file.c agent/guard/ledger_file.h \
 	agent/guard/reaction.c agent/guard/reaction.h agent/guard/target.c agent/guard/target.h \

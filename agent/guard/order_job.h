@@ -28,10 +28,16 @@ struct order_job {
 	char reason[512];        /* why it ends */
 };
 
-/* order.c */
+/* order_do.c */
 DS_MUST_CHECK struct order_job *order_job_new(
     const struct agent_config *config, const struct ds_order *order); /* NULL: no memory */
 void order_job_free(struct order_job *job);
+/* Checks, and writes what is to be done into the ledger, which is not synced yet. */
+void order_begin(struct order_job *job);
+/* The disk does not take it: then nothing is done. */
+void order_give_up(struct order_job *job, int error);
+/* Does it, or has it done beside the loop; takes the job. */
+void order_carry_out(struct order_job *job);
 /* The effect that an undo was about has ended, or not (-errno); takes it. */
 void order_undone(struct order_job *asked, int result);
 
