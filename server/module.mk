@@ -7,7 +7,7 @@ SERVER_LIBS = server/libdsserver.a $(DS_NET_LIBS) $(DS_BATCH_LIBS) lib/libds.a $
 	$(CRYPT_LIBS) $(CURL_LIBS) -lpthread -lm
 
 sbin_PROGRAMS += server/daemonsec-server
-server_daemonsec_server_SOURCES = server/main.c
+server_daemonsec_server_SOURCES = server/main.c server/parts.c server/parts.h
 server_daemonsec_server_LDADD = $(SERVER_LIBS)
 
 EXTRA_DIST += server/.may_include
