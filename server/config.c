@@ -72,7 +72,7 @@ const struct ds_conf_option server_options[] = {
 	    "directory of starter models, read at start: what daemons of a distribution are known to do, "
 	    "until a host's own are learnt; empty: none" },
 	{ "detect", "silent_after", DS_CONF_DURATION, AT(silent_after_ms), "90s", 1000, 30 * DAY_MS,
-	    NULL, true, "an agent that says nothing for so long is reported" },
+	    NULL, false, "an agent that says nothing for so long is reported" },
 	{ "geoip", "database", DS_CONF_STRING, AT(geoip_database), "", 0, 0, NULL, false,
 	    "a MaxMind .mmdb file, or the text form of tor-geoipdb; empty: no countries" },
 	{ "geoip", "allow", DS_CONF_LIST, AT(geoip_allow), "", 0, 0, NULL, false,

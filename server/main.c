@@ -6,7 +6,6 @@
  */
 #include "lib/log.h"
 #include "server/api/api.h"
-#include "server/fleet/fleet.h"
 #include "server/ingest/ingest.h"
 #include "server/parts.h"
 #include "server/reacting.h"
@@ -93,7 +92,6 @@ reload(struct server *s)
 		ingest_reconfigure(s->ingest, &detect);
 		settings = reacting_settings(&cfg);
 		react_configure(s->react, &settings);
-		fleet_set_silent_after(s->fleet, cfg.silent_after_ms * 1000);
 		server_config_read_again(&s->cfg, &cfg, s->file);
 		failed = api_reload(s->api, &cfg, why, sizeof(why)) < 0;
 		if (failed)

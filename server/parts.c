@@ -134,10 +134,9 @@ stop_fleet(struct server *s)
 static int
 start_models(struct server *s, char *why, size_t size)
 {
-	struct train_config cfg = { .backend = s->backend,
-		.store = &s->store,
-		.writer = s->writer,
-		.budget = server_config_alert_budget(&s->cfg) };
+	struct train_config cfg = {
+		.backend = s->backend, .store = &s->store, .writer = s->writer
+	};
 
 	/* They help while there is nothing better: without them the server works as well. */
 	s->starters = starters_open(s->cfg.starter_dir, why, size);

@@ -16,6 +16,7 @@ reacting_settings(const struct server_config *cfg)
 		.order_ttl_us = cfg->react_order_ttl_ms * 1000,
 		.approval_ttl_us = cfg->react_approval_ttl_ms * 1000,
 		.held = (enum react_held)cfg->react_held,
+		.bulk_max = (uint32_t)cfg->react_bulk_max,
 		.plugins = { .timeout_ms = cfg->plugin_timeout_ms,
 		    .memory_max = cfg->plugin_memory },
 	};

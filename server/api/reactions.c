@@ -499,7 +499,7 @@ choose_hosts(struct call *c, struct application *a, const struct issue_plan *pla
 static bool
 are_complete(struct call *c, struct application *a)
 {
-	int64_t max = c->cfg->server->react_bulk_max;
+	uint32_t max = react_bulk_max(c->cfg->react);
 	char why[120];
 
 	for (size_t i = 0; i < a->len; i++) {
@@ -510,7 +510,7 @@ are_complete(struct call *c, struct application *a)
 			call_problem(c, 400, "body", "%s", why);
 			return false;
 		}
-		p->needs_approval = p->kind->is_destructive || (int64_t)a->len > max;
+		p->needs_approval = p->kind->is_destructive || a->len > max;
 	}
 	return true;
 }

@@ -51,7 +51,6 @@ struct fleet {
 	pthread_t thread;
 	bool running;
 	atomic_bool stop;
-	_Atomic uint64_t silent_after_us;
 };
 
 /* ---- what was learnt before */
@@ -401,7 +400,7 @@ heard(struct fleet *f)
 		return;
 	silence_begin(f->silence, now_ms);
 	(void)f->each(f->each_arg, hear, f);
-	silence_judge(f->silence, atomic_load(&f->silent_after_us) / 1000);
+	silence_judge(f->silence, f->cfg.silent_after_us / 1000);
 }
 
 static void *
@@ -441,7 +440,6 @@ fleet_new(const struct fleet_config *cfg, char *ret_why, size_t why_size)
 	if (f == NULL)
 		goto fail;
 	f->cfg = *cfg;
-	f->silent_after_us = cfg->silent_after_us;
 	f->snapshot = ds_snapshot_new(fleet_knowledge_free);
 	f->mail = ds_mailbox_new(MAIL_MAX);
 	f->knowledge = knowledge_new();
@@ -536,12 +534,6 @@ const struct fleet_config *
 fleet_config(const struct fleet *f)
 {
 	return &f->cfg;
-}
-
-void
-fleet_set_silent_after(struct fleet *f, uint64_t silent_after_us)
-{
-	atomic_store(&f->silent_after_us, silent_after_us);
 }
 
 struct ds_snapshot *

@@ -50,9 +50,6 @@ DS_MUST_CHECK int fleet_start(
     struct fleet *f, int (*each)(void *arg, fleet_heard call, void *ctx), void *arg);
 /* Ends the thread; `each` is not called any more. */
 void fleet_stop(struct fleet *f);
-/* SIGHUP.  Any thread. */
-void fleet_set_silent_after(struct fleet *f, uint64_t silent_after_us);
-
 /* What people decided about a daemon of a host is read again.  Any thread. */
 void fleet_forget(struct fleet *f, uint32_t host, const char *daemon);
 /* Somebody closed an alert about logins: sources that go on are told anew.  Any thread. */

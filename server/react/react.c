@@ -158,10 +158,17 @@ react_configure(struct react *r, struct react_settings *settings)
 
 	r->order_ttl_us = settings->order_ttl_us;
 	r->approval_ttl_us = settings->approval_ttl_us;
+	r->bulk_max = settings->bulk_max;
 	publish_policy(r, settings);
 	if (m != NULL)
 		m->settings = *settings;
 	(void)post(r, m); /* counted */
+}
+
+uint32_t
+react_bulk_max(const struct react *r)
+{
+	return r->bulk_max;
 }
 
 struct issuer
@@ -448,6 +455,7 @@ make_parts(struct react *r, struct react_settings *settings)
 	r->held = settings->held;
 	r->order_ttl_us = settings->order_ttl_us;
 	r->approval_ttl_us = settings->approval_ttl_us;
+	r->bulk_max = settings->bulk_max;
 	publish_policy(r, settings);
 	r->plugins = settings->plugins;
 	memcpy(r->spared_labels, settings->spared_labels, sizeof(r->spared_labels));

@@ -41,6 +41,7 @@ struct react_settings {
 	struct breaker_limits breaker;
 	uint64_t order_ttl_us, approval_ttl_us;
 	enum react_held held;
+	uint32_t bulk_max;
 	struct plugin_settings plugins;
 	char spared_labels[512]; /* hosts whose addresses are never blocked */
 };
@@ -63,6 +64,8 @@ void react_free(struct react *r);
 /* ---- any thread */
 /* SIGHUP; takes settings->policy in any case. */
 void react_configure(struct react *r, struct react_settings *settings);
+/* How many hosts one operator may reach with one order. */
+uint32_t react_bulk_max(const struct react *r);
 /* A finding, with its alert; copied.  It is on disk (`with` 0), or that transaction stores it. How
  * many answers that transaction should wait for. */
 unsigned react_finding(struct react *r, uint32_t host, const struct finding *f, uint64_t with);

@@ -113,6 +113,7 @@ struct react {
 	struct ds_map *kicked;   /* hosts with something to send, this turn */
 	uint64_t sweep_ms, prune_ms;
 	atomic_uint_least64_t order_ttl_us, approval_ttl_us;
+	atomic_uint_least32_t bulk_max;
 	atomic_uint_least64_t findings, reactions, stopped, sent_n, results, dropped, resting;
 	atomic_bool paused, rescan;
 };

@@ -26,7 +26,6 @@ struct train_config {
 	const struct store_backend *backend;
 	const struct store_config *store; /* for a reader; borrowed until free */
 	struct writer *writer;            /* borrowed until free */
-	double budget;                    /* false alarms accepted a host and week */
 };
 
 struct train_request {

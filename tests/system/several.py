@@ -226,7 +226,7 @@ HOSTS = ((None, HERE), (two, TWO), (three, THREE))
 log = sshd.start(dir)
 listeners = [listen(ns, 8081, 22222) for ns, _ in HOSTS] + [listen(far, 7001, 7002, 7003)]
 options = {"server.listen": HERE + ":7443", "server.hostnames": HERE, "detect.learning_min": "2s", "react.guessing.scope": "fleet",
-           "react.never_block_labels": "balancer", "react.bulk_max": "1", "react.daemon_max": "100"}
+           "react.never_block_labels": "balancer", "react.bulk_max": "50", "react.daemon_max": "100"}
 with Site(options) as site:
     server = {"server.address": HERE + ":7443", "reaction.ceiling": "block_ip,block_port,isolate,kill"}
     for name, ns, monitor, more in (
@@ -237,6 +237,7 @@ with Site(options) as site:
     site.ctl("protect", "--mode=active", "--force")
     check_ban(site)
     check_spare(site)
+    site.configure({**options, "react.bulk_max": "1"})
     check_bulk(site)
 for p in listeners + [two, three, far]:
     p.kill()

@@ -195,9 +195,7 @@ make(uint64_t base_us)
 	f->writer = writer_start(f->backend, &f->cfg, why, sizeof(why));
 	if (f->writer == NULL)
 		fail_msg("%s", why);
-	cfg = (struct train_config){
-		.backend = f->backend, .store = &f->cfg, .writer = f->writer, .budget = 1
-	};
+	cfg = (struct train_config){ .backend = f->backend, .store = &f->cfg, .writer = f->writer };
 	f->train = train_new(&cfg, why, sizeof(why));
 	if (f->train == NULL)
 		fail_msg("%s", why);
@@ -507,9 +505,7 @@ a_damaged_model_in_the_store_is_left_out_and_the_others_run(void **state)
 	write_now(f, put_damaged, NULL);
 	train_stop(f->train);
 	train_free(f->train);
-	cfg = (struct train_config){
-		.backend = f->backend, .store = &f->cfg, .writer = f->writer, .budget = 1
-	};
+	cfg = (struct train_config){ .backend = f->backend, .store = &f->cfg, .writer = f->writer };
 	f->train = train_new(&cfg, why, sizeof(why));
 	assert_non_null(f->train);
 	v = ds_snapshot_acquire(train_models(f->train));
