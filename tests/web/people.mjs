@@ -75,7 +75,7 @@ async function reachesFar(page) {
   await again.waitFor();
   await again.getByLabel("Password").fill("wrong password");
   await again.getByRole("button", { name: "Yes" }).click();
-  await again.getByText("wrong").waitFor();
+  await again.getByRole("alert").getByText("wrong").waitFor();
   ok(await page.locator(".bulk").isVisible(), "what reaches far asks for the password again, and a wrong one ends no session");
   await shot(page, "confirm-light");
   await again.getByLabel("Password").fill(FIRST);

@@ -22,14 +22,11 @@ export function objectOf(d: Doc): string {
   return text(d, "file.path") || endpoint(d, "destination") || text(d, "message") || text(d, "service.name");
 }
 
-export const sentence = (d: Doc) => `${t.event[text(d, "event.action")] ?? text(d, "event.action")} ${objectOf(d)}`.trim();
-
-export function EventLine({ doc, host }: { doc: Doc; host?: boolean }) {
+export function EventLine({ doc }: { doc: Doc }) {
   const action = text(doc, "event.action");
   return (
     <>
       <time class="mono muted nowrap" dateTime={text(doc, "@timestamp")}>{clock(ms(text(doc, "@timestamp")))}</time>
-      {host && <Told text={text(doc, "host.name")} />}
       <Told text={text(doc, "process.name") || text(doc, "service.name")} class="strong" />
       <span class="did"><span class="muted">{t.event[action] ?? action}</span> <Told text={objectOf(doc)} mono /></span>
     </>

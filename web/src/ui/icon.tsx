@@ -29,15 +29,12 @@ const shapes: Record<string, string> = {
   user: "M12 4a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM4 21c0-4 4-6 8-6s8 2 8 6",
   host: "M4 4h16v12H4zM9 20h6M12 16v4",
   help: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM9.500 9.500a2.500 2.500 0 1 1 3.500 2.300c-.700.300-1 .700-1 1.700M12 16.500v.500",
-  sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.500 1.500M17.500 17.500 19 19M5 19l1.500-1.500M17.500 6.500 19 5",
   off: "M12 3v9M6 6a8 8 0 1 0 12 0",
   tag: "M3 3h8l10 10-8 8L3 11zM7.500 7.500v.500",
   plus: "M12 5v14M5 12h14",
   download: "M12 3v12M7 10l5 5 5-5M4 20h16",
   clock: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7v5l3 3",
 };
-
-export type IconName = keyof typeof shapes;
 
 export function Icon({ name, size = 16 }: { name: string; size?: number }) {
   return (

@@ -65,7 +65,7 @@ function Confirm() {
         <p>{t.login.confirmWhy}</p>
         <Field label={t.login.password}><input name="password" type="password" autoComplete="current-password" required autoFocus /></Field>
         {session.value?.totp && <Field label={t.login.code}><input name="totp" inputMode="numeric" autoComplete="one-time-code" required /></Field>}
-        {failed.value && <Note kind="bad">{failed.value}</Note>}
+        {failed.value && <div role="alert"><Note kind="bad">{failed.value}</Note></div>}
         <div class="actions end"><Button onClick={no}>{t.act.cancel}</Button><Button type="submit" kind="primary">{t.act.yes}</Button></div>
       </form>
     </Dialog>
