@@ -54,12 +54,16 @@ sync_later(void)
 		ds_log(WARN, "results are not on disk, going on", "error=\"%s\"", strerror(-r));
 }
 
-/* Whether an order has to wait for one that is still being done: its undo; or there is no room. */
+/* Whether the i-th waits for one before it, or one still being done: its undo; or for room. */
 static bool
-is_early(const struct order_job *job)
+is_early(size_t i)
 {
-	return (strcmp(job->order.kind, DS_ORDER_UNDO) == 0 &&
-		   order_settle_has(job->order.target)) ||
+	const uint8_t *target = jobs[i]->order.target;
+	bool waits = order_settle_has(target);
+
+	for (size_t k = 0; k < i; k++)
+		waits |= memcmp(jobs[k]->order.id, target, DS_ORDER_ID_SIZE) == 0;
+	return (waits && strcmp(jobs[i]->order.kind, DS_ORDER_UNDO) == 0) ||
 	       order_settle_is_full(BATCH_MAX);
 }
 
@@ -67,12 +71,12 @@ is_early(const struct order_job *job)
 static size_t
 put_off(void)
 {
+	struct order_job *job;
 	size_t late = 0;
 
 	for (size_t i = 0; i < jobs_len; i++)
-		if (is_early(jobs[i])) {
-			struct order_job *job = jobs[i];
-
+		if (is_early(i)) {
+			job = jobs[i];
 			memmove(jobs + late + 1, jobs + late, (i - late) * sizeof(jobs[0]));
 			jobs[late++] = job;
 		}
@@ -94,10 +98,9 @@ void
 order_run(void)
 {
 	uint64_t newest_us = 0;
-	size_t late;
+	size_t late = put_off();
 	int r;
 
-	late = put_off();
 	if (jobs_len == late)
 		return;
 	for (size_t i = late; i < jobs_len; i++)

@@ -127,6 +127,10 @@ class OrderGuard(Guard):
             return True
         return wait(send, 10)
 
+    def say_at_once(self, *orders):
+        """Orders that the guard reads together."""
+        self.say(0, b"".join(struct.pack(">IB", len(data) + 1, 6) + data for data in orders))
+
     def order(self, kind, **values):
         """The id and the bytes of an order."""
         self.counter += 1
