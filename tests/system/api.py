@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 
-from harness import BUILD, ApiError, Site, UnixConnection, done, isolate, ok, skip_all, wait
+from harness import BUILD, PATIENCE, ApiError, Site, UnixConnection, done, isolate, ok, skip_all, wait
 
 SEGMENTS, EVENTS = 60, 50
 STORE_EVENTS = os.path.join(BUILD, "tests", "system", "store_events")
@@ -34,8 +34,8 @@ def problem(call, status, *parts):
 
 
 def raw(data, timeout=5, address=HTTP, parts=None):
-    """What the server answers to these bytes, until it closes or says nothing more."""
-    s = socket.create_connection(address, timeout)
+    """What the server answers to these bytes, until it closes or says nothing more. The first word may take longer."""
+    s = socket.create_connection(address, PATIENCE)
     answer = b""
     try:
         s.sendall(data)
@@ -44,6 +44,7 @@ def raw(data, timeout=5, address=HTTP, parts=None):
             if not more:
                 break
             answer += more
+            s.settimeout(timeout)
             if parts and answer.count(b"HTTP/1.1 ") >= parts and b"\r\n\r\n" in answer:
                 break
     except (socket.timeout, ConnectionError):
@@ -58,7 +59,7 @@ def status_of(answer):
 
 
 def bearer(token, path, method="GET", body=None):
-    c = http.client.HTTPConnection(*HTTP, timeout=10)
+    c = http.client.HTTPConnection(*HTTP, timeout=60)
     headers = {"Authorization": "Bearer " + token}
     if body is not None:
         headers["Content-Type"] = "application/json"
@@ -142,7 +143,7 @@ def make_dashboard(web):
 def dashboard(site, web):
     """What a browser asks for, over the socket: files from memory, and nothing else of the file system."""
     def ask(path, **headers):
-        c = UnixConnection(site.socket, timeout=5)
+        c = UnixConnection(site.socket)
         c.putrequest("GET", path, skip_accept_encoding=True)
         for k, v in headers.items():
             c.putheader(k.replace("_", "-"), v)
@@ -166,7 +167,7 @@ def dashboard(site, web):
             "//etc/passwd", "/link.txt", "/.hidden", "/api/v1/../../index.html"]
     got = [(w, ask(w)[0].status) for w in ways]
     ok(all(status == 404 for _, status in got), f"nothing beside what was read at the start is served {got}")
-    c = UnixConnection(site.socket, timeout=5)
+    c = UnixConnection(site.socket)
     c.request("POST", "/")
     ok(c.getresponse().status == 404, "and nothing is taken there")
     c.close()
@@ -176,7 +177,7 @@ def follow(site):
     lines = []
 
     def read():
-        c = UnixConnection(site.socket, timeout=30)
+        c = UnixConnection(site.socket, timeout=PATIENCE)
         c.request("GET", "/api/v1/events?follow=1&q=service.name%3Afollowed%20or%20event.action%3A*")
         r = c.getresponse()
         while len(lines) < 400:
@@ -193,14 +194,14 @@ def follow(site):
     token = site.make_token(uses=4)
     d = os.path.join(site.dir, "agents")
     os.makedirs(d)
-    subprocess.run([LOAD_AGENT, "run", token, d, "2", "5", "40"], check=True, timeout=60)
-    t.join(20)
+    subprocess.run([LOAD_AGENT, "run", token, d, "2", "5", "40"], check=True, timeout=PATIENCE)
+    t.join(PATIENCE)
     ok(len(lines) == 400, f"a follower sees every event that is stored meanwhile ({len(lines)} of 400)")
     ok(all("@timestamp" in e and e["host"]["name"].startswith("load-") for e in lines), "as documents, with their hosts")
     ok(wait(lambda: site.get("status")["ingest"]["followers"] == 0, 40), "a follower that has gone is noticed")
     streams = []
     for _ in range(40):
-        c = UnixConnection(site.socket, timeout=5)
+        c = UnixConnection(site.socket)
         c.request("GET", "/api/v1/events?follow=1&q=zzz")
         streams.append(c)
     ok(wait(lambda: site.get("status")["ingest"]["followers"] == 32, 5), "followers are bounded")
@@ -336,9 +337,13 @@ def tokens(site):
     ok(bearer(a["token"], "hosts")[0] == 403, "within its scope")
     ok(bearer(a["token"], "api-tokens", "POST", "{}")[0] == 403, "and cannot make others")
     ok(a["token"] not in json.dumps(site.get("api-tokens")), "its text is told once")
-    short = site.post("api-tokens", {"scopes": "*:read", "ttl": 1})
-    ok(bearer(short["token"], "hosts")[0] == 200 and bearer(short["token"], "api-tokens")[0] == 403 and
-       bearer(short["token"], "enrolment-tokens", "POST", "{}")[0] == 403, "a reader reads, but not about tokens")
+    reader = site.post("api-tokens", {"scopes": "*:read"})
+    ok(bearer(reader["token"], "hosts")[0] == 200 and bearer(reader["token"], "api-tokens")[0] == 403 and
+       bearer(reader["token"], "enrolment-tokens", "POST", "{}")[0] == 403, "a reader reads, but not about tokens")
+    for ttl in (1, 5, 25):  # seconds, in which it is to be seen
+        short = site.post("api-tokens", {"scopes": "*:read", "ttl": ttl})
+        if bearer(short["token"], "hosts")[0] == 200:
+            break
     ok(wait(lambda: bearer(short["token"], "hosts")[0] == 401, 4, 0.2), "it ends with its time")
     gone = site.request("DELETE", "api-tokens/" + a["id"])
     ok("revoked" not in gone and a["id"] not in [t["id"] for t in site.get("api-tokens")["items"]], "a revoked one is forgotten")
@@ -417,7 +422,7 @@ def slow_clients(site):
     """Connections that send a byte now and then, or nothing, are cut; others are served meanwhile."""
     slow = []
     for _ in range(100):
-        s = socket.create_connection(HTTP, 5)
+        s = socket.create_connection(HTTP, 60)
         s.sendall(b"GET /api/v1/status HT")
         slow.append(s)
     begin = time.monotonic()
@@ -454,7 +459,7 @@ def hammer(site, token):
         try:
             for i in range(25):
                 if (n + i) % 5 == 0:
-                    s = socket.create_connection(HTTP, 5)
+                    s = socket.create_connection(HTTP, 60)
                     s.sendall(b"GET /api/v1/events?limit=1000 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n"
                               % token.encode())
                     s.close()
@@ -475,7 +480,7 @@ class Stream:
     """A client of GET stream, over HTTP as a browser; or over the unix socket, where nobody is told to slow down."""
 
     def __init__(self, token, query="", last=None, unix=None):
-        self.s = socket.socket(socket.AF_UNIX) if unix else socket.create_connection(HTTP, 10)
+        self.s = socket.socket(socket.AF_UNIX) if unix else socket.create_connection(HTTP, 60)
         if unix:
             self.s.settimeout(60)
             self.s.connect(unix)
@@ -483,7 +488,7 @@ class Stream:
         self.s.sendall((head + (f"Last-Event-ID: {last}\r\n" if last else "") + "\r\n").encode())
         self.text = b""
 
-    def event(self, seconds=10):
+    def event(self, seconds=PATIENCE):
         """The next event as (name, document, id), or None."""
         self.s.settimeout(seconds)
         try:
@@ -527,7 +532,7 @@ def stream(site, token):
     for c in many[::2]:
         c.close()
     site.post("hosts/db1/label", {"labels": "c"})
-    ok(all((c.event(60) or (0, {}))[1].get("labels") == ["c"] for c in many[1::2]), "half of them vanish, the others are told")
+    ok(all((c.event() or (0, {}))[1].get("labels") == ["c"] for c in many[1::2]), "half of them vanish, the others are told")
     # Those of before that listen to what does not change are found gone by the next sign of life.
     ok(wait(lambda: site.get("status")["ingest"]["followers"] <= 510, 10), "and who went is forgotten")
     for c in many[1::2]:
@@ -551,7 +556,7 @@ def certificate(dir, name=""):
 
 
 def over_tls(port, token, **trust):
-    c = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=ssl.create_default_context(**trust))
+    c = http.client.HTTPSConnection("127.0.0.1", port, timeout=60, context=ssl.create_default_context(**trust))
     c.request("GET", "/api/v1/status", headers={"Authorization": "Bearer " + token})
     return json.loads(c.getresponse().read())
 
@@ -647,10 +652,10 @@ def main():
         follow(site)
         slow_clients(site)
         stream(site, token)
-        followers = UnixConnection(site.socket, timeout=5)
+        followers = UnixConnection(site.socket)
         followers.request("GET", "/api/v1/events?follow=1")
         wait(lambda: site.get("status")["ingest"]["followers"] >= 1, 5)
-        ok(site.process.stop(10), "the server stops with a follower connected")
+        ok(site.process.stop(), "the server stops with a follower connected")
         ok(site.process.p.returncode == 0, "and ends well")
         ok(not os.path.exists(site.socket), "and takes its socket with it")
     shutil.rmtree(web)
