@@ -166,10 +166,10 @@ def check_blocks(pid):
     r = apply("block_ip", "--address", FAR, *only)
     ok(r["status"] == "verified" and not reaches() and "daemonsec" in rules(pid) and "daemonsec" not in rules(os.getpid()),
        f"an address is blocked for one container, in its own network: {text(r)}")
-    ok(undo(r) and reaches() and "daemonsec" not in rules(pid), "and let in again, nothing is left behind there")
+    ok(undo(r) and reaches(PATIENCE) and "daemonsec" not in rules(pid), "and let in again, nothing is left behind there")
     r = apply("block_port", "--port", "80", *only)
     ok(r["status"] == "verified" and not reaches(), f"a port of it is blocked: {text(r)}")
-    ok(undo(r) and reaches() and "daemonsec" not in rules(pid), "and opened again")
+    ok(undo(r) and reaches(PATIENCE) and "daemonsec" not in rules(pid), "and opened again")
 
 
 def check_cut(pid):
@@ -177,7 +177,7 @@ def check_cut(pid):
     peer = subprocess.Popen(["nsenter", "-t", str(far.pid), "-n", sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True)
     held = peer.stdout.readline().strip()
     r = apply("cut", "--address", FAR, "--daemon", "container:shop")
-    ok(held == "b'hello'" and r["status"] == "verified" and peer.stdout.readline().strip() == "cut" and reaches(5),
+    ok(held == "b'hello'" and r["status"] == "verified" and peer.stdout.readline().strip() == "cut" and reaches(PATIENCE),
        f"a connection in its own network is cut: {text(r)}")
     peer.wait(10)
 
@@ -186,7 +186,7 @@ def check_freeze(pid):
     r = apply("freeze", *who(pid), "--unit", "container:shop")
     stopped = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] == "T"
     ok(r["status"] == "verified" and not stopped and not reaches(), f"all of it is frozen by its control group: {text(r)}")
-    ok(undo(r) and reaches(5), "and goes on")
+    ok(undo(r) and reaches(PATIENCE), "and goes on")
 
 
 def check_restart(pid):
@@ -200,7 +200,7 @@ def check_restart(pid):
     begun = time.monotonic()
     ok(wait(lambda: "daemonsec" in rules(now) and not reaches(), 60), "what is blocked follows into its next network")
     say(f"{time.monotonic() - begun:.1f} s after its start")
-    ok(undo(block) and reaches(5), "until that is taken back")
+    ok(undo(block) and reaches(PATIENCE), "until that is taken back")
     return now
 
 
@@ -244,7 +244,7 @@ def check_release(agent, pid):
     """Before an agent is removed from a host that blocks somebody."""
     agent.stop()
     released = subprocess.run([program("daemonsec-agent"), "-c", agent.conf, "--release"], capture_output=True).returncode
-    ok(released == 0 and "daemonsec" not in rules(pid) and reaches(5), "an agent that goes for good leaves no rule in a container's network")
+    ok(released == 0 and "daemonsec" not in rules(pid) and reaches(PATIENCE), "an agent that goes for good leaves no rule in a container's network")
 
 
 def check_socket():

@@ -112,7 +112,7 @@ def make_key(path):
 class Peer:
     """A connection to the server. cert: a file with key and certificate, or None."""
 
-    def __init__(self, port, cert=None, source="127.0.0.1", timeout=15):
+    def __init__(self, port, cert=None, source="127.0.0.1", timeout=90):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # the agent's side of it has its own tests

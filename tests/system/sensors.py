@@ -22,7 +22,7 @@ def processes(g):
     ok(e and e["ARGS"] == "/bin/true\0--password=[redacted]\0one", "a program with its arguments, without the secret")
     ok(e and e["daemon"] == "watchedd" and e["flags"] & FIRST, "it is the daemon's, and seen for the first time")
     ok(e and e["PARENT_EXE"] == "/usr/bin/dash" and e["ANCESTORS"].startswith("/usr/bin/dash\0"), "its parents")
-    ok(e and abs(e["time"] / 1e6 - time.time()) < 60 and abs(e["START"] - e["time"]) < 5e6, "its times")
+    ok(e and abs(e["time"] / 1e6 - time.time()) < 600 and abs(e["START"] - e["time"]) < 60e6, "its times")
     ok(g.wait("FORK", EXE="/usr/bin/dash"), "a fork")
     ok(g.wait("EXIT", EXE="/usr/bin/dash", EXIT_CODE=3), "an exit status")
     g.run("sh", "-c", "kill -9 $$")
