@@ -9,7 +9,9 @@
 
 #include "agent/uplink/decoy_ssh.h"
 
+#include <endian.h>
 #include <errno.h>
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -444,9 +446,9 @@ static const struct decoy_service services[] = {
 	{ "mysql", 3306,
 	    SAYS("\x4a\x00\x00\x00\x0a"
 		 "8.0.36\0\x0b\x00\x00\x00"
-		 "decoy-01\0"
+		 "........\0" /* see mix_mysql() */
 		 "\xff\xf7\x21\x02\x00\xff\xc1\x15\0\0\0\0\0\0\0\0\0\0"
-		 "decoy-scra-3\0"
+		 "............\0"
 		 "mysql_native_password\0"),
 	    DECOY_TURNS, turn_mysql },
 	{ "postgresql", 5432, NULL, 0, DECOY_TURNS, turn_postgresql },
@@ -484,15 +486,44 @@ decoy_service_names(char *ret, size_t size)
 		    ret + n, size - n, "%s%s", i > 0 ? ", " : "", services[i].name);
 }
 
+/* What a client of MySQL mixes its password with is another one each time, at two places, and
+ * connections are counted: scanners print both. */
+static void
+mix_mysql(uint8_t *greeting)
+{
+	static const struct {
+		unsigned at, len;
+	} places[] = { { 16, 8 }, { 43, 12 } };
+	static uint32_t connections = 11;
+	uint32_t n = htole32(connections++);
+
+	memcpy(greeting + 12, &n, sizeof(n));
+	for (size_t i = 0; i < DS_LEN(places); i++) {
+		uint8_t *salt = greeting + places[i].at;
+
+		if (RAND_bytes(salt, (int)places[i].len) != 1)
+			continue;
+		for (unsigned k = 0; k < places[i].len; k++) {
+			salt[k] &= 0x7f;
+			salt[k] += salt[k] == '\0' || salt[k] == '$';
+		}
+	}
+}
+
 int
 decoy_talk_begin(struct decoy_talk *t, const struct decoy_service *s, struct ds_buf *out)
 {
+	int r;
+
 	*t = (struct decoy_talk){ .service = s };
 	if (s->turn == turn_ssh) {
 		t->ssh = decoy_ssh_new();
 		return t->ssh != NULL ? decoy_ssh_begin(t->ssh, out) : -ENOMEM;
 	}
-	return s->greeting_len > 0 ? ds_buf_put(out, s->greeting, s->greeting_len) : 0;
+	r = s->greeting_len > 0 ? ds_buf_put(out, s->greeting, s->greeting_len) : 0;
+	if (r == 0 && s->turn == turn_mysql)
+		mix_mysql(out->data + out->len - s->greeting_len);
+	return r;
 }
 
 void

@@ -104,7 +104,7 @@ static void
 packets_of_databases_name_their_user(void **state)
 {
 	static const char startup[] = "\0\0\0\x1b\0\3\0\0user\0mallory\0db\0x\0\0";
-	uint8_t login[60] = { 56, 0, 0, 1 };
+	uint8_t login[60] = { 56, 0, 0, 1 }, salt[12];
 
 	(void)state;
 	begin("postgresql");
@@ -119,6 +119,14 @@ packets_of_databases_name_their_user(void **state)
 	begin("mysql");
 	assert_true(answered("mysql_native_password"));
 	assert_int_equal(out.data[0] + 4u, out.len);
+	/* What scanners print of it is none of ours, and not the same twice. */
+	assert_null(memmem(out.data, out.len, "decoy", 5));
+	assert_int_equal(strlen((const char *)out.data + 16), 8);
+	assert_int_equal(strlen((const char *)out.data + 43), 12);
+	memcpy(salt, out.data + 12, sizeof(salt));
+	begin("mysql");
+	assert_memory_not_equal(salt, out.data + 12, 4);
+	assert_memory_not_equal(salt + 4, out.data + 16, 8);
 	memcpy(login + 36, "root", 5);
 	say_bytes(login, 20);
 	assert_false(talk.has_news);
