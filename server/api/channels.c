@@ -55,7 +55,7 @@ see_receiver(struct call *c, const char *name, struct message_counts *n, struct 
 	n->sent = place.sent;
 	n->waiting = newest > place.change ? newest - place.change : 0;
 	snprintf(last->error, sizeof(last->error), "%s", place.error);
-	last->sent_us = place.sent > 0 ? place.time_us : 0;
+	last->sent_us = place.sent_us;
 	return 0;
 }
 

@@ -133,6 +133,7 @@ roll_back(struct siem *s)
 {
 	if (siem_link_is_stream(s->link) && ds_clock_wall_us() - s->place.time_us < RECENT_US) {
 		s->before.sent = s->place.sent;
+		s->before.sent_us = s->place.sent_us;
 		s->place = s->before;
 	}
 	siem_batch_forget(s->batch);
@@ -202,6 +203,7 @@ forward(struct siem *s)
 			return 0;
 		}
 		s->failures = 0;
+		next.sent_us = ds_clock_wall_us();
 		next.error[0] = '\0';
 	}
 	next.time_us = read_us;

@@ -15,20 +15,27 @@ siem_place_key(const char *channel, char *ret, size_t size)
 void
 siem_place_format(const struct siem_place *p, char ret[SIEM_PLACE_MAX])
 {
-	snprintf(ret, SIEM_PLACE_MAX, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s",
-	    p->change, p->audit, p->time_us, p->sent, p->error);
+	snprintf(ret, SIEM_PLACE_MAX,
+	    "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s", p->change, p->audit,
+	    p->time_us, p->sent, p->sent_us, p->error);
 }
 
 int
 siem_place_parse(const char *text, struct siem_place *ret)
 {
-	int at = 0;
+	int at = 0, more = 0;
 
 	*ret = (struct siem_place){ 0 };
 	if (sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 "%n", &ret->change,
 		&ret->audit, &ret->time_us, &ret->sent, &at) != 4 ||
 	    text[at] != ' ')
 		return -EINVAL;
+	/* Older ones have no such time; no error begins with a number. */
+	if (sscanf(text + at, " %" SCNu64 "%n", &ret->sent_us, &more) == 1 &&
+	    text[at + more] == ' ')
+		at += more;
+	else
+		ret->sent_us = 0;
 	snprintf(ret->error, sizeof(ret->error), "%s", text + at + 1);
 	return 0;
 }

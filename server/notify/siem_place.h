@@ -19,6 +19,7 @@ struct siem_place {
 	uint64_t audit;   /* likewise of the audit log */
 	uint64_t time_us; /* what is older than this is with the receiver */
 	uint64_t sent;    /* records, ever */
+	uint64_t sent_us; /* the last of them; 0: not known */
 	char error[200];  /* why there is no connection, or "" */
 };
 

@@ -11,9 +11,10 @@ import ssl
 import struct
 import subprocess
 import threading
+import time
 
 from forms import keep
-from harness import TOP, Process, Site, done, isolate, need, ok, pause, say, wait
+from harness import TOP, Process, Site, done, isolate, need, ok, parse_time, pause, say, wait
 from notify_rows import put_alert, put_host
 
 isolate()
@@ -212,9 +213,15 @@ def structured(site, receiver):
     ok(len(alerts(receiver)) == 1 and "\n" not in m["msg"] and "root: all is well" in m["msg"],
        "and a title with a line end stays one message")
     put_alert(site, 1, count=2)
+    before = time.time()
     put_alert(site, 1, count=25, status="closed")
     ok(wait(lambda: [parameters(x)["event"] for x in alerts(receiver)] == ["new", "closed"], 15),
        "what only counts up is no record; its end is")
+    channel = lambda: next(c for c in site.get("channels")["items"] if c["name"] == "siem")
+    last = wait(lambda: channel()["waiting"] == 0 and channel())
+    ok(parse_time(last["last_sent"]) >= before * 1e6, "when it was sent last is said")
+    put_alert(site, 1, count=26, status="closed")
+    ok(wait(lambda: channel()["waiting"] == 0) and channel()["last_sent"] == last["last_sent"], "and stays so when nothing is")
 
 
 def other_forms(site, receiver):

@@ -253,7 +253,7 @@ addresses_have_a_transport_a_host_and_a_port(void **state)
 static void
 a_place_is_read_as_it_was_written_and_nothing_else(void **state)
 {
-	struct siem_place in = { 5, 6, 7, UINT64_MAX, "connect: Connection refused" }, out;
+	struct siem_place in = { 5, 6, 7, UINT64_MAX, 8, "connect: Connection refused" }, out;
 	char text[SIEM_PLACE_MAX];
 
 	(void)state;
@@ -261,7 +261,14 @@ a_place_is_read_as_it_was_written_and_nothing_else(void **state)
 	assert_int_equal(siem_place_parse(text, &out), 0);
 	assert_true(
 	    out.change == 5 && out.audit == 6 && out.time_us == 7 && out.sent == UINT64_MAX);
+	assert_true(out.sent_us == 8);
 	assert_string_equal(out.error, in.error);
+	/* Of before it was kept when the last record was sent. */
+	assert_int_equal(siem_place_parse("1 2 3 4 connect: refused", &out), 0);
+	assert_true(out.sent == 4 && out.sent_us == 0);
+	assert_string_equal(out.error, "connect: refused");
+	assert_int_equal(siem_place_parse("1 2 3 4 ", &out), 0);
+	assert_true(out.sent == 4 && out.sent_us == 0 && out.error[0] == '\0');
 	assert_true(siem_place_parse("1 2 3", &out) < 0);
 	assert_true(siem_place_parse("", &out) < 0);
 	assert_true(siem_place_parse("a b c d ", &out) < 0);
