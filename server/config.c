@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define AT(member)      offsetof(struct server_config, member)
 #define CHANNEL(member) offsetof(struct channel_config, member)
@@ -32,6 +33,8 @@ const struct ds_conf_option server_options[] = {
 	{ "server", "hostnames", DS_CONF_LIST, AT(hostnames), "", 0, 0, NULL, false,
 	    "names and addresses under which agents reach this server, for its certificate; empty: this "
 	    "machine's name and loopback" },
+	{ "server", "time_zone", DS_CONF_STRING, AT(time_zone), "UTC", 0, 0, NULL, false,
+	    "of the quiet hours of [notify.NAME], a name of /usr/share/zoneinfo such as Europe/Berlin" },
 	{ "api", "listen", DS_CONF_STRING, AT(api_listen), "127.0.0.1:7480", 0, 0, NULL, false,
 	    "address and port of the HTTP API; empty: only the socket" },
 	{ "api", "unix", DS_CONF_STRING, AT(api_unix), DS_RUNDIR "/api.sock", 0, 0, NULL, false,
@@ -117,7 +120,7 @@ const struct ds_conf_option server_options[] = {
 	{ "notify.", "closed", DS_CONF_BOOL, CHANNEL(closed), "false", 0, 0, NULL, false,
 	    "also tell when an alert was closed; pagerduty and alertmanager want it" },
 	{ "notify.", "quiet", DS_CONF_STRING, CHANNEL(quiet), "", 0, 0, NULL, false,
-	    "hours like 22:00-07:00, UTC: what is not critical waits for a digest" },
+	    "hours like 22:00-07:00, of [server] time_zone: what is not critical waits for a digest" },
 	{ "notify.", "per_hour", DS_CONF_INT, CHANNEL(per_hour), "30", 1, 3600, NULL, false,
 	    "messages an hour; what is more goes into a digest, and none is lost" },
 	{ "notify.", "digest", DS_CONF_DURATION, CHANNEL(digest_ms), "10m", 1000, DAY_MS, NULL,
@@ -289,9 +292,30 @@ server_config_engine(const struct server_config *cfg)
 	return cfg->engine == SERVER_ENGINE_NULL ? "null" : "sqlite";
 }
 
+/* The C library takes any name, and reads the hours of one that it does not know as UTC. */
+static bool
+is_zone(const char *name)
+{
+	char path[300];
+	struct stat st;
+
+	if (strcmp(name, "UTC") == 0)
+		return true;
+	return *name != '\0' && *name != '.' && *name != '/' && strstr(name, "/.") == NULL &&
+	       snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", name) < (int)sizeof(path) &&
+	       stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 int
 server_config_check(const struct server_config *cfg, char *ret_why, size_t size)
 {
+	if (!is_zone(cfg->time_zone)) {
+		snprintf(ret_why, size,
+		    "[server] time_zone: expected a name like Europe/Berlin that "
+		    "/usr/share/zoneinfo has, not \"%s\"",
+		    cfg->time_zone);
+		return -EINVAL;
+	}
 	if (parse_budget(cfg->alert_budget) < 0) {
 		snprintf(ret_why, size,
 		    "[detect] alert_budget: expected like 1/host/week, not \"%s\"",

@@ -17,6 +17,7 @@ struct server_config {
 	char *state_dir;               /* keys, control.db, events/ */
 	int64_t log_level;             /* enum ds_log_level */
 	int64_t workers;               /* 0: one a processor, at most 8 */
+	char *time_zone;               /* of quiet hours */
 	struct ds_conf_list hostnames; /* SANs of the server's certificate, names and addresses */
 	char *api_listen;              /* [api] address:port; empty: no HTTP */
 	char *api_unix;                /* socket path; empty: none */

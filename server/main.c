@@ -165,6 +165,7 @@ main(int argc, char **argv)
 		return r < 0;
 	}
 	ds_log_init("daemonsec-server", (enum ds_log_level)s.cfg.log_level);
+	service_set_zone(s.cfg.time_zone);
 	service_block_signals();
 	service_raise_limits();
 	code = lock_and_run(&s);

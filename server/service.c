@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static sigset_t signals;
@@ -68,6 +69,16 @@ service_block_signals(void)
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+void
+service_set_zone(const char *name)
+{
+	char zone[300];
+
+	snprintf(zone, sizeof(zone), ":%s", name);
+	(void)setenv("TZ", zone, 1); /* without memory it is the machine's */
+	tzset();
 }
 
 /* Half of what systemd waits for; 0: it does not watch us. */

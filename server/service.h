@@ -21,6 +21,8 @@ DS_MUST_CHECK int service_lock(const char *state_dir, char *ret_why, size_t why_
 void service_raise_limits(void);
 /* Blocks the signals that service_wait() returns, for every thread made later; ignores SIGPIPE. */
 void service_block_signals(void);
+/* What localtime_r() means, for every thread made later. */
+void service_set_zone(const char *name);
 /* The next signal: SIGTERM, SIGINT or SIGHUP.  Feeds systemd's watchdog meanwhile. */
 int service_wait(void);
 

@@ -36,7 +36,7 @@ struct channel_config {
 	char *ca_file;
 	bool allow_private; /* addresses of this machine and of private networks may be reached */
 	bool closed;        /* also tell when an alert was closed */
-	char *quiet;        /* "22:00-07:00", UTC: kept for a digest meanwhile, but for critical */
+	char *quiet;        /* "22:00-07:00": kept for a digest meanwhile, but for critical */
 	int64_t per_hour;   /* messages; more are kept for a digest */
 	uint64_t digest_ms;
 	/* syslog and file */

@@ -17,7 +17,7 @@
 
 #define BOUNDARY "=_daemonsec_part"
 #define LINE     57u /* bytes that make a line of 76 in base64 */
-#define WORD     42u /* bytes of an encoded word, at a character's end */
+#define WORD     39u /* bytes of an encoded word, so that one fits behind "Subject:" */
 
 static int
 put(struct ds_buf *b, const char *text)

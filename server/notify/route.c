@@ -6,6 +6,7 @@
 
 #include <fnmatch.h>
 #include <string.h>
+#include <time.h>
 
 #define HOUR_US (UINT64_C(3600) * 1000000)
 
@@ -95,10 +96,13 @@ route_event(
 bool
 route_is_quiet(const struct channel_config *cfg, uint64_t now_us)
 {
-	unsigned minute = (unsigned)(now_us / 60000000 % 1440), from, until;
+	time_t now_s = (time_t)(now_us / 1000000);
+	unsigned minute, from, until;
+	struct tm tm;
 
-	if (!channel_quiet(cfg->quiet, &from, &until))
+	if (!channel_quiet(cfg->quiet, &from, &until) || localtime_r(&now_s, &tm) == NULL)
 		return false;
+	minute = (unsigned)(tm.tm_hour * 60 + tm.tm_min);
 	return from <= until ? minute >= from && minute < until : minute >= from || minute < until;
 }
 

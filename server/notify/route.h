@@ -34,7 +34,7 @@ bool route_matches(const struct channel_config *cfg, const struct route_alert *a
 /* "new", "grown", "worse", "closed", or NULL: nothing to tell.  told NULL: nothing was told yet. */
 const char *route_event(
     const struct channel_config *cfg, const struct route_alert *a, const struct route_told *told);
-/* Whether the channel keeps quiet at this time. */
+/* Whether the channel keeps quiet at this time, by the clock of localtime_r(). */
 bool route_is_quiet(const struct channel_config *cfg, uint64_t now_us);
 
 /* When a channel's last digest was. */

@@ -25,14 +25,20 @@ write_text(struct ds_buf *b, const struct channel_message *m)
 {
 	char subject[300], link[512];
 	const json_t *line;
-	size_t i;
+	size_t i, tag_len;
 	int r;
 
 	message_subject(m->event, m->body, subject, sizeof(subject));
 	message_link(m->body, m->link, link, sizeof(link));
-	r = tag(b, "<b>", subject, 250, "</b>\n");
+	/* "[HIGH] nginx ...": what is not ours is code, of which Telegram makes no links, mentions
+	 * and commands by itself. */
+	tag_len = strcspn(subject, "]") + 1;
+	r = tag(b, "<b>", subject, tag_len, "</b> ");
 	if (r == 0)
-		r = tag(b, "", message_text(m->body, "reason"), 1200, "\n");
+		r = tag(
+		    b, "<code>", subject + DS_MIN(tag_len + 1, strlen(subject)), 250, "</code>\n");
+	if (r == 0)
+		r = tag(b, "<code>", message_text(m->body, "reason"), 1200, "</code>\n");
 	json_array_foreach(json_object_get(m->body, "lines"), i, line)
 	{
 		const char *name = json_string_value(json_array_get(line, 0)),

@@ -126,9 +126,13 @@ INSIDE = ("127.0.0.1", "localhost", "127.1", "0x7f.1", "2130706433", "0.0.0.0", 
           "[64:ff9b::7f00:1]", "203.0.113.9", "169.254.169.254")
 
 
+# Where it is five hours and a half later than in UTC, if this machine knows of zones.
+ZONE, AHEAD_H = ("Asia/Kolkata", 5.5) if os.path.exists("/usr/share/zoneinfo/Asia/Kolkata") else ("UTC", 0)
+
+
 def hours(begin, end):
-    """Quiet hours from so many hours from now to so many."""
-    return "-".join(time.strftime("%H:%M", time.gmtime(time.time() + 3600 * h)) for h in (begin, end))
+    """Quiet hours from so many hours from now to so many, there."""
+    return "-".join(time.strftime("%H:%M", time.gmtime(time.time() + 3600 * (h + AHEAD_H))) for h in (begin, end))
 
 
 def options(directory, cert):
@@ -171,7 +175,7 @@ def options(directory, cert):
     }
     sections |= {f"inside{i}": {"type": "webhook", "url": f"http://{a}:8001/secret"} for i, a in enumerate(INSIDE)}
     return {f"notify.{s}.{k}": v for s, o in sections.items() for k, v in o.items()} | {
-        "api.public_url": "https://ds.example.org"}
+        "api.public_url": "https://ds.example.org", "server.time_zone": ZONE}
 
 
 def mails(site, box, hook):

@@ -518,6 +518,10 @@ tests_unit_test_siem_SOURCES = tests/unit/test_siem.c
 tests_unit_test_siem_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_siem_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 
+unit_tests_server += tests/unit/test_quiet
+tests_unit_test_quiet_SOURCES = tests/unit/test_quiet.c
+tests_unit_test_quiet_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_quiet_LDADD = $(SERVER_LIBS) $(TEST_LIBS)
 unit_tests_server += tests/unit/test_notify
 tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
 tests_unit_test_notify_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)

@@ -56,7 +56,8 @@ what_no_row_can_say_is_refused_with_a_sentence(void **state)
 {
 	static const char *const texts[] = { "[detect]\nalert_budget = few\n",
 		"[detect]\nalert_budget = 0/host/week\n", "[detect]\nunseen_max = 1.5\n",
-		"[api]\ntls_cert = /x.pem\n" };
+		"[api]\ntls_cert = /x.pem\n", "[server]\ntime_zone = Europe/Nowhere\n",
+		"[server]\ntime_zone = ../../../etc/passwd\n", "[server]\ntime_zone = Europe\n" };
 	struct server_config cfg;
 	char why[200];
 
