@@ -173,12 +173,17 @@ rotate(struct call *c, size_t i, const char *given, uint64_t overlap_us)
 {
 	char made[2 * SECRET_BYTES + 1] = "";
 	json_t *all = hook_secrets_read(c);
+	const struct hook_config *cfg = sections_of(c)->items[i].value;
+	const char *name = sections_of(c)->items[i].name;
 	uint64_t now_us = ds_clock_wall_us();
 	int r = all == NULL ? -EIO : *given ? 0 : make_secret(made);
 
+	/* A first one has none before it that would be taken for a while. */
+	if (json_object_get(all, name) == NULL && !*cfg->secret_file)
+		overlap_us = 0;
 	if (r == 0)
-		r = hook_secrets_put(all, sections_of(c)->items[i].name, *given ? given : made,
-		    c->caller->name, now_us, now_us + overlap_us);
+		r = hook_secrets_put(all, name, *given ? given : made, c->caller->name, now_us,
+		    now_us + overlap_us);
 	if (r == 0)
 		r = write_all(c, all);
 	if (r < 0) {

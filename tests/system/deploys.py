@@ -95,7 +95,9 @@ def rotated(site):
     """Secrets that the server makes, or is given, and one taking over from another."""
     ok(listed(site, "made")["secret_from"] == "nowhere" and github("deployment", deployment(20), "r0", "nobody has this secret")[0] in (403, 429),
        "a hook without a secret takes nothing")
-    made = site.ctl("hooks", "rotate", "made").stdout.strip()
+    first = site.ctl("hooks", "rotate", "made")
+    made = first.stdout.strip()
+    ok("before it" not in first.stderr and not listed(site, "made").get("previous_until"), "the first takes over from none")
     status, doc = github("deployment", deployment(21), "r1", made)
     ok(len(made) == 64 and status == 200 and doc["hooks"] == ["made"], "the one that the server made for it is told, and taken")
     new = site.ctl("hooks", "rotate", "web", "--overlap", "1h").stdout.strip()
