@@ -67,7 +67,7 @@ def check_install(w):
     ok(w.good("test -z \"$(systemctl --failed --no-legend)\""), "no unit has failed")
     ok(w.good("bash -c '. /usr/share/bash-completion/completions/daemonsec-ctl && complete -p daemonsec-ctl' >/dev/null"),
        "bash completes")
-    r = w.sh("cd /usr/share/doc && zgrep -oh '[a-z/]*[.]md' daemonsec*/*.md* | grep -v ^schema/ | sed 's,.*/,,' | sort -u | "
+    r = w.sh("cd /usr/share/doc && zgrep -oh '`[a-z0-9/]*[.]md`' daemonsec*/*.md* | grep -v schema/ | sed 's,.*/,,' | tr -d '`' | sort -u | "
              "while read -r f; do ls daemonsec*/$f* >/dev/null || echo $f; done")
     ok(not r.stdout, f"what an installed document names is installed, too: {r.stdout.split()}")
     ok(w.good("systemctl enable --now daemonsec-agent"), "systemctl enable --now daemonsec-agent")
