@@ -309,10 +309,9 @@ replace_back(const char *path, const char *aside)
 	return r;
 }
 
-int
-replace_is(const char *path, const struct file_meta *want)
+static int
+is_the_same(const char *path, const struct file_meta *want, unsigned matters)
 {
-	const unsigned matters = ~(unsigned)FILE_CHANGED_LINKS;
 	struct file_state now, then;
 	int r = file_state_whole(path, &now);
 
@@ -320,4 +319,16 @@ replace_is(const char *path, const struct file_meta *want)
 		return r;
 	file_meta_state(want, &then);
 	return (file_state_compare(&then, &now) & matters) == 0;
+}
+
+int
+replace_is(const char *path, const struct file_meta *want)
+{
+	return is_the_same(path, want, ~(unsigned)FILE_CHANGED_LINKS);
+}
+
+int
+replace_has_contents(const char *path, const struct file_meta *want)
+{
+	return is_the_same(path, want, FILE_CHANGED_TYPE | FILE_CHANGED_CONTENT);
 }

@@ -19,5 +19,7 @@ DS_MUST_CHECK int replace_file(const char *path, const struct file_meta *want, c
 DS_MUST_CHECK int replace_back(const char *path, const char *aside);
 /* 1: the path is in that state, 0: it is not, -errno. */
 DS_MUST_CHECK int replace_is(const char *path, const struct file_meta *want);
+/* The same of its contents only. */
+DS_MUST_CHECK int replace_has_contents(const char *path, const struct file_meta *want);
 
 #endif

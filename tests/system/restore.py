@@ -104,6 +104,10 @@ def check_binary(g):
     ok(subprocess.run([SSHD, "-t"]).returncode == 0, "it works")
     r = restore(g, SSHD)
     ok(r["outcome"] == "nothing", f"once more has nothing to do: {r['text']}")
+    changed(g, SSHD, lambda: os.chmod(SSHD, 0o6777))
+    r = restore(g, SSHD)
+    ok(r["outcome"] == "done" and os.stat(SSHD).st_mode == state.st_mode and main_pid("sshd") == pid,
+       f"its mode alone is put back, though its contents are the package's: {r['text']}")
     u = g.do("undo", 60, target=g.last)
     ok(u["outcome"] in ("done", "undone") and sha256(SSHD) == hashlib.sha256(data + b"evil").hexdigest(),
        f"undo brings the other one back: {u['text']}")
