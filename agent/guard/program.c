@@ -58,7 +58,9 @@ static const struct program_row rows[] = {
 	{ "mariadbd", NULL, PROGRAM_DAEMON },
 	{ "mongod", NULL, PROGRAM_DAEMON },
 	{ "redis-server", NULL, PROGRAM_DAEMON },
+	{ "redis-check-rdb", "redis-server", PROGRAM_DAEMON }, /* the same file in Debian */
 	{ "valkey-server", NULL, PROGRAM_DAEMON },
+	{ "valkey-check-rdb", "valkey-server", PROGRAM_DAEMON },
 	{ "memcached", NULL, PROGRAM_DAEMON },
 	{ "clickhouse-server", NULL, PROGRAM_DAEMON },
 	{ "etcd", NULL, PROGRAM_DAEMON },

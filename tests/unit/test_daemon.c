@@ -358,6 +358,8 @@ interpreters_are_known_by_what_they_run(void **state)
 		{ "/bin/sh", { "sh", "-c", "x" }, "sh" },
 		{ "/usr/sbin/php-fpm8.2", { "php-fpm" }, "php-fpm" },
 		{ "/usr/sbin/crond", { "crond" }, "cron" },
+		{ "/usr/bin/redis-check-rdb", { "/usr/bin/redis-server 127.0.0.1:6379" },
+		    "redis-server" },
 		{ "/usr/sbin/nginx", { "nginx", "-g" }, "nginx" },
 	};
 
