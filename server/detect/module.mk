@@ -34,7 +34,7 @@ server/detect/attack.inc: schema/attack.json
 # The text as a string of C.
 server/detect/rules_builtin.inc: schema/rules/builtin.json
 	$(AM_V_GEN)$(MKDIR_P) server/detect && \
-		$(AWK) '{ gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); print "\t\"" $$0 "\\n\"" }' \
+		$(AWK) '{ gsub(/["\\]/, "\\\\&"); print "\t\"" $$0 "\\n\"" }' \
 			$(srcdir)/schema/rules/builtin.json > $@.tmp && mv $@.tmp $@
 BUILT_SOURCES += server/detect/attack.inc server/detect/rules_builtin.inc
 CLEANFILES += server/detect/attack.inc server/detect/rules_builtin.inc

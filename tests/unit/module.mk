@@ -324,6 +324,10 @@ unit_tests_server += tests/unit/test_waves
 tests_unit_test_waves_SOURCES = tests/unit/test_waves.c
 tests_unit_test_waves_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_waves_LDADD = $(DETECT_TEST_LIBS) $(SQLITE_LIBS) -lpthread
+unit_tests_server += tests/unit/test_rules_builtin
+tests_unit_test_rules_builtin_SOURCES = tests/unit/test_rules_builtin.c
+tests_unit_test_rules_builtin_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_rules_builtin_LDADD = $(DETECT_TEST_LIBS)
 unit_tests_server += tests/unit/test_rule
 tests_unit_test_rule_SOURCES = tests/unit/test_rule.c tests/unit/detect_fixture.c tests/unit/detect_fixture.h ctl/sigma.c \
 	ctl/sigma.h ctl/sigma_condition.c
