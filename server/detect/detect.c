@@ -52,6 +52,7 @@ struct kind_columns {
 	const uint64_t *ppid; /* of programs: whether it is 1 matters */
 	const uint64_t *pid;
 	const uint64_t *input; /* whether the network is their standard input */
+	const uint32_t *args;  /* matter where a program starts itself */
 };
 
 struct columns {
@@ -343,7 +344,9 @@ load_columns(struct ds_batch *b, uint8_t kind, struct kind_columns *ret)
 		ret->ppid = ds_batch_nums(b, DS_NUM_PPID);
 		ret->pid = ds_batch_nums(b, DS_NUM_PID);
 		ret->input = ds_batch_nums(b, DS_NUM_INPUT);
-		if (ret->ppid == NULL || ret->pid == NULL || ret->input == NULL)
+		ret->args = ds_batch_strs(b, DS_STR_ARGS);
+		if (ret->ppid == NULL || ret->pid == NULL || ret->input == NULL ||
+		    ret->args == NULL)
 			return -ENOMEM;
 	}
 	for (unsigned f = 0; f < 64; f++) {
@@ -373,6 +376,8 @@ fill_memo(struct memo *m, const struct kind_columns *k, const struct sighting *s
 	if (k->ppid != NULL) {
 		m->num[0] = k->ppid[s->index] == 1;
 		m->num[1] = s->daemon->pid != 0 && k->pid[s->index] == s->daemon->pid;
+		if (m->str[0] == m->str[1]) /* program and parent */
+			m->num[1] |= (uint64_t)k->args[s->index] << 1;
 		m->num[2] = k->input[s->index];
 	}
 	m->initial = (s->flags & DS_FLAG_INITIAL) != 0;

@@ -71,19 +71,48 @@ is_script_parent(const struct ds_event *ev)
 	return program_is_script(path);
 }
 
+/* What an interpreter runs is told by its command line: -c, -e, -lc, -ne, --eval. */
+static bool
+is_code(struct ds_str args)
+{
+	for (size_t at = args.len > 0 ? strnlen(args.ptr, args.len) + 1 : 0; at < args.len;) {
+		const char *arg = args.ptr + at;
+		size_t len = strnlen(arg, args.len - at);
+
+		if (len < 2 || arg[0] != '-')
+			return false; /* a script, and what it is told */
+		if ((len <= 5 && arg[1] != '-' && strchr("ce", arg[len - 1]) != NULL) ||
+		    (len == 6 && memcmp(arg, "--eval", 6) == 0))
+			return true;
+		at += len + 1;
+	}
+	return false;
+}
+
+/* Only itself again: a worker, a binary upgrade.  An interpreter that its daemon starts with code
+ * of its own is another program. */
+static bool
+is_itself(const struct daemon_profile *d, const struct ds_event *ev, const char *path, size_t len)
+{
+	bool again =
+	    ds_str_equal(DS_EVENT_STR(ev, DS_STR_EXE), DS_EVENT_STR(ev, DS_STR_PARENT_EXE));
+
+	if (!daemon_is_own(d, path, len))
+		return again;
+	return !again || !program_is_script(path) || !is_code(DS_EVENT_STR(ev, DS_STR_ARGS));
+}
+
 enum key_sort
 new_child_sort(const struct daemon_profile *d, const struct ds_event *ev)
 {
-	struct ds_str exe = DS_EVENT_STR(ev, DS_STR_EXE);
 	DS_UNINITIALIZED char path[KEY_MAX];
-	size_t len = key_path(exe, path, sizeof(path));
+	size_t len = key_path(DS_EVENT_STR(ev, DS_STR_EXE), path, sizeof(path));
 	int above;
 
 	if (ev->kind == DS_EVENT_EXEC && is_remote(ev, path))
 		return KEY_REMOTE;
 	/* A program outside of any file is never only "itself again". */
-	if (ev->kind == DS_EVENT_EXEC &&
-	    (daemon_is_own(d, path, len) || ds_str_equal(exe, DS_EVENT_STR(ev, DS_STR_PARENT_EXE))))
+	if (ev->kind == DS_EVENT_EXEC && is_itself(d, ev, path, len))
 		return KEY_SELF;
 	/* The main process turning into something else is no start by the manager. */
 	if (d->pid != 0 && ev->num[DS_NUM_PID] == d->pid && ev->num[DS_NUM_PPID] == 1)

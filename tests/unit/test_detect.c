@@ -178,6 +178,31 @@ reloads_rotation_and_upgrades_are_normal(void **state)
 	assert_int_equal(send_exec(f, "/usr/bin/bash", "/usr/sbin/nginx", "bash -i"), 1);
 }
 
+/* What runs is the code, not the interpreter. */
+static void
+an_interpreter_that_starts_itself_with_code_is_not_only_itself_again(void **state)
+{
+	static const char python[] = "/usr/bin/python3.11";
+	struct fixture *f = *state;
+	struct ds_event ev;
+
+	fixture_declare(f, "api.service", "service", python, "1", 1);
+	fixture_send(f);
+	fixture_watch(f, "api.service", 100);
+	ev = fixture_exec(f, "api.service", python, python, "python3 -u /srv/api.py --worker -c");
+	fixture_add(f, &ev);
+	ev = fixture_exec(f, "api.service", python, python, "python3 -m gunicorn api");
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 0);
+	/* In the same batch as one that is. */
+	ev = fixture_exec(f, "api.service", python, python, "python3 /srv/api.py");
+	fixture_add(f, &ev);
+	ev = fixture_exec(f, "api.service", python, python, "python3 -Ic import_os");
+	fixture_add(f, &ev);
+	assert_int_equal(fixture_send(f), 1);
+	assert_string_equal(f->verdict.findings[0].kind, "new_child");
+}
+
 static void
 a_part_of_its_own_package_is_normal_whenever_it_is_needed(void **state)
 {
@@ -539,6 +564,7 @@ main(void)
 		TEST(repeats_in_a_batch_are_counted_in_one_finding),
 		TEST(the_same_batch_makes_the_same_ids),
 		TEST(reloads_rotation_and_upgrades_are_normal),
+		TEST(an_interpreter_that_starts_itself_with_code_is_not_only_itself_again),
 		TEST(a_part_of_its_own_package_is_normal_whenever_it_is_needed),
 		TEST(the_main_process_turning_into_a_shell_is_found),
 		TEST(sessions_jobs_and_package_scripts_start_what_they_like),
