@@ -20,8 +20,8 @@
 
 #define SIBLINGS_MIN 3u /* known directories beside a new one */
 
-static const struct place script_place = { "*", PLACE_WRITE, KEEPER_PACKAGES, REACH_DAEMON, "high",
-	84, "a program that a web server runs", "T1505.003" };
+static const struct place script_place = { "*", PLACE_WRITE, KEEPER_PACKAGES | KEEPER_LOGIN,
+	REACH_DAEMON, "high", 84, "a program that a web server runs", "T1505.003" };
 
 /* The parent of a directory's key, as a length. */
 static size_t
@@ -77,8 +77,8 @@ place_of(const struct sighting *s, unsigned *ret_op, struct ds_str *ret_path)
 
 	*ret_op = place_op(s->event, ret_path);
 	p = place_find(*ret_path, *ret_op);
-	if (p == NULL && (*ret_op & PLACE_WRITE) && program_is_web(s->daemon->class) &&
-	    place_script(*ret_path) != NULL)
+	if (p == NULL && (*ret_op & PLACE_WRITE) && place_script(*ret_path) != NULL &&
+	    (program_is_web(s->daemon->class) || place_is_web(*ret_path)))
 		return &script_place;
 	return p;
 }

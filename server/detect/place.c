@@ -310,15 +310,30 @@ place_is_ordinary(const char *path)
 	return false;
 }
 
+bool
+place_is_web(struct ds_str path)
+{
+	static const char *const roots[] = { "/var/www/", "/srv/www/", "/srv/http/",
+		"/usr/share/nginx/", "/htdocs/", "/public_html/", "/wwwroot/", "/webapps/",
+		"/docroot/" };
+
+	for (size_t i = 0; i < DS_LEN(roots); i++)
+		if (memmem(path.ptr, path.len, roots[i], strlen(roots[i])) != NULL)
+			return true;
+	return false;
+}
+
 const char *
 place_script(struct ds_str path)
 {
-	static const char *const ends[] = { ".php", ".phtml", ".phar", ".jsp", ".jspx", ".asp",
-		".aspx", ".cgi", ".pl" };
+	/* The last ones say what is a script in their directory. */
+	static const char *const ends[] = { ".php", ".phtml", ".phar", ".php3", ".php4", ".php5",
+		".php7", ".pht", ".phps", ".jsp", ".jspx", ".war", ".asp", ".aspx", ".ashx", ".cfm",
+		".cgi", ".pl", ".shtml", "/.htaccess", "/.user.ini" };
 
 	/* Nearly no file has an ending as short as these. */
-	if (path.len < 3 ||
-	    memrchr(path.ptr + path.len - DS_MIN(path.len, 6u), '.', DS_MIN(path.len, 6u)) == NULL)
+	if (path.len < 3 || memrchr(path.ptr + path.len - DS_MIN(path.len, 10u), '.',
+				DS_MIN(path.len, 10u)) == NULL)
 		return NULL;
 	for (size_t i = 0; i < DS_LEN(ends); i++)
 		if (ends_with(path, ends[i]))

@@ -48,6 +48,8 @@ const struct place *place_find(struct ds_str path, unsigned op);
 bool place_is_ordinary(const char *path);
 /* Where anybody may write. */
 bool place_is_anybodys(struct ds_str path);
+/* Below a directory from which web servers usually serve. */
+bool place_is_web(struct ds_str path);
 /* ".php" and the like, of a file that a web server would run; NULL. */
 const char *place_script(struct ds_str path);
 /* "written", "removed or emptied", ... */

@@ -99,6 +99,25 @@ a_script_for_the_web_server_is_told_where_pictures_are_not(void **state)
 	assert_int_equal(
 	    wrote(f, "php8.2-fpm.service", "/usr/sbin/php-fpm8.2", "/var/www/html/up/a.php"), 1);
 	assert_non_null(strstr(only(f, "new_file", "high")->json, "T1505.003"));
+	assert_int_equal(
+	    wrote(f, "php8.2-fpm.service", "/usr/sbin/php-fpm8.2", "/var/www/up/.htaccess"), 1);
+}
+
+static void
+a_script_where_the_web_is_served_from_is_told_of_others_too(void **state)
+{
+	struct fixture *f = *state;
+
+	ready(f, "redis-server.service", "/usr/bin/redis-check-rdb");
+	assert_int_equal(
+	    wrote(f, "redis-server.service", "/usr/bin/redis-check-rdb", "/var/lib/redis/x.php"),
+	    0);
+	assert_int_equal(
+	    wrote(f, "redis-server.service", "/usr/bin/redis-check-rdb", "/var/www/html/x.php"), 1);
+	assert_non_null(strstr(only(f, "new_file", "high")->json, "T1505.003"));
+	/* People put their sites there. */
+	ready(f, "vsftpd.service", "/usr/sbin/vsftpd");
+	assert_int_equal(wrote(f, "vsftpd.service", "/usr/sbin/vsftpd", "/var/www/html/y.php"), 0);
 }
 
 static void
@@ -375,6 +394,7 @@ main(void)
 		TEST(everyday_files_are_no_finding),
 		TEST(programs_whose_work_it_is_are_left_alone),
 		TEST(a_script_for_the_web_server_is_told_where_pictures_are_not),
+		TEST(a_script_where_the_web_is_served_from_is_told_of_others_too),
 		TEST(people_change_what_they_like_but_not_everything),
 		TEST(a_key_that_a_job_adds_is_told),
 		TEST(what_happens_below_a_strange_program_is_in_its_alert),
