@@ -85,9 +85,9 @@ void login_model_set_policy(struct login_model *m, const struct login_policy *po
  * -ENOMEM: the event was not taken in. */
 DS_MUST_CHECK int login_model_take(
     struct login_model *m, const struct login_event *ev, login_tell tell, void *ctx);
-/* Tells of sources that had time to show that they were somebody; once in a while. */
 /* Somebody has dealt with what was told: who goes on is told anew. */
 void login_model_renew(struct login_model *m);
+/* Tells of sources that had time to show that they were somebody; once in a while. */
 void login_model_tick(struct login_model *m, uint64_t now_us, login_tell tell, void *ctx);
 /* A success that was normal before; count: so many. */
 void login_model_known(struct login_model *m, const char *user, const char *network, uint64_t count,
