@@ -2,6 +2,7 @@
 #include "server/detect/login_state.h"
 
 #include "lib/map.h"
+#include "server/detect/address.h"
 #include "server/detect/login_model.h"
 
 #include <arpa/inet.h>
@@ -147,21 +148,13 @@ login_recent_add(
 	return login_recent_count(r, since_us);
 }
 
-static bool
-is_private(const uint8_t *a)
-{
-	return a[0] == 10 || a[0] == 127 || (a[0] == 172 && (a[1] & 0xf0) == 16) ||
-	       (a[0] == 192 && a[1] == 168) || (a[0] == 169 && a[1] == 254) ||
-	       (a[0] == 100 && (a[1] & 0xc0) == 64);
-}
-
 void
 login_network(const uint8_t *address, unsigned size, char *ret, size_t ret_size)
 {
 	uint8_t net[16] = { 0 };
 	char text[INET6_ADDRSTRLEN];
 
-	if (size == 4 && is_private(address)) {
+	if (size == 4 && address_is_private(address, size)) {
 		snprintf(ret, ret_size, "%u.%u.%u.0/24", address[0], address[1], address[2]);
 	} else if (size == 4) {
 		snprintf(ret, ret_size, "%u.%u.0.0/16", address[0], address[1]);

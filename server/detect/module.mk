@@ -19,6 +19,7 @@ server_libdsserver_a_SOURCES += server/detect/detect.c server/detect/detect.h se
 	server/detect/allowance.c server/detect/allowance.h server/detect/turn_tell.c server/detect/turn_attack.c server/detect/attacks.c server/detect/attacks.h \
 	server/detect/refuse.c server/detect/refuse.h server/detect/rule.c server/detect/rule.h server/detect/rule_match.c server/detect/rule_match.h \
 	server/detect/login_told.c server/detect/login_told.h server/detect/groups.c server/detect/groups.h server/detect/feedback.c server/detect/feedback.h server/detect/rule_floor.c server/detect/rule_floor.h
+server_libdsserver_a_SOURCES += server/detect/address.c server/detect/address.h server/detect/visitors.c server/detect/visitors.h
 server_libdsserver_a_SOURCES += server/detect/window.c server/detect/window.h
 server_libdsserver_a_SOURCES += server/detect/grow.c server/detect/grow.h
 server_libdsserver_a_SOURCES += server/detect/geo.c server/detect/geo.h

@@ -8,10 +8,18 @@
  * which half the world listens.  Told is a port that is neither known to the daemon, nor common,
  * nor one where a daemon of this host listens; and a shell that opens a connection itself, whoever
  * runs it: shells have no other use for that than to obey it.
+ *
+ * A common port is told, too, where it is no accident: of an address of the outside that connected
+ * to this host just before (visitors.h); as the first address of the outside for a daemon that had
+ * none for a day; as one of several ports that all are new to the daemon, within minutes.
  */
 #include "lib/clock.h"
+#include "server/detect/address.h"
 #include "server/detect/fact.h"
 #include "server/detect/program.h"
+#include "server/detect/ready.h"
+#include "server/detect/version.h"
+#include "server/detect/visitors.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -20,6 +28,11 @@
 
 #define NEIGHBOURS_MIN 3u
 #define NETWORKS_MIN   8u
+#define ODD_PORTS_MIN  8u /* known destinations of ports that are not common: any port may be */
+#define SWEEP_MIN      5u /* different ports, all new to the daemon ... */
+#define SWEEP_US       (600 * DS_US_PER_S)   /* ... within so long */
+#define HOME_US        (86400 * DS_US_PER_S) /* without an address of the outside */
+#define CLOCK_PORT     123u
 
 static const uint16_t common_ports[] = { 22, 25, 53, 67, 80, 88, 110, 111, 123, 143, 161, 162, 389,
 	443, 445, 464, 465, 514, 546, 547, 587, 636, 853, 873, 993, 995, 1514, 2049, 2181, 2379,
@@ -34,7 +47,8 @@ is_proxy(const char *class)
 {
 	static const char *const names[] = { "nginx", "apache2", "httpd", "haproxy", "caddy",
 		"traefik", "lighttpd", "squid", "envoy", "varnish", "docker", "containerd", "sshd",
-		"tor", "openvpn", "tinyproxy" };
+		"tor", "openvpn", "tinyproxy", "sniproxy", "stunnel", "vsftpd", "proftpd",
+		"pure-ftpd" };
 
 	for (size_t i = 0; i < DS_LEN(names); i++)
 		if (strncmp(class, names[i], strlen(names[i])) == 0)
@@ -59,9 +73,13 @@ is_loopback(struct ds_str a)
 	return (a.len == 4 && a.ptr[0] == 127) || (a.len == 16 && memcmp(a.ptr, one, 16) == 0);
 }
 
-/* How much two keys of networks ("tcp 10.1.2.0/24 port 443") have in common. */
+/* How much what is known has in common with a new key ("tcp 10.1.2.0/24 port 443"), and what else
+ * is new. */
 struct nearness {
 	unsigned same_port, neighbours;
+	unsigned odd_ports; /* known destinations of ports that are not common */
+	unsigned outside;   /* known networks of the outside */
+	unsigned sweep;     /* other ports that were not known either, lately; at most SWEEP_MIN */
 };
 
 /* The length of "tcp 10.1." of a key, or of "tcp 2001:db8:1:" */
@@ -78,25 +96,70 @@ wide_len(const char *text, size_t len)
 	return len;
 }
 
+static unsigned
+port_of(const char *key, size_t size)
+{
+	const char *port = memmem(key, size, " port ", 6);
+	unsigned n = 0;
+
+	for (port = port != NULL ? port + 6 : key + size; port < key + size; port++)
+		n = n * 10 + (unsigned)(*port - '0');
+	return n;
+}
+
+static bool
+is_outside(const char *key, size_t size)
+{
+	const char *from = memchr(key, ' ', size), *to = memchr(key, '/', size);
+	char text[INET6_ADDRSTRLEN];
+	uint8_t raw[16];
+
+	if (from == NULL || to == NULL || to - from >= (ptrdiff_t)sizeof(text))
+		return false;
+	snprintf(text, sizeof(text), "%.*s", (int)(to - from - 1), from + 1);
+	if (strchr(text, ':') != NULL)
+		return inet_pton(AF_INET6, text, raw) == 1 && !address_is_private(raw, 16);
+	return inet_pton(AF_INET, text, raw) == 1 && !address_is_private(raw, 4);
+}
+
+/* Counts the port of a destination that is new as well, unless another had it. */
+static void
+count_sweep(struct nearness *n, unsigned seen[SWEEP_MIN], unsigned port)
+{
+	for (unsigned i = 0; i < n->sweep; i++)
+		if (seen[i] == port)
+			return;
+	if (n->sweep < SWEEP_MIN)
+		seen[n->sweep++] = port;
+}
+
 static struct nearness
 look_near(const struct sighting *s)
 {
 	const char *key = (const char *)s->key.data;
-	const char *port = memmem(key, s->key.size, " port ", 6);
-	struct nearness n = { 0, 0 };
-	size_t port_len, wide;
+	size_t wide = wide_len(key, s->key.size);
+	unsigned port = port_of(key, s->key.size), seen[SWEEP_MIN];
+	struct nearness n = { 0 };
 
-	if (port == NULL)
-		return n;
-	port_len = s->key.size - (size_t)(port - key);
-	wide = wide_len(key, s->key.size);
 	for (const struct behaviour *b = s->daemon->behaviours; b != NULL; b = b->next) {
-		if (!b->learnt || (b->kind != DS_EVENT_CONNECT && b->kind != DS_EVENT_SEND) ||
-		    b->key_size <= port_len ||
-		    memcmp(b->key + b->key_size - port_len, port, port_len) != 0)
+		const char *other = (const char *)b->key;
+		unsigned its;
+
+		if ((b->kind != DS_EVENT_CONNECT && b->kind != DS_EVENT_SEND) ||
+		    b->key[0] != KEY_PLAIN || memmem(other, b->key_size, " port ", 6) == NULL)
+			continue;
+		its = port_of(other, b->key_size);
+		if (!b->learnt) {
+			if (its != port && s->time_us < b->first_us + SWEEP_US)
+				count_sweep(&n, seen, its);
+			continue;
+		}
+		n.odd_ports += !is_one_of(common_ports, DS_LEN(common_ports), its);
+		n.outside += is_outside(other, b->key_size);
+		if (its != port)
 			continue;
 		n.same_port++;
-		n.neighbours += b->key_size > wide && memcmp(b->key, key, wide) == 0;
+		n.neighbours += b->key_size > wide && memcmp(other, key, wide) == 0;
 	}
 	return n;
 }
@@ -132,6 +195,44 @@ is_shell(const struct sighting *s)
 	return strstr(path, "busybox") == NULL && program_info(path).sort == PROGRAM_SHELL;
 }
 
+/* Why a common port is no accident. */
+enum reason { REASON_NONE, REASON_VISITOR, REASON_OUTSIDE, REASON_SWEEP };
+
+static bool
+listens_itself(const struct daemon_profile *d, uint64_t port)
+{
+	for (const struct behaviour *b = d->behaviours; b != NULL; b = b->next)
+		if (b->learnt && b->kind == DS_EVENT_LISTEN &&
+		    port_of((const char *)b->key, b->key_size) == port)
+			return true;
+	return false;
+}
+
+static enum reason
+reason_of(const struct sighting *s, const struct nearness *near)
+{
+	const struct ds_event *ev = s->event;
+	struct ds_str to = DS_EVENT_STR(ev, DS_STR_DADDR);
+	const uint8_t *address = (const uint8_t *)to.ptr;
+	uint64_t port = ev->num[DS_NUM_DPORT];
+
+	if (is_proxy(s->daemon->class) || port == 0 || near->same_port >= NETWORKS_MIN)
+		return REASON_NONE;
+	if (visitors_has(s->daemon->host->visitors, address, to.len, s->time_us) &&
+	    !listens_itself(s->daemon, port))
+		return REASON_VISITOR;
+	/* Whom all daemons ask for names and the time changes with the host's configuration. */
+	if (is_one_of(lookup_ports, DS_LEN(lookup_ports), port) || port == CLOCK_PORT ||
+	    (s->kind == DS_EVENT_CONNECT && ev->num[DS_NUM_PROTO] != 6) ||
+	    version_is_warm(s->daemon, s->time_us))
+		return REASON_NONE;
+	if (near->outside == 0 && is_outside((const char *)s->key.data, s->key.size) &&
+	    daemon_watched_us(s->daemon, s->time_us) >= HOME_US &&
+	    !daemon_is_episodic(s->daemon, s->time_us))
+		return REASON_OUTSIDE;
+	return near->same_port == 0 && near->sweep + 1 >= SWEEP_MIN ? REASON_SWEEP : REASON_NONE;
+}
+
 static enum novelty
 judge_inet(struct turn *t, const struct sighting *s)
 {
@@ -147,10 +248,12 @@ judge_inet(struct turn *t, const struct sighting *s)
 		return NOVEL_LEARN;
 	if (is_loopback(DS_EVENT_STR(ev, DS_STR_DADDR)) && host_listens(s->daemon->host, port))
 		return NOVEL_LEARN;
+	if (reason_of(s, &near) != REASON_NONE)
+		return NOVEL_TELL;
 	/* Resolvers connect datagram sockets only to see which address would be used. */
-	if (near.same_port > 0 || is_one_of(common_ports, DS_LEN(common_ports), port) ||
-	    is_proxy(s->daemon->class) || port == 0 ||
-	    (s->kind == DS_EVENT_CONNECT && ev->num[DS_NUM_PROTO] != 6))
+	if (near.same_port > 0 || near.odd_ports >= ODD_PORTS_MIN ||
+	    is_one_of(common_ports, DS_LEN(common_ports), port) || is_proxy(s->daemon->class) ||
+	    port == 0 || (s->kind == DS_EVENT_CONNECT && ev->num[DS_NUM_PROTO] != 6))
 		return NOVEL_WAIT;
 	return NOVEL_TELL;
 }
@@ -198,6 +301,36 @@ say_peer(const struct ds_event *ev, char *ret, size_t size)
 	    (unsigned long long)ev->num[DS_NUM_DPORT]);
 }
 
+/* Of an ordinary connection. */
+static void
+say_why(const struct sighting *s, struct fact *f)
+{
+	static const struct {
+		const char *what, *technique;
+		double more;
+	} rows[] = {
+		[REASON_VISITOR] = { "an address of the outside that had connected to this host "
+				     "just before",
+		    "T1071", 10 },
+		[REASON_OUTSIDE] = { "the first address outside of the site that it ever connected "
+				     "to",
+		    "T1071", 2 },
+		[REASON_SWEEP] = { "one of several ports, all new to it, within ten minutes",
+		    "T1046", 4 },
+	};
+	struct nearness near = look_near(s);
+	enum reason why = reason_of(s, &near);
+
+	if (why != REASON_NONE) {
+		f->what = rows[why].what;
+		f->technique[0] = rows[why].technique;
+		f->score += rows[why].more;
+	} else if (is_one_of(common_ports, DS_LEN(common_ports), s->event->num[DS_NUM_DPORT])) {
+		f->what = "a place where it has no known business"; /* told before, and why */
+		f->technique[0] = "T1071";
+	}
+}
+
 static int
 tell(struct turn *t, const struct sighting *s)
 {
@@ -227,6 +360,8 @@ tell(struct turn *t, const struct sighting *s)
 		f.what = sort == ATTACK_SOURCE ? "an address that came to a decoy"
 					       : "where attackers of a honeypot went";
 		f.technique[0] = "T1071";
+	} else {
+		say_why(s, &f);
 	}
 	f.root = key_hash(15, f.what, strlen(f.what));
 	snprintf(f.title, sizeof(f.title), "%s connected to %s", s->daemon->class, peer);

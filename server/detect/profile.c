@@ -93,6 +93,7 @@ host_free(const void *key, size_t len, void *value, void *ctx)
 	ds_map_free(h->daemons, NULL);
 	free(h->ports);
 	free(h->changes);
+	free(h->visitors);
 	free(h);
 	return 0;
 }

@@ -35,7 +35,6 @@
 
 struct daemon_profile;
 struct daemon_models;
-struct changes;
 
 struct behaviour {
 	struct behaviour *next;  /* of the daemon */
@@ -142,6 +141,7 @@ struct host_profile {
 	uint64_t crowded_us;     /* when room was made last, the server's clock */
 	bool stopped;            /* its agent said so (blind.c) */
 	struct changes *changes; /* of files, lately (changed_by.h); NULL: none */
+	struct visitors *visitors; /* who connected to it lately; NULL: nobody */
 	uint64_t *ports; /* bits: where daemons of this host are known to listen; NULL: nowhere */
 	/* files whose changes were alerts of their own lately (integrity.c), and since when */
 	uint64_t changed_paths[4], changed_from_us;

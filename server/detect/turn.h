@@ -118,8 +118,8 @@ bool turn_is_expected(struct turn *t, const struct sighting *s);
 /* What decoys know of it: its destination, or the same on a honeypot; NULL: nothing. */
 const struct attack *turn_attack(
     struct turn *t, const struct sighting *s, enum attack_sort *ret_sort);
-/* A connection that a daemon accepted: what is told of it within a minute of one from an attacker's
- * address names him.  -ENOMEM. */
+/* A connection that a daemon accepted: remembered as a visit, and what is told of the daemon within
+ * a minute of one from an attacker's address names him.  -ENOMEM. */
 DS_MUST_CHECK int turn_visit(struct turn *t, const struct sighting *s);
 /* Raises the findings from `first` on and says why. */
 void turn_raise_attack(struct turn *t, const struct sighting *s, size_t first);

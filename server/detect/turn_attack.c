@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* turn_attack - what is strange already weighs more when decoys know it. */
 #include "server/detect/turn.h"
+#include "server/detect/visitors.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -62,13 +63,16 @@ turn_visit(struct turn *t, const struct sighting *s)
 	uint8_t address[16];
 	uint64_t id;
 
-	/* A repeat has the address of the first of its network. */
-	if (all == NULL || (s->flags & (DS_FLAG_REPEAT | DS_FLAG_INITIAL)))
+	if (s->flags & DS_FLAG_INITIAL)
 		return 0;
 	sources = ds_batch_strs(t->batch, DS_STR_SADDR);
 	if (sources == NULL)
 		return -ENOMEM;
 	from = ds_batch_string(t->batch, sources[s->index]);
+	visitors_note(&s->daemon->host->visitors, (const uint8_t *)from.ptr, from.len, s->time_us);
+	/* A repeat has the address of the first of its network. */
+	if (all == NULL || (s->flags & DS_FLAG_REPEAT))
+		return 0;
 	id = attack_source((const uint8_t *)from.ptr, from.len, address);
 	if (attacks_find(all, ATTACK_SOURCE, id, s->time_us) == NULL)
 		return 0;
