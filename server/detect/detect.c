@@ -345,8 +345,7 @@ load_columns(struct ds_batch *b, uint8_t kind, struct kind_columns *ret)
 		ret->pid = ds_batch_nums(b, DS_NUM_PID);
 		ret->input = ds_batch_nums(b, DS_NUM_INPUT);
 		ret->args = ds_batch_strs(b, DS_STR_ARGS);
-		if (ret->ppid == NULL || ret->pid == NULL || ret->input == NULL ||
-		    ret->args == NULL)
+		if (!ret->ppid || !ret->pid || !ret->input || !ret->args)
 			return -ENOMEM;
 	}
 	for (unsigned f = 0; f < 64; f++) {
