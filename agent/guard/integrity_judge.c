@@ -25,7 +25,8 @@
 #define MANAGER_MS  250u
 #define MANAGER_MAX 600000u /* a package manager that takes longer explains nothing */
 #define OWNER_MS    20u
-#define OWNER_MAX   60000u /* the pass over the packages takes a second, but not while a host boots */
+#define OWNER_MAX   60000u /* the pass over the packages takes a second, but not while a host boots \
+			    */
 #define PARENTS_MAX 8u
 
 enum outcome { OUTCOME_UNKNOWN, OUTCOME_AGREES, OUTCOME_DIFFERS };
@@ -146,6 +147,15 @@ is_own(const struct watched_file *f)
 {
 	return f->changer != NULL && f->changer->daemon != 0 &&
 	       integrity_uses(f, f->changer->daemon);
+}
+
+/* The server remembers what people write as well, but what repeats itself comes late. */
+static bool
+is_by_person(const struct watched_file *f)
+{
+	const struct daemon *d = f->changer != NULL ? daemon_get(f->changer->daemon) : NULL;
+
+	return d != NULL && d->role == DAEMON_SESSION;
 }
 
 static bool
@@ -274,6 +284,7 @@ integrity_judge(struct watched_file *f, const struct integrity_change *change, u
 {
 	unsigned what = file_state_compare(change->before, change->now);
 	struct word word;
+	bool explained;
 	bool works; /* before the database is asked: it is whole once nobody works on it */
 
 	if (what == 0) {
@@ -290,8 +301,8 @@ integrity_judge(struct watched_file *f, const struct integrity_change *change, u
 	}
 	if (!f->owner_known && f->dir->root == 0 && postpone(f, now_ms, OWNER_MS, OWNER_MAX))
 		return INTEGRITY_POSTPONED;
-	/* Before it is asked: while dpkg works its digests may be new and its versions old, and what
-	 * was learnt then would explain a later change that nobody installed. */
+	/* Before it is asked: while dpkg works its digests may be new and its versions old, and
+	 * what was learnt then would explain a later change that nobody installed. */
 	if (works && (f->changer == NULL || f->changer->exe[0] == '\0' || f->changer->managed) &&
 	    postpone(f, now_ms, MANAGER_MS, MANAGER_MAX)) {
 		f->owner_again = f->package == NULL;
@@ -300,8 +311,11 @@ integrity_judge(struct watched_file *f, const struct integrity_change *change, u
 	ask(f, change, what, &word);
 	if (word.outcome != OUTCOME_AGREES && f->class == FILE_CONFIG && is_own(f))
 		word.explanation = "daemon";
+	explained = word.explanation[0] != '\0';
+	if (!explained && is_by_person(f))
+		word.explanation = "person";
 	tell(f, change, what, &word);
 	f->told++;
 	forget_change(f);
-	return word.explanation[0] != '\0' ? INTEGRITY_EXPLAINED : INTEGRITY_TOLD;
+	return explained ? INTEGRITY_EXPLAINED : INTEGRITY_TOLD;
 }

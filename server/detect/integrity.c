@@ -75,6 +75,15 @@ key_of_change(const struct sighting *s, struct key *ret)
 	}
 }
 
+/* By the agent's word, which knows who changed the file at once. */
+static bool
+is_explained_by(const struct sighting *s, const char *who)
+{
+	struct ds_str word = text_of(s, DS_STR_EXPLANATION);
+
+	return word.len == strlen(who) && memcmp(word.ptr, who, word.len) == 0;
+}
+
 static void
 find_reason(struct turn *t, const struct sighting *s, struct change_found *c)
 {
@@ -82,7 +91,7 @@ find_reason(struct turn *t, const struct sighting *s, struct change_found *c)
 		c->reason = REASON_PACKAGE;
 		snprintf(c->why, sizeof(c->why), "it is what package %s %s contains", c->package,
 		    c->version);
-	} else if (text_of(s, DS_STR_EXPLANATION).len > 0 && !c->is_code) {
+	} else if (is_explained_by(s, "daemon") && !c->is_code) {
 		c->reason = REASON_DAEMON;
 		snprintf(c->why, sizeof(c->why), "the daemon changed it itself");
 	} else if (c->deployment != 0) {
@@ -96,6 +105,12 @@ find_reason(struct turn *t, const struct sighting *s, struct change_found *c)
 	} else if (!c->is_code && c->by != NULL && (c->by->by_people || c->by->usual)) {
 		c->reason = REASON_PEOPLE;
 		snprintf(c->why, sizeof(c->why), "%s changed it (%s)", c->by->class, c->by->exe);
+	} else if (!c->is_code && is_explained_by(s, "person")) {
+		char exe[64];
+
+		c->reason = REASON_PEOPLE;
+		explain_command(text_of(s, DS_STR_EXE), exe, sizeof(exe));
+		snprintf(c->why, sizeof(c->why), "somebody who was logged in changed it (%s)", exe);
 	} else if (!c->is_code && c->by == NULL && !changed_sees_people(t->host)) {
 		c->reason = REASON_UNSEEN;
 		snprintf(c->why, sizeof(c->why),
@@ -224,9 +239,13 @@ say(struct turn *t, const struct sighting *s, const struct change_found *c, stru
 		    c->path, host, clock + 11, c->why);
 	else
 		snprintf(f->reason, sizeof(f->reason),
-		    "%s on %.60s changed at %.8s UTC, and no package, deployment or person explains it%s%s; %s",
+		    "%s on %.60s changed at %.8s UTC, and no package or declared deployment explains it%s%s%s; %s",
 		    c->path, host, clock + 11, c->by != NULL ? "; it was written by " : "",
-		    c->by != NULL ? c->by->class : "", message);
+		    c->by != NULL ? c->by->class : "",
+		    c->is_code && c->by != NULL && c->by->by_people
+			? ", and that a person did it is no reason for code that a daemon runs"
+			: "",
+		    message);
 }
 
 /* An alert a file, until there are many: then what changes next is told in one. */

@@ -142,6 +142,38 @@ what_people_change_is_remembered_beside_a_daemon_that_writes_all_day(void **stat
 	assert_non_null(strstr(f->verdict.findings[0].reason, "sshd/session changed it"));
 }
 
+/* An agent that has seen a file written before only counts that it was written again. */
+static void
+an_agents_word_that_a_person_did_it_explains_configuration_and_no_program(void **state)
+{
+	static const struct {
+		const char *path;
+		uint64_t mode;
+		bool notice;
+	} rows[] = { { "/etc/nginx/nginx.conf", 0100644, true },
+		{ "/usr/sbin/nginx", 0100755, false } };
+	struct fixture *f = *state;
+
+	fixture_ready_nginx(f);
+	fixture_watch(f, SESSION, 10);
+	for (size_t i = 0; i < 2; i++) {
+		struct ds_event ev = fixture_event(f, DS_EVENT_INTEGRITY, "");
+
+		ev.num[DS_NUM_OUTCOME] = 2;
+		ev.num[DS_NUM_MODE] = rows[i].mode;
+		set(&ev, DS_STR_PATH, rows[i].path);
+		set(&ev, DS_STR_EXE, "/usr/bin/vim.basic");
+		set(&ev, DS_STR_EXPLANATION, "person");
+		fixture_add(f, &ev);
+		assert_int_equal(fixture_send(f), 1);
+		assert_int_equal(f->verdict.findings[0].notice, rows[i].notice);
+		assert_int_equal(
+		    strstr(f->verdict.findings[0].reason,
+			"somebody who was logged in changed it (/usr/bin/vim.basic)") != NULL,
+		    rows[i].notice);
+	}
+}
+
 static struct ds_snapshot *
 allow(struct fixture *f, struct allowances *a)
 {
@@ -334,6 +366,7 @@ main(void)
 		TEST(a_restart_may_do_what_starts_do),
 		TEST(a_changed_file_is_a_notice_when_something_explains_it),
 		TEST(what_people_change_is_remembered_beside_a_daemon_that_writes_all_day),
+		TEST(an_agents_word_that_a_person_did_it_explains_configuration_and_no_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
