@@ -102,6 +102,19 @@ say_observed(const struct login_found *f, char *ret, size_t size)
 	ret[0] = '\0';
 }
 
+static void
+say_after(const struct login_found *f, const char *from, const char *user, char *ret, size_t size)
+{
+	char why[120] = "; that address came to a decoy, or many others failed on this account";
+
+	if (f->failures > 0)
+		snprintf(why, sizeof(why), " after %llu failure%s of that address on %u account%s",
+		    (unsigned long long)f->failures, f->failures == 1 ? "" : "s", f->users,
+		    f->users == 1 ? "" : "s");
+	snprintf(ret, size, "%s logged in from %s to %.60s by %.30s%s", user, from, f->host_name,
+	    f->method, why);
+}
+
 /* What a stranger said is a stranger's. */
 static void
 say_decoy(const struct login_found *f, const char *user, char *ret, size_t size)
@@ -154,10 +167,7 @@ say_reason(const struct login_found *f, const char *user, char *ret, size_t size
 		    f->country);
 		return;
 	case LOGIN_AFTER:
-		snprintf(ret, size,
-		    "%s logged in from %s to %.60s by %.30s after %llu failures of that address on %u "
-		    "accounts of the fleet, or of many others on this account",
-		    user, from, f->host_name, f->method, (unsigned long long)f->failures, f->users);
+		say_after(f, from, user, ret, size);
 		return;
 	case LOGIN_FROM:
 		snprintf(ret, size,

@@ -301,22 +301,22 @@ say_peer(const struct ds_event *ev, char *ret, size_t size)
 	    (unsigned long long)ev->num[DS_NUM_DPORT]);
 }
 
-/* Of an ordinary connection. */
-static void
+/* Of an ordinary connection; what the title says of it. */
+static const char *
 say_why(const struct sighting *s, struct fact *f)
 {
 	static const struct {
-		const char *what, *technique;
+		const char *what, *title, *technique;
 		double more;
 	} rows[] = {
 		[REASON_VISITOR] = { "an address of the outside that had connected to this host "
 				     "just before",
-		    "T1071", 10 },
+		    ", which had just connected to this host", "T1071", 10 },
 		[REASON_OUTSIDE] = { "the first address outside of the site that it ever connected "
 				     "to",
-		    "T1071", 2 },
+		    ", outside of the site", "T1071", 2 },
 		[REASON_SWEEP] = { "one of several ports, all new to it, within ten minutes",
-		    "T1046", 4 },
+		    ", one port after the other", "T1046", 4 },
 	};
 	struct nearness near = look_near(s);
 	enum reason why = reason_of(s, &near);
@@ -325,10 +325,13 @@ say_why(const struct sighting *s, struct fact *f)
 		f->what = rows[why].what;
 		f->technique[0] = rows[why].technique;
 		f->score += rows[why].more;
-	} else if (is_one_of(common_ports, DS_LEN(common_ports), s->event->num[DS_NUM_DPORT])) {
+		return rows[why].title;
+	}
+	if (is_one_of(common_ports, DS_LEN(common_ports), s->event->num[DS_NUM_DPORT])) {
 		f->what = "a place where it has no known business"; /* told before, and why */
 		f->technique[0] = "T1071";
 	}
+	return "";
 }
 
 static int
@@ -340,6 +343,7 @@ tell(struct turn *t, const struct sighting *s)
 		.feature = "destination",
 		.what = "a port that is neither common nor known to this host",
 		.technique = { "T1571", NULL, NULL } };
+	const char *more = "";
 	char peer[160];
 	enum attack_sort sort;
 
@@ -361,10 +365,10 @@ tell(struct turn *t, const struct sighting *s)
 					       : "where attackers of a honeypot went";
 		f.technique[0] = "T1071";
 	} else {
-		say_why(s, &f);
+		more = say_why(s, &f);
 	}
 	f.root = key_hash(15, f.what, strlen(f.what));
-	snprintf(f.title, sizeof(f.title), "%s connected to %s", s->daemon->class, peer);
+	snprintf(f.title, sizeof(f.title), "%s connected to %s%s", s->daemon->class, peer, more);
 	snprintf(f.never, sizeof(f.never), "connected to such an address and port as %s", peer);
 	snprintf(f.did, sizeof(f.did), "connected to %s, %s", peer, f.what);
 	snprintf(f.observed, sizeof(f.observed), "%s", peer);

@@ -23,6 +23,10 @@
 static const struct place script_place = { "*", PLACE_WRITE, KEEPER_PACKAGES | KEEPER_LOGIN,
 	REACH_DAEMON, "high", 84, "a program that a web server runs", "T1505.003" };
 
+/* .htaccess and the like: which files are programs, and what runs before them. */
+static const struct place rule_place = { "*", PLACE_WRITE, KEEPER_PACKAGES | KEEPER_LOGIN,
+	REACH_DAEMON, "high", 84, "a file that says what a web server runs", "T1505.003" };
+
 /* The parent of a directory's key, as a length. */
 static size_t
 parent_len(const uint8_t *key, size_t size)
@@ -77,9 +81,13 @@ place_of(const struct sighting *s, unsigned *ret_op, struct ds_str *ret_path)
 
 	*ret_op = place_op(s->event, ret_path);
 	p = place_find(*ret_path, *ret_op);
-	if (p == NULL && (*ret_op & PLACE_WRITE) && place_script(*ret_path) != NULL &&
-	    (program_is_web(s->daemon->class) || place_is_web(*ret_path)))
-		return &script_place;
+	if (p == NULL && (*ret_op & PLACE_WRITE) &&
+	    (program_is_web(s->daemon->class) || place_is_web(*ret_path))) {
+		const char *ending = place_script(*ret_path);
+
+		if (ending != NULL)
+			return ending[0] == '/' ? &rule_place : &script_place;
+	}
 	return p;
 }
 

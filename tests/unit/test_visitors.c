@@ -53,6 +53,8 @@ who_came_just_before_is_told_on_any_port(void **state)
 	assert_int_equal(connected(f, "203.0.114.9", 443), 0);
 	assert_int_equal(connected(f, "203.0.113.9", 443), 1);
 	found = only(f, "new_destination", "medium");
+	assert_string_equal(found->title,
+	    "app connected to 203.0.113.9:443, which had just connected to this host");
 	assert_non_null(strstr(found->reason, "had connected to this host just before"));
 	assert_non_null(strstr(found->json, "T1071"));
 	/* The same again is one more of it. */
