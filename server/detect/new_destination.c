@@ -65,6 +65,13 @@ is_one_of(const uint16_t *ports, size_t len, uint64_t port)
 	return false;
 }
 
+/* Whom all daemons ask for names and the time changes with the host's configuration. */
+static bool
+is_everybodys(uint64_t port)
+{
+	return port == CLOCK_PORT || is_one_of(lookup_ports, DS_LEN(lookup_ports), port);
+}
+
 static bool
 is_loopback(struct ds_str a)
 {
@@ -78,7 +85,7 @@ is_loopback(struct ds_str a)
 struct nearness {
 	unsigned same_port, neighbours;
 	unsigned odd_ports; /* known destinations of ports that are not common */
-	unsigned outside;   /* known networks of the outside */
+	unsigned outside;   /* networks of the outside that are known, or wait */
 	unsigned sweep;     /* other ports that were not known either, lately; at most SWEEP_MIN */
 };
 
@@ -149,13 +156,15 @@ look_near(const struct sighting *s)
 		    b->key[0] != KEY_PLAIN || memmem(other, b->key_size, " port ", 6) == NULL)
 			continue;
 		its = port_of(other, b->key_size);
+		/* What waits was not told: the daemon has business there, as far as is known. */
+		n.outside += (b->learnt || b->waits) && !is_everybodys(its) &&
+			     is_outside(other, b->key_size);
 		if (!b->learnt) {
 			if (its != port && s->time_us < b->first_us + SWEEP_US)
 				count_sweep(&n, seen, its);
 			continue;
 		}
 		n.odd_ports += !is_one_of(common_ports, DS_LEN(common_ports), its);
-		n.outside += is_outside(other, b->key_size);
 		if (its != port)
 			continue;
 		n.same_port++;
@@ -221,9 +230,7 @@ reason_of(const struct sighting *s, const struct nearness *near)
 	if (visitors_has(s->daemon->host->visitors, address, to.len, s->time_us) &&
 	    !listens_itself(s->daemon, port))
 		return REASON_VISITOR;
-	/* Whom all daemons ask for names and the time changes with the host's configuration. */
-	if (is_one_of(lookup_ports, DS_LEN(lookup_ports), port) || port == CLOCK_PORT ||
-	    (s->kind == DS_EVENT_CONNECT && ev->num[DS_NUM_PROTO] != 6) ||
+	if (is_everybodys(port) || (s->kind == DS_EVENT_CONNECT && ev->num[DS_NUM_PROTO] != 6) ||
 	    version_is_warm(s->daemon, s->time_us))
 		return REASON_NONE;
 	if (near->outside == 0 && is_outside((const char *)s->key.data, s->key.size) &&

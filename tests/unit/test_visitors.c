@@ -145,6 +145,21 @@ who_has_business_outside_goes_on(void **state)
 	assert_int_equal(connected(f, "198.51.100.1", 80), 0);
 }
 
+/* What it began with is not learnt until other days show it. */
+static void
+who_began_on_the_first_day_has_business_outside(void **state)
+{
+	struct fixture *f = *state;
+
+	ready(f, APP, EXE);
+	assert_int_equal(connected(f, "203.0.113.9", 443), 0);
+	assert_true(f->verdict.profiles[0].waits);
+	f->now_us += DAY;
+	fixture_watch(f, APP, 30);
+	assert_int_equal(connected(f, "198.51.100.1", 443), 0);
+	assert_int_equal(connected(f, "192.0.2.1", 80), 0);
+}
+
 static void
 several_new_ports_within_minutes_are_told(void **state)
 {
@@ -197,6 +212,7 @@ main(void)
 		TEST(visits_are_bounded_and_those_of_ipv6_count),
 		TEST(the_first_address_of_the_outside_after_a_day_is_told),
 		TEST(who_has_business_outside_goes_on),
+		TEST(who_began_on_the_first_day_has_business_outside),
 		TEST(several_new_ports_within_minutes_are_told),
 		TEST(several_new_ports_over_an_hour_are_not_told),
 		TEST(who_connects_to_ports_of_all_sorts_may_go_on),
