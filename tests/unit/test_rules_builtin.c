@@ -106,6 +106,8 @@ what_hosts_do_by_themselves_fits_no_rule(void **state)
 		    "/bin/sh -c curl -s http://localhost/x | python3 -c 'import json'" },
 		{ NULL, "/usr/bin/dash", "/usr/sbin/cron",
 		    "/bin/sh -c cp /etc/crontab /root/.ssh/authorized_keys /var/backups/" },
+		{ NULL, "/usr/bin/bash", "/usr/sbin/sshd",
+		    "bash -c printf 'import socket,subprocess; s.connect(a); subprocess.run(b)' > x" },
 		{ NULL, "/bin/busybox", "/bin/busybox", "sh -c /bin/healthcheck" },
 		{ NULL, "/usr/bin/curl", "/usr/bin/dash",
 		    "curl -s https://example.org/cloud/eval" },
