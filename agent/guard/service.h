@@ -54,6 +54,9 @@ DS_MUST_CHECK int service_restart(const struct service *s, char *why, size_t siz
  */
 int service_probe(
     const struct service *s, uint64_t since_ticks, bool moved, char *why, size_t size);
+/* Whether the process itself listens as service_probe() wants it: somebody else at its address is
+ * no sign that it is well.  True where that cannot be looked for. */
+bool service_listens(const struct service *s, pid_t pid, bool moved, const char **ret_missing);
 /* Fills where s->pid listens. */
 void service_find_listeners(struct service *s);
 /* Its main process by its program and name; 0: none. */

@@ -99,45 +99,31 @@ service_find_file(uint64_t device, uint64_t inode)
 }
 
 static bool
-table_has(const char *path, const char *address)
+has_listener(const struct service *s, const char *address)
 {
-	FILE *f = fopen(path, "re");
-	char line[512], local[48];
-	unsigned state;
-	bool found = false;
-
-	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL)
-		found = sscanf(line, "%*d: %47s %*64s %x", local, &state) == 2 && state == 0x0a &&
-			strcmp(local, address) == 0;
-	if (f != NULL)
-		(void)fclose(f);
-	return found;
+	for (size_t i = 0; i < s->listeners_len; i++)
+		if (strcmp(s->listeners[i], address) == 0)
+			return true;
+	return false;
 }
 
-static bool
-listens(const struct service *s, const char **ret_missing)
-{
-	for (size_t i = 0; s->net_is_ours && i < s->listeners_len; i++) {
-		*ret_missing = s->listeners[i];
-		if (!table_has("/proc/self/net/tcp", s->listeners[i]) &&
-		    !table_has("/proc/self/net/tcp6", s->listeners[i]))
-			return false;
-	}
-	return true;
-}
-
-/* Whether the process listens at all. */
-static bool
-listens_anywhere(const struct service *s, pid_t pid, const char **ret_missing)
+bool
+service_listens(const struct service *s, pid_t pid, bool moved, const char **ret_missing)
 {
 	struct service *now = calloc(1, sizeof(*now));
 	bool found = true;
 
 	*ret_missing = "any address";
-	if (now != NULL && s->listeners_len > 0) {
+	if (now != NULL && s->net_is_ours) {
 		now->pid = pid;
 		service_find_listeners(now);
-		found = !now->net_is_ours || now->listeners_len > 0;
+		if (moved)
+			found =
+			    s->listeners_len == 0 || !now->net_is_ours || now->listeners_len > 0;
+		for (size_t i = 0; !moved && found && i < s->listeners_len; i++) {
+			*ret_missing = s->listeners[i];
+			found = has_listener(now, s->listeners[i]);
+		}
 	}
 	free(now);
 	return found;
@@ -153,8 +139,7 @@ service_probe(const struct service *s, uint64_t since_ticks, bool moved, char *w
 	do {
 		now_ms = ds_clock_monotonic_ms();
 		pid = service_find(s, since_ticks);
-		if (pid == 0 || pid != last ||
-		    !(moved ? listens_anywhere(s, pid, &missing) : listens(s, &missing)))
+		if (pid == 0 || pid != last || !service_listens(s, pid, moved, &missing))
 			well_ms = now_ms;
 		else if (now_ms - well_ms >= STEADY_MS)
 			return 1;

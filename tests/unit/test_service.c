@@ -11,10 +11,14 @@
 #include "lib/command.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char out[256];
@@ -146,6 +150,49 @@ a_process_maps_its_own_program(void **state)
 	assert_false(service_maps(getpid(), st.st_dev, st.st_ino + 1000003));
 }
 
+/* A program of another name with the descriptor of a listening socket, or none. */
+static pid_t
+start_other(int fd)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (dup2(fd, 0) == 0)
+			(void)execl("/bin/sleep", "sleep", "600", (char *)NULL);
+		_exit(1);
+	}
+	return pid;
+}
+
+static void
+who_else_listens_at_its_address_is_no_sign_that_a_daemon_is_well(void **state)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct service *s = calloc(1, sizeof(*s));
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const char *missing = NULL;
+	pid_t other;
+
+	(void)state;
+	assert_non_null(s);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	s->pid = getpid();
+	service_find_listeners(s);
+	assert_int_equal(s->listeners_len, 1);
+	assert_true(service_listens(s, getpid(), false, &missing));
+	assert_true(service_listens(s, getpid(), true, &missing));
+	other = start_other(fd);
+	(void)close(fd);
+	assert_false(service_listens(s, getpid(), false, &missing));
+	assert_string_equal(missing, s->listeners[0]);
+	assert_false(service_listens(s, getpid(), true, &missing));
+	(void)kill(other, SIGKILL);
+	(void)waitpid(other, NULL, 0);
+	free(s);
+}
+
 int
 main(void)
 {
@@ -158,6 +205,7 @@ main(void)
 		cmocka_unit_test(titles_over_arguments_are_taken_away),
 		cmocka_unit_test(a_process_without_arguments_has_its_program),
 		cmocka_unit_test(a_process_maps_its_own_program),
+		cmocka_unit_test(who_else_listens_at_its_address_is_no_sign_that_a_daemon_is_well),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
