@@ -23,7 +23,7 @@
 
 #define ORDER_LEN    (2u * DS_ORDER_ID_SIZE)
 #define END_TRIES    20u
-#define SETTLE_TRIES 20u
+#define SETTLE_TRIES 100u /* half a second: busy machines let processes run late */
 #define SETTLE_MS    5
 
 /* Where the hierarchies are mounted, as everybody has them; the file that freezes, and its words.
