@@ -293,6 +293,20 @@ writer_post(struct writer *w, struct write_request *req)
 	return 0;
 }
 
+static struct silence *
+watch_one(struct fixture *f, const struct fleet_config *cfg, struct host_row *host)
+{
+	struct silence *s;
+
+	writing = f;
+	fixture_begin(f);
+	assert_int_equal(f->backend->host_put(f->store, host), 0);
+	fixture_commit(f);
+	s = silence_new(cfg);
+	assert_int_equal(silence_load(s, 1000), 0);
+	return s;
+}
+
 static void
 a_silent_agent_is_told_once_and_taken_back(void **state)
 {
@@ -302,12 +316,7 @@ a_silent_agent_is_told_once_and_taken_back(void **state)
 	struct silence *s;
 	struct seen seen;
 
-	writing = f;
-	fixture_begin(f);
-	assert_int_equal(f->backend->host_put(f->store, &host), 0);
-	fixture_commit(f);
-	s = silence_new(&cfg);
-	assert_int_equal(silence_load(s, 1000), 0);
+	s = watch_one(f, &cfg, &host);
 	for (uint64_t ms = 2000; ms < 91000; ms += 1000) {
 		silence_begin(s, ms);
 		silence_judge(s, 90000);
@@ -363,12 +372,7 @@ an_agent_that_said_that_it_stops_is_not_told_as_silent(void **state)
 	struct silence *s;
 	struct seen seen;
 
-	writing = f;
-	fixture_begin(f);
-	assert_int_equal(f->backend->host_put(f->store, &host), 0);
-	fixture_commit(f);
-	s = silence_new(&cfg);
-	assert_int_equal(silence_load(s, 1000), 0);
+	s = watch_one(f, &cfg, &host);
 	snprintf(group, sizeof(group), "agent_silent:%u", host.number);
 	say_stopped(f, host.number, 1);
 	/* It is heard for the first time, and what was heard was this. */
