@@ -3,7 +3,9 @@
  * command - runs another program and waits for it, bounded in time, memory and output.
  *
  * The child is the leader of a process group, and the group is killed at the end: what a program
- * leaves running in it does not outlive the answer.
+ * leaves running in it does not outlive the answer.  What left the group does, as daemons that a
+ * reload starts must; of a program that is not trusted so far, a keeper between it and us inherits
+ * all orphans and ends them, too.
  */
 #include "lib/command.h"
 
@@ -29,6 +31,7 @@
 #define PROCESSES_MAX 256u
 #define FILE_BYTES    (64u << 20)
 #define ENV_MAX       16u
+#define KEEPER_MS     2000
 
 static void
 reset_signals(void)
@@ -104,6 +107,66 @@ child(const struct ds_command *c, int in, int out)
 	_exit(127);
 }
 
+/* SIGKILL to each of our children: of those that become ours meanwhile, with the next call. */
+static bool
+kill_children(void)
+{
+	char text[4096];
+	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text)) : -1;
+	pid_t pid = 0;
+
+	if (fd >= 0)
+		(void)close(fd);
+	for (ssize_t i = 0; i < n; i++) {
+		if (text[i] >= '0' && text[i] <= '9') {
+			pid = pid * 10 + (text[i] - '0');
+			continue;
+		}
+		if (pid > 0)
+			(void)kill(pid, SIGKILL);
+		pid = 0;
+	}
+	return n >= 0;
+}
+
+/* Waits until the program has ended, or SIGTERM says that its time is over, then ends the rest.  A
+ * kernel that does not list children keeps orphans alive, as without a keeper. */
+static _Noreturn void
+keeper(const struct ds_command *c, int in, int out)
+{
+	int status = SIGKILL, sig = SIGCHLD;
+	pid_t parent = getppid(), pid, p;
+	sigset_t set;
+
+	reset_signals();
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)setpgid(0, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		_exit(127);
+	pid = fork();
+	if (pid == 0)
+		child(c, in, out);
+	if (pid < 0)
+		_exit(127);
+	if (ds_fds_close_from(0) < 0)
+		sig = SIGTERM; /* who holds our pipe holds up the answer */
+	/* It may have ended before its end was waited for: then the signal is pending. */
+	while (sig != SIGTERM && waitpid(pid, &status, WNOHANG) != pid)
+		sig = sigwaitinfo(&set, NULL);
+	while ((p = waitpid(-1, NULL, WNOHANG)) >= 0) {
+		if (p == 0 && !kill_children())
+			break;
+		if (p == 0)
+			(void)poll(NULL, 0, 1);
+	}
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
 /* A file in memory: written whole before the program reads it, so that nothing can wait. */
 static int
 make_input(const struct ds_command *c)
@@ -136,6 +199,16 @@ take(int fd, char *out, size_t size, size_t *len)
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
+/* Of a keeper that is told to end: it has a moment for those that it keeps. */
+static void
+end_kept(pid_t pid, int pidfd)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+	(void)kill(pid, SIGTERM);
+	(void)poll(&p, 1, KEEPER_MS);
+}
+
 static int
 status_of(pid_t pid)
 {
@@ -149,9 +222,9 @@ status_of(pid_t pid)
 
 /* Until it has ended, or its time is over; its output meanwhile. */
 static int
-wait_for(pid_t pid, int fd, uint64_t timeout_ms, char *out, size_t size)
+wait_for(const struct ds_command *c, pid_t pid, int fd, char *out, size_t size)
 {
-	uint64_t end_ms = ds_clock_monotonic_ms() + timeout_ms;
+	uint64_t end_ms = ds_clock_monotonic_ms() + c->timeout_ms;
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), r = 0;
 	struct pollfd p[2] = { { .fd = pidfd, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
 	size_t len = 0;
@@ -170,6 +243,8 @@ wait_for(pid_t pid, int fd, uint64_t timeout_ms, char *out, size_t size)
 			p[1].fd = -1;
 		ended = (p[0].revents & POLLIN) != 0;
 	}
+	if (!ended && c->ends_all)
+		end_kept(pid, pidfd);
 	(void)kill(-pid, SIGKILL);
 	if (ended && p[1].fd >= 0)
 		(void)take(fd, out, size, &len); /* does not block: what is left in the pipe */
@@ -199,11 +274,13 @@ ds_command_run(const struct ds_command *c, char *out, size_t out_size)
 	}
 	(void)fcntl(pipe_fd[1], F_SETFL, 0);
 	pid = fork();
+	if (pid == 0 && c->ends_all)
+		keeper(c, in, pipe_fd[1]);
 	if (pid == 0)
 		child(c, in, pipe_fd[1]);
 	(void)close(in);
 	(void)close(pipe_fd[1]);
-	r = pid < 0 ? -errno : wait_for(pid, pipe_fd[0], c->timeout_ms, out, out_size);
+	r = pid < 0 ? -errno : wait_for(c, pid, pipe_fd[0], out, out_size);
 	(void)close(pipe_fd[0]);
 	return r;
 }

@@ -32,6 +32,7 @@ struct ds_command {
 	uint64_t memory_max; /* bytes of address space; 0: 1 GiB */
 	const void *input;   /* on its standard input; may be NULL */
 	size_t input_size;
+	bool ends_all; /* with it ends what it started, also what left its process group */
 };
 
 /* What it wrote to stdout and stderr goes to out, cut, and terminated.  The exit status, 128 + the

@@ -174,6 +174,7 @@ plugin_job_run(struct plugin_job *job)
 	const char *extra[] = { python, "PYTHONDONTWRITEBYTECODE=1", NULL };
 	struct ds_command c = { .argv = argv,
 		.extra = extra,
+		.ends_all = true,
 		.timeout_ms = s->timeout_ms,
 		.memory_max = s->memory_max,
 		.input = job->input.data,

@@ -53,7 +53,7 @@ a_command_that_takes_too_long_is_ended_with_all_it_started(void **state)
 	long pid;
 
 	(void)state;
-	assert_int_equal(run("sleep 60 & echo $!; wait", 200), -ETIME);
+	assert_int_equal(run("sleep 60 & echo $!; wait", 1000), -ETIME);
 	assert_true(ds_clock_monotonic_ms() - begun < 5000);
 	pid = strtol(out, NULL, 10);
 	assert_true(pid > 1);
@@ -71,6 +71,35 @@ a_command_that_takes_too_long_is_ended_with_all_it_started(void **state)
 			break;
 	}
 	assert_int_equal(pid, 0);
+}
+
+static void
+what_left_the_group_of_a_command_ends_with_it_where_that_is_asked_for(void **state)
+{
+	static const struct {
+		const char *script;
+		uint64_t timeout_ms;
+		int status;
+	} rows[] = {
+		{ "setsid sleep 60 & echo $!; exit 4", 60000, 4 },
+		{ "setsid sleep 60 & echo $!; exec sleep 60", 1500, -ETIME },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < DS_LEN(rows); i++) {
+		const char *argv[] = { "/bin/sh", "-c", rows[i].script, NULL };
+		const struct ds_command c = { .argv = argv,
+			.as = DS_COMMAND_SELF,
+			.timeout_ms = rows[i].timeout_ms,
+			.ends_all = true };
+		pid_t pid;
+
+		assert_int_equal(ds_command_run(&c, out, sizeof(out)), rows[i].status);
+		pid = (pid_t)strtol(out, NULL, 10);
+		assert_true(pid > 1);
+		assert_int_equal(kill(pid, 0), -1);
+		assert_int_equal(errno, ESRCH);
+	}
 }
 
 static void
@@ -199,6 +228,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_command_gets_its_input_and_gives_its_output_and_status),
 		cmocka_unit_test(a_command_that_takes_too_long_is_ended_with_all_it_started),
+		cmocka_unit_test(
+		    what_left_the_group_of_a_command_ends_with_it_where_that_is_asked_for),
 		cmocka_unit_test(output_without_end_is_cut),
 		cmocka_unit_test(a_command_has_none_of_our_files_and_environment),
 		cmocka_unit_test(a_program_that_is_not_there_says_so),

@@ -187,6 +187,7 @@ run(struct reaction_call *call, const char *action)
 	const char *extra[] = { python, "PYTHONDONTWRITEBYTECODE=1", NULL, NULL };
 	struct ds_command c = { .argv = argv,
 		.extra = extra,
+		.ends_all = true,
 		.as = DS_COMMAND_USER,
 		.timeout_ms = call->config->plugin_timeout_ms,
 		.memory_max = call->config->plugin_memory };
