@@ -103,7 +103,7 @@ copy_tick(struct worker *w, uint64_t now_ms)
 {
 	for (struct session *s = w->sessions, *next; s; s = next) {
 		next = s->next;
-		if (s->state != SESSION_WAITING || now_ms - s->waiting_ms < WAIT_MS)
+		if (s->state != SESSION_WAITING || now_ms < s->waiting_ms + WAIT_MS)
 			continue;
 		/* Ending the older one lets the newcomer in, see session_free(). */
 		session_free(s->host->session);

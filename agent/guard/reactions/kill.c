@@ -15,7 +15,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#define GONE_MS 200 /* a killed process that takes longer sits in the kernel */
+#define GONE_MS 500 /* on a busy machine, too: what takes longer sits in the kernel */
 
 static int
 prepare(struct reaction_call *call)
