@@ -202,12 +202,13 @@ static void
 set_end(struct ledger_entry *e)
 {
 	const struct reaction *reaction = reaction_find(e->kind);
-	uint64_t now_us = ds_clock_wall_us();
 	struct ds_order order;
+	uint64_t now_us;
 
 	if (e->until_us == 0 || reaction == NULL || ledger_order(e, &order) < 0)
 		return;
 	e->until_us = DS_MIN(e->until_us, life_until(reaction, &order));
+	now_us = ds_clock_wall_us(); /* after that was counted from it, or it lasts longer */
 	e->until_boot_us = ds_clock_boot_us() + (e->until_us > now_us ? e->until_us - now_us : 0);
 }
 
