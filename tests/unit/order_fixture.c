@@ -15,6 +15,7 @@
 #include "lib/clock.h"
 #include "lib/tls.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,6 +50,24 @@ write_token(void)
 	fclose(f);
 }
 
+/* A small program: a copy of a test that a sanitizer watches takes a second to end. */
+static void
+start_child(void)
+{
+	int started[2];
+	char byte;
+
+	assert_int_equal(pipe2(started, O_CLOEXEC), 0);
+	child = fork();
+	if (child == 0) {
+		(void)execl("/bin/sleep", "sleep", "100000", (char *)NULL);
+		_exit(1);
+	}
+	(void)close(started[1]);
+	assert_int_equal(read(started[0], &byte, 1), 0);
+	(void)close(started[0]);
+}
+
 int
 setup(void **state)
 {
@@ -73,10 +92,7 @@ setup(void **state)
 	assert_int_equal(emit_init(1u << 20), 0);
 	assert_int_equal(order_init(&config), 0);
 	assert_int_equal(order_host(host_id, sizeof(host_id)), 0);
-	child = fork();
-	if (child == 0)
-		for (;;)
-			(void)pause();
+	start_child();
 	return 0;
 }
 
