@@ -217,17 +217,9 @@ nft_batch_send(struct nft_batch *b)
 /* ---- the table */
 
 static int
-take_use_of(const struct nlattr *attr, void *ctx)
+take_chain(const struct nlmsghdr *h, void *ctx)
 {
-	if (mnl_attr_get_type(attr) == NFTA_CHAIN_USE)
-		*(uint32_t *)ctx = ntohl(mnl_attr_get_u32(attr));
-	return MNL_CB_OK;
-}
-
-static int
-take_use(const struct nlmsghdr *h, void *ctx)
-{
-	return mnl_attr_parse(h, sizeof(struct nfgenmsg), take_use_of, ctx);
+	return nftnl_chain_nlmsg_parse(h, ctx) < 0 ? MNL_CB_ERROR : MNL_CB_OK;
 }
 
 int
@@ -236,16 +228,17 @@ nft_chain_has(const char *name, uint32_t rules)
 	uint8_t data[512] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct nftnl_chain *c = nftnl_chain_alloc();
 	struct nlmsghdr *h = nft_question(data, NFT_MSG_GETCHAIN, 0, NFPROTO_INET);
-	uint32_t use = 0;
 	int r;
 
 	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, NFT_TABLE);
 	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, name);
 	nftnl_chain_nlmsg_build_payload(h, c);
-	nftnl_chain_free(c);
+	r = nft_ask(h, take_chain, c);
 	/* The kernel counts the rules in a chain, and those that jump to it. */
-	r = nft_ask(h, take_use, &use);
-	return r == 1 ? use >= rules : r;
+	if (r == 1)
+		r = nftnl_chain_get_u32(c, NFTNL_CHAIN_USE) >= rules;
+	nftnl_chain_free(c);
+	return r;
 }
 
 static int
